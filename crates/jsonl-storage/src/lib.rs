@@ -1,1 +1,63 @@
-//! jsonl-storage.
+//! An append-only log of records, one JSON object a line, that acknowledges an append only when it
+//! is on disk.
+//!
+//! - [`Log`] is opened on a directory of its own, shared by any number of threads, and appended to
+//!   by [`Log::append`] (waits for the disk) or [`Log::submit`] (returns a [`Ticket`] to wait on).
+//! - Threads that append at the same time share one sync (*group commit*); a lone thread writes and
+//!   syncs by itself and waits for nobody.
+//! - A line carries its sequence number, how far the log was synced when it was written, and a
+//!   checksum, so that a torn tail is told apart from damage to a record that was acknowledged.
+//! - [`verify`] reads a log without opening it, also one that a killed process left behind.
+//!
+//! ```
+//! use jsonl_storage::{Log, LogOptions};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Debug, PartialEq, Serialize, Deserialize)]
+//! struct Event { name: String }
+//!
+//! let dir = tempfile::tempdir()?;
+//! let log: Log<Event> = LogOptions::new().open(dir.path())?;
+//! let seq = log.append(&Event { name: "created".into() })?; // on disk when this returns
+//! log.close()?;
+//!
+//! let log: Log<Event> = LogOptions::new().open(dir.path())?;
+//! let record = log.scan()?.next().expect("one record")?;
+//! assert_eq!((record.seq, record.data.name.as_str()), (seq, "created"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The format
+//!
+//! A directory holds segments `segment-<first sequence number, 20 digits>.jsonl`. A line is
+//!
+//! ```json
+//! {"seq":7,"synced":5,"data":{"name":"created"},"crc":"79d17ff5"}
+//! ```
+//!
+//! where `crc` is the CRC-32C (Castagnoli, RFC 3720 appendix B.4) of the line's bytes before
+//! `,"crc":`, in hexadecimal. Every line is JSON, so `jq .data` and the `serde_jsonlines` crate (as
+//! [`Record`]) read it.
+
+mod commit;
+mod error;
+mod futex;
+mod line;
+mod lock;
+mod log;
+mod options;
+mod recovery;
+mod scan;
+mod segment;
+mod seq;
+mod verify;
+
+pub use crate::commit::Ticket;
+pub use crate::error::Error;
+pub use crate::log::Log;
+pub use crate::options::LogOptions;
+pub use crate::recovery::{Recovery, TornTail};
+pub use crate::scan::{Record, Scan};
+pub use crate::segment::is_log;
+pub use crate::seq::Seq;
+pub use crate::verify::{Break, BreakKind, Verified, verify};

@@ -1,0 +1,82 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::{BreakKind, Seq};
+
+/// What can go wrong with a log.
+///
+/// Cloneable, because one failed sync is the answer to every caller that waited for it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused. The source says why.
+    #[error("cannot {operation} {}", path.display())]
+    Io {
+        /// What was tried, as in "cannot *open*".
+        operation: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// Another process, or another [`Log`](crate::Log) in this one, has the log open for writing.
+    /// Close it, or read without opening by [`verify`](crate::verify).
+    #[error("{} is already open for writing by process {holder}", dir.display())]
+    Locked {
+        /// The log's directory.
+        dir: PathBuf,
+        /// The holder's process id as it wrote it, or "unknown".
+        holder: String,
+    },
+    /// A record that had been synced to disk is no longer as it was written. Nothing was changed.
+    /// Restore the file from a copy, or keep it and start a new log.
+    #[error("{} line {line} (byte {byte}): {kind}", file.display())]
+    Corrupt {
+        /// The segment.
+        file: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// Where the line begins, in bytes.
+        byte: u64,
+        /// What is wrong with it.
+        kind: BreakKind,
+    },
+    /// A record whose JSON is not of the type that the log was opened with. Open it with the type
+    /// that it was written with.
+    #[error("{} record {seq} is not of the expected type", file.display())]
+    Type {
+        /// The segment.
+        file: PathBuf,
+        /// The record.
+        seq: Seq,
+        /// What the parser says.
+        #[source]
+        source: Arc<serde_json::Error>,
+    },
+    /// The record has no JSON form, or one with a line break in it, which only a raw value can
+    /// have. Nothing was appended.
+    #[error("record has no form of one line of JSON")]
+    Encode(#[source] Arc<io::Error>),
+    /// An earlier write or sync failed. The kernel may have dropped what it could not write, so a
+    /// retry might report a success that never happened: the log refuses appends until it is
+    /// opened again, which re-reads what is really there. Reads go on.
+    #[error("log {} refuses appends since an earlier failure: {cause}", dir.display())]
+    Poisoned {
+        /// The log's directory.
+        dir: PathBuf,
+        /// The first failure, in words.
+        cause: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            operation,
+            path: path.to_owned(),
+            source: Arc::new(source),
+        }
+    }
+}
