@@ -234,7 +234,8 @@ struct Lead<'a>(&'a Committer);
 impl<'a> Lead<'a> {
     fn try_take(committer: &'a Committer) -> Option<Self> {
         let free = !committer.leading.swap(true, Ordering::SeqCst);
-        free.then_some(Self(committer))
+        // Lazily: a `Lead` that is made and dropped would end the round of the true leader.
+        free.then(|| Self(committer))
     }
 
     fn commit(self) -> Result<(), Error> {
