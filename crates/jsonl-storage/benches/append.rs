@@ -65,7 +65,7 @@ fn scan(c: &mut Criterion) {
         b.iter(|| log.scan().unwrap().map(Result::unwrap).count());
     });
     group.bench_function("verify", |b| {
-        b.iter(|| jsonl_storage::verify(dir.path()).unwrap().records)
+        b.iter(|| jsonl_storage::verify(dir.path()).unwrap().records);
     });
     group.finish();
 }
