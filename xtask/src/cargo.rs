@@ -2,18 +2,21 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
 /// The root of the repository.
 ///
-/// Known when compiled: cargo compiles anew for another place.
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+/// `cargo run` says where xtask stands. What was known when compiled is only for a binary that was
+/// started by hand: two clones that share a target directory share this binary too.
+pub(crate) fn root() -> PathBuf {
+    let xtask = env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&xtask)
         .parent()
         .expect("xtask/ stands in the repository's root")
+        .to_owned()
 }
 
 /// A call of the same cargo that called us, in the caller's directory.

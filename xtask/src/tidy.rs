@@ -59,7 +59,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 ///
 /// When the repository cannot be read.
 pub(crate) fn holds() -> Result<bool> {
-    let tree = Tree::read(cargo::root())?;
+    let tree = Tree::read(&cargo::root())?;
     let packages = workspace::packages()?;
     let violations = check(&tree, &packages);
     for violation in &violations {

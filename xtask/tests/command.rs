@@ -28,8 +28,9 @@ impl Fake {
             _alone: alone,
         };
         let executable = fake.script("proofload", proofload);
+        let target = r#"{"name":"proofload"}"#;
         let artifact = format!(
-            r#"{{"reason":"compiler-artifact","target":{{"name":"proofload"}},"executable":{executable:?}}}"#
+            r#"{{"reason":"compiler-artifact","target":{target},"executable":{executable:?}}}"#
         );
         fake.script(
             "cargo",
@@ -79,14 +80,32 @@ fn the_suite_gets_its_arguments_and_gives_its_exit_code() {
 #[test]
 fn the_suite_takes_the_place_of_the_task_so_that_signals_reach_it() {
     let fake = Fake::new("signals", "exit 0", "echo $$");
-    let child = fake
-        .xtask(&["loadtest"])
+    let mut command = fake.xtask(&["loadtest"]);
+    let child = command
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let id = child.id();
     let output = child.wait_with_output().unwrap();
     assert_eq!(stdout(&output).trim(), id.to_string());
+}
+
+/// Two clones that shared a target directory once ran each other's binary, which had the other's
+/// root compiled into it, and built the wrong one.
+#[test]
+fn the_clone_that_is_built_is_the_one_that_cargo_names() {
+    let fake = Fake::new("other-clone", "exit 0", "exit 0");
+    let mut command = fake.xtask(&["loadtest"]);
+    let output = command
+        .env("CARGO_MANIFEST_DIR", "other/xtask")
+        .output()
+        .unwrap();
+    let called = stderr(&output);
+    assert!(
+        called.ends_with("--manifest-path other/Cargo.toml\n"),
+        "{called}"
+    );
 }
 
 #[test]

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn without_git_the_sources_are_listed_and_no_build_output() {
-        let names = all_files(cargo::root()).unwrap();
+        let names = all_files(&cargo::root()).unwrap();
         assert!(names.contains("Cargo.toml") && names.contains("xtask/src/main.rs"));
         assert!(
             !names
