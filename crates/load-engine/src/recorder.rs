@@ -1,0 +1,191 @@
+//! What one user's thread writes down, without a lock and, but for the ledger's growth, without
+//! allocating.
+
+use hdrhistogram::Histogram;
+
+use crate::ledger::Ledger;
+use crate::workload::{Failure, StepSpec};
+
+/// The highest latency that is told apart; a longer one is recorded as this.
+pub const MAX_LATENCY_NS: u64 = 3_600_000_000_000;
+
+/// Distinct messages that one tally keeps. A message that has a key in it would otherwise grow
+/// without bound.
+const MAX_MESSAGES: usize = 20;
+
+/// Characters kept of a message.
+const MAX_MESSAGE_CHARS: usize = 500;
+
+/// An empty histogram of the engine's one shape: 1 ns to 1 h, 3 significant digits.
+#[must_use]
+pub fn empty_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, MAX_LATENCY_NS, 3).expect("the constants are valid bounds")
+}
+
+/// The figures of one user.
+pub(crate) struct UserRecorder {
+    pub(crate) steps: Vec<StepTally>,
+    pub(crate) ledger: Ledger,
+    /// Failures outside any step.
+    pub(crate) failures: FailureTally,
+}
+
+impl UserRecorder {
+    pub(crate) fn new(steps: &[StepSpec]) -> Self {
+        Self {
+            steps: steps.iter().copied().map(StepTally::new).collect(),
+            ledger: Ledger::new(),
+            failures: FailureTally::default(),
+        }
+    }
+
+    /// Steps are few and their names are constants: comparing addresses first is the whole search.
+    #[inline]
+    pub(crate) fn position(&self, step: StepSpec) -> Option<usize> {
+        self.steps.iter().position(|tally| {
+            std::ptr::eq(tally.spec.name, step.name) || tally.spec.name == step.name
+        })
+    }
+
+    #[inline]
+    pub(crate) fn book(
+        &mut self,
+        step: usize,
+        service_ns: u64,
+        acknowledged: u64,
+        failure: Option<&Failure>,
+    ) {
+        let tally = &mut self.steps[step];
+        tally.service.saturating_record(service_ns);
+        match failure {
+            None => {
+                tally.succeeded += 1;
+                tally.effects += acknowledged;
+                tally.unacknowledged += u64::from(acknowledged == 0);
+            }
+            Some(failure) => {
+                tally.failed += 1;
+                tally.failures.add(failure.message());
+            }
+        }
+    }
+
+    /// Adds another user's figures to these; both have the same steps.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        for (mine, theirs) in self.steps.iter_mut().zip(other.steps) {
+            mine.absorb(theirs);
+        }
+        self.ledger.absorb(other.ledger);
+        self.failures.absorb(other.failures);
+    }
+}
+
+/// The figures of one step of one user.
+pub(crate) struct StepTally {
+    pub(crate) spec: StepSpec,
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    pub(crate) effects: u64,
+    /// Successes that acknowledged nothing.
+    pub(crate) unacknowledged: u64,
+    pub(crate) service: Histogram<u64>,
+    pub(crate) failures: FailureTally,
+}
+
+impl StepTally {
+    fn new(spec: StepSpec) -> Self {
+        Self {
+            spec,
+            succeeded: 0,
+            failed: 0,
+            effects: 0,
+            unacknowledged: 0,
+            service: empty_histogram(),
+            failures: FailureTally::default(),
+        }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+        self.effects += other.effects;
+        self.unacknowledged += other.unacknowledged;
+        self.service
+            .add(other.service)
+            .expect("histograms of one shape add up");
+        self.failures.absorb(other.failures);
+    }
+}
+
+/// Failures counted by message: the first so many distinct ones, the rest as "other".
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FailureTally {
+    messages: Vec<(String, u64)>, // at most MAX_MESSAGES
+    other: u64,
+}
+
+impl FailureTally {
+    pub(crate) fn add(&mut self, message: &str) {
+        self.add_many(message, 1);
+    }
+
+    /// The messages by falling count, and how many failures had yet another message.
+    pub(crate) fn into_parts(mut self) -> (Vec<(String, u64)>, u64) {
+        self.messages
+            .sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        (self.messages, self.other)
+    }
+
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.other += other.other;
+        for (message, count) in other.messages {
+            self.add_many(&message, count);
+        }
+    }
+
+    fn add_many(&mut self, message: &str, count: u64) {
+        let message = shortened(message);
+        if let Some(known) = self.messages.iter_mut().find(|(known, _)| known == message) {
+            known.1 += count;
+        } else if self.messages.len() < MAX_MESSAGES {
+            self.messages.push((message.to_owned(), count));
+        } else {
+            self.other += count;
+        }
+    }
+}
+
+fn shortened(message: &str) -> &str {
+    match message.char_indices().nth(MAX_MESSAGE_CHARS) {
+        Some((end, _)) => &message[..end],
+        None => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distinct_messages_are_bounded_and_the_rest_is_still_counted() {
+        let mut tally = FailureTally::default();
+        for n in 0..1000 {
+            tally.add(&format!("record {n} not found"));
+        }
+        tally.add("record 7 not found");
+        let (messages, other) = tally.into_parts();
+        assert_eq!(messages.len(), MAX_MESSAGES);
+        assert_eq!(messages[0], ("record 7 not found".to_owned(), 2));
+        assert_eq!(
+            messages.iter().map(|(_, count)| count).sum::<u64>() + other,
+            1001
+        );
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let mut tally = FailureTally::default();
+        tally.add(&"ß".repeat(10_000));
+        assert_eq!(tally.into_parts().0[0].0.chars().count(), MAX_MESSAGE_CHARS);
+    }
+}
