@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, MonotonicClock};
+use crate::record::rounded;
 use crate::recorder::empty_histogram;
 
 /// The engine's own part in what a run measured.
@@ -34,11 +35,11 @@ impl GeneratorRecord {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let used = cpu_ns.filter(|&ns| ns > 0).map(|ns| ns as f64);
         Self {
-            operation_overhead_ns,
-            cpu_share: used.map(|ns| (own_ns / ns).min(1.0)),
+            operation_overhead_ns: rounded(operation_overhead_ns, 3),
+            cpu_share: used.map(|ns| rounded((own_ns / ns).min(1.0), 6)),
             machine_share: used
                 .filter(|_| wall_ns > 0)
-                .map(|ns| (ns / (wall_ns as f64 * processors as f64)).min(1.0)),
+                .map(|ns| rounded((ns / (wall_ns as f64 * processors as f64)).min(1.0), 6)),
         }
     }
 }

@@ -63,22 +63,30 @@
 //! # Ok::<(), load_engine::RunError>(())
 //! ```
 
-mod clock;
-mod error;
-mod expectation;
-mod generator;
+// What a test author writes.
 mod iteration;
-mod ledger;
-mod monitor;
 mod plan;
-mod record;
-mod recorder;
+mod workload;
+
+// How a run goes.
+mod clock;
 mod rng;
 mod run;
-mod usage;
 mod user;
+
+// What it writes down.
+mod generator;
+mod ledger;
+mod monitor;
+mod record;
+mod recorder;
+mod usage;
+
+// How that is judged.
+mod expectation;
 mod verify;
-mod workload;
+
+mod error;
 
 pub use clock::{Clock, MonotonicClock, SimulatedClock};
 pub use error::RunError;

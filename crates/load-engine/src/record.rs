@@ -149,7 +149,7 @@ pub struct StepSummary {
     pub failed: u64,
     /// Effects that were acknowledged to it.
     pub effects: u64,
-    /// Successes that acknowledged no effect.
+    /// Successes that acknowledged no effect, of a step that is meant to leave one.
     pub unacknowledged: u64,
     /// How long all attempts took, from their actual start.
     pub service_time: LatencySummary,
@@ -180,7 +180,11 @@ impl From<StepTally> for StepSummary {
             succeeded: tally.succeeded,
             failed: tally.failed,
             effects: tally.effects,
-            unacknowledged: tally.unacknowledged,
+            unacknowledged: if tally.spec.effect {
+                tally.unacknowledged
+            } else {
+                0
+            },
             service_time: LatencySummary::of(&tally.service),
             failures: tally.failures.into(),
         }
@@ -225,7 +229,7 @@ impl LatencySummary {
         Self {
             count: histogram.len(),
             min_ns: histogram.min(),
-            mean_ns: histogram.mean(),
+            mean_ns: rounded(histogram.mean(), 3),
             p50_ns: histogram.value_at_quantile(0.5),
             p90_ns: histogram.value_at_quantile(0.9),
             p95_ns: histogram.value_at_quantile(0.95),
@@ -282,6 +286,13 @@ impl LatencySummary {
             })?;
         Ok(Self::of(&sum))
     }
+}
+
+/// A figure with so many decimals: more would be false precision, and short decimals are read back
+/// from JSON as they were written.
+pub(crate) fn rounded(value: f64, decimals: i32) -> f64 {
+    let scale = 10f64.powi(decimals);
+    (value * scale).round() / scale
 }
 
 pub(crate) fn share(part: u64, whole: u64) -> f64 {
