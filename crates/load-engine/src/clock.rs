@@ -3,8 +3,13 @@
 //! Time is an argument below rank 2. An engine that measures latency has to read a clock all the
 //! same, so it reads this trait; tests give it the simulated one and are repeatable.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
+
+use crate::plan::StopHandle;
 
 /// A monotonic clock, in nanoseconds from an origin of its own.
 pub trait Clock: Send + Sync {
@@ -14,12 +19,23 @@ pub trait Clock: Send + Sync {
     /// Returns when the clock has reached `instant_ns`, at once if it has.
     fn sleep_until(&self, instant_ns: u64);
 
+    /// Like [`sleep_until`](Self::sleep_until), and returns early, if it can, when the run is stopped.
+    fn sleep_until_or_stopped(&self, instant_ns: u64, _stop: &StopHandle) {
+        self.sleep_until(instant_ns);
+    }
+
+    /// Makes the calling thread wake as near to the asked times as the system can.
+    fn sharpen(&self) {}
+
     /// Announces `threads` threads whose sleeping and waking make up a simulated time.
     fn enlist(&self, _threads: u32) {}
 
     /// Says that one of the announced threads will sleep no more.
     fn retire(&self) {}
 }
+
+/// How long a sleeper may take to see that the run was stopped.
+const STOP_CHECK_NS: u64 = 20_000_000;
 
 /// The operating system's monotonic clock.
 #[derive(Clone, Debug)]
@@ -53,8 +69,23 @@ impl Clock for MonotonicClock {
     fn sleep_until(&self, instant_ns: u64) {
         let now = self.now_ns();
         if instant_ns > now {
-            std::thread::sleep(Duration::from_nanos(instant_ns - now));
+            thread::sleep(Duration::from_nanos(instant_ns - now));
         }
+    }
+
+    fn sleep_until_or_stopped(&self, instant_ns: u64, stop: &StopHandle) {
+        let mut now_ns = self.now_ns();
+        while now_ns < instant_ns && !stop.is_stopped() {
+            self.sleep_until(instant_ns.min(now_ns + STOP_CHECK_NS));
+            now_ns = self.now_ns();
+        }
+    }
+
+    fn sharpen(&self) {
+        // Linux delays a wake-up by up to 50 us unless told otherwise. Where it cannot be told, the
+        // schedule's lag shows it.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::thread::set_current_timer_slack(Some(NonZeroU64::MIN));
     }
 }
 
@@ -72,15 +103,20 @@ impl Clock for MonotonicClock {
 #[derive(Debug, Default)]
 pub struct SimulatedClock {
     state: Mutex<Simulation>,
-    moved: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Simulation {
     now_ns: u64,
-    threads: u32,
-    /// Wake-up times of the threads that sleep; at most `threads` of them.
-    wake_ups: Vec<u64>,
+    threads: usize,
+    asleep: Vec<Sleeper>, // at most `threads`, but for callers that were never announced
+}
+
+#[derive(Debug)]
+struct Sleeper {
+    until_ns: u64,
+    thread: Thread,
+    woken: Arc<AtomicBool>,
 }
 
 impl SimulatedClock {
@@ -93,23 +129,37 @@ impl SimulatedClock {
     /// Moves the clock on by hand, waking those whose time has come.
     pub fn advance(&self, by: Duration) {
         let mut state = self.lock();
-        state.now_ns += by.as_nanos() as u64;
-        self.moved.notify_all();
+        let now_ns = state.now_ns + by.as_nanos() as u64;
+        state.jump_to(now_ns);
     }
 
     fn lock(&self) -> MutexGuard<'_, Simulation> {
         // No user code runs under the lock, so a poisoned one is still whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
+impl Simulation {
     /// Jumps to the earliest wake-up if nobody is left who could do anything before it.
-    fn settle(&self, state: &mut Simulation) {
-        if state.wake_ups.len() < state.threads as usize {
+    fn settle(&mut self) {
+        if self.asleep.len() < self.threads {
             return;
         }
-        if let Some(&earliest) = state.wake_ups.iter().min() {
-            state.now_ns = state.now_ns.max(earliest);
-            self.moved.notify_all();
+        if let Some(earliest) = self.asleep.iter().map(|sleeper| sleeper.until_ns).min() {
+            self.jump_to(earliest);
+        }
+    }
+
+    /// Who wakes counts as awake from here on, so that the clock waits for it.
+    fn jump_to(&mut self, now_ns: u64) {
+        self.now_ns = self.now_ns.max(now_ns);
+        let now_ns = self.now_ns;
+        for sleeper in self
+            .asleep
+            .extract_if(.., |sleeper| sleeper.until_ns <= now_ns)
+        {
+            sleeper.woken.store(true, Ordering::Release);
+            sleeper.thread.unpark();
         }
     }
 }
@@ -120,31 +170,32 @@ impl Clock for SimulatedClock {
     }
 
     fn sleep_until(&self, instant_ns: u64) {
-        let mut state = self.lock();
-        if instant_ns <= state.now_ns {
-            return;
+        let woken = Arc::new(AtomicBool::new(false));
+        {
+            let mut state = self.lock();
+            if instant_ns <= state.now_ns {
+                return;
+            }
+            state.asleep.push(Sleeper {
+                until_ns: instant_ns,
+                thread: thread::current(),
+                woken: Arc::clone(&woken),
+            });
+            state.settle();
         }
-        state.wake_ups.push(instant_ns);
-        self.settle(&mut state);
-        while state.now_ns < instant_ns {
-            state = self
-                .moved
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        if let Some(mine) = state.wake_ups.iter().position(|&at| at == instant_ns) {
-            state.wake_ups.swap_remove(mine);
+        while !woken.load(Ordering::Acquire) {
+            thread::park();
         }
     }
 
     fn enlist(&self, threads: u32) {
-        self.lock().threads += threads;
+        self.lock().threads += threads as usize;
     }
 
     fn retire(&self) {
         let mut state = self.lock();
         state.threads = state.threads.saturating_sub(1);
-        self.settle(&mut state);
+        state.settle();
     }
 }
 

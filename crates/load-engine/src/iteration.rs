@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::ledger::{Digest, Effect, Ledger};
 use crate::plan::StopHandle;
-use crate::recorder::UserRecorder;
+use crate::recorder::{StepTimes, UserRecorder};
 use crate::rng::Rng;
 use crate::workload::{Failure, StepSpec};
 
@@ -17,9 +17,16 @@ pub struct Iteration<'r> {
     index: u64,
     deadline_ns: u64,
     last_ns: u64,
+    /// Of whom the random numbers are.
+    stream: u32,
+    /// When the iteration was due, until its first step has borne the delay.
+    due_ns: Option<u64>,
     rng: Option<Rng>,
     open_step: Option<OpenStep>,
 }
+
+/// The user of whom an arrival's random numbers are.
+const ANY_USER: u32 = u32::MAX;
 
 /// A step that has begun and not ended: what a panic has to be booked to.
 #[derive(Clone, Copy)]
@@ -46,6 +53,8 @@ impl<'r> Iteration<'r> {
             index: 0,
             deadline_ns: u64::MAX,
             last_ns: 0,
+            stream: user,
+            due_ns: None,
             rng: None,
             open_step: None,
         }
@@ -57,7 +66,7 @@ impl<'r> Iteration<'r> {
         self.user
     }
 
-    /// The iteration's number, from 0.
+    /// The iteration's number, from 0: the user's own in a closed model, the arrival's in an open one.
     #[must_use]
     pub fn index(&self) -> u64 {
         self.index
@@ -66,7 +75,7 @@ impl<'r> Iteration<'r> {
     /// Random numbers that depend on the plan's seed, the user and the iteration alone.
     pub fn rng(&mut self) -> &mut Rng {
         self.rng
-            .get_or_insert_with(|| Rng::for_iteration(self.seed, self.user, self.index))
+            .get_or_insert_with(|| Rng::for_iteration(self.seed, self.stream, self.index))
     }
 
     /// Whether the run is to end: its time is up or it was stopped. An iteration that takes long
@@ -111,7 +120,15 @@ impl<'r> Iteration<'r> {
 
     pub(crate) fn begin(&mut self, index: u64) {
         self.index = index;
+        self.due_ns = None;
         self.rng = None;
+    }
+
+    /// Begins an arrival that was due at a time of its own.
+    pub(crate) fn begin_arrival(&mut self, number: u64, due_ns: u64) {
+        self.begin(number);
+        self.due_ns = Some(due_ns);
+        self.stream = ANY_USER;
     }
 
     pub(crate) fn set_deadline(&mut self, deadline_ns: u64) {
@@ -153,9 +170,12 @@ impl<'r> Iteration<'r> {
             self.recorder
                 .ledger
                 .settle(open.ledger_mark, self.last_ns, failure.is_none());
-        let service_ns = self.last_ns.saturating_sub(open.started_ns);
-        self.recorder
-            .book(open.step, service_ns, acknowledged, failure);
+        let since = |from_ns| self.last_ns.saturating_sub(from_ns);
+        let times = StepTimes {
+            service_ns: since(open.started_ns),
+            response_ns: since(self.due_ns.take().unwrap_or(open.started_ns)),
+        };
+        self.recorder.book(open.step, times, acknowledged, failure);
     }
 }
 

@@ -66,9 +66,11 @@
 // What a test author writes.
 mod iteration;
 mod plan;
+mod schedule;
 mod workload;
 
 // How a run goes.
+mod arrival;
 mod clock;
 mod rng;
 mod run;
@@ -97,11 +99,13 @@ pub use ledger::{Digest, Effect, Ledger, LedgerEntry};
 pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary};
 pub use plan::{Model, Plan, StopHandle, Until};
 pub use record::{
-    FailureCount, FailureCounts, IterationCounts, LatencySummary, RunRecord, StepSummary,
+    ArrivalCounts, FailureCount, FailureCounts, IterationCounts, LatencySummary, OpenSummary,
+    RunRecord, StepSummary,
 };
 pub use recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use rng::Rng;
 pub use run::{Progress, Stage, run, run_on};
+pub use schedule::{RateStage, Schedule, Spacing};
 pub use verify::{
     Defect, Discrepancy, Expectation, Found, SHOWN_DISCREPANCIES, Verification, verify, verify_each,
 };

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
+use crate::schedule::Schedule;
 
 /// A run to be made.
 #[derive(Clone, Debug)]
@@ -59,7 +60,10 @@ impl Plan {
                 expected: "it must be from 1 ms to 1 h",
             });
         }
-        Ok(())
+        match &self.model {
+            Model::Closed { .. } => Ok(()),
+            Model::Open { schedule, .. } => schedule.check(),
+        }
     }
 }
 
@@ -75,6 +79,19 @@ pub enum Model {
         users: NonZeroU32,
         /// When a user stops.
         until: Until,
+    },
+    /// Arrivals that come by a schedule, whether or not the target keeps up. Latency is measured from
+    /// when an arrival was due, so that a stall is felt by all that came during it.
+    Open {
+        /// When arrivals come.
+        schedule: Schedule,
+        /// How many may be under way at once, a thread each. Those that come while all threads are
+        /// busy wait, and their wait is part of their response time.
+        max_in_flight: NonZeroU32,
+        /// How long an arrival may wait to be started. One that could not be is dropped, and counted.
+        #[serde(rename = "patience_ns", with = "nanoseconds")]
+        #[schemars(with = "u64")]
+        patience: Duration,
     },
 }
 
@@ -97,11 +114,22 @@ impl Model {
         }
     }
 
-    /// How many users stand at most.
+    /// Arrivals by a schedule, so many under way at once, with a patience of 30 s.
+    #[must_use]
+    pub fn open(schedule: Schedule, max_in_flight: NonZeroU32) -> Self {
+        Self::Open {
+            schedule,
+            max_in_flight,
+            patience: Duration::from_secs(30),
+        }
+    }
+
+    /// How many users stand at most: threads, each with a user's state.
     #[must_use]
     pub fn users(&self) -> NonZeroU32 {
         match self {
             Self::Closed { users, .. } => *users,
+            Self::Open { max_in_flight, .. } => *max_in_flight,
         }
     }
 
@@ -117,6 +145,7 @@ impl Model {
                 until: Until::Elapsed(_),
                 ..
             } => None,
+            Self::Open { schedule, .. } => Some(schedule.arrivals()),
         }
     }
 }

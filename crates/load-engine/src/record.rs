@@ -11,7 +11,7 @@ use crate::error::RunError;
 use crate::generator::GeneratorRecord;
 use crate::monitor::MonitorRecord;
 use crate::plan::Model;
-use crate::recorder::{FailureTally, StepTally, empty_histogram};
+use crate::recorder::{FailureTally, OpenTally, StepTally, empty_histogram};
 
 /// Everything that a run measured. No number in it is ever NaN or infinite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +37,8 @@ pub struct RunRecord {
     pub tear_down_failures: FailureCounts,
     /// Each declared step, in the workload's order.
     pub steps: Vec<StepSummary>,
+    /// What became of the arrivals of an open model.
+    pub open: Option<OpenSummary>,
     /// What the process used meanwhile.
     pub monitor: MonitorRecord,
     /// What the engine itself cost.
@@ -153,6 +155,9 @@ pub struct StepSummary {
     pub unacknowledged: u64,
     /// How long all attempts took, from their actual start.
     pub service_time: LatencySummary,
+    /// In an open model, how long all attempts took from when they were due: an iteration's first
+    /// step bears the delay of its start.
+    pub response_time: Option<LatencySummary>,
     /// Why attempts failed.
     pub failures: FailureCounts,
 }
@@ -186,7 +191,64 @@ impl From<StepTally> for StepSummary {
                 0
             },
             service_time: LatencySummary::of(&tally.service),
+            response_time: tally.response.as_ref().map(LatencySummary::of),
             failures: tally.failures.into(),
+        }
+    }
+}
+
+/// The arrivals of an open model. Each is one iteration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct OpenSummary {
+    /// What became of them.
+    pub arrivals: ArrivalCounts,
+    /// From when an arrival was due to its end. Dropped arrivals are not in it.
+    pub response_time: LatencySummary,
+    /// From an arrival's actual start to its end.
+    pub service_time: LatencySummary,
+    /// How late arrivals started for which a thread stood ready: the generator's own lateness.
+    pub schedule_lag: LatencySummary,
+    /// Arrivals for which no thread stood ready when they were due: the target, or the bound on what
+    /// is in flight, was too slow for the rate.
+    pub late_starts: u64,
+}
+
+/// Arrivals by what became of them: `scheduled` is the sum of all the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct ArrivalCounts {
+    /// All that the schedule has.
+    pub scheduled: u64,
+    /// Ended by the schedule's end.
+    pub done: u64,
+    /// Under way at the schedule's end, and ended after it.
+    pub in_flight: u64,
+    /// Waiting at the schedule's end, and started after it.
+    pub queued: u64,
+    /// Never started, since they waited longer than the plan's patience.
+    pub dropped: u64,
+    /// Never started, since the run was stopped.
+    pub cut: u64,
+}
+
+impl OpenSummary {
+    pub(crate) fn new(tally: &OpenTally, scheduled: u64) -> Self {
+        let started = tally.done + tally.in_flight + tally.queued;
+        Self {
+            arrivals: ArrivalCounts {
+                scheduled,
+                done: tally.done,
+                in_flight: tally.in_flight,
+                queued: tally.queued,
+                dropped: tally.dropped,
+                // Those that no thread had come to when the run was stopped are nobody's.
+                cut: scheduled - started - tally.dropped,
+            },
+            response_time: LatencySummary::of(&tally.response),
+            service_time: LatencySummary::of(&tally.service),
+            schedule_lag: LatencySummary::of(&tally.lag),
+            late_starts: tally.late,
         }
     }
 }

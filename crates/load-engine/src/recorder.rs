@@ -28,6 +28,17 @@ pub(crate) struct UserRecorder {
     pub(crate) ledger: Ledger,
     /// Failures outside any step.
     pub(crate) failures: FailureTally,
+    /// What became of arrivals; only in an open model.
+    pub(crate) open: Option<OpenTally>,
+}
+
+/// How long a step took.
+#[derive(Clone, Copy)]
+pub(crate) struct StepTimes {
+    /// From its actual start.
+    pub(crate) service_ns: u64,
+    /// From when it was due, if that is known.
+    pub(crate) response_ns: u64,
 }
 
 impl UserRecorder {
@@ -36,7 +47,17 @@ impl UserRecorder {
             steps: steps.iter().copied().map(StepTally::new).collect(),
             ledger: Ledger::new(),
             failures: FailureTally::default(),
+            open: None,
         }
+    }
+
+    /// Records response times and what becomes of arrivals as well.
+    pub(crate) fn with_arrivals(mut self) -> Self {
+        self.open = Some(OpenTally::new());
+        for step in &mut self.steps {
+            step.response = Some(empty_histogram());
+        }
+        self
     }
 
     /// Steps are few and their names are constants: comparing addresses first is the whole search.
@@ -51,12 +72,15 @@ impl UserRecorder {
     pub(crate) fn book(
         &mut self,
         step: usize,
-        service_ns: u64,
+        times: StepTimes,
         acknowledged: u64,
         failure: Option<&Failure>,
     ) {
         let tally = &mut self.steps[step];
-        tally.service.saturating_record(service_ns);
+        tally.service.saturating_record(times.service_ns);
+        if let Some(response) = &mut tally.response {
+            response.saturating_record(times.response_ns);
+        }
         match failure {
             None => {
                 tally.succeeded += 1;
@@ -77,6 +101,9 @@ impl UserRecorder {
         }
         self.ledger.absorb(other.ledger);
         self.failures.absorb(other.failures);
+        if let (Some(mine), Some(theirs)) = (&mut self.open, &other.open) {
+            mine.absorb(theirs);
+        }
     }
 }
 
@@ -89,6 +116,8 @@ pub(crate) struct StepTally {
     /// Successes that acknowledged nothing.
     pub(crate) unacknowledged: u64,
     pub(crate) service: Histogram<u64>,
+    /// Only in an open model.
+    pub(crate) response: Option<Histogram<u64>>,
     pub(crate) failures: FailureTally,
 }
 
@@ -101,6 +130,7 @@ impl StepTally {
             effects: 0,
             unacknowledged: 0,
             service: empty_histogram(),
+            response: None,
             failures: FailureTally::default(),
         }
     }
@@ -115,6 +145,48 @@ impl StepTally {
             .expect("histograms of one shape add up");
         self.failures.absorb(other.failures);
     }
+}
+
+/// What became of one thread's arrivals.
+pub(crate) struct OpenTally {
+    pub(crate) done: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) queued: u64,
+    pub(crate) dropped: u64,
+    pub(crate) late: u64,
+    pub(crate) response: Histogram<u64>,
+    pub(crate) service: Histogram<u64>,
+    pub(crate) lag: Histogram<u64>,
+}
+
+impl OpenTally {
+    pub(crate) fn new() -> Self {
+        Self {
+            done: 0,
+            in_flight: 0,
+            queued: 0,
+            dropped: 0,
+            late: 0,
+            response: empty_histogram(),
+            service: empty_histogram(),
+            lag: empty_histogram(),
+        }
+    }
+
+    fn absorb(&mut self, other: &Self) {
+        self.done += other.done;
+        self.in_flight += other.in_flight;
+        self.queued += other.queued;
+        self.dropped += other.dropped;
+        self.late += other.late;
+        add(&mut self.response, &other.response);
+        add(&mut self.service, &other.service);
+        add(&mut self.lag, &other.lag);
+    }
+}
+
+fn add(to: &mut Histogram<u64>, from: &Histogram<u64>) {
+    to.add(from).expect("histograms of one shape add up");
 }
 
 /// Failures counted by message: the first so many distinct ones, the rest as "other".

@@ -9,20 +9,24 @@ use std::time::Duration;
 
 use crossbeam::utils::CachePadded;
 
+use crate::arrival::{Desk, serve};
 use crate::clock::{Clock, MonotonicClock};
 use crate::error::RunError;
 use crate::generator::{GeneratorRecord, calibrate};
 use crate::ledger::Ledger;
 use crate::monitor::Monitor;
-use crate::plan::{Plan, StopHandle};
-use crate::record::{FailureCounts, IterationCounts, RunRecord, StepSummary};
+use crate::plan::{Model, Plan, StopHandle};
+use crate::record::{FailureCounts, IterationCounts, OpenSummary, RunRecord, StepSummary};
 use crate::recorder::{FailureTally, UserRecorder};
 use crate::usage::cpu_time_ns;
-use crate::user::{UserOutcome, drive};
+use crate::user::{Seat, UserEnd, UserOutcome, drive};
 use crate::workload::{Failure, StepSpec, Workload};
 
 /// Time between two calls of `on_progress`.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
+
+/// Time between opening the gate and the first arrival of an open model.
+const LEAD_NS: u64 = 10_000_000;
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +100,7 @@ pub fn run_on<W: Workload>(
     let monitored = monitor
         .finish(load.monitor_began_ns, load.cpu_ns, wall_ns)
         .map_err(|failure| panicked("load-engine:monitor", &failure))?;
-    let (total, mut record) = load.into_record(plan, &steps);
+    let (total, mut record) = load.into_record(&crew);
     record.wall_ns = wall_ns;
     record.monitor = monitored;
     record.generator = GeneratorRecord::new(
@@ -116,6 +120,8 @@ pub(crate) struct Crew<'r> {
     pub(crate) steps: &'r [StepSpec],
     counters: Vec<CachePadded<Counter>>,
     gate: Gate,
+    /// Where the arrivals of an open model are handed out.
+    desk: Option<Desk>,
 }
 
 /// One user's progress, which only that user writes.
@@ -200,13 +206,15 @@ struct Load {
 }
 
 impl Load {
-    fn into_record(self, plan: &Plan, steps: &[StepSpec]) -> (Ledger, RunRecord) {
-        let mut total = UserRecorder::new(steps);
+    fn into_record(self, crew: &Crew<'_>) -> (Ledger, RunRecord) {
+        let plan = crew.plan;
+        let mut total = crew.recorder();
         let ledgers: Vec<&Ledger> = self.recorders.iter().map(|user| &user.ledger).collect();
         total.ledger.reserve(&ledgers);
         for recorder in self.recorders {
             total.absorb(recorder);
         }
+        let planned = plan.model.planned_iterations();
         let record = RunRecord {
             label: plan.label.clone(),
             model: plan.model.clone(),
@@ -214,13 +222,16 @@ impl Load {
             users: plan.model.users().get(),
             interrupted: self.interrupted,
             iterations: IterationCounts {
-                planned: plan.model.planned_iterations(),
+                planned,
                 completed: self.completed,
                 failed: self.failed,
             },
             failures: total.failures.into(),
             tear_down_failures: FailureCounts::from(self.tear_down_failures),
             steps: total.steps.into_iter().map(StepSummary::from).collect(),
+            open: total
+                .open
+                .map(|tally| OpenSummary::new(&tally, planned.unwrap_or_default())),
             ..RunRecord::default()
         };
         (total.ledger, record)
@@ -242,6 +253,12 @@ impl<'r> Crew<'r> {
             steps,
             counters: (0..users).map(|_| CachePadded::default()).collect(),
             gate: Gate::default(),
+            desk: match &plan.model {
+                Model::Closed { .. } => None,
+                Model::Open {
+                    schedule, patience, ..
+                } => Some(Desk::new(schedule, *patience, plan.seed)),
+            },
         }
     }
 
@@ -310,21 +327,19 @@ impl<'r> Crew<'r> {
             Ok(state) => state,
             Err(failure) => return send(reports, Report::SetUpFailed { user, failure }),
         };
-        let mut recorder = UserRecorder::new(self.steps);
+        let mut recorder = self.recorder();
         send(reports, Report::Ready);
         match self.gate.wait() {
             Signal::GiveUp => drop(guarded(|| workload.tear_down(state))),
             Signal::Begin { at_ns } => {
-                let counter = &self.counters[user as usize];
-                let end = drive(
-                    self,
-                    workload,
+                let seat = Seat {
                     user,
-                    &mut state,
-                    &mut recorder,
-                    counter,
-                    at_ns,
-                );
+                    state: &mut state,
+                    recorder: &mut recorder,
+                    counter: &self.counters[user as usize],
+                    began_ns: at_ns,
+                };
+                let end = self.iterate(workload, seat);
                 self.clock.retire();
                 let tear_down = guarded(|| workload.tear_down(state)).err();
                 let outcome = UserOutcome {
@@ -334,6 +349,23 @@ impl<'r> Crew<'r> {
                 };
                 send(reports, Report::Ended(Box::new(outcome)));
             }
+        }
+    }
+
+    fn iterate<W: Workload>(&self, workload: &W, seat: Seat<'_, W>) -> UserEnd {
+        match (&self.plan.model, &self.desk) {
+            (Model::Closed { until, .. }, _) => drive(self, *until, workload, seat),
+            (Model::Open { .. }, Some(desk)) => serve(self, desk, workload, seat),
+            (Model::Open { .. }, None) => unreachable!("an open model has a desk"),
+        }
+    }
+
+    fn recorder(&self) -> UserRecorder {
+        let recorder = UserRecorder::new(self.steps);
+        if self.desk.is_some() {
+            recorder.with_arrivals()
+        } else {
+            recorder
         }
     }
 
@@ -374,7 +406,9 @@ impl<'r> Crew<'r> {
         let cpu_ns = cpu_time_ns();
         let monitor_began_ns = monitor.now_ns();
         self.clock.enlist(self.users());
-        let began_ns = self.clock.now_ns();
+        // Arrivals are due by the clock, so their threads need a moment to come to their places.
+        let lead_ns = if self.desk.is_some() { LEAD_NS } else { 0 };
+        let began_ns = self.clock.now_ns() + lead_ns;
         self.gate.give(Signal::Begin { at_ns: began_ns });
         Load {
             began_ns,

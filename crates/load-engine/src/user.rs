@@ -1,12 +1,21 @@
-//! One user's loop.
+//! One user's loop in a closed model.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::iteration::Iteration;
-use crate::plan::{Model, Until};
+use crate::plan::Until;
 use crate::recorder::UserRecorder;
 use crate::run::{Counter, Crew};
 use crate::workload::{Failure, Workload};
+
+/// A user's place in a run: all that is its own.
+pub(crate) struct Seat<'a, W: Workload> {
+    pub(crate) user: u32,
+    pub(crate) state: &'a mut W::User,
+    pub(crate) recorder: &'a mut UserRecorder,
+    pub(crate) counter: &'a Counter,
+    pub(crate) began_ns: u64,
+}
 
 /// All that a user leaves behind.
 pub(crate) struct UserOutcome {
@@ -24,36 +33,55 @@ pub(crate) struct UserEnd {
     pub(crate) interrupted: bool,
 }
 
+impl UserEnd {
+    pub(crate) fn new(at_ns: u64, counter: &Counter, interrupted: bool) -> Self {
+        let failed = counter.failed();
+        Self {
+            at_ns,
+            completed: counter.done() - failed,
+            failed,
+            interrupted,
+        }
+    }
+}
+
 /// Iterates until the model says enough or someone stops the run.
 pub(crate) fn drive<W: Workload>(
     crew: &Crew<'_>,
+    until: Until,
     workload: &W,
-    user: u32,
-    state: &mut W::User,
-    recorder: &mut UserRecorder,
-    counter: &Counter,
-    began_ns: u64,
+    seat: Seat<'_, W>,
 ) -> UserEnd {
-    let (limit, deadline_ns) = bounds(&crew.plan.model, began_ns);
+    let Seat {
+        user,
+        state,
+        recorder,
+        counter,
+        began_ns,
+    } = seat;
+    let (limit, deadline_ns) = bounds(until, began_ns);
     let mut it = Iteration::new(recorder, crew.clock, crew.stop, crew.plan.seed, user);
     it.set_deadline(deadline_ns);
     it.touch();
     let mut index = 0;
     while index < limit && it.last_ns() < deadline_ns && !crew.stop.is_stopped() {
         it.begin(index);
-        let succeeded = iterate(workload, state, &mut it);
-        counter.count(succeeded);
+        counter.count(iterate(workload, state, &mut it));
         index += 1;
     }
-    UserEnd {
-        at_ns: it.last_ns(),
-        completed: counter.done() - counter.failed(),
-        failed: counter.failed(),
-        interrupted: index < limit && it.last_ns() < deadline_ns,
-    }
+    UserEnd::new(
+        it.last_ns(),
+        counter,
+        index < limit && it.last_ns() < deadline_ns,
+    )
 }
 
-fn iterate<W: Workload>(workload: &W, state: &mut W::User, it: &mut Iteration<'_>) -> bool {
+/// Does one iteration and books its failure. Says whether it succeeded.
+pub(crate) fn iterate<W: Workload>(
+    workload: &W,
+    state: &mut W::User,
+    it: &mut Iteration<'_>,
+) -> bool {
     let before_ns = it.last_ns();
     let caught = catch_unwind(AssertUnwindSafe(|| workload.iterate(state, it)));
     let succeeded = match caught {
@@ -74,16 +102,10 @@ fn iterate<W: Workload>(workload: &W, state: &mut W::User, it: &mut Iteration<'_
     succeeded
 }
 
-fn bounds(model: &Model, began_ns: u64) -> (u64, u64) {
-    match model {
-        Model::Closed {
-            until: Until::Iterations(each),
-            ..
-        } => (each.get(), u64::MAX),
-        Model::Closed {
-            until: Until::Elapsed(time),
-            ..
-        } => {
+fn bounds(until: Until, began_ns: u64) -> (u64, u64) {
+    match until {
+        Until::Iterations(each) => (each.get(), u64::MAX),
+        Until::Elapsed(time) => {
             let time_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
             (u64::MAX, began_ns.saturating_add(time_ns))
         }

@@ -3,5 +3,6 @@
 mod effects;
 mod histograms;
 mod lifecycle;
+mod open;
 mod store;
 mod verification;
