@@ -140,9 +140,10 @@ impl StepTally {
         self.failed += other.failed;
         self.effects += other.effects;
         self.unacknowledged += other.unacknowledged;
-        self.service
-            .add(other.service)
-            .expect("histograms of one shape add up");
+        add(&mut self.service, &other.service);
+        if let (Some(mine), Some(theirs)) = (&mut self.response, &other.response) {
+            add(mine, theirs);
+        }
         self.failures.absorb(other.failures);
     }
 }
