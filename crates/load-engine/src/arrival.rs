@@ -103,18 +103,14 @@ fn await_start(crew: &Crew<'_>, desk: &Desk, due_ns: u64, tally: &mut OpenTally)
         return None;
     }
     let started_ns = crew.clock.now_ns();
-    tally
-        .lag
-        .saturating_record(started_ns.saturating_sub(due_ns));
+    tally.lag.record(started_ns.saturating_sub(due_ns));
     Some(started_ns)
 }
 
 impl OpenTally {
     fn book(&mut self, due_ns: u64, started_ns: u64, ended_ns: u64, schedule_end_ns: u64) {
-        self.response
-            .saturating_record(ended_ns.saturating_sub(due_ns));
-        self.service
-            .saturating_record(ended_ns.saturating_sub(started_ns));
+        self.response.record(ended_ns.saturating_sub(due_ns));
+        self.service.record(ended_ns.saturating_sub(started_ns));
         if ended_ns <= schedule_end_ns {
             self.done += 1;
         } else if started_ns <= schedule_end_ns {

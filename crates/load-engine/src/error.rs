@@ -97,4 +97,11 @@ pub enum RunError {
         /// The operating system's reason.
         source: io::Error,
     },
+
+    /// An export could not be written.
+    #[error("cannot write the export: {source}")]
+    Export {
+        /// The reason, of the writer or of the format.
+        source: io::Error,
+    },
 }

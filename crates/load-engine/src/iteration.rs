@@ -174,6 +174,7 @@ impl<'r> Iteration<'r> {
         let times = StepTimes {
             service_ns: since(open.started_ns),
             response_ns: since(self.due_ns.take().unwrap_or(open.started_ns)),
+            ended_ns: self.last_ns,
         };
         self.recorder.book(open.step, times, acknowledged, failure);
     }

@@ -77,11 +77,14 @@ mod run;
 mod user;
 
 // What it writes down.
+mod counts;
+mod export;
 mod generator;
 mod ledger;
 mod monitor;
 mod record;
 mod recorder;
+mod timeline;
 mod usage;
 
 // How that is judged.
@@ -99,8 +102,8 @@ pub use ledger::{Digest, Effect, Ledger, LedgerEntry};
 pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary};
 pub use plan::{Model, Plan, StopHandle, Until};
 pub use record::{
-    ArrivalCounts, FailureCount, FailureCounts, IterationCounts, LatencySummary, OpenSummary,
-    RunRecord, StepSummary,
+    ArrivalCounts, FailureCount, FailureCounts, IntervalSummary, IterationCounts, LatencySummary,
+    OpenSummary, RunRecord, StepSummary,
 };
 pub use recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use rng::Rng;

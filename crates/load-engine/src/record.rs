@@ -12,6 +12,7 @@ use crate::generator::GeneratorRecord;
 use crate::monitor::MonitorRecord;
 use crate::plan::Model;
 use crate::recorder::{FailureTally, OpenTally, StepTally, empty_histogram};
+use crate::timeline::StepTimeline;
 
 /// Everything that a run measured. No number in it is ever NaN or infinite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +36,8 @@ pub struct RunRecord {
     pub failures: FailureCounts,
     /// Failures of tear-downs.
     pub tear_down_failures: FailureCounts,
+    /// How long an interval of a step is: a second, and longer in a run of more than 20 minutes.
+    pub interval_ns: u64,
     /// Each declared step, in the workload's order.
     pub steps: Vec<StepSummary>,
     /// What became of the arrivals of an open model.
@@ -158,6 +161,8 @@ pub struct StepSummary {
     /// In an open model, how long all attempts took from when they were due: an iteration's first
     /// step bears the delay of its start.
     pub response_time: Option<LatencySummary>,
+    /// The same from interval to interval, from the start of the load to the last attempt's end.
+    pub intervals: Vec<IntervalSummary>,
     /// Why attempts failed.
     pub failures: FailureCounts,
 }
@@ -176,8 +181,9 @@ impl StepSummary {
     }
 }
 
-impl From<StepTally> for StepSummary {
-    fn from(tally: StepTally) -> Self {
+impl StepSummary {
+    pub(crate) fn new(tally: StepTally, times: &StepTimeline) -> Self {
+        let response = (!times.response.is_empty()).then_some(&times.response);
         Self {
             name: tally.spec.name.to_owned(),
             effect: tally.spec.effect,
@@ -190,11 +196,24 @@ impl From<StepTally> for StepSummary {
             } else {
                 0
             },
-            service_time: LatencySummary::of(&tally.service),
-            response_time: tally.response.as_ref().map(LatencySummary::of),
+            service_time: LatencySummary::of(&times.service),
+            response_time: response.map(LatencySummary::of),
+            intervals: times.intervals.summaries(),
             failures: tally.failures.into(),
         }
     }
+}
+
+/// One interval of one step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct IntervalSummary {
+    /// Its beginning, from the start of the load.
+    pub start_ns: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// How long all attempts took that ended in it: response time in an open model, else service time.
+    pub latency: LatencySummary,
 }
 
 /// The arrivals of an open model. Each is one iteration.
@@ -233,23 +252,30 @@ pub struct ArrivalCounts {
 }
 
 impl OpenSummary {
-    pub(crate) fn new(tally: &OpenTally, scheduled: u64) -> Self {
-        let started = tally.done + tally.in_flight + tally.queued;
-        Self {
-            arrivals: ArrivalCounts {
-                scheduled,
-                done: tally.done,
-                in_flight: tally.in_flight,
-                queued: tally.queued,
-                dropped: tally.dropped,
-                // Those that no thread had come to when the run was stopped are nobody's.
-                cut: scheduled - started - tally.dropped,
-            },
-            response_time: LatencySummary::of(&tally.response),
-            service_time: LatencySummary::of(&tally.service),
-            schedule_lag: LatencySummary::of(&tally.lag),
-            late_starts: tally.late,
+    pub(crate) fn new<'t>(tallies: impl Iterator<Item = &'t OpenTally>, scheduled: u64) -> Self {
+        let mut response = empty_histogram();
+        let mut service = empty_histogram();
+        let mut lag = empty_histogram();
+        let mut sum = Self::default();
+        let arrivals = &mut sum.arrivals;
+        for tally in tallies {
+            arrivals.done += tally.done;
+            arrivals.in_flight += tally.in_flight;
+            arrivals.queued += tally.queued;
+            arrivals.dropped += tally.dropped;
+            sum.late_starts += tally.late;
+            tally.response.add_to(&mut response);
+            tally.service.add_to(&mut service);
+            tally.lag.add_to(&mut lag);
         }
+        let started = arrivals.done + arrivals.in_flight + arrivals.queued;
+        arrivals.scheduled = scheduled;
+        // Those that no thread had come to when the run was stopped are nobody's.
+        arrivals.cut = scheduled - started - arrivals.dropped;
+        sum.response_time = LatencySummary::of(&response);
+        sum.service_time = LatencySummary::of(&service);
+        sum.schedule_lag = LatencySummary::of(&lag);
+        sum
     }
 }
 

@@ -1,9 +1,13 @@
 //! What one user's thread writes down, without a lock and, but for the ledger's growth, without
-//! allocating.
+//! allocating. Once a second it brings its latencies to the timeline.
+
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 
+use crate::counts::Counts;
 use crate::ledger::Ledger;
+use crate::timeline::{INTERVAL_NS, Timeline};
 use crate::workload::{Failure, StepSpec};
 
 /// The highest latency that is told apart; a longer one is recorded as this.
@@ -30,24 +34,32 @@ pub(crate) struct UserRecorder {
     pub(crate) failures: FailureTally,
     /// What became of arrivals; only in an open model.
     pub(crate) open: Option<OpenTally>,
+    timeline: Arc<Timeline>,
+    began_ns: u64,
+    /// When the interval ends whose latencies the steps hold.
+    interval_end_ns: u64,
 }
 
-/// How long a step took.
+/// How long a step took, and when it ended.
 #[derive(Clone, Copy)]
 pub(crate) struct StepTimes {
     /// From its actual start.
     pub(crate) service_ns: u64,
     /// From when it was due, if that is known.
     pub(crate) response_ns: u64,
+    pub(crate) ended_ns: u64,
 }
 
 impl UserRecorder {
-    pub(crate) fn new(steps: &[StepSpec]) -> Self {
+    pub(crate) fn new(steps: &[StepSpec], timeline: Arc<Timeline>) -> Self {
         Self {
             steps: steps.iter().copied().map(StepTally::new).collect(),
             ledger: Ledger::new(),
             failures: FailureTally::default(),
             open: None,
+            timeline,
+            began_ns: 0,
+            interval_end_ns: INTERVAL_NS,
         }
     }
 
@@ -55,9 +67,15 @@ impl UserRecorder {
     pub(crate) fn with_arrivals(mut self) -> Self {
         self.open = Some(OpenTally::new());
         for step in &mut self.steps {
-            step.response = Some(empty_histogram());
+            step.response = Some(Counts::new());
         }
         self
+    }
+
+    /// Says when the load began, from which on intervals are counted.
+    pub(crate) fn begin(&mut self, began_ns: u64) {
+        self.began_ns = began_ns;
+        self.interval_end_ns = began_ns + INTERVAL_NS;
     }
 
     /// Steps are few and their names are constants: comparing addresses first is the whole search.
@@ -76,10 +94,13 @@ impl UserRecorder {
         acknowledged: u64,
         failure: Option<&Failure>,
     ) {
+        if times.ended_ns >= self.interval_end_ns {
+            self.turn(times.ended_ns);
+        }
         let tally = &mut self.steps[step];
-        tally.service.saturating_record(times.service_ns);
+        tally.service.record(times.service_ns);
         if let Some(response) = &mut tally.response {
-            response.saturating_record(times.response_ns);
+            response.record(times.response_ns);
         }
         match failure {
             None => {
@@ -89,7 +110,18 @@ impl UserRecorder {
             }
             Some(failure) => {
                 tally.failed += 1;
+                tally.interval_failed += 1;
                 tally.failures.add(failure.message());
+            }
+        }
+    }
+
+    /// Brings the interval's latencies to the timeline.
+    pub(crate) fn flush(&mut self) {
+        let at_ns = self.interval_end_ns - INTERVAL_NS - self.began_ns;
+        for (step, tally) in self.steps.iter_mut().enumerate() {
+            if !tally.service.is_empty() {
+                tally.flush(&self.timeline, step, at_ns);
             }
         }
     }
@@ -101,9 +133,14 @@ impl UserRecorder {
         }
         self.ledger.absorb(other.ledger);
         self.failures.absorb(other.failures);
-        if let (Some(mine), Some(theirs)) = (&mut self.open, &other.open) {
-            mine.absorb(theirs);
-        }
+    }
+
+    /// Ends the interval and begins the one of `now_ns`.
+    #[cold]
+    fn turn(&mut self, now_ns: u64) {
+        self.flush();
+        let seconds = (now_ns - self.began_ns) / INTERVAL_NS;
+        self.interval_end_ns = self.began_ns + (seconds + 1) * INTERVAL_NS;
     }
 }
 
@@ -115,10 +152,12 @@ pub(crate) struct StepTally {
     pub(crate) effects: u64,
     /// Successes that acknowledged nothing.
     pub(crate) unacknowledged: u64,
-    pub(crate) service: Histogram<u64>,
-    /// Only in an open model.
-    pub(crate) response: Option<Histogram<u64>>,
     pub(crate) failures: FailureTally,
+    /// Of this interval, as the next three.
+    interval_failed: u64,
+    service: Counts,
+    /// Only in an open model.
+    response: Option<Counts>,
 }
 
 impl StepTally {
@@ -129,9 +168,31 @@ impl StepTally {
             failed: 0,
             effects: 0,
             unacknowledged: 0,
-            service: empty_histogram(),
-            response: None,
             failures: FailureTally::default(),
+            interval_failed: 0,
+            service: Counts::new(),
+            response: None,
+        }
+    }
+
+    fn flush(&mut self, timeline: &Timeline, step: usize, at_ns: u64) {
+        let failed = std::mem::take(&mut self.interval_failed);
+        {
+            let mut shared = timeline.step(step);
+            self.service.add_to(&mut shared.service);
+            if let Some(response) = &self.response {
+                response.add_to(&mut shared.response);
+            }
+            // What users felt is what the intervals show.
+            shared.intervals.add(
+                at_ns,
+                failed,
+                self.response.as_ref().unwrap_or(&self.service),
+            );
+        }
+        self.service.clear();
+        if let Some(response) = &mut self.response {
+            response.clear();
         }
     }
 
@@ -140,10 +201,6 @@ impl StepTally {
         self.failed += other.failed;
         self.effects += other.effects;
         self.unacknowledged += other.unacknowledged;
-        add(&mut self.service, &other.service);
-        if let (Some(mine), Some(theirs)) = (&mut self.response, &other.response) {
-            add(mine, theirs);
-        }
         self.failures.absorb(other.failures);
     }
 }
@@ -155,9 +212,9 @@ pub(crate) struct OpenTally {
     pub(crate) queued: u64,
     pub(crate) dropped: u64,
     pub(crate) late: u64,
-    pub(crate) response: Histogram<u64>,
-    pub(crate) service: Histogram<u64>,
-    pub(crate) lag: Histogram<u64>,
+    pub(crate) response: Counts,
+    pub(crate) service: Counts,
+    pub(crate) lag: Counts,
 }
 
 impl OpenTally {
@@ -168,26 +225,11 @@ impl OpenTally {
             queued: 0,
             dropped: 0,
             late: 0,
-            response: empty_histogram(),
-            service: empty_histogram(),
-            lag: empty_histogram(),
+            response: Counts::new(),
+            service: Counts::new(),
+            lag: Counts::new(),
         }
     }
-
-    fn absorb(&mut self, other: &Self) {
-        self.done += other.done;
-        self.in_flight += other.in_flight;
-        self.queued += other.queued;
-        self.dropped += other.dropped;
-        self.late += other.late;
-        add(&mut self.response, &other.response);
-        add(&mut self.service, &other.service);
-        add(&mut self.lag, &other.lag);
-    }
-}
-
-fn add(to: &mut Histogram<u64>, from: &Histogram<u64>) {
-    to.add(from).expect("histograms of one shape add up");
 }
 
 /// Failures counted by message: the first so many distinct ones, the rest as "other".

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::monitor::Monitor;
 use crate::plan::{Model, Plan, StopHandle};
 use crate::record::{FailureCounts, IterationCounts, OpenSummary, RunRecord, StepSummary};
 use crate::recorder::{FailureTally, UserRecorder};
+use crate::timeline::Timeline;
 use crate::usage::cpu_time_ns;
 use crate::user::{Seat, UserEnd, UserOutcome, drive};
 use crate::workload::{Failure, StepSpec, Workload};
@@ -120,6 +121,7 @@ pub(crate) struct Crew<'r> {
     pub(crate) steps: &'r [StepSpec],
     counters: Vec<CachePadded<Counter>>,
     gate: Gate,
+    timeline: Arc<Timeline>,
     /// Where the arrivals of an open model are handed out.
     desk: Option<Desk>,
 }
@@ -211,9 +213,18 @@ impl Load {
         let mut total = crew.recorder();
         let ledgers: Vec<&Ledger> = self.recorders.iter().map(|user| &user.ledger).collect();
         total.ledger.reserve(&ledgers);
+        let arrivals = self.recorders.iter().filter_map(|user| user.open.as_ref());
+        let scheduled = plan.model.planned_iterations().unwrap_or_default();
+        let open = crew
+            .desk
+            .as_ref()
+            .map(|_| OpenSummary::new(arrivals, scheduled));
         for recorder in self.recorders {
             total.absorb(recorder);
         }
+        let interval_ns = crew.timeline.align();
+        let summary = |(step, tally)| StepSummary::new(tally, &crew.timeline.step(step));
+        let steps = total.steps.into_iter().enumerate().map(summary).collect();
         let planned = plan.model.planned_iterations();
         let record = RunRecord {
             label: plan.label.clone(),
@@ -228,10 +239,9 @@ impl Load {
             },
             failures: total.failures.into(),
             tear_down_failures: FailureCounts::from(self.tear_down_failures),
-            steps: total.steps.into_iter().map(StepSummary::from).collect(),
-            open: total
-                .open
-                .map(|tally| OpenSummary::new(&tally, planned.unwrap_or_default())),
+            steps,
+            interval_ns,
+            open,
             ..RunRecord::default()
         };
         (total.ledger, record)
@@ -253,6 +263,7 @@ impl<'r> Crew<'r> {
             steps,
             counters: (0..users).map(|_| CachePadded::default()).collect(),
             gate: Gate::default(),
+            timeline: Arc::new(Timeline::new(steps.len())),
             desk: match &plan.model {
                 Model::Closed { .. } => None,
                 Model::Open {
@@ -332,6 +343,7 @@ impl<'r> Crew<'r> {
         match self.gate.wait() {
             Signal::GiveUp => drop(guarded(|| workload.tear_down(state))),
             Signal::Begin { at_ns } => {
+                recorder.begin(at_ns);
                 let seat = Seat {
                     user,
                     state: &mut state,
@@ -341,6 +353,7 @@ impl<'r> Crew<'r> {
                 };
                 let end = self.iterate(workload, seat);
                 self.clock.retire();
+                recorder.flush();
                 let tear_down = guarded(|| workload.tear_down(state)).err();
                 let outcome = UserOutcome {
                     recorder,
@@ -361,7 +374,7 @@ impl<'r> Crew<'r> {
     }
 
     fn recorder(&self) -> UserRecorder {
-        let recorder = UserRecorder::new(self.steps);
+        let recorder = UserRecorder::new(self.steps, Arc::clone(&self.timeline));
         if self.desk.is_some() {
             recorder.with_arrivals()
         } else {

@@ -2,6 +2,7 @@
 
 mod effects;
 mod histograms;
+mod intervals;
 mod lifecycle;
 mod open;
 mod store;

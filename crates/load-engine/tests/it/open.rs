@@ -128,7 +128,7 @@ fn a_stall_is_seen_by_every_arrival_that_came_during_it() {
     let truth = truth(&schedule, &stall, MS);
     assert_eq!(at_quantile(&truth, 0.99).round(), 1_861e6);
     // A pool that holds all who wait, and one that lets most of them queue.
-    for threads in [300] {
+    for threads in [1_010, 300] {
         let record = simulate(schedule.clone(), threads, stall.clone());
         let open = record.open.unwrap();
         for (quantile, reported) in percentiles(&open.response_time) {
