@@ -1,5 +1,7 @@
 //! One thread's latencies of one interval: an HdrHistogram's counts, and where among them it wrote.
 
+use std::collections::BTreeMap;
+
 use hdrhistogram::Histogram;
 
 use crate::recorder::MAX_LATENCY_NS;
@@ -13,9 +15,12 @@ const HALF: u64 = 1 << HALF_BITS;
 ///
 /// A histogram that is emptied each second has to be read and zeroed at that cost only which its
 /// values caused; `Histogram` would touch all its 270 KB. Pages that no value falls into are never
-/// touched, so a user costs as many kilobytes as its latencies are spread.
+/// touched, so a user costs 4 KB for each two powers of two that its latencies are spread over.
 pub(crate) struct Counts {
-    buckets: Box<[u32]>,
+    /// 16 bits, since most counts of a second are small and users are many.
+    buckets: Box<[u16]>,
+    /// What did not fit there.
+    spilled: BTreeMap<u16, u64>,
     low: usize,
     high: usize,
 }
@@ -25,6 +30,7 @@ impl Counts {
         let buckets = vec![0; bucket_of(MAX_LATENCY_NS) + 1].into_boxed_slice();
         Self {
             buckets,
+            spilled: BTreeMap::new(),
             low: usize::MAX,
             high: 0,
         }
@@ -34,7 +40,10 @@ impl Counts {
     pub(crate) fn record(&mut self, latency_ns: u64) {
         let bucket = bucket_of(latency_ns.min(MAX_LATENCY_NS));
         let count = &mut self.buckets[bucket];
-        *count = count.saturating_add(1);
+        *count += 1;
+        if *count == u16::MAX {
+            self.spill(bucket);
+        }
         self.low = self.low.min(bucket);
         self.high = self.high.max(bucket);
     }
@@ -45,14 +54,19 @@ impl Counts {
 
     /// Buckets that hold something, in their order, with their counts.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, u64)> {
-        let written = if self.is_empty() {
-            &[]
+        let buckets = if self.is_empty() {
+            0..0
         } else {
-            &self.buckets[self.low..=self.high]
+            self.low..self.high + 1
         };
-        let first = self.low;
-        let counted = written.iter().enumerate().filter(|(_, count)| **count > 0);
-        counted.map(move |(offset, &count)| ((first + offset) as u16, u64::from(count)))
+        buckets
+            .map(|bucket| {
+                (
+                    bucket as u16,
+                    u64::from(self.buckets[bucket]) + self.spilled(bucket),
+                )
+            })
+            .filter(|(_, count)| *count > 0)
     }
 
     /// Forgets all values, at the cost of where they were.
@@ -60,7 +74,24 @@ impl Counts {
         if !self.is_empty() {
             self.buckets[self.low..=self.high].fill(0);
         }
+        self.spilled.clear();
         (self.low, self.high) = (usize::MAX, 0);
+    }
+
+    #[cold]
+    fn spill(&mut self, bucket: usize) {
+        let count = u64::from(std::mem::take(&mut self.buckets[bucket]));
+        *self.spilled.entry(bucket as u16).or_default() += count;
+    }
+
+    fn spilled(&self, bucket: usize) -> u64 {
+        if self.spilled.is_empty() {
+            return 0;
+        }
+        self.spilled
+            .get(&(bucket as u16))
+            .copied()
+            .unwrap_or_default()
     }
 
     pub(crate) fn add_to(&self, histogram: &mut Histogram<u64>) {
@@ -114,6 +145,18 @@ mod tests {
         counts.clear();
         assert_eq!(counts.iter().count(), 0);
         assert!(counts.buckets.iter().all(|&count| count == 0));
+    }
+
+    #[test]
+    fn more_than_sixteen_bits_of_one_value_are_counted() {
+        let mut counts = Counts::new();
+        for _ in 0..200_000 {
+            counts.record(50);
+        }
+        counts.record(51);
+        assert_eq!(counts.iter().collect::<Vec<_>>(), [(50, 200_000), (51, 1)]);
+        counts.clear();
+        assert!(counts.iter().next().is_none());
     }
 
     proptest! {
