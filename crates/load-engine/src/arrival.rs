@@ -69,8 +69,10 @@ pub(crate) fn serve<W: Workload>(
                 continue;
             };
             it.begin_arrival(number, due_ns);
-            counter.count(iterate(workload, state, &mut it));
+            let succeeded = iterate(workload, state, &mut it);
             it.touch();
+            it.end(succeeded);
+            counter.count(succeeded);
             tally.book(
                 due_ns,
                 started_ns,

@@ -118,7 +118,13 @@ impl<'r> Iteration<'r> {
         result.map_err(Failure::into_counted)
     }
 
+    /// Begins an iteration now, by the last reading of the clock.
     pub(crate) fn begin(&mut self, index: u64) {
+        self.begin_at(index, self.last_ns);
+    }
+
+    fn begin_at(&mut self, index: u64, start_ns: u64) {
+        self.recorder.enter(start_ns);
         self.index = index;
         self.due_ns = None;
         self.rng = None;
@@ -126,9 +132,14 @@ impl<'r> Iteration<'r> {
 
     /// Begins an arrival that was due at a time of its own.
     pub(crate) fn begin_arrival(&mut self, number: u64, due_ns: u64) {
-        self.begin(number);
+        self.begin_at(number, due_ns);
         self.due_ns = Some(due_ns);
         self.stream = ANY_USER;
+    }
+
+    /// Ends the iteration, by the last reading of the clock.
+    pub(crate) fn end(&mut self, succeeded: bool) {
+        self.recorder.phases.count(self.last_ns, succeeded);
     }
 
     pub(crate) fn set_deadline(&mut self, deadline_ns: u64) {

@@ -65,6 +65,8 @@
 
 // What a test author writes.
 mod iteration;
+mod pacing;
+mod phase;
 mod plan;
 mod schedule;
 mod workload;
@@ -100,6 +102,8 @@ pub use generator::GeneratorRecord;
 pub use iteration::{Effects, Iteration};
 pub use ledger::{Digest, Effect, Ledger, LedgerEntry};
 pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary};
+pub use pacing::{ThinkTime, UserStage};
+pub use phase::{Phase, PhaseStep, PhaseSummary};
 pub use plan::{Model, Plan, StopHandle, Until};
 pub use record::{
     ArrivalCounts, FailureCount, FailureCounts, IntervalSummary, IterationCounts, LatencySummary,

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
+use crate::pacing::{ThinkTime, UserStage, check_stages};
+use crate::phase::Phase;
 use crate::schedule::Schedule;
 
 /// A run to be made.
@@ -23,6 +25,10 @@ pub struct Plan {
     pub seed: u64,
     /// Time between two samples of the monitor.
     pub sample_period: Duration, // in [1 ms, 1 h]
+    /// How long a closed user waits between two iterations.
+    pub think_time: ThinkTime,
+    /// Named times of the run, one after the other from the start of the load.
+    pub phases: Vec<Phase>,
 }
 
 impl Plan {
@@ -34,6 +40,8 @@ impl Plan {
             model,
             seed: 0,
             sample_period: Duration::from_millis(100),
+            think_time: ThinkTime::None,
+            phases: Vec::new(),
         }
     }
 
@@ -51,6 +59,22 @@ impl Plan {
         self
     }
 
+    /// Sets how long a closed user waits between two iterations (not at all unless set). An open
+    /// model has no use for it.
+    #[must_use]
+    pub fn think_time(mut self, time: ThinkTime) -> Self {
+        self.think_time = time;
+        self
+    }
+
+    /// Adds a phase after those that are there (none unless added): a named time with figures of its
+    /// own in the record.
+    #[must_use]
+    pub fn phase(mut self, name: impl Into<String>, duration: Duration) -> Self {
+        self.phases.push(Phase::new(name, duration));
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<(), RunError> {
         let range = Duration::from_millis(1)..=Duration::from_secs(3600);
         if !range.contains(&self.sample_period) {
@@ -60,8 +84,17 @@ impl Plan {
                 expected: "it must be from 1 ms to 1 h",
             });
         }
+        if let Some(phase) = self.phases.iter().find(|phase| phase.duration.is_zero()) {
+            return Err(RunError::Plan {
+                field: "phase duration",
+                value: format!("0 s in phase `{}`", phase.name),
+                expected: "it must be longer",
+            });
+        }
+        self.think_time.check()?;
         match &self.model {
             Model::Closed { .. } => Ok(()),
+            Model::Staged { stages } => check_stages(stages),
             Model::Open { schedule, .. } => schedule.check(),
         }
     }
@@ -79,6 +112,11 @@ pub enum Model {
         users: NonZeroU32,
         /// When a user stops.
         until: Until,
+    },
+    /// Users whose number changes by stages; otherwise as `Closed`.
+    Staged {
+        /// The stages, one after the other.
+        stages: Vec<UserStage>,
     },
     /// Arrivals that come by a schedule, whether or not the target keeps up. Latency is measured from
     /// when an arrival was due, so that a stall is felt by all that came during it.
@@ -114,6 +152,14 @@ impl Model {
         }
     }
 
+    /// Users whose number changes by stages.
+    #[must_use]
+    pub fn staged(stages: impl IntoIterator<Item = UserStage>) -> Self {
+        Self::Staged {
+            stages: stages.into_iter().collect(),
+        }
+    }
+
     /// Arrivals by a schedule, so many under way at once, with a patience of 30 s.
     #[must_use]
     pub fn open(schedule: Schedule, max_in_flight: NonZeroU32) -> Self {
@@ -129,6 +175,10 @@ impl Model {
     pub fn users(&self) -> NonZeroU32 {
         match self {
             Self::Closed { users, .. } => *users,
+            Self::Staged { stages } => {
+                let most = stages.iter().map(|stage| stage.from.max(stage.to)).max();
+                most.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+            }
             Self::Open { max_in_flight, .. } => *max_in_flight,
         }
     }
@@ -145,6 +195,7 @@ impl Model {
                 until: Until::Elapsed(_),
                 ..
             } => None,
+            Self::Staged { .. } => None,
             Self::Open { schedule, .. } => Some(schedule.arrivals()),
         }
     }

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::RunError;
 use crate::generator::GeneratorRecord;
 use crate::monitor::MonitorRecord;
+use crate::pacing::ThinkTime;
+use crate::phase::PhaseSummary;
 use crate::plan::Model;
 use crate::recorder::{FailureTally, OpenTally, StepTally, empty_histogram};
 use crate::timeline::StepTimeline;
@@ -22,6 +24,8 @@ pub struct RunRecord {
     pub label: String,
     /// The model of load.
     pub model: Model,
+    /// How long closed users waited between two iterations.
+    pub think_time: ThinkTime,
     /// The seed of every random number.
     pub seed: u64,
     /// Users that stood.
@@ -40,6 +44,8 @@ pub struct RunRecord {
     pub interval_ns: u64,
     /// Each declared step, in the workload's order.
     pub steps: Vec<StepSummary>,
+    /// Each phase of the plan.
+    pub phases: Vec<PhaseSummary>,
     /// What became of the arrivals of an open model.
     pub open: Option<OpenSummary>,
     /// What the process used meanwhile.

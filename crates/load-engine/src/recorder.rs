@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 
 use crate::counts::Counts;
 use crate::ledger::Ledger;
+use crate::phase::{Phase, PhaseCursor};
 use crate::timeline::{INTERVAL_NS, Timeline};
 use crate::workload::{Failure, StepSpec};
 
@@ -34,6 +35,7 @@ pub(crate) struct UserRecorder {
     pub(crate) failures: FailureTally,
     /// What became of arrivals; only in an open model.
     pub(crate) open: Option<OpenTally>,
+    pub(crate) phases: PhaseCursor,
     timeline: Arc<Timeline>,
     began_ns: u64,
     /// When the interval ends whose latencies the steps hold.
@@ -57,6 +59,7 @@ impl UserRecorder {
             ledger: Ledger::new(),
             failures: FailureTally::default(),
             open: None,
+            phases: PhaseCursor::new(&[], 0),
             timeline,
             began_ns: 0,
             interval_end_ns: INTERVAL_NS,
@@ -72,10 +75,20 @@ impl UserRecorder {
         self
     }
 
-    /// Says when the load began, from which on intervals are counted.
-    pub(crate) fn begin(&mut self, began_ns: u64) {
+    /// Says when the load began, from which on intervals and phases are counted.
+    pub(crate) fn begin(&mut self, began_ns: u64, phases: &[Phase]) {
+        self.phases = PhaseCursor::new(phases, began_ns);
         self.began_ns = began_ns;
         self.interval_end_ns = began_ns + INTERVAL_NS;
+    }
+
+    /// Says when an iteration begins, or was due: that decides its phase.
+    #[inline]
+    pub(crate) fn enter(&mut self, start_ns: u64) {
+        if self.phases.is_over(start_ns) {
+            self.flush();
+            self.phases.advance(start_ns);
+        }
     }
 
     /// Steps are few and their names are constants: comparing addresses first is the whole search.
@@ -121,7 +134,7 @@ impl UserRecorder {
         let at_ns = self.interval_end_ns - INTERVAL_NS - self.began_ns;
         for (step, tally) in self.steps.iter_mut().enumerate() {
             if !tally.service.is_empty() {
-                tally.flush(&self.timeline, step, at_ns);
+                tally.flush(&self.timeline, step, at_ns, self.phases.current());
             }
         }
     }
@@ -175,7 +188,7 @@ impl StepTally {
         }
     }
 
-    fn flush(&mut self, timeline: &Timeline, step: usize, at_ns: u64) {
+    fn flush(&mut self, timeline: &Timeline, step: usize, at_ns: u64, phase: usize) {
         let failed = std::mem::take(&mut self.interval_failed);
         {
             let mut shared = timeline.step(step);
@@ -183,12 +196,10 @@ impl StepTally {
             if let Some(response) = &self.response {
                 response.add_to(&mut shared.response);
             }
-            // What users felt is what the intervals show.
-            shared.intervals.add(
-                at_ns,
-                failed,
-                self.response.as_ref().unwrap_or(&self.service),
-            );
+            // What users felt is what intervals and phases show.
+            let felt = self.response.as_ref().unwrap_or(&self.service);
+            shared.intervals.add(at_ns, failed, felt);
+            shared.add_to_phase(phase, failed, felt);
         }
         self.service.clear();
         if let Some(response) = &mut self.response {

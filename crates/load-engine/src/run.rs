@@ -15,12 +15,13 @@ use crate::error::RunError;
 use crate::generator::{GeneratorRecord, calibrate};
 use crate::ledger::Ledger;
 use crate::monitor::Monitor;
+use crate::phase::{PhaseCounts, PhaseSummary};
 use crate::plan::{Model, Plan, StopHandle};
 use crate::record::{FailureCounts, IterationCounts, OpenSummary, RunRecord, StepSummary};
 use crate::recorder::{FailureTally, UserRecorder};
 use crate::timeline::Timeline;
 use crate::usage::cpu_time_ns;
-use crate::user::{Seat, UserEnd, UserOutcome, drive};
+use crate::user::{Pace, Seat, UserEnd, UserOutcome, drive};
 use crate::workload::{Failure, StepSpec, Workload};
 
 /// Time between two calls of `on_progress`.
@@ -219,6 +220,7 @@ impl Load {
             .desk
             .as_ref()
             .map(|_| OpenSummary::new(arrivals, scheduled));
+        let phases = crew.phases(&self.recorders);
         for recorder in self.recorders {
             total.absorb(recorder);
         }
@@ -240,6 +242,8 @@ impl Load {
             failures: total.failures.into(),
             tear_down_failures: FailureCounts::from(self.tear_down_failures),
             steps,
+            think_time: plan.think_time,
+            phases,
             interval_ns,
             open,
             ..RunRecord::default()
@@ -263,9 +267,9 @@ impl<'r> Crew<'r> {
             steps,
             counters: (0..users).map(|_| CachePadded::default()).collect(),
             gate: Gate::default(),
-            timeline: Arc::new(Timeline::new(steps.len())),
+            timeline: Arc::new(Timeline::new(steps.len(), plan.phases.len())),
             desk: match &plan.model {
-                Model::Closed { .. } => None,
+                Model::Closed { .. } | Model::Staged { .. } => None,
                 Model::Open {
                     schedule, patience, ..
                 } => Some(Desk::new(schedule, *patience, plan.seed)),
@@ -343,7 +347,7 @@ impl<'r> Crew<'r> {
         match self.gate.wait() {
             Signal::GiveUp => drop(guarded(|| workload.tear_down(state))),
             Signal::Begin { at_ns } => {
-                recorder.begin(at_ns);
+                recorder.begin(at_ns, &self.plan.phases);
                 let seat = Seat {
                     user,
                     state: &mut state,
@@ -366,8 +370,14 @@ impl<'r> Crew<'r> {
     }
 
     fn iterate<W: Workload>(&self, workload: &W, seat: Seat<'_, W>) -> UserEnd {
+        let (think, began_ns) = (self.plan.think_time, seat.began_ns);
         match (&self.plan.model, &self.desk) {
-            (Model::Closed { until, .. }, _) => drive(self, *until, workload, seat),
+            (Model::Closed { until, .. }, _) => {
+                drive(self, &Pace::fixed(*until, think, began_ns), workload, seat)
+            }
+            (Model::Staged { stages }, _) => {
+                drive(self, &Pace::staged(stages, think, began_ns), workload, seat)
+            }
             (Model::Open { .. }, Some(desk)) => serve(self, desk, workload, seat),
             (Model::Open { .. }, None) => unreachable!("an open model has a desk"),
         }
@@ -469,6 +479,33 @@ impl<'r> Crew<'r> {
             .map(|(began, ended)| ended.saturating_sub(began));
         on_progress(&self.progress(Stage::Running, load.began_ns, standing));
         panic.map_or(Ok(()), Err)
+    }
+
+    /// The figures of each phase, when all users have brought theirs to the timeline.
+    fn phases(&self, recorders: &[UserRecorder]) -> Vec<PhaseSummary> {
+        let mut start_ns = 0;
+        let mut summaries = Vec::with_capacity(self.plan.phases.len());
+        for (number, phase) in self.plan.phases.iter().enumerate() {
+            let mut counts = PhaseCounts::default();
+            for recorder in recorders {
+                counts.add(recorder.phases.counts[number]);
+            }
+            let end_ns = start_ns + phase.duration.as_nanos() as u64;
+            let step = |(step, spec): (usize, &StepSpec)| {
+                self.timeline.step(step).phase(number, spec.name)
+            };
+            summaries.push(PhaseSummary {
+                name: phase.name.clone(),
+                start_ns,
+                end_ns,
+                completed: counts.completed,
+                failed: counts.failed,
+                in_flight: counts.in_flight,
+                steps: self.steps.iter().enumerate().map(step).collect(),
+            });
+            start_ns = end_ns;
+        }
+        summaries
     }
 
     fn progress(&self, stage: Stage, began_ns: u64, users: u32) -> Progress {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hdrhistogram::Histogram;
 
 use crate::counts::{Counts, lowest_of};
+use crate::phase::PhaseStep;
 use crate::record::{IntervalSummary, LatencySummary};
 use crate::recorder::empty_histogram;
 
@@ -26,14 +27,34 @@ pub(crate) struct StepTimeline {
     pub(crate) service: Histogram<u64>,
     pub(crate) response: Histogram<u64>,
     pub(crate) intervals: Intervals,
+    phases: Vec<Slot>,
+}
+
+impl StepTimeline {
+    /// Adds to a phase, or to none when the last phase is over.
+    pub(crate) fn add_to_phase(&mut self, phase: usize, failed: u64, counts: &Counts) {
+        if let Some(slot) = self.phases.get_mut(phase) {
+            slot.add(failed, counts.iter());
+        }
+    }
+
+    pub(crate) fn phase(&self, phase: usize, name: &str) -> PhaseStep {
+        let slot = &self.phases[phase];
+        PhaseStep {
+            name: name.to_owned(),
+            failed: slot.failed,
+            latency: slot.summary(),
+        }
+    }
 }
 
 impl Timeline {
-    pub(crate) fn new(steps: usize) -> Self {
+    pub(crate) fn new(steps: usize, phases: usize) -> Self {
         let step = || StepTimeline {
             service: empty_histogram(),
             response: empty_histogram(),
             intervals: Intervals::default(),
+            phases: (0..phases).map(|_| Slot::default()).collect(),
         };
         Self {
             steps: (0..steps).map(|_| Mutex::new(step())).collect(),
@@ -76,7 +97,7 @@ impl Default for Intervals {
     }
 }
 
-/// One interval. A histogram's 270 KB would be almost all zeros, so only the counts are kept.
+/// One interval or phase. A histogram's 270 KB would be almost all zeros, so only the counts are kept.
 #[derive(Default)]
 struct Slot {
     failed: u64,

@@ -5,5 +5,6 @@ mod histograms;
 mod intervals;
 mod lifecycle;
 mod open;
+mod phases;
 mod store;
 mod verification;
