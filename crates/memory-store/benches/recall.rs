@@ -82,7 +82,9 @@ fn durable_writes(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("memory-store", threads), |bencher| {
             let directory = tempfile::tempdir().unwrap();
             let store = MemoryStore::open(directory.path()).unwrap();
-            let step = |(): &mut ()| drop(store.remember(memory(None)).unwrap());
+            let step = |(): &mut ()| {
+                store.remember(memory(None)).unwrap();
+            };
             bencher.iter_custom(|iterations| time_on_threads(threads, iterations, || (), step));
         });
         group.bench_function(BenchmarkId::new("bare-group-commit", threads), |bencher| {
@@ -229,7 +231,7 @@ fn insert(connection: &Connection) {
         .prepare_cached("SELECT max(id) + 1 FROM memories WHERE ns = 1")
         .and_then(|mut select| select.query_row([], |row| row.get(0)))
         .unwrap();
-    let mut execute = |sql: &str, params: &[&dyn rusqlite::ToSql]| {
+    let execute = |sql: &str, params: &[&dyn rusqlite::ToSql]| {
         connection
             .prepare_cached(sql)
             .and_then(|mut insert| insert.execute(params))

@@ -58,6 +58,7 @@ mod tiers;
 mod entries;
 mod lock;
 mod options;
+mod pace;
 mod stats;
 mod store;
 mod writer;

@@ -2,7 +2,7 @@
 //! transaction, brings the derived tiers up to date, and only then acknowledges.
 //!
 //! A lone caller's write is committed at once; while a commit is being synced, the next group
-//! gathers in the queue.
+//! gathers in the queue (see `pace`).
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::memory::Edge;
 use crate::metadata::{PreparedMemory, Session};
 use crate::names::{MemoryId, Namespace, Relation};
+use crate::pace::{Moment, Pace};
 use crate::tiers::Tiers;
 
 /// Writes in one transaction at most. Beyond this the sync is a small part of the time, and the
@@ -82,6 +83,7 @@ impl Writer {
             session,
             tiers,
             poison: Arc::clone(&poison),
+            pace: Pace::default(),
         };
         let thread = std::thread::Builder::new()
             .name("memory-store:writer".into())
@@ -174,6 +176,7 @@ struct Worker {
     session: Session,
     tiers: Arc<Tiers>,
     poison: Arc<Poison>,
+    pace: Pace,
 }
 
 type Pending = (Write, Sender<Result<Written>>);
@@ -182,7 +185,7 @@ impl Worker {
     fn run(mut self, jobs: &Receiver<Job>) -> Result<()> {
         let _poison = PoisonOnPanic(Arc::clone(&self.poison));
         while let Ok(job) = jobs.recv() {
-            let (group, interlude) = gather(job, jobs);
+            let (group, interlude) = gather(job, jobs, &self.pace);
             self.write_group(group);
             match interlude {
                 Some(Interlude::Inspect(inspection)) => inspection(&mut self.session),
@@ -202,7 +205,10 @@ impl Worker {
             return;
         }
         let writes: Vec<&Write> = group.iter().map(|(write, _)| write).collect();
-        match self.commit(&writes) {
+        let began = Moment::now();
+        let committed = self.commit(&writes);
+        self.pace.learn(group.len(), began);
+        match committed {
             Ok(results) => self.acknowledge(group, results),
             // One write of the group may be what failed: the others get their own transaction.
             Err(_) if group.len() > 1 && self.poison.check().is_ok() => {
@@ -286,7 +292,8 @@ impl Worker {
 }
 
 /// Collects what is queued behind a job, up to what ends the group.
-fn gather(first: Job, jobs: &Receiver<Job>) -> (Vec<Pending>, Option<Interlude>) {
+fn gather(first: Job, jobs: &Receiver<Job>, pace: &Pace) -> (Vec<Pending>, Option<Interlude>) {
+    let began = Moment::now();
     let mut group = Vec::new();
     let mut next = Some(first);
     while let Some(job) = next {
@@ -295,8 +302,9 @@ fn gather(first: Job, jobs: &Receiver<Job>) -> (Vec<Pending>, Option<Interlude>)
             Job::Inspect(inspection) => return (group, Some(Interlude::Inspect(inspection))),
             Job::Close => return (group, Some(Interlude::Close)),
         }
-        next = if group.len() < MAX_GROUP {
-            jobs.try_recv().ok()
+        let has_room = group.len() < MAX_GROUP;
+        next = if has_room {
+            pace.next(group.len(), jobs, began)
         } else {
             None
         };
