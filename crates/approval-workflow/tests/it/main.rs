@@ -1,0 +1,8 @@
+//! The workflow from outside: what it promises, on a real log.
+
+mod concurrency;
+mod gate;
+mod hostile;
+mod replay;
+mod second_factor;
+mod support;
