@@ -45,6 +45,7 @@ mod content;
 mod digest;
 mod error;
 mod event;
+mod fingerprint;
 mod journal;
 mod lifecycle;
 mod names;
