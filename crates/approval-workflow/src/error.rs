@@ -1,6 +1,6 @@
 use jsonl_storage::Seq;
 
-use crate::{PersonId, RequestId, Review, Status, Timestamp};
+use crate::{DenyReason, FencingToken, PersonId, Receipt, RequestId, Review, Status, Timestamp};
 
 /// What the workflow refuses, and why.
 ///
@@ -151,6 +151,41 @@ pub enum Error {
         decide_by: Timestamp,
     },
 
+    // Grants.
+    /// The action may not run; the reason says why, as [`can_execute`](crate::ApprovalWorkflow::can_execute)
+    /// would.
+    #[error("request {id} cannot be executed: {reason}")]
+    NotExecutable {
+        /// The request.
+        id: RequestId,
+        /// Why.
+        reason: DenyReason,
+    },
+    /// Nobody took the approval, so nothing can be reported of its use.
+    #[error("request {id} was not claimed")]
+    NotClaimed {
+        /// The request.
+        id: RequestId,
+    },
+    /// The report comes from somebody who does not hold the claim.
+    #[error("request {id} was claimed with token {token}, not {given}")]
+    WrongToken {
+        /// The request.
+        id: RequestId,
+        /// The token of the report.
+        given: FencingToken,
+        /// The token of the claim.
+        token: FencingToken,
+    },
+    /// The use of the approval was reported before; the first report stands.
+    #[error("request {id} was reported before, as {:?}", first.outcome)]
+    AlreadyFinished {
+        /// The request.
+        id: RequestId,
+        /// The first report.
+        first: Box<Receipt>,
+    },
+
     // The log.
     /// The log cannot be opened, read or written. When a write failed, close and open again: what
     /// was not acknowledged may or may not be there.
@@ -165,6 +200,14 @@ pub enum Error {
         /// Which rule it breaks.
         #[source]
         source: Box<Error>,
+    },
+    /// The log holds a claim whose number does not follow the one before.
+    #[error("claim with token {token} where {expected} was expected")]
+    TokenOutOfOrder {
+        /// The token.
+        token: FencingToken,
+        /// The next token.
+        expected: FencingToken,
     },
     /// The log holds an action that is not the one its approval is bound to.
     #[error("action of request {id} does not have the digest that was recorded with it")]

@@ -5,7 +5,7 @@ use jsonl_storage::Seq;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Need, PersonId, PolicyDigest, RequestId, Terms, Timestamp};
+use crate::{Claim, Need, PersonId, PolicyDigest, Receipt, RequestId, Terms, Timestamp};
 
 /// One line of the log: something that happened to a request.
 ///
@@ -34,6 +34,21 @@ pub enum Event {
         /// Whose code it was not.
         reviewer: PersonId,
     },
+    /// Someone took the approval to use it.
+    Claimed(Claim),
+    /// Whoever used it reported.
+    Finished(Receipt),
+    /// Someone took the approval back.
+    Revoked {
+        /// The request.
+        id: RequestId,
+        /// When.
+        at: Timestamp,
+        /// Who.
+        by: PersonId,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Event {
@@ -43,7 +58,11 @@ impl Event {
         match self {
             Self::Requested(submission) => &submission.id,
             Self::Reviewed(review) => &review.id,
-            Self::Expired { id, .. } | Self::FactorFailed { id, .. } => id,
+            Self::Claimed(claim) => &claim.id,
+            Self::Finished(receipt) => &receipt.id,
+            Self::Expired { id, .. } | Self::FactorFailed { id, .. } | Self::Revoked { id, .. } => {
+                id
+            }
         }
     }
 
@@ -53,7 +72,11 @@ impl Event {
         match self {
             Self::Requested(submission) => submission.at,
             Self::Reviewed(review) => review.at,
-            Self::Expired { at, .. } | Self::FactorFailed { at, .. } => *at,
+            Self::Claimed(claim) => claim.at,
+            Self::Finished(receipt) => receipt.at,
+            Self::Expired { at, .. } | Self::FactorFailed { at, .. } | Self::Revoked { at, .. } => {
+                *at
+            }
         }
     }
 }

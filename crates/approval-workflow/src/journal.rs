@@ -15,7 +15,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::second_factor::FactorBook;
 use crate::view::View;
-use crate::{Error, Event, Request, RequestId, lifecycle};
+use crate::{Error, Event, FencingToken, Request, RequestId, Rulebook, lifecycle};
 
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -37,16 +37,25 @@ pub(crate) struct Staging {
     factors: FactorBook,
     /// How many requests there are.
     requests: u64,
+    /// How many claims there are.
+    claims: u64,
     failure: Option<jsonl_storage::Error>,
 }
 
+/// What a caller wants to happen.
+pub(crate) enum Step {
+    Record(Event),
+    /// The event is recorded, and the caller is told that it was refused.
+    RecordAndRefuse(Event, Error),
+}
+
 impl Journal {
-    pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(dir: &Path, rulebook: Arc<Rulebook>) -> Result<Self, Error> {
         let journal = Self {
             log: LogOptions::new().open(dir)?,
             staging: Mutex::default(),
             published: Condvar::new(),
-            view: View::default(),
+            view: View::new(rulebook),
         };
         let mut staging = journal.staging.lock();
         for record in journal.log.scan()? {
@@ -81,12 +90,10 @@ impl Journal {
     /// Writes the event that `make` derives from the newest state of a request, and returns the
     /// state after it when both are on disk.
     ///
-    /// `make` may answer with an event *and* a refusal: then the event is recorded and the refusal
-    /// returned.
     pub(crate) fn commit(
         &self,
         id: &RequestId,
-        make: impl FnOnce(Option<&Request>) -> Result<(Event, Option<Error>), Error>,
+        make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
     ) -> Result<Arc<Request>, Error> {
         let staging = self.staging.lock();
         self.commit_locked(staging, id, make)
@@ -104,22 +111,23 @@ impl Journal {
             .find(free)
             .expect("there are more numbers than requests");
         let event = make(id.clone());
-        self.commit_locked(staging, &id, |_| Ok((event, None)))
+        self.commit_locked(staging, &id, |_, _| Ok(Step::Record(event)))
     }
 
     fn commit_locked(
         &self,
         mut staging: MutexGuard<'_, Staging>,
         id: &RequestId,
-        make: impl FnOnce(Option<&Request>) -> Result<(Event, Option<Error>), Error>,
+        make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
     ) -> Result<Arc<Request>, Error> {
         let newest = self.newest(&staging, id);
         let (known, current) = match &newest {
             Some((seq, request)) => (*seq, Some(&**request)),
             None => (Seq::ZERO, None),
         };
-        let (event, refusal) = match make(current) {
-            Ok(made) => made,
+        let (event, refusal) = match make(current, &staging) {
+            Ok(Step::Record(event)) => (event, None),
+            Ok(Step::RecordAndRefuse(event, refusal)) => (event, Some(refusal)),
             Err(refusal) => return Err(self.refuse(staging, known, refusal)),
         };
         let after = match lifecycle::apply(current, &event) {
@@ -197,6 +205,7 @@ impl Journal {
         let current = self.view.get(event.id());
         let after = lifecycle::apply(current.as_deref(), &event)?;
         staging.factors.check(&event).map_err(|(_, error)| error)?;
+        staging.check_token(&event)?;
         staging.count(seq, &event);
         self.view.publish(seq, event, Arc::new(after));
         staging.published = seq;
@@ -212,8 +221,24 @@ impl Staging {
         self.queue.push_back((seq, event, Arc::clone(after)));
     }
 
+    pub(crate) fn next_token(&self) -> FencingToken {
+        FencingToken(self.claims + 1)
+    }
+
+    fn check_token(&self, event: &Event) -> Result<(), Error> {
+        let expected = self.next_token();
+        match event {
+            Event::Claimed(claim) if claim.token != expected => Err(Error::TokenOutOfOrder {
+                token: claim.token,
+                expected,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     fn count(&mut self, seq: Seq, event: &Event) {
         self.factors.apply(seq, event);
+        self.claims += u64::from(matches!(event, Event::Claimed(_)));
         self.requests += u64::from(matches!(event, Event::Requested(_)));
     }
 }

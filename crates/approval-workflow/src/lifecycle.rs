@@ -1,151 +1,15 @@
 //! The life of a request: one pure function from a state and an event to the next state, or to the
 //! reason why the event cannot happen.
 //!
-//! | state ↓ event → | requested | reviewed: approve | reviewed: deny | expired | factor failed |
-//! | --- | --- | --- | --- | --- | --- |
-//! | *(none)* | **Pending**, or **Approved** by a rule | no such request | no such request | no such request | no such request |
-//! | Pending, in time | exists | **Approved** ¹ | **Denied** ² | not due | Pending |
-//! | Pending, overdue | exists | expired | expired | **Expired** | expired |
-//! | Approved | exists | settled | settled | settled | settled |
-//! | Denied | exists | settled | settled | settled | settled |
-//! | Expired | exists | expired | expired | expired | expired |
-//!
-//! ¹ not by the requester; with a reason and a second factor where the terms demand them.
-//! ² not by the requester; with a reason where the terms demand one.
-//!
-//! The same function runs when an event is about to be written and when the log is read back, so a
-//! log that holds an impossible event is refused as a whole. An approval that was not used in time
-//! is [`Status::Lapsed`]: that follows from the clock alone and is no event.
+#![doc = include_str!("lifecycle.md")]
 
-use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::{Error, Event, Need, Review, Submission, Timestamp, Verdict};
-
-/// A request and everything that was decided about it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Request {
-    /// What was asked for.
-    #[serde(flatten)]
-    pub submission: Arc<Submission>,
-    /// Where it stands.
-    pub state: State,
-    /// The decisions that were recorded, in their order.
-    pub reviews: Vec<Review>,
-    /// When the last event happened. Later events are never recorded as earlier ones.
-    pub changed_at: Timestamp,
-}
-
-/// Where a request stands, by the events so far. [`Request::status`] says where it stands at a
-/// moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Nobody decided yet.
-    Pending,
-    /// It may run, within its time.
-    Approved {
-        /// Since when.
-        at: Timestamp,
-    },
-    /// It may not run.
-    Denied {
-        /// Since when.
-        at: Timestamp,
-    },
-    /// Nobody decided in time.
-    Expired {
-        /// When this was recorded.
-        at: Timestamp,
-    },
-}
-
-/// Where a request stands at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It waits for a decision.
-    Pending,
-    /// It may run.
-    Approved,
-    /// It was refused.
-    Denied,
-    /// Nobody decided in time.
-    Expired,
-    /// It was approved, and not run in time.
-    Lapsed,
-}
-
-impl Status {
-    /// The word that stands for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Denied => "denied",
-            Self::Expired => "expired",
-            Self::Lapsed => "lapsed",
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Request {
-    /// Where the request stands at a moment.
-    #[must_use]
-    pub fn status(&self, now: Timestamp) -> Status {
-        match self.state {
-            State::Pending if self.is_overdue(now) => Status::Expired,
-            State::Pending => Status::Pending,
-            State::Approved { .. } if self.execute_by().is_some_and(|end| now >= end) => {
-                Status::Lapsed
-            }
-            State::Approved { .. } => Status::Approved,
-            State::Denied { .. } => Status::Denied,
-            State::Expired { .. } => Status::Expired,
-        }
-    }
-
-    /// The moment from which on an approval can no longer be used; none without an approval.
-    #[must_use]
-    pub fn execute_by(&self) -> Option<Timestamp> {
-        match self.state {
-            State::Approved { at } => Some(at.after(self.submission.terms.execute_within)),
-            State::Pending | State::Denied { .. } | State::Expired { .. } => None,
-        }
-    }
-
-    /// The review that settled the request; none if a rule did, or nobody.
-    #[must_use]
-    pub fn decision(&self) -> Option<&Review> {
-        match self.state {
-            State::Approved { .. } | State::Denied { .. } => self.reviews.last(),
-            State::Pending | State::Expired { .. } => None,
-        }
-    }
-
-    /// Whether the time to decide is over.
-    pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
-        now >= self.submission.decide_by()
-    }
-
-    fn settle(&self, state: State, at: Timestamp) -> Self {
-        Self {
-            submission: Arc::clone(&self.submission),
-            state,
-            reviews: self.reviews.clone(),
-            changed_at: at,
-        }
-    }
-}
+use crate::permission::Gate;
+use crate::{
+    Claim, Error, Event, Need, Permission, Receipt, Request, Review, State, Submission, Timestamp,
+    Verdict,
+};
 
 /// The transition function. See the [table](self).
 pub(crate) fn apply(current: Option<&Request>, event: &Event) -> Result<Request, Error> {
@@ -161,17 +25,15 @@ pub(crate) fn apply(current: Option<&Request>, event: &Event) -> Result<Request,
         Event::Requested(submission) => Err(Error::RequestExists {
             id: submission.id.clone(),
         }),
-        _ if !matches!(current.state, State::Pending) => Err(already_settled(current)),
-        Event::Expired { at, .. } if current.is_overdue(*at) => {
-            Ok(current.settle(State::Expired { at: *at }, *at))
-        }
-        Event::Expired { .. } => Err(Error::NotDue {
-            id: current.submission.id.clone(),
-            decide_by: current.submission.decide_by(),
-        }),
-        _ if current.is_overdue(event.at()) => Err(expired(current)),
-        Event::FactorFailed { at, .. } => Ok(current.settle(State::Pending, *at)),
-        Event::Reviewed(review) => decide(current, review),
+        Event::Reviewed(review) => decide(pending(current, review.at)?, review),
+        Event::FactorFailed { at, .. } => Ok(step(pending(current, *at)?, State::Pending, *at)),
+        Event::Expired { at, .. } => expire(current, *at),
+        Event::Claimed(claim) => take(current, claim),
+        Event::Finished(receipt) => finish(current, receipt),
+        Event::Revoked { at, .. } => match current.state {
+            State::Approved { .. } => Ok(step(current, State::Revoked { at: *at }, *at)),
+            _ => Err(settled(current)),
+        },
     }
 }
 
@@ -184,7 +46,26 @@ fn begin(submission: &Arc<Submission>) -> Request {
         },
         submission: Arc::clone(submission),
         reviews: Vec::new(),
+        claim: None,
+        receipt: None,
         changed_at: at,
+    }
+}
+
+/// The request, if it can still be decided.
+fn pending(current: &Request, at: Timestamp) -> Result<&Request, Error> {
+    match current.state {
+        State::Pending if current.is_overdue(at) => Err(expired(current)),
+        State::Pending => Ok(current),
+        _ => Err(settled(current)),
+    }
+}
+
+fn step(current: &Request, state: State, at: Timestamp) -> Request {
+    Request {
+        state,
+        changed_at: at,
+        ..current.clone()
     }
 }
 
@@ -208,8 +89,55 @@ fn decide(current: &Request, review: &Review) -> Result<Request, Error> {
         Verdict::Approve => State::Approved { at },
         Verdict::Deny => State::Denied { at },
     };
-    let mut next = current.settle(state, at);
+    let mut next = step(current, state, at);
     next.reviews.push(review.clone());
+    Ok(next)
+}
+
+fn expire(current: &Request, at: Timestamp) -> Result<Request, Error> {
+    match current.state {
+        State::Pending if current.is_overdue(at) => Ok(step(current, State::Expired { at }, at)),
+        State::Pending => Err(Error::NotDue {
+            id: current.submission.id.clone(),
+            decide_by: current.submission.decide_by(),
+        }),
+        _ => Err(settled(current)),
+    }
+}
+
+/// A claim is the permission to execute, asked and used up in one step.
+fn take(current: &Request, claim: &Claim) -> Result<Request, Error> {
+    match Gate::of(current).ask(&claim.digest, claim.at) {
+        Permission::Allowed { .. } => {
+            let mut next = step(current, State::Claimed { at: claim.at }, claim.at);
+            next.claim = Some(claim.clone());
+            Ok(next)
+        }
+        Permission::Denied(reason) => Err(Error::NotExecutable {
+            id: claim.id.clone(),
+            reason,
+        }),
+    }
+}
+
+fn finish(current: &Request, receipt: &Receipt) -> Result<Request, Error> {
+    let Receipt {
+        id, at, outcome, ..
+    } = receipt.clone();
+    let token = match (current.state, &current.claim) {
+        (State::Claimed { .. } | State::Finished { .. }, Some(claim)) => claim.token,
+        _ => return Err(Error::NotClaimed { id }),
+    };
+    if token != receipt.token {
+        let given = receipt.token;
+        return Err(Error::WrongToken { id, given, token });
+    }
+    if let Some(first) = &current.receipt {
+        let first = Box::new(first.clone());
+        return Err(Error::AlreadyFinished { id, first });
+    }
+    let mut next = step(current, State::Finished { at, outcome }, at);
+    next.receipt = Some(receipt.clone());
     Ok(next)
 }
 
@@ -220,13 +148,13 @@ pub(crate) fn expired(current: &Request) -> Error {
     }
 }
 
-fn already_settled(current: &Request) -> Error {
+fn settled(current: &Request) -> Error {
     match current.state {
         // "Expired" is one answer, whether it was recorded before or is noticed now.
         State::Expired { .. } => expired(current),
-        _ => Error::AlreadySettled {
+        state => Error::AlreadySettled {
             id: current.submission.id.clone(),
-            status: current.status(current.changed_at),
+            status: state.status(),
             first: current.decision().cloned().map(Box::new),
         },
     }

@@ -48,6 +48,12 @@ pub enum DenyReason {
     Expired,
     /// It was approved, and the time to run it is over.
     Lapsed,
+    /// It was approved, and that was taken back.
+    Revoked,
+    /// Its approval was used: it runs, or ran.
+    Claimed,
+    /// The policy of today says something else about this action than the one it was approved under.
+    PolicyChanged,
 }
 
 impl DenyReason {
@@ -62,6 +68,9 @@ impl DenyReason {
             Self::Denied => "denied",
             Self::Expired => "expired",
             Self::Lapsed => "lapsed",
+            Self::Revoked => "revoked",
+            Self::Claimed => "claimed",
+            Self::PolicyChanged => "policy changed",
         }
     }
 }
@@ -96,11 +105,23 @@ impl Gate {
             },
             (State::Denied { .. }, _) => Standing::Shut(DenyReason::Denied),
             (State::Expired { .. }, _) => Standing::Shut(DenyReason::Expired),
+            (State::Revoked { .. }, _) => Standing::Shut(DenyReason::Revoked),
+            (State::Claimed { .. } | State::Finished { .. }, _) => {
+                Standing::Shut(DenyReason::Claimed)
+            }
         };
         Self {
             digest: request.submission.digest,
             standing,
         }
+    }
+
+    /// The gate under a policy that says something else than the one of the request.
+    pub(crate) fn under_changed_policy(mut self) -> Self {
+        if matches!(self.standing, Standing::Open { .. }) {
+            self.standing = Standing::Shut(DenyReason::PolicyChanged);
+        }
+        self
     }
 
     pub(crate) fn ask(&self, digest: &ActionDigest, now: Timestamp) -> Permission {

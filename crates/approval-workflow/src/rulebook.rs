@@ -7,7 +7,7 @@ use action::{Action, PathPattern};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Error, Policy, Rule, Sensitivity, Terms};
+use crate::{Error, Policy, Rule, Sensitivity, Submission, Terms};
 
 /// A [`Policy`] that was checked and can be asked.
 #[derive(Debug, Clone)]
@@ -118,6 +118,16 @@ impl Rulebook {
             best = better.copied().or(best);
         }
         best.map(|best| &self.policy.rules[best.index])
+    }
+
+    /// Whether the policy says to a request what was said when it was made.
+    #[must_use]
+    pub fn agrees_with(&self, submission: &Submission) -> bool {
+        if submission.policy == self.digest {
+            return true;
+        }
+        let ruling = self.judge(&submission.action, &submission.context);
+        ruling.need == submission.need && *ruling.terms == submission.terms
     }
 
     /// The policy as it was given.

@@ -146,7 +146,7 @@ impl FactorBook {
         let (person, step) = match event {
             Event::Reviewed(review) => (&review.reviewer, review.factor_step),
             Event::FactorFailed { reviewer, .. } => (reviewer, None),
-            Event::Requested(_) | Event::Expired { .. } => return Ok(()),
+            _ => return Ok(()),
         };
         let uses_code = step.is_some() || matches!(event, Event::FactorFailed { .. });
         let Some(factor) = self.0.get(person).filter(|_| uses_code) else {
@@ -180,7 +180,7 @@ impl FactorBook {
                     factor.locked_until = at.after(LOCKED_FOR);
                 }
             }
-            Event::Reviewed(_) | Event::Requested(_) | Event::Expired { .. } => {}
+            _ => {}
         }
     }
 }

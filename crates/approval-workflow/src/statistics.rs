@@ -81,7 +81,10 @@ impl Statistics {
                 }
             }
             Event::FactorFailed { .. } => self.wrong_codes += 1,
-            Event::Expired { .. } => {}
+            Event::Expired { .. }
+            | Event::Claimed(_)
+            | Event::Finished(_)
+            | Event::Revoked { .. } => {}
         }
     }
 
@@ -94,13 +97,7 @@ impl Statistics {
     }
 
     fn shift(&mut self, state: State, by: i64) {
-        let status = match state {
-            State::Pending => Status::Pending,
-            State::Approved { .. } => Status::Approved,
-            State::Denied { .. } => Status::Denied,
-            State::Expired { .. } => Status::Expired,
-        };
-        let count = self.by_status.entry(status).or_default();
+        let count = self.by_status.entry(state.status()).or_default();
         *count = count
             .checked_add_signed(by)
             .expect("a state is left only after it was entered");

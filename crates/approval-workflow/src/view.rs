@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::fingerprint::{Fingerprint, Fingerprints, PassThrough};
 use crate::permission::Gate;
 use crate::{
-    AuditEntry, DenyReason, Event, Permission, Request, RequestId, State, Statistics, Timestamp,
+    AuditEntry, DenyReason, Event, Permission, Request, RequestId, Rulebook, State, Statistics,
+    Timestamp,
 };
 
 /// The requests and their indexes. Written by whoever publishes events, one at a time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct View {
+    rulebook: Arc<Rulebook>,
     names: Fingerprints,
     requests: DashMap<Fingerprint, Entry, PassThrough>,
     indexes: RwLock<Indexes>,
@@ -79,6 +81,15 @@ pub struct Listing {
 }
 
 impl View {
+    pub(crate) fn new(rulebook: Arc<Rulebook>) -> Self {
+        Self {
+            rulebook,
+            names: Fingerprints::default(),
+            requests: DashMap::default(),
+            indexes: RwLock::default(),
+        }
+    }
+
     /// Takes one event and the state after it.
     pub(crate) fn publish(&self, seq: Seq, event: Event, after: Arc<Request>) {
         let name = self.names.of(event.id());
@@ -88,7 +99,7 @@ impl View {
                 indexes.publish(seq, &event, None, &after);
                 let trail = vec![AuditEntry { seq, event }];
                 vacant.insert(Entry {
-                    gate: Gate::of(&after),
+                    gate: self.gate(&after),
                     record: Box::new(Record {
                         request: after,
                         trail,
@@ -98,10 +109,20 @@ impl View {
             dashmap::Entry::Occupied(mut occupied) => {
                 let Entry { gate, record } = occupied.get_mut();
                 indexes.publish(record.trail[0].seq, &event, Some(&record.request), &after);
-                *gate = Gate::of(&after);
+                *gate = self.gate(&after);
                 record.request = after;
                 record.trail.push(AuditEntry { seq, event });
             }
+        }
+    }
+
+    /// An approval holds as long as the policy still says the same about the action.
+    pub(crate) fn gate(&self, request: &Request) -> Gate {
+        let gate = Gate::of(request);
+        if self.rulebook.agrees_with(&request.submission) {
+            gate
+        } else {
+            gate.under_changed_policy()
         }
     }
 

@@ -3,14 +3,13 @@ use std::sync::Arc;
 
 use action::{Action, ActionDigest};
 use jsonl_storage::Recovery;
-use serde_json::{Map, Value};
 
-use crate::journal::Journal;
+use crate::journal::{Journal, Step};
 use crate::second_factor::Verifier;
 use crate::{
-    AuditEntry, DenyReason, Directory, Error, Event, Listing, OneTimeCode, Page, Permission,
-    PersonId, Policy, Request, RequestId, Review, Rulebook, State, Statistics, Status, Submission,
-    Timestamp, Verdict, lifecycle, names,
+    AuditEntry, Claim, Decision, DenyReason, Directory, Error, Event, Listing, NewRequest, Page,
+    Permission, PersonId, Policy, Receipt, Request, RequestId, Review, Rulebook, State, Statistics,
+    Status, Submission, Timestamp, input, lifecycle, names,
 };
 
 /// How a workflow is opened; ends in [`Options::open`].
@@ -35,9 +34,9 @@ impl Options {
     /// [`Error::Policy`] or [`Error::Secret`] for what could not work; [`Error::Log`] when the log
     /// cannot be opened; [`Error::Replay`] when it holds an event that cannot have happened.
     pub fn open(self, dir: impl AsRef<Path>, policy: Policy) -> Result<ApprovalWorkflow, Error> {
-        let rulebook = Rulebook::new(policy)?;
+        let rulebook = Arc::new(Rulebook::new(policy)?);
         let verifier = self.directory.as_ref().map(Verifier::new).transpose()?;
-        let journal = Journal::open(dir.as_ref())?;
+        let journal = Journal::open(dir.as_ref(), Arc::clone(&rulebook))?;
         Ok(ApprovalWorkflow {
             journal,
             rulebook,
@@ -53,104 +52,8 @@ impl Options {
 #[derive(Debug)]
 pub struct ApprovalWorkflow {
     journal: Journal,
-    rulebook: Rulebook,
+    rulebook: Arc<Rulebook>,
     verifier: Option<Verifier>,
-}
-
-/// What someone wants to do.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewRequest {
-    /// The request's id; without one, the workflow derives it from the number of the request.
-    pub id: Option<RequestId>,
-    /// What is to be done.
-    pub action: Action,
-    /// Who asks.
-    pub requester: PersonId,
-    /// The circumstances, for the policy's conditions and for the person who decides.
-    pub context: Map<String, Value>,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl NewRequest {
-    /// Makes a request without an id of its own and without a context.
-    #[must_use]
-    pub fn new(action: Action, requester: PersonId, at: Timestamp) -> Self {
-        Self {
-            id: None,
-            action,
-            requester,
-            context: Map::new(),
-            at,
-        }
-    }
-
-    /// Names the request.
-    #[must_use]
-    pub fn with_id(mut self, id: RequestId) -> Self {
-        self.id = Some(id);
-        self
-    }
-
-    /// Sets one field of the context, replacing an earlier value under the same name.
-    #[must_use]
-    pub fn with_context(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.context.insert(name.into(), value.into());
-        self
-    }
-}
-
-/// What a person decides. That the caller is this person is for the caller's authentication to
-/// establish; the second factor is verified here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    /// Yes or no.
-    pub verdict: Verdict,
-    /// Who decides.
-    pub reviewer: PersonId,
-    /// Why.
-    pub reason: Option<String>,
-    /// The code that the reviewer's authenticator shows.
-    pub second_factor: Option<OneTimeCode>,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl Decision {
-    /// Makes an approval without a reason or a second factor.
-    #[must_use]
-    pub fn approve(reviewer: PersonId, at: Timestamp) -> Self {
-        Self {
-            verdict: Verdict::Approve,
-            reviewer,
-            reason: None,
-            second_factor: None,
-            at,
-        }
-    }
-
-    /// Makes a denial without a reason.
-    #[must_use]
-    pub fn deny(reviewer: PersonId, at: Timestamp) -> Self {
-        Self {
-            verdict: Verdict::Deny,
-            ..Self::approve(reviewer, at)
-        }
-    }
-
-    /// Gives the reason.
-    #[must_use]
-    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-
-    /// Gives the second factor.
-    #[must_use]
-    pub fn with_second_factor(mut self, code: OneTimeCode) -> Self {
-        self.second_factor = Some(code);
-        self
-    }
 }
 
 impl ApprovalWorkflow {
@@ -189,8 +92,8 @@ impl ApprovalWorkflow {
     /// [`Error::Action`], [`Error::Text`], [`Error::TooLarge`] or [`Error::ContextTooDeep`] for what
     /// could not be bound, shown or read back; [`Error::RequestExists`]; [`Error::Log`].
     pub fn request(&self, new: NewRequest) -> Result<Arc<Request>, Error> {
-        check_action(&new.action)?;
-        check_context(&new.context)?;
+        input::check_action(&new.action)?;
+        input::check_context(&new.context)?;
         let digest = new.action.digest()?;
         let ruling = self.rulebook.judge(&new.action, &new.context);
         let (rule, need) = (ruling.rule.map(|rule| rule.label().to_owned()), ruling.need);
@@ -212,7 +115,7 @@ impl ApprovalWorkflow {
         match new.id {
             Some(id) => {
                 let event = submit(id.clone());
-                self.journal.commit(&id, |_| Ok((event, None)))
+                self.journal.commit(&id, |_, _| Ok(Step::Record(event)))
             }
             None => self.journal.commit_new(submit),
         }
@@ -233,19 +136,17 @@ impl ApprovalWorkflow {
             names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
         }
         let factor = self.verify(&decision)?;
-        self.journal.commit(id, |current| {
-            let Some(current) = current else {
-                return Err(Error::UnknownRequest { id: id.clone() });
-            };
+        self.journal.commit(id, |current, _| {
+            let current = known(current, id)?;
             let at = decision.at.max(current.changed_at);
             if matches!(current.state, State::Pending) && current.is_overdue(at) {
                 let event = Event::Expired { id: id.clone(), at };
-                return Ok((event, Some(lifecycle::expired(current))));
+                return Ok(Step::RecordAndRefuse(event, lifecycle::expired(current)));
             }
             Ok(match factor {
                 Factor::Wrong => wrong_code(id, decision.reviewer, at),
-                Factor::None => (review(id, decision, at, None), None),
-                Factor::Step(step) => (review(id, decision, at, Some(step)), None),
+                Factor::None => Step::Record(review(id, decision, at, None)),
+                Factor::Step(step) => Step::Record(review(id, decision, at, Some(step))),
             })
         })
     }
@@ -272,6 +173,94 @@ impl ApprovalWorkflow {
         now: Timestamp,
     ) -> Permission {
         self.journal.view().ask(id, digest, now)
+    }
+
+    /// Takes an approval to use it: of any number of callers, before or after a restart, one succeeds.
+    ///
+    /// The claim is on disk when this returns. Run the action then, hand the
+    /// [token](crate::FencingToken) to what it acts on, and [`finish`](Self::finish). A claim whose
+    /// executor died stays a claim: whether the action took effect is for a person to find out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotExecutable`] with the reason that [`can_execute`](Self::can_execute) would give;
+    /// [`Error::Action`]; [`Error::UnknownRequest`]; [`Error::Log`].
+    pub fn claim(
+        &self,
+        id: &RequestId,
+        action: &Action,
+        claimant: PersonId,
+        at: Timestamp,
+    ) -> Result<Claim, Error> {
+        let digest = action.digest()?;
+        let claimed = self.journal.commit(id, |current, staging| {
+            let current = known(current, id)?;
+            let at = at.max(current.changed_at);
+            let claim = Claim {
+                id: id.clone(),
+                at,
+                claimant,
+                digest,
+                token: staging.next_token(),
+            };
+            match self.journal.view().gate(current).ask(&digest, at) {
+                Permission::Allowed { .. } => Ok(Step::Record(Event::Claimed(claim))),
+                Permission::Denied(reason) => {
+                    let id = id.clone();
+                    Err(Error::NotExecutable { id, reason })
+                }
+            }
+        })?;
+        Ok(claimed
+            .claim
+            .clone()
+            .expect("a claimed request has its claim"))
+    }
+
+    /// Reports what came of a claim. The first report stands.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotClaimed`], [`Error::WrongToken`], [`Error::AlreadyFinished`] with the first
+    /// report; [`Error::Text`] or [`Error::TooLarge`] for an observation that could not be shown;
+    /// [`Error::UnknownRequest`]; [`Error::Log`].
+    pub fn finish(&self, receipt: Receipt) -> Result<Arc<Request>, Error> {
+        names::check_text("observation", &receipt.observed, Self::MAX_REASON_BYTES)?;
+        let id = receipt.id.clone();
+        self.journal.commit(&id, |current, _| {
+            let mut receipt = receipt;
+            receipt.at = receipt.at.max(known(current, &id)?.changed_at);
+            Ok(Step::Record(Event::Finished(receipt)))
+        })
+    }
+
+    /// Takes an approval back before anybody used it. The requester may, and whoever may review.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadySettled`] if there is no approval, or it was used; [`Error::UnknownReviewer`];
+    /// [`Error::Text`] or [`Error::TooLarge`] for the reason; [`Error::UnknownRequest`];
+    /// [`Error::Log`].
+    pub fn revoke(
+        &self,
+        id: &RequestId,
+        by: PersonId,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<Arc<Request>, Error> {
+        names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
+        self.journal.commit(id, |current, _| {
+            let current = known(current, id)?;
+            if by != current.submission.requester {
+                self.check_reviewer(&by)?;
+            }
+            Ok(Step::Record(Event::Revoked {
+                id: id.clone(),
+                at: at.max(current.changed_at),
+                by,
+                reason: reason.to_owned(),
+            }))
+        })
     }
 
     /// Where a request stands at a moment; none if there is no such request.
@@ -308,7 +297,7 @@ impl ApprovalWorkflow {
                 id: id.clone(),
                 at: now,
             };
-            match self.journal.commit(&id, |_| Ok((event, None))) {
+            match self.journal.commit(&id, |_, _| Ok(Step::Record(event))) {
                 Ok(_) => expired += 1,
                 Err(error @ Error::Log(_)) => return Err(error),
                 // Somebody else recorded it meanwhile.
@@ -382,14 +371,18 @@ impl ApprovalWorkflow {
         self.journal.close()
     }
 
+    fn check_reviewer(&self, person: &PersonId) -> Result<(), Error> {
+        match &self.verifier {
+            Some(verifier) if !verifier.knows(person) => Err(Error::UnknownReviewer {
+                person: person.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     fn verify(&self, decision: &Decision) -> Result<Factor, Error> {
         let person = &decision.reviewer;
-        if let Some(verifier) = &self.verifier
-            && !verifier.knows(person)
-        {
-            let person = person.clone();
-            return Err(Error::UnknownReviewer { person });
-        }
+        self.check_reviewer(person)?;
         match (&decision.second_factor, &self.verifier) {
             (None, _) => Ok(Factor::None),
             (Some(_), None) => Err(Error::SecondFactorUnregistered {
@@ -421,44 +414,18 @@ fn review(id: &RequestId, decision: Decision, at: Timestamp, factor_step: Option
     })
 }
 
-fn wrong_code(id: &RequestId, reviewer: PersonId, at: Timestamp) -> (Event, Option<Error>) {
+/// The request as it is, or the answer that there is none.
+pub(crate) fn known<'a>(
+    current: Option<&'a Request>,
+    id: &RequestId,
+) -> Result<&'a Request, Error> {
+    current.ok_or_else(|| Error::UnknownRequest { id: id.clone() })
+}
+
+fn wrong_code(id: &RequestId, reviewer: PersonId, at: Timestamp) -> Step {
     let refusal = Error::SecondFactorWrong {
         person: reviewer.clone(),
     };
     let id = id.clone();
-    (Event::FactorFailed { id, at, reviewer }, Some(refusal))
-}
-
-fn check_action(action: &Action) -> Result<(), Error> {
-    const MAX_NAME_BYTES: usize = 1 << 10;
-    names::check_text("action name", &action.name, MAX_NAME_BYTES)?;
-    let most = ApprovalWorkflow::MAX_ACTION_BYTES;
-    names::check_text("action description", &action.description, most)?;
-    check_size("action", action, most)
-}
-
-fn check_context(context: &Map<String, Value>) -> Result<(), Error> {
-    let levels = ApprovalWorkflow::MAX_CONTEXT_DEPTH;
-    if !context.values().all(|value| fits(value, levels)) {
-        return Err(Error::ContextTooDeep { levels });
-    }
-    check_size("context", context, ApprovalWorkflow::MAX_CONTEXT_BYTES)
-}
-
-/// Whether a value is nested at most so many levels deep.
-fn fits(value: &Value, levels: usize) -> bool {
-    match (value, levels.checked_sub(1)) {
-        (Value::Array(items), Some(left)) => items.iter().all(|item| fits(item, left)),
-        (Value::Object(fields), Some(left)) => fields.values().all(|field| fits(field, left)),
-        (Value::Array(_) | Value::Object(_), None) => false,
-        _ => true,
-    }
-}
-
-fn check_size(what: &'static str, value: &impl serde::Serialize, most: usize) -> Result<(), Error> {
-    let bytes = crate::content::json_bytes(value);
-    if bytes > most {
-        return Err(Error::TooLarge { what, bytes, most });
-    }
-    Ok(())
+    Step::RecordAndRefuse(Event::FactorFailed { id, at, reviewer }, refusal)
 }

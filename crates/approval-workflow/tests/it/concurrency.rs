@@ -1,37 +1,11 @@
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use approval_workflow::{Decision, Error, Page, Status, request_digest};
 use tempfile::tempdir;
 
-use crate::support::{action, ask, everything, id, open, person, second};
+use crate::support::{action, ask, everything, id, open, person, second, together};
 
 const THREADS: usize = 100;
-
-/// Runs a function in named threads that start together, and returns what each one returned.
-fn together<T: Send>(threads: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let barrier = Barrier::new(threads);
-    let start = |number| {
-        barrier.wait();
-        run(number)
-    };
-    thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads)
-            .map(|number| {
-                let start = &start;
-                thread::Builder::new()
-                    .name(format!("approval-test:{number}"))
-                    .spawn_scoped(scope, move || start(number))
-                    .unwrap()
-            })
-            .collect();
-        handles
-            .into_iter()
-            .map(|handle| handle.join().unwrap())
-            .collect()
-    })
-}
 
 #[test]
 fn of_a_hundred_decisions_one_stands_and_all_are_told_which() {

@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod gate;
+mod grants;
 mod hostile;
 mod replay;
 mod second_factor;

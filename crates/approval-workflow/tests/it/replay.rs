@@ -2,16 +2,14 @@
 //! nothing, and what was kept as events came is what a count over everything finds.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 
 use approval_workflow::{
     ApprovalWorkflow, Decision, Page, RequestId, State, Status, Timestamp, Verdict,
 };
 use proptest::prelude::*;
-use tempfile::{TempDir, tempdir};
+use tempfile::tempdir;
 
-use crate::support::{ask, everything, open, person, second};
+use crate::support::{ask, everything, lines, log_of, open, person, second};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -139,17 +137,6 @@ fn check_counts(workflow: &ApprovalWorkflow, now: Timestamp) {
     }
 }
 
-fn segment(dir: &TempDir) -> PathBuf {
-    let files = fs::read_dir(dir.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let mut segments: Vec<PathBuf> = files
-        .filter(|path| path.extension().is_some_and(|ext| ext == "jsonl"))
-        .collect();
-    assert_eq!(segments.len(), 1);
-    segments.remove(0)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
 
@@ -183,16 +170,14 @@ fn a_log_cut_at_any_record_is_the_state_of_that_moment() {
     }
     workflow.close().unwrap();
 
-    let whole = fs::read_to_string(segment(&dir)).unwrap();
-    let name = segment(&dir).file_name().unwrap().to_owned();
+    let whole = lines(&dir);
     for (records, moment) in moments.iter().enumerate() {
-        let kept: String = whole.split_inclusive('\n').take(records).collect();
+        let mut kept = whole[..records].to_vec();
         let half = whole
-            .split_inclusive('\n')
-            .nth(records)
+            .get(records)
             .map_or("", |line| &line[..line.len() / 2]);
-        let copy = tempdir().unwrap();
-        fs::write(copy.path().join(&name), format!("{kept}{half}")).unwrap();
+        kept.push(half.to_owned());
+        let copy = log_of(&dir, &kept);
         let workflow = open(&copy);
         assert_eq!(workflow.recovery().torn.is_some(), !half.is_empty());
         assert_eq!(&everything(&workflow), moment);

@@ -1,3 +1,8 @@
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Barrier;
+use std::thread;
+
 use action::{Action, ActionPath};
 use approval_workflow::{
     ApprovalWorkflow, NewRequest, PersonId, Policy, Request, RequestId, Timestamp,
@@ -56,6 +61,54 @@ pub(crate) fn second(count: u64) -> Timestamp {
 
 pub(crate) fn ask(path: &str) -> NewRequest {
     NewRequest::new(action(path), person("agent-7"), second(0))
+}
+
+/// Runs a function in named threads that start together, and returns what each one returned.
+pub(crate) fn together<T: Send>(threads: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let barrier = Barrier::new(threads);
+    let start = |number| {
+        barrier.wait();
+        run(number)
+    };
+    thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads)
+            .map(|number| {
+                let start = &start;
+                thread::Builder::new()
+                    .name(format!("approval-test:{number}"))
+                    .spawn_scoped(scope, move || start(number))
+                    .unwrap()
+            })
+            .collect();
+        handles
+            .into_iter()
+            .map(|handle| handle.join().unwrap())
+            .collect()
+    })
+}
+
+/// The lines of a workflow's log, after it was closed.
+pub(crate) fn lines(dir: &TempDir) -> Vec<String> {
+    let text = fs::read_to_string(segment(dir)).unwrap();
+    text.split_inclusive('\n').map(str::to_owned).collect()
+}
+
+/// A directory with a log of these lines only.
+pub(crate) fn log_of(from: &TempDir, lines: &[String]) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    let name = segment(from).file_name().unwrap().to_owned();
+    fs::write(copy.path().join(name), lines.concat()).unwrap();
+    copy
+}
+
+fn segment(dir: &TempDir) -> PathBuf {
+    let files = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let is_segment = |path: &PathBuf| path.extension().is_some_and(|ext| ext == "jsonl");
+    let mut segments: Vec<PathBuf> = files.filter(is_segment).collect();
+    assert_eq!(segments.len(), 1);
+    segments.remove(0)
 }
 
 /// What a reader can see of everything.
