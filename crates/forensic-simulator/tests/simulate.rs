@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use action::{Action, ActionPath, PathPattern};
 use forensic_simulator::{
-    Comparison, Context, Fact, Handler, IssueKind, Outcome, Report, Simulator, Stop, Timestamp,
-    Workflow, World,
+    Comparison, Context, Fact, Handler, IssueKind, Outcome, Report, Simulator, StepId, Stop,
+    Timestamp, Workflow, World,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ fn a_step_that_nothing_models_is_unknown_and_so_is_what_waits_for_it() {
          \"beside\" success (it would change nothing)\n"
     );
     assert_eq!(report.outcome, Outcome::Unknown);
-    let not_modelled: Vec<_> = report.not_modelled.iter().map(|id| id.as_str()).collect();
+    let not_modelled: Vec<_> = report.not_modelled.iter().map(StepId::as_str).collect();
     assert_eq!(not_modelled, ["magic", "after"]);
     assert!(report.net_changes().is_empty());
     // One recommendation, for the cause.
