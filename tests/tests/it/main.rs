@@ -1,1 +1,4 @@
 //! End-to-end tests over the rooms together.
+
+mod gate;
+mod logs;
