@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,6 +74,7 @@ pub(crate) fn recover(
         backend,
         index_name,
         facts,
+        doubtful_from: None,
         recovery: Recovery::default(),
     };
     opening.expect_a_segment_for_each_sidecar(&listing)?;
@@ -97,6 +99,8 @@ struct Opening<'a> {
     backend: Arc<dyn Backend>,
     index_name: Option<&'a str>,
     facts: FactsOf<'a>,
+    /// Where the records of the last segment begin of which it is not known that they are on disk.
+    doubtful_from: Option<u64>,
     recovery: Recovery,
 }
 
@@ -220,6 +224,8 @@ impl Opening<'_> {
             .backend
             .open(&segment.name, OpenMode::Write)
             .map_err(Error::io("open", &segment.path))?;
+        let doubtful = read.marked.iter().find(|(seq, _)| *seq > synced);
+        self.doubtful_from = doubtful.map(|(_, byte)| *byte);
         let link_before = before.and_then(|full| full.sidecar.summary.link());
         Ok(Active {
             file,
@@ -267,6 +273,7 @@ impl Opening<'_> {
             last: Seq(part.start.seq.0 - 1),
             link: None,
             synced: Seq::ZERO,
+            marked: VecDeque::new(),
             end: size,
             lines: part.start.seq.0 - part.segment.first.0,
             tear: None,
@@ -279,9 +286,16 @@ impl Opening<'_> {
                 // got.
                 Raw::Whole { seq, synced } => {
                     read.synced = read.synced.max(synced);
+                    let on_disk = read.synced;
+                    while read
+                        .marked
+                        .pop_front_if(|(seq, _)| *seq <= on_disk)
+                        .is_some()
+                    {}
                     if read.tear.is_none() {
                         self.recovery.checked += 1;
                         (read.last, read.link) = (seq, lines.link);
+                        read.marked.push_back((seq, lines.byte));
                         if lines.byte >= known.bytes {
                             let facts = (self.facts)(lines.data());
                             read.index.note(seq, lines.byte, facts);
@@ -321,7 +335,13 @@ impl Opening<'_> {
         options: &LogOptions,
     ) -> Result<(Recovery, Tail), Error> {
         // Records that a killed process wrote but did not sync are about to be taken for part of
-        // the log: they must be on disk before anything is built on them.
+        // the log: they must be on disk before anything is built on them. A sync alone would not
+        // do: after one that failed, the kernel shows what it could not write and takes it for
+        // written. Written once more, it has to be.
+        if let Some(from) = self.doubtful_from {
+            rewrite(&*active.file, from, active.end)
+                .map_err(Error::io("write", &active.segment.path))?;
+        }
         active
             .file
             .sync_data()
@@ -375,6 +395,8 @@ struct Read {
     link: Option<Link>,
     /// What the records say was on disk.
     synced: Seq,
+    /// The whole records behind that one, and where they begin: about one group.
+    marked: VecDeque<(Seq, u64)>,
     end: u64,
     lines: u64,
     tear: Option<(Tear, BreakKind)>,
@@ -421,6 +443,22 @@ fn set_aside(backend: &dyn Backend, tear: &Tear) -> Result<TornTail, Error> {
         bytes: end - tear.byte,
         kept_in,
     })
+}
+
+/// Writes the bytes of a range over themselves.
+fn rewrite(file: &dyn BackendFile, mut from: u64, end: u64) -> io::Result<()> {
+    let mut buffer = vec![0; 256 << 10];
+    while from < end {
+        let left = usize::try_from(end - from).unwrap_or(usize::MAX);
+        let length = left.min(buffer.len());
+        let read = backend::read_full_at(file, &mut buffer[..length], from)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        backend::write_all_at(file, &buffer[..read], from)?;
+        from += read as u64;
+    }
+    Ok(())
 }
 
 /// Copies from `start` to the end.
