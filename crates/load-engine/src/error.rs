@@ -98,6 +98,17 @@ pub enum RunError {
         source: io::Error,
     },
 
+    /// A threshold's text is none. The problem says what would be right at that column.
+    #[error("threshold `{expression}`, column {column}: {problem}")]
+    Threshold {
+        /// The whole text.
+        expression: String,
+        /// Where the mistake is, in characters from 1.
+        column: usize,
+        /// What is wrong there, and what would be right.
+        problem: String,
+    },
+
     /// An export could not be written.
     #[error("cannot write the export: {source}")]
     Export {

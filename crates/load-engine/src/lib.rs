@@ -91,6 +91,9 @@ mod usage;
 
 // How that is judged.
 mod expectation;
+mod metric;
+mod threshold;
+mod threshold_parser;
 mod verify;
 
 mod error;
@@ -113,6 +116,7 @@ pub use recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use rng::Rng;
 pub use run::{Progress, Stage, run, run_on};
 pub use schedule::{RateStage, Schedule, Spacing};
+pub use threshold::{Judgement, Ruling, Threshold};
 pub use verify::{
     Defect, Discrepancy, Expectation, Found, SHOWN_DISCREPANCIES, Verification, verify, verify_each,
 };

@@ -7,4 +7,5 @@ mod lifecycle;
 mod open;
 mod phases;
 mod store;
+mod thresholds;
 mod verification;
