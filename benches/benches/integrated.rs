@@ -58,7 +58,7 @@ fn benches(c: &mut Criterion) {
     let dir = tempfile::tempdir().unwrap();
     let rooms = Rooms::open(dir.path());
     c.bench_function("simulate, request, decide, gate", |b| {
-        b.iter(|| rooms.whole_way())
+        b.iter(|| rooms.whole_way());
     });
 
     let log: Log<Value> = LogOptions::new().open(dir.path().join("log")).unwrap();

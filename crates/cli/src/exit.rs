@@ -49,10 +49,6 @@ impl From<Exit> for ExitCode {
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// Prints an error in one line, its causes behind it.
-#[expect(
-    clippy::print_stderr,
-    reason = "this is where the program tells of its errors"
-)]
 pub(crate) fn could_not_run(error: &anyhow::Error) -> ExitCode {
     let mut message = String::new();
     for cause in error.chain() {

@@ -12,7 +12,7 @@ fn benches(c: &mut Criterion) {
     });
     c.bench_function("draw as Markdown", |b| b.iter(|| render::markdown(&report)));
     c.bench_function("draw for a terminal", |b| {
-        b.iter(|| render::terminal(&report))
+        b.iter(|| render::terminal(&report));
     });
     c.bench_function("write and read as JSON", |b| {
         b.iter(|| {

@@ -85,11 +85,10 @@ fn read_trimmed(path: &str) -> Option<String> {
 /// The first `name: value` of a file in `/proc`.
 fn field(path: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
-    let value = text.lines().find_map(|line| {
+    text.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
         (key.trim() == name).then(|| value.trim().to_owned())
-    });
-    value
+    })
 }
 
 /// The type of the mount that `path` lies under: the one with the longest matching prefix.
