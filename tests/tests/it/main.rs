@@ -2,3 +2,4 @@
 
 mod gate;
 mod logs;
+mod tokio_tasks;
