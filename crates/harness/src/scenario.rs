@@ -137,7 +137,7 @@ fn reopen<T: Builtin>(
     ledger: &Ledger,
     each: &mut dyn FnMut(&Discrepancy),
 ) -> Result<Verification, Failure> {
-    let target = T::open(dir, 1, Journal::none())?;
+    let target = T::open(dir, Journal::none())?;
     let verification = load_engine::verify_each(ledger, target.effects()?, each);
     target.close()?;
     Ok(verification)
@@ -145,8 +145,8 @@ fn reopen<T: Builtin>(
 
 /// A target that comes with the program.
 pub(crate) trait Builtin: Target {
-    /// Opens it in a directory. `total` is how many iterations the load has.
-    fn open(dir: &Path, total: u64, journal: Journal) -> Result<Self, Failure>;
+    /// Opens it in a directory.
+    fn open(dir: &Path, journal: Journal) -> Result<Self, Failure>;
 }
 
 fn go<T: Builtin>(
@@ -154,12 +154,7 @@ fn go<T: Builtin>(
     journal: &Journal,
     progress: &mut dyn Progress,
 ) -> Result<ScenarioResult, Error> {
-    let total = Load {
-        users: trial.users,
-        each: trial.each,
-    }
-    .total();
-    prove(trial, |dir| T::open(dir, total, journal.clone()), progress)
+    prove(trial, |dir| T::open(dir, journal.clone()), progress)
 }
 
 impl fmt::Display for Scenario {

@@ -226,7 +226,7 @@ impl Target for ApprovalTarget {
 }
 
 impl Builtin for ApprovalTarget {
-    fn open(dir: &Path, _: u64, journal: Journal) -> Result<Self, Failure> {
+    fn open(dir: &Path, journal: Journal) -> Result<Self, Failure> {
         Ok(Self {
             workflow: open_workflow(dir)?,
             journal,

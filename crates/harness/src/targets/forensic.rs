@@ -222,7 +222,7 @@ impl Target for ForensicTarget {
 }
 
 impl Builtin for ForensicTarget {
-    fn open(dir: &Path, _: u64, journal: Journal) -> Result<Self, Failure> {
+    fn open(dir: &Path, journal: Journal) -> Result<Self, Failure> {
         Ok(Self {
             simulator: open_simulator(dir)?,
             journal,

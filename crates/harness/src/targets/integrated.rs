@@ -114,7 +114,7 @@ impl Target for IntegratedTarget {
 }
 
 impl Builtin for IntegratedTarget {
-    fn open(dir: &Path, _: u64, journal: Journal) -> Result<Self, Failure> {
+    fn open(dir: &Path, journal: Journal) -> Result<Self, Failure> {
         Ok(Self {
             approvals: open_workflow(&dir.join("approvals"))?,
             simulator: open_simulator(&dir.join("simulations"))?,

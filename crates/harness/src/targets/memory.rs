@@ -298,7 +298,7 @@ impl Target for MemoryTarget {
 }
 
 impl Builtin for MemoryTarget {
-    fn open(dir: &Path, _: u64, journal: Journal) -> Result<Self, Failure> {
+    fn open(dir: &Path, journal: Journal) -> Result<Self, Failure> {
         let relation = Relation::new("follows")?;
         Ok(Self {
             store: MemoryStore::open(dir)?,

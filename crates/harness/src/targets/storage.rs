@@ -1,9 +1,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jsonl_storage::{Log, LogOptions};
+use jsonl_storage::{Log, LogOptions, Record, Seq};
 use load_engine::{Digest, Failure, Found, Iteration, Rng, StepSpec, Workload};
 use serde::{Deserialize, Serialize};
 
@@ -18,12 +17,8 @@ const STATISTICS: StepSpec = StepSpec::new("full statistics");
 /// The kind of the effects in the ledger.
 const RECORD: &str = "record";
 
-/// A query of the pending records comes with each of so many appends.
+/// A query of the pending records, and statistics of all, come with each of so many appends.
 const QUERY_EVERY: u64 = 100;
-
-/// How often the whole log is read during a load, whatever its size: were it a fixed number of
-/// appends, the cost would grow with the square of the records.
-const STATISTICS_IN_ALL: u64 = 10;
 
 /// The longest answer of a query: a page.
 const PAGE: usize = 100;
@@ -88,19 +83,26 @@ pub trait RecordStore: Sync + Sized {
     /// When it cannot.
     fn open(dir: &Path) -> Result<Self, Failure>;
 
-    /// Appends a record and returns when it is durable.
+    /// Appends a record, and returns its place when it is durable.
     ///
     /// # Errors
     ///
     /// When it is not.
-    fn append(&self, operation: &Operation) -> Result<(), Failure>;
+    fn append(&self, operation: &Operation) -> Result<Seq, Failure>;
+
+    /// Reads the record at a place; none if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn get(&self, place: Seq) -> Result<Option<Operation>, Failure>;
 
     /// Reads every record.
     ///
     /// # Errors
     ///
     /// When reading cannot begin.
-    fn read(&self) -> Result<impl Iterator<Item = Result<Operation, Failure>>, Failure>;
+    fn read(&self) -> Result<impl Iterator<Item = Result<(Seq, Operation), Failure>>, Failure>;
 
     /// Closes the store.
     ///
@@ -115,13 +117,17 @@ impl RecordStore for Log<Operation> {
         Ok(LogOptions::new().open(dir)?)
     }
 
-    fn append(&self, operation: &Operation) -> Result<(), Failure> {
-        self.append(operation)?;
-        Ok(())
+    fn append(&self, operation: &Operation) -> Result<Seq, Failure> {
+        Ok(self.append(operation)?)
     }
 
-    fn read(&self) -> Result<impl Iterator<Item = Result<Operation, Failure>>, Failure> {
-        Ok(self.scan()?.map(|record| Ok(record?.data)))
+    fn get(&self, place: Seq) -> Result<Option<Operation>, Failure> {
+        Ok(self.get(place)?.map(|record| record.data))
+    }
+
+    fn read(&self) -> Result<impl Iterator<Item = Result<(Seq, Operation), Failure>>, Failure> {
+        let pair = |record: Record<Operation>| (record.seq, record.data);
+        Ok(self.scan()?.map(move |record| Ok(pair(record?))))
     }
 
     fn close(self) -> Result<(), Failure> {
@@ -135,23 +141,21 @@ pub struct StorageTarget<S = Log<Operation>> {
     store: S,
     journal: Journal,
     view: Mutex<View>,
-    appended: AtomicU64,
-    statistics_every: u64,
 }
 
-/// What queries are answered from: folded from the log, never a second truth.
+/// Where the pending records are and how many there are of each status: folded from the log as it
+/// grows, so that no query and no statistic reads it all again.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct View {
-    pending: BTreeMap<String, String>,
+    pending: BTreeMap<Seq, String>,
     counts: BTreeMap<Status, u64>,
 }
 
 impl View {
-    fn add(&mut self, operation: &Operation) {
+    fn add(&mut self, place: Seq, operation: &Operation) {
         *self.counts.entry(operation.status).or_default() += 1;
         if operation.status == Status::Pending {
-            self.pending
-                .insert(operation.id.clone(), operation.path.clone());
+            self.pending.insert(place, operation.id.clone());
         }
     }
 
@@ -161,80 +165,73 @@ impl View {
 }
 
 impl<S: RecordStore> StorageTarget<S> {
-    /// Opens a store for a load of `total` appends.
+    /// Opens a store, and folds its view from what is there.
     ///
     /// # Errors
     ///
     /// When the store cannot be opened or read.
-    pub fn open(dir: &Path, total: u64, journal: Journal) -> Result<Self, Failure> {
+    pub fn open(dir: &Path, journal: Journal) -> Result<Self, Failure> {
         let store = S::open(dir)?;
         let mut view = View::default();
-        for operation in store.read()? {
-            view.add(&operation?);
+        for record in store.read()? {
+            let (place, operation) = record?;
+            view.add(place, &operation);
         }
-        let appended = AtomicU64::new(view.total());
-        let statistics_every = (total / STATISTICS_IN_ALL).max(1);
         Ok(Self {
             store,
             journal,
             view: Mutex::new(view),
-            appended,
-            statistics_every,
         })
     }
 
-    fn view(&self) -> std::sync::MutexGuard<'_, View> {
-        self.view
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn view(&self) -> MutexGuard<'_, View> {
+        // A panic under the lock is a counted failure, and leaves the counts whole.
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Appends, and says how many records there are then.
     fn append(&self, operation: &Operation, it: &mut Iteration<'_>) -> Result<u64, Failure> {
         it.step(APPEND, |effects| {
             self.journal.attempted(effects, RECORD, &operation.id);
-            self.store.append(operation)?;
+            let place = self.store.append(operation)?;
             self.journal
                 .created(effects, RECORD, &operation.id, operation.digest());
-            self.view().add(operation);
-            Ok(self.appended.fetch_add(1, Ordering::Relaxed) + 1)
+            let mut view = self.view();
+            view.add(place, operation);
+            Ok(view.total())
         })
     }
 
+    /// Reads the newest pending records from the log, by their places.
     fn query_pending(&self, it: &mut Iteration<'_>) -> Result<(), Failure> {
         it.step(QUERY, |_| {
-            let view = self.view();
-            let page: Vec<_> = view.pending.iter().take(PAGE).collect();
-            let pending = view.counts.get(&Status::Pending).copied().unwrap_or(0);
-            let expected = usize::try_from(pending).unwrap_or(usize::MAX).min(PAGE);
-            check(
-                page.len() as u64,
-                expected as u64,
-                "pending records on the first page",
-            )
-        })
-    }
-
-    /// Reads the whole log, and holds it against what was acknowledged before the reading began.
-    fn statistics(&self, it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(STATISTICS, |_| {
-            let acknowledged = self.view().total();
-            let mut found = View::default();
-            for operation in self.store.read()? {
-                found.add(&operation?);
-            }
-            if found.total() < acknowledged {
-                return check(found.total(), acknowledged, "records in the log");
+            let newest = |view: &View| -> Vec<(Seq, String)> {
+                let page = view.pending.iter().rev().take(PAGE);
+                page.map(|(place, id)| (*place, id.clone())).collect()
+            };
+            let page = newest(&self.view());
+            for (place, id) in page {
+                match self.store.get(place)? {
+                    Some(found) if found.id == id && found.status == Status::Pending => {}
+                    _ => return Err(Failure::new("a pending record is not at its place")),
+                }
             }
             Ok(())
         })
     }
-}
 
-fn check(found: u64, expected: u64, what: &str) -> Result<(), Failure> {
-    if found == expected {
-        return Ok(());
+    fn statistics(&self, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        it.step(STATISTICS, |_| {
+            let view = self.view();
+            let pending = view.counts.get(&Status::Pending).copied().unwrap_or(0);
+            if pending != view.pending.len() as u64 {
+                return Err(Failure::new(
+                    "the statistics differ from the pending records",
+                ));
+            }
+            Ok(())
+        })
     }
-    Err(Failure::new(format!("{found} {what}, {expected} expected")))
 }
 
 impl<S: RecordStore> Workload for StorageTarget<S> {
@@ -254,8 +251,6 @@ impl<S: RecordStore> Workload for StorageTarget<S> {
         let appended = self.append(&operation, it)?;
         if appended.is_multiple_of(QUERY_EVERY) {
             self.query_pending(it)?;
-        }
-        if appended.is_multiple_of(self.statistics_every) {
             self.statistics(it)?;
         }
         Ok(())
@@ -268,8 +263,8 @@ impl<S: RecordStore> Target for StorageTarget<S> {
     }
 
     fn effects(&self) -> Result<EffectsFound<'_>, Failure> {
-        let found = self.store.read()?.map(|operation| {
-            let operation = operation?;
+        let found = self.store.read()?.map(|record| {
+            let (_, operation) = record?;
             Ok(Found::new(RECORD, operation.id.clone(), operation.digest()))
         });
         Ok(Box::new(found))
@@ -277,7 +272,7 @@ impl<S: RecordStore> Target for StorageTarget<S> {
 }
 
 impl Builtin for StorageTarget {
-    fn open(dir: &Path, total: u64, journal: Journal) -> Result<Self, Failure> {
-        Self::open(dir, total, journal)
+    fn open(dir: &Path, journal: Journal) -> Result<Self, Failure> {
+        Self::open(dir, journal)
     }
 }
