@@ -74,6 +74,8 @@ mod workload;
 // How a run goes.
 mod arrival;
 mod clock;
+mod crew;
+mod gate;
 mod rng;
 mod run;
 mod user;
@@ -82,6 +84,7 @@ mod user;
 mod counts;
 mod export;
 mod generator;
+mod latency;
 mod ledger;
 mod monitor;
 mod record;
@@ -103,14 +106,15 @@ pub use error::RunError;
 pub use expectation::{Expected, ExpectedState};
 pub use generator::GeneratorRecord;
 pub use iteration::{Effects, Iteration};
+pub use latency::LatencySummary;
 pub use ledger::{Digest, Effect, Ledger, LedgerEntry};
 pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary};
 pub use pacing::{ThinkTime, UserStage};
 pub use phase::{Phase, PhaseStep, PhaseSummary};
 pub use plan::{Model, Plan, StopHandle, Until};
 pub use record::{
-    ArrivalCounts, FailureCount, FailureCounts, IntervalSummary, IterationCounts, LatencySummary,
-    OpenSummary, RunRecord, StepSummary,
+    ArrivalCounts, FailureCount, FailureCounts, IntervalSummary, IterationCounts, OpenSummary,
+    RunRecord, StepSummary,
 };
 pub use recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use rng::Rng;

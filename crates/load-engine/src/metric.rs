@@ -2,8 +2,9 @@
 //! record.
 
 use crate::error::RunError;
+use crate::latency::LatencySummary;
 use crate::phase::PhaseSummary;
-use crate::record::{LatencySummary, RunRecord, StepSummary, per_second, share};
+use crate::record::{RunRecord, StepSummary, per_second, share};
 use crate::recorder::empty_histogram;
 use crate::verify::Verification;
 

@@ -256,6 +256,35 @@ fn progress_is_told_while_the_run_lasts_and_at_its_end() {
     assert_eq!(record.failures.total(), 2);
 }
 
+/// Users that wait for the gate, or iterate for an hour, would otherwise keep the caller for ever.
+#[test]
+fn a_panic_of_the_callers_own_code_ends_the_run() {
+    let model = Model::elapsed(users(2), Duration::from_secs(3600));
+    let plan = Plan::new("panic", model);
+    for in_set_up in [true, false] {
+        let called = Barrier::new(2);
+        let workload = Custom::new(
+            |user| {
+                if user == 1 && in_set_up {
+                    called.wait();
+                }
+                Ok(())
+            },
+            idle,
+        );
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            run(&workload, &plan, &StopHandle::new(), |_| {
+                if in_set_up {
+                    called.wait();
+                }
+                panic!("no terminal");
+            })
+        }));
+        assert!(caught.is_err());
+        assert_eq!(workload.torn_down.load(Ordering::Relaxed), 2);
+    }
+}
+
 #[test]
 fn a_step_that_was_not_declared_fails_without_being_run() {
     let workload = Custom::new(
