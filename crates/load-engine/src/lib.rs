@@ -94,6 +94,7 @@ mod usage;
 
 // How that is judged.
 mod expectation;
+mod honesty;
 mod metric;
 mod threshold;
 mod threshold_parser;
@@ -105,6 +106,7 @@ pub use clock::{Clock, MonotonicClock, SimulatedClock};
 pub use error::RunError;
 pub use expectation::{Expected, ExpectedState};
 pub use generator::GeneratorRecord;
+pub use honesty::{CoordinatedOmission, GeneratorLimit};
 pub use iteration::{Effects, Iteration};
 pub use latency::LatencySummary;
 pub use ledger::{Digest, Effect, Ledger, LedgerEntry};

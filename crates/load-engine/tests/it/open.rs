@@ -259,6 +259,26 @@ fn a_real_stall_is_seen_too() {
     assert!(reported > wanted * 0.75, "{reported} {wanted}");
 }
 
+/// The closed model meets the stall once a user, and the record says that this is not all.
+#[test]
+fn the_same_stall_in_a_closed_model_comes_with_a_warning() {
+    let clock = SimulatedClock::new();
+    let target = Stalling {
+        clock: &clock,
+        service_ns: 20 * MS,
+        stall: 6_000 * MS..8_000 * MS,
+    };
+    let plan = Plan::new("closed", Model::elapsed(users(10), 14 * SECOND));
+    let (record, _) = run_on(&clock, &target, &plan, &StopHandle::new(), |_| {}).unwrap();
+    assert!(record.steps[0].service_time.p99_ns < 21 * MS);
+    let omissions = record.coordinated_omissions().unwrap();
+    assert_eq!(omissions.len(), 1);
+    assert!(
+        omissions[0].p99_at_pace_ns.abs_diff(1_880 * MS) < 40 * MS,
+        "{omissions:?}"
+    );
+}
+
 fn durations() -> impl Strategy<Value = (u64, u64, u32, u64)> {
     (0..400u64, 0..600u64, 1..12u32, 0..300u64)
 }
