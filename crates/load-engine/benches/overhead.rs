@@ -56,6 +56,12 @@ fn operations(c: &mut Criterion) {
         let plan = Plan::new("no-op", Model::iterations(NonZeroU32::MIN, each()));
         b.iter(|| run(&NoOp, &plan, &StopHandle::new(), |_| {}).expect("the run succeeds"));
     });
+    group.bench_function("closed, two users, half of it each", |b| {
+        let half = NonZeroU64::new(OPERATIONS / 2).expect("not zero");
+        let two = NonZeroU32::new(2).expect("not zero");
+        let plan = Plan::new("no-op", Model::iterations(two, half));
+        b.iter(|| run(&NoOp, &plan, &StopHandle::new(), |_| {}).expect("the run succeeds"));
+    });
     group.finish();
 }
 
