@@ -99,12 +99,17 @@ impl LatencySummary {
     /// When either saved text is damaged.
     pub fn merged(&self, other: &Self) -> Result<Self, RunError> {
         let mut sum = self.to_histogram()?;
-        sum.add(other.to_histogram()?)
-            .map_err(|error| RunError::Histogram {
-                length: other.histogram.len(),
-                reason: error.to_string(),
-            })?;
+        other.add_to(&mut sum)?;
         Ok(Self::of(&sum))
+    }
+
+    /// Adds all latencies to a histogram; one from a file may be of another shape.
+    pub(crate) fn add_to(&self, sum: &mut Histogram<u64>) -> Result<(), RunError> {
+        sum.add(self.to_histogram()?)
+            .map_err(|error| RunError::Histogram {
+                length: self.histogram.len(),
+                reason: error.to_string(),
+            })
     }
 }
 
