@@ -2,6 +2,7 @@
 //! and one histogram write; and the verification of a million effects.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::num::{NonZeroU32, NonZeroU64};
 
@@ -13,7 +14,32 @@ use load_engine::{
 
 const OPERATIONS: u64 = 1_000_000;
 const EFFECTS: u64 = 1_000_000;
+const WRITE: StepSpec = StepSpec::effectful("write");
 const NOTHING: StepSpec = StepSpec::new("nothing");
+
+/// Acknowledges an effect in each step, so that its cost in the ledger shows.
+struct Acknowledging;
+
+impl Workload for Acknowledging {
+    type User = String;
+
+    fn steps(&self) -> Vec<StepSpec> {
+        vec![WRITE]
+    }
+
+    fn set_up(&self, _user: u32) -> Result<String, Failure> {
+        Ok(String::new())
+    }
+
+    fn iterate(&self, key: &mut String, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        key.clear();
+        write!(key, "record-{:012}", it.index())?;
+        it.step(WRITE, |effects| {
+            effects.created("record", key, Digest::from_blake3([7; 32]));
+            Ok(())
+        })
+    }
+}
 
 struct NoOp;
 
@@ -54,6 +80,18 @@ fn operations(c: &mut Criterion) {
     });
     group.bench_function("closed, one user, one step of nothing", |b| {
         let plan = Plan::new("no-op", Model::iterations(NonZeroU32::MIN, each()));
+        b.iter(|| run(&NoOp, &plan, &StopHandle::new(), |_| {}).expect("the run succeeds"));
+    });
+    group.bench_function("closed, one user, one acknowledged effect", |b| {
+        let plan = Plan::new("effects", Model::iterations(NonZeroU32::MIN, each()));
+        b.iter(|| {
+            run(&Acknowledging, &plan, &StopHandle::new(), |_| {}).expect("the run succeeds")
+        });
+    });
+    group.bench_function("closed, two users, half of it each", |b| {
+        let half = NonZeroU64::new(OPERATIONS / 2).expect("not zero");
+        let two = NonZeroU32::new(2).expect("not zero");
+        let plan = Plan::new("no-op", Model::iterations(two, half));
         b.iter(|| run(&NoOp, &plan, &StopHandle::new(), |_| {}).expect("the run succeeds"));
     });
     group.finish();

@@ -3,9 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::crew::Crew;
 use crate::iteration::Iteration;
 use crate::recorder::OpenTally;
-use crate::run::Crew;
 use crate::schedule::{Arrivals, Schedule};
 use crate::user::{Seat, UserEnd, iterate};
 use crate::workload::Workload;

@@ -121,7 +121,7 @@ pub(crate) fn lowest_of(bucket: u16) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::LatencySummary;
+    use crate::latency::LatencySummary;
     use crate::recorder::empty_histogram;
     use proptest::prelude::*;
 

@@ -1,6 +1,7 @@
 //! What the ledger says should be found: the last state of every key.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 
 use crate::ledger::{Digest, Effect, Entry, Ledger};
 
@@ -30,14 +31,14 @@ pub enum ExpectedState {
 }
 
 impl Ledger {
-    /// What should be found, key by key, in no particular order.
+    /// What should be found, key by key, in the ledger's order.
     ///
     /// A write supersedes those that had ended before it began, and those of the same user before
     /// it. What is left of a key's entries are its possible last states.
     pub fn expected(&self) -> impl Iterator<Item = Expected<'_>> {
         let index = KeyIndex::new(self);
-        let chains: Vec<u32> = index.newest.values().copied().collect();
-        chains.into_iter().map(move |newest| {
+        let keys: Vec<u32> = index.keys().collect();
+        keys.into_iter().map(move |newest| {
             let last = index.last_writes(newest);
             let entry = &self.entries[newest as usize];
             Expected {
@@ -62,8 +63,27 @@ pub(crate) fn state_after(effect: Effect) -> ExpectedState {
 /// Entries by key: a map to the newest one, and from each to the one before it.
 pub(crate) struct KeyIndex<'l> {
     ledger: &'l Ledger,
-    pub(crate) newest: HashMap<(u16, &'l str), u32>,
+    newest: HashMap<(u16, &'l str), u32>,
     previous: Vec<u32>,
+    /// Whether an entry has a later one of its key.
+    followed: Vec<bool>,
+}
+
+/// The entries that may have been a key's last: nearly always one, for which nothing is allocated.
+pub(crate) enum LastWrites<'l> {
+    One([&'l Entry; 1]),
+    Several(Vec<&'l Entry>),
+}
+
+impl<'l> Deref for LastWrites<'l> {
+    type Target = [&'l Entry];
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::One(entry) => entry,
+            Self::Several(entries) => entries,
+        }
+    }
 }
 
 /// Ends a chain of entries.
@@ -80,14 +100,20 @@ impl<'l> KeyIndex<'l> {
         );
         let mut newest = HashMap::with_capacity(ledger.len());
         let mut previous = Vec::with_capacity(ledger.len());
+        let mut followed = Vec::with_capacity(ledger.len());
         for (number, entry) in (0u32..).zip(&ledger.entries) {
             let before = newest.insert((entry.kind, ledger.key(entry)), number);
             previous.push(before.unwrap_or(NONE));
+            followed.push(false);
+            if let Some(before) = before {
+                followed[before as usize] = true;
+            }
         }
         Self {
             ledger,
             newest,
             previous,
+            followed,
         }
     }
 
@@ -98,10 +124,22 @@ impl<'l> KeyIndex<'l> {
         self.newest.get(&(kind, key)).copied()
     }
 
+    /// The newest entry of each key, in the ledger's order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = u32> {
+        (0u32..)
+            .zip(&self.followed)
+            .filter(|(_, followed)| !**followed)
+            .map(|(number, _)| number)
+    }
+
+    pub(crate) fn key_count(&self) -> usize {
+        self.newest.len()
+    }
+
     /// The entries that may have been the key's last, newest first.
-    pub(crate) fn last_writes(&self, newest: u32) -> Vec<&'l Entry> {
+    pub(crate) fn last_writes(&self, newest: u32) -> LastWrites<'l> {
         if self.previous[newest as usize] == NONE {
-            return vec![&self.ledger.entries[newest as usize]];
+            return LastWrites::One([&self.ledger.entries[newest as usize]]);
         }
         let latest_start = self
             .chain(newest)
@@ -116,7 +154,7 @@ impl<'l> KeyIndex<'l> {
                 last.push(entry);
             }
         }
-        last
+        LastWrites::Several(last)
     }
 
     /// How many acknowledged creations of the key have no removal that could have made room for

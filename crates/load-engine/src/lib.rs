@@ -62,6 +62,51 @@
 //! assert!(verify(&ledger, found).holds());
 //! # Ok::<(), load_engine::RunError>(())
 //! ```
+//!
+//! # Models of load
+//!
+//! A [`Model`] is *closed* (users who begin the next iteration when the last one ended: a fixed number
+//! of them, or by [stages](UserStage), with a [`ThinkTime`]) or *open* (arrivals by a [`Schedule`],
+//! whether or not the target keeps up). Only the open one feels a stall as users do: latency counts from
+//! when an arrival was due, arrivals that could not start in time are counted, and nothing is guessed.
+//!
+//! ```
+//! # use load_engine::{Failure, Iteration, StepSpec, Workload};
+//! use std::num::NonZeroU32;
+//! use std::time::Duration;
+//! use load_engine::{Clock, Model, Plan, Schedule, SimulatedClock, StopHandle, Threshold, run_on};
+//! # const CALL: StepSpec = StepSpec::new("call");
+//! # struct Stalling<'c>(&'c SimulatedClock);
+//! # impl Workload for Stalling<'_> {
+//! #     type User = ();
+//! #     fn steps(&self) -> Vec<StepSpec> { vec![CALL] }
+//! #     fn set_up(&self, _: u32) -> Result<(), Failure> { Ok(()) }
+//! #     fn iterate(&self, _: &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+//! #         it.step(CALL, |_| {
+//! #             let now = self.0.now_ns();
+//! #             let stalled = (6_000_000_000..8_000_000_000).contains(&now);
+//! #             self.0.sleep_until(if stalled { 8_000_000_000 } else { now });
+//! #             Ok(())
+//! #         })
+//! #     }
+//! # }
+//!
+//! // 500 arrivals a second for 14 s, at a target that answers nobody for 2 s.
+//! let schedule = Schedule::constant(500.0, Duration::from_secs(14));
+//! let plan = Plan::new("stall", Model::open(schedule, NonZeroU32::new(50).unwrap()));
+//! let clock = SimulatedClock::new();
+//! let (record, _) = run_on(&clock, &Stalling(&clock), &plan, &StopHandle::new(), |_| {})?;
+//!
+//! let seconds: Threshold = "p99(call) > 1.85s".parse()?;
+//! assert_eq!(seconds.judge(&record, None).ruling, load_engine::Ruling::Held);
+//! # Ok::<(), load_engine::RunError>(())
+//! ```
+//!
+//! # Figures that can be believed
+//!
+//! Latencies are histograms to three digits, merged losslessly, in total, by second and by [`Phase`].
+//! [`RunRecord::generator_limits`] says when the generator rather than the target was the limit, and
+//! [`RunRecord::coordinated_omissions`] what a closed model hid.
 
 // What a test author writes.
 mod iteration;
@@ -74,6 +119,8 @@ mod workload;
 // How a run goes.
 mod arrival;
 mod clock;
+mod crew;
+mod gate;
 mod rng;
 mod run;
 mod user;
@@ -82,6 +129,7 @@ mod user;
 mod counts;
 mod export;
 mod generator;
+mod latency;
 mod ledger;
 mod monitor;
 mod record;
@@ -91,6 +139,7 @@ mod usage;
 
 // How that is judged.
 mod expectation;
+mod honesty;
 mod metric;
 mod threshold;
 mod threshold_parser;
@@ -102,15 +151,17 @@ pub use clock::{Clock, MonotonicClock, SimulatedClock};
 pub use error::RunError;
 pub use expectation::{Expected, ExpectedState};
 pub use generator::GeneratorRecord;
+pub use honesty::{CoordinatedOmission, GeneratorLimit};
 pub use iteration::{Effects, Iteration};
+pub use latency::LatencySummary;
 pub use ledger::{Digest, Effect, Ledger, LedgerEntry};
 pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary};
 pub use pacing::{ThinkTime, UserStage};
 pub use phase::{Phase, PhaseStep, PhaseSummary};
 pub use plan::{Model, Plan, StopHandle, Until};
 pub use record::{
-    ArrivalCounts, FailureCount, FailureCounts, IntervalSummary, IterationCounts, LatencySummary,
-    OpenSummary, RunRecord, StepSummary,
+    ArrivalCounts, FailureCount, FailureCounts, IntervalSummary, IterationCounts, OpenSummary,
+    RunRecord, StepSummary,
 };
 pub use recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use rng::Rng;

@@ -2,8 +2,9 @@
 //! record.
 
 use crate::error::RunError;
+use crate::latency::LatencySummary;
 use crate::phase::PhaseSummary;
-use crate::record::{LatencySummary, RunRecord, StepSummary, per_second, share};
+use crate::record::{RunRecord, StepSummary, per_second, share};
 use crate::recorder::empty_histogram;
 use crate::verify::Verification;
 
@@ -191,7 +192,7 @@ fn scoped(metric: Metric, figures: &Figures) -> Result<f64, String> {
         Metric::Mean => latency.mean_ns,
         Metric::Max => latency.max_ns as f64,
         Metric::Operations => figures.attempted as f64,
-        Metric::Succeeded => (figures.attempted - figures.failed) as f64,
+        Metric::Succeeded => figures.attempted.saturating_sub(figures.failed) as f64,
         Metric::Failed => figures.failed as f64,
         Metric::Rate => per_second(figures.attempted, figures.time_ns),
         Metric::ErrorRate => share(figures.failed, figures.attempted),
@@ -302,7 +303,7 @@ fn of_phase(record: &RunRecord, phase: &str, step: Option<&str>) -> Result<Figur
         attempted: steps().map(|step| step.latency.count).sum(),
         failed: steps().map(|step| step.failed).sum(),
         effects: 0,
-        time_ns: phase.end_ns - phase.start_ns,
+        time_ns: phase.end_ns.saturating_sub(phase.start_ns),
         latency: together(steps().map(|step| step.latency.clone()))
             .map_err(|error| error.to_string())?,
     })
@@ -318,7 +319,7 @@ fn together(
     };
     let mut sum = empty_histogram();
     for latency in [first, second].into_iter().chain(latencies) {
-        sum += latency.to_histogram()?;
+        latency.add_to(&mut sum)?;
     }
     Ok(LatencySummary::of(&sum))
 }

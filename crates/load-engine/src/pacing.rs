@@ -164,6 +164,14 @@ impl ThinkTime {
         }
     }
 
+    pub(crate) fn mean(&self) -> Duration {
+        match *self {
+            Self::None => Duration::ZERO,
+            Self::Constant(time) | Self::Exponential(time) => time,
+            Self::Uniform { from, to } => (from + to) / 2,
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), RunError> {
         match self {
             Self::Uniform { from, to } if from > to => Err(RunError::Plan {

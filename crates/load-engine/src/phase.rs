@@ -5,8 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::latency::LatencySummary;
 use crate::plan::nanoseconds;
-use crate::record::LatencySummary;
 
 /// A named time of a run: ramp-up, peak, stress, spike, soak, recovery.
 ///

@@ -30,6 +30,9 @@ const MAX_ARRIVALS: f64 = 1e12;
 /// assert_eq!(spike.time_of(101), second + Duration::from_micros(2_500));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(
+    description = "Arrival rates over time: stages in which the rate stands or changes linearly."
+)]
 pub struct Schedule {
     /// The stages, one after the other.
     pub stages: Vec<RateStage>,

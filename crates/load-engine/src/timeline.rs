@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hdrhistogram::Histogram;
 
 use crate::counts::{Counts, lowest_of};
+use crate::latency::LatencySummary;
 use crate::phase::PhaseStep;
-use crate::record::{IntervalSummary, LatencySummary};
+use crate::record::IntervalSummary;
 use crate::recorder::empty_histogram;
 
 /// How long an interval is in a run that is not too long for it.

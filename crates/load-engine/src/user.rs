@@ -3,11 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use crate::crew::{Counter, Crew};
 use crate::iteration::Iteration;
 use crate::pacing::{ThinkTime, UserStage, next_wanted};
 use crate::plan::Until;
 use crate::recorder::UserRecorder;
-use crate::run::{Counter, Crew};
 use crate::workload::{Failure, Workload};
 
 /// A user's place in a run: all that is its own.

@@ -204,7 +204,7 @@ impl<'l, F: FnMut(&Discrepancy)> Pass<'l, F> {
         let acknowledged = |entry: &&Entry| entry.effect != Effect::Attempted;
         let verification = Verification {
             effects: ledger.entries.iter().filter(acknowledged).count() as u64,
-            keys: index.newest.len() as u64,
+            keys: index.key_count() as u64,
             ..Verification::default()
         };
         Self {
@@ -262,11 +262,9 @@ impl<'l, F: FnMut(&Discrepancy)> Pass<'l, F> {
 
     /// Goes through the keys in the ledger's order, so that two reports of one run agree.
     fn finish(mut self) -> Verification {
-        for newest in 0..self.ledger.len() as u32 {
+        let keys: Vec<u32> = self.index.keys().collect();
+        for newest in keys {
             let entry = &self.ledger.entries[newest as usize];
-            if self.index.newest.get(&(entry.kind, self.ledger.key(entry))) != Some(&newest) {
-                continue;
-            }
             if !self.seen[newest as usize] {
                 self.missing(newest);
             }

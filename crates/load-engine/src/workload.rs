@@ -29,7 +29,7 @@ pub trait Workload: Sync {
     /// # Errors
     ///
     /// A failure is counted, with its message, and the run goes on; so is a panic, after which the
-    /// user's state is as the panic left it.
+    /// user's state is as the panic left it. (The process's panic hook still prints each one.)
     fn iterate(&self, user: &mut Self::User, it: &mut Iteration<'_>) -> Result<(), Failure>;
 
     /// Lets a user go.

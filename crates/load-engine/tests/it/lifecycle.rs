@@ -236,17 +236,16 @@ fn progress_is_told_while_the_run_lasts_and_at_its_end() {
         &plan(1, 5),
         &StopHandle::new(),
         |progress| {
-            if seen.is_empty() {
+            let waits_in_the_fourth = progress.done == 3 && seen.last() != Some(progress);
+            seen.push(*progress);
+            if waits_in_the_fourth {
                 proceed.wait();
             }
-            seen.push(*progress);
         },
     )
     .unwrap();
-    assert_eq!(
-        (seen[0].stage, seen[0].done, seen[0].users),
-        (Stage::Running, 3, 1)
-    );
+    let fourth = seen.iter().find(|progress| progress.done == 3).unwrap();
+    assert_eq!((fourth.stage, fourth.users), (Stage::Running, 1));
     let last = seen.last().unwrap();
     assert_eq!(
         (last.done, last.failed, last.planned, last.users),
@@ -254,6 +253,35 @@ fn progress_is_told_while_the_run_lasts_and_at_its_end() {
     );
     assert_eq!(record.failures.messages[0].message, "odd");
     assert_eq!(record.failures.total(), 2);
+}
+
+/// Users that wait for the gate, or iterate for an hour, would otherwise keep the caller for ever.
+#[test]
+fn a_panic_of_the_callers_own_code_ends_the_run() {
+    let model = Model::elapsed(users(2), Duration::from_secs(3600));
+    let plan = Plan::new("panic", model);
+    for in_set_up in [true, false] {
+        let called = Barrier::new(2);
+        let workload = Custom::new(
+            |user| {
+                if user == 1 && in_set_up {
+                    called.wait();
+                }
+                Ok(())
+            },
+            idle,
+        );
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            run(&workload, &plan, &StopHandle::new(), |_| {
+                if in_set_up {
+                    called.wait();
+                }
+                panic!("no terminal");
+            })
+        }));
+        assert!(caught.is_err());
+        assert_eq!(workload.torn_down.load(Ordering::Relaxed), 2);
+    }
 }
 
 #[test]

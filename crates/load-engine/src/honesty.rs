@@ -1,0 +1,281 @@
+//! What a run says about itself: whether the generator was the limit, and what its model of load hid.
+
+use std::fmt;
+
+use hdrhistogram::Histogram;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::RunError;
+use crate::plan::Model;
+use crate::record::{RunRecord, StepSummary};
+
+/// A generator whose own work is more than this share of the processor time has measured itself.
+const MAX_OWN_SHARE: f64 = 0.5;
+
+/// Lateness below this is the system's usual jitter.
+const MIN_LAG_NS: u64 = 1_000_000;
+
+/// Lateness above this share of the reported latency is a part of it that nobody should overlook.
+const MAX_LAG_SHARE: f64 = 0.1;
+
+/// How many times what was reported an omission has to be before it is worth a warning.
+const MIN_OMISSION: f64 = 2.0;
+
+/// Why a run may have measured the generator rather than the target. Its thresholds are not to be
+/// judged as the target's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum GeneratorLimit {
+    /// Most of the processor time went into measuring.
+    OwnWork {
+        /// The engine's share of the processor time that the process used.
+        cpu_share: f64,
+    },
+    /// Arrivals started late although a thread stood ready for them.
+    LateSchedule {
+        /// The lateness, 99 of 100 were at most this.
+        lag_p99_ns: u64,
+        /// The reported response time, 99 of 100 were at most this.
+        response_p99_ns: u64,
+    },
+}
+
+impl fmt::Display for GeneratorLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OwnWork { cpu_share } => {
+                let percent = cpu_share * 100.0;
+                write!(
+                    f,
+                    "the generator's own work was {percent:.0} % of the processor time"
+                )
+            }
+            Self::LateSchedule {
+                lag_p99_ns,
+                response_p99_ns,
+            } => {
+                let ms = |ns: &u64| *ns as f64 / 1e6;
+                let (lag, response) = (ms(lag_p99_ns), ms(response_p99_ns));
+                write!(
+                    f,
+                    "arrivals started up to {lag:.1} ms late (p99) of a p99 of {response:.1} ms"
+                )
+            }
+        }
+    }
+}
+
+/// What a closed model hid of a step's latency: its users waited for the slow answers instead of
+/// asking again at their pace, so that a stall is in the record once a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct CoordinatedOmission {
+    /// The step.
+    pub step: String,
+    /// The reported 99th percentile.
+    pub p99_ns: u64,
+    /// About what users would have felt at the least who had kept the pace of this run's fast half.
+    pub p99_at_pace_ns: u64,
+}
+
+impl fmt::Display for CoordinatedOmission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |ns: u64| ns as f64 / 1e6;
+        let (step, seen, felt) = (&self.step, ms(self.p99_ns), ms(self.p99_at_pace_ns));
+        write!(
+            f,
+            "the closed model hides the wait for `{step}`: a p99 of {seen:.1} ms would be at least \
+             about {felt:.1} ms for users who keep their pace"
+        )
+    }
+}
+
+impl RunRecord {
+    /// What kept the generator from being only an observer; nothing, in a run to be trusted.
+    #[must_use]
+    pub fn generator_limits(&self) -> Vec<GeneratorLimit> {
+        let own_work = self
+            .generator
+            .cpu_share
+            .filter(|share| *share > MAX_OWN_SHARE)
+            .map(|cpu_share| GeneratorLimit::OwnWork { cpu_share });
+        let late = self.open.as_ref().and_then(|open| {
+            let lag_p99_ns = open.schedule_lag.p99_ns;
+            let response_p99_ns = open.response_time.p99_ns;
+            let part = lag_p99_ns as f64 / response_p99_ns.max(1) as f64;
+            (lag_p99_ns > MIN_LAG_NS && part > MAX_LAG_SHARE).then_some(
+                GeneratorLimit::LateSchedule {
+                    lag_p99_ns,
+                    response_p99_ns,
+                },
+            )
+        });
+        own_work.into_iter().chain(late).collect()
+    }
+
+    /// What a closed model hid of each step; nothing for an open one, which hides nothing.
+    ///
+    /// This is Gil Tene's correction for coordinated omission: a wait `w` of a user whose pace is an
+    /// iteration each `i` stands for waits of `w - i`, `w - 2i` and so on as well. It is a warning, not
+    /// a measurement: run the open model for that.
+    ///
+    /// # Errors
+    ///
+    /// When a saved histogram is damaged.
+    pub fn coordinated_omissions(&self) -> Result<Vec<CoordinatedOmission>, RunError> {
+        if matches!(self.model, Model::Open { .. }) {
+            return Ok(Vec::new());
+        }
+        let pace_ns = self.pace_ns();
+        let omission = |step: &StepSummary| -> Result<Option<CoordinatedOmission>, RunError> {
+            let p99_ns = step.service_time.p99_ns;
+            let p99_at_pace_ns = p99_at_pace(&step.service_time.to_histogram()?, pace_ns);
+            let hidden = p99_at_pace_ns as f64 > MIN_OMISSION * p99_ns as f64;
+            let step = step.name.clone();
+            Ok(hidden.then_some(CoordinatedOmission {
+                step,
+                p99_ns,
+                p99_at_pace_ns,
+            }))
+        };
+        self.steps
+            .iter()
+            .filter_map(|step| omission(step).transpose())
+            .collect()
+    }
+
+    /// The time from one iteration's start to the next when nothing is slow.
+    fn pace_ns(&self) -> u64 {
+        let iterations = (self.iterations.completed + self.iterations.failed).max(1);
+        let usual_ns: f64 = self
+            .steps
+            .iter()
+            .map(|step| step.service_time.p50_ns as f64 * step.attempted as f64)
+            .sum();
+        (usual_ns / iterations as f64) as u64 + self.think_time.mean().as_nanos() as u64
+    }
+}
+
+/// The 99th percentile of what users at this pace would have felt. Counted, not recorded: a pace of
+/// nanoseconds and a stall of seconds would be a thousand million records.
+fn p99_at_pace(histogram: &Histogram<u64>, pace_ns: u64) -> u64 {
+    let pace_ns = pace_ns.max(1);
+    // Waits longer than `over_ns` that a wait of `ns` stands for.
+    let stands_for = |ns: u64, over_ns: u64| {
+        if ns > over_ns {
+            1 + (ns - over_ns.max(pace_ns).min(ns)) / pace_ns
+        } else {
+            0
+        }
+    };
+    let longer_than = |over_ns: u64| -> u128 {
+        let recorded = histogram.iter_recorded();
+        recorded
+            .map(|bucket| {
+                let ns = bucket.value_iterated_to();
+                u128::from(bucket.count_at_value()) * u128::from(stands_for(ns, over_ns))
+            })
+            .sum()
+    };
+    let all = longer_than(0).max(u128::from(histogram.len()));
+    let (mut low, mut high) = (0, histogram.max());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if longer_than(middle) * 100 <= all {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latency::LatencySummary;
+    use crate::record::OpenSummary;
+    use crate::recorder::empty_histogram;
+
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn one_stall_a_user_stands_for_all_that_its_pace_would_have_met() {
+        // Ten users at 20 ms for 14 s, less the 2 s in which each waited once: 500/s but for the stall.
+        let mut closed = empty_histogram();
+        closed.record_n(20 * MS, 6_000).unwrap();
+        closed.record_n(2_000 * MS, 10).unwrap();
+        assert!(closed.value_at_quantile(0.99) < 21 * MS);
+        let felt = p99_at_pace(&closed, 20 * MS);
+        // Of 7,000 arrivals, the 70 longest waits are those above 1,860 ms.
+        assert!(felt.abs_diff(1_860 * MS) < 20 * MS, "{felt}");
+    }
+
+    #[test]
+    fn the_count_agrees_with_the_librarys_records() {
+        let mut closed = empty_histogram();
+        for n in 1..500u64 {
+            closed.record_n(n * n * 1_000, 1_000 / n).unwrap();
+        }
+        let interval_ns = 2 * MS;
+        let corrected = closed.clone_correct(interval_ns).value_at_quantile(0.99);
+        let counted = p99_at_pace(&closed, interval_ns);
+        assert!(
+            counted.abs_diff(corrected) <= interval_ns,
+            "{counted} {corrected}"
+        );
+    }
+
+    #[test]
+    fn a_steady_target_hides_nothing() {
+        let mut steady = empty_histogram();
+        steady.record_n(20 * MS, 7_000).unwrap();
+        let p99_ns = p99_at_pace(&steady, 20 * MS);
+        assert!(p99_ns <= steady.max());
+        let mut record = RunRecord::default();
+        record.steps.push(StepSummary {
+            attempted: 7_000,
+            service_time: LatencySummary::of(&steady),
+            ..StepSummary::default()
+        });
+        record.iterations.completed = 7_000;
+        assert_eq!(record.coordinated_omissions().unwrap(), []);
+    }
+
+    #[test]
+    fn a_generator_that_was_the_limit_says_so() {
+        let mut record = RunRecord::default();
+        assert_eq!(record.generator_limits(), []);
+        record.generator.cpu_share = Some(0.8);
+        let mut open = OpenSummary::default();
+        open.schedule_lag.p99_ns = 30 * MS;
+        open.response_time.p99_ns = 50 * MS;
+        record.open = Some(open);
+        let limits: Vec<String> = record
+            .generator_limits()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            limits,
+            [
+                "the generator's own work was 80 % of the processor time",
+                "arrivals started up to 30.0 ms late (p99) of a p99 of 50.0 ms",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_stall_of_the_target_is_not_the_generators() {
+        let mut open = OpenSummary::default();
+        open.schedule_lag.p99_ns = 2 * MS;
+        open.response_time.p99_ns = 1_860 * MS;
+        let record = RunRecord {
+            open: Some(open),
+            ..RunRecord::default()
+        };
+        assert_eq!(record.generator_limits(), []);
+    }
+}
