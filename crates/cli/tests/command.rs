@@ -136,6 +136,23 @@ fn a_saved_report_is_judged_again_by_other_limits() {
 }
 
 #[test]
+fn advice_names_its_figure_and_limit_and_fails_nothing() {
+    let out = TempDir::new().unwrap();
+    let output = quick("storage", out.path(), &["--advise-memory", "1"]);
+    assert_eq!(output.status.code(), Some(0));
+    let summary = stdout(&output);
+    assert!(
+        summary.contains("recommendation: all scenarios: peak memory "),
+        "{summary}"
+    );
+    assert!(summary.contains("(limit 1.0 MB)"), "{summary}");
+    assert!(
+        summary.ends_with("--quick --advise-memory 1\n"),
+        "the command repeats it: {summary}"
+    );
+}
+
+#[test]
 fn the_schema_is_the_published_one() {
     let printed: Value = serde_json::from_slice(&proofload(&["schema"]).stdout).unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../harness/schemas/report.v1.json");

@@ -40,6 +40,16 @@ impl Limits {
                 default.mean_latency_ms,
             ),
             ("max-memory", self.peak_memory_mb, default.peak_memory_mb),
+            (
+                "advise-error-rate",
+                self.overall_error_rate * 100.0,
+                default.overall_error_rate * 100.0,
+            ),
+            (
+                "advise-memory",
+                self.overall_memory_mb,
+                default.overall_memory_mb,
+            ),
         ];
         let set = limits.iter().filter(|(_, value, default)| value != default);
         set.map(|(name, value, _)| format!(" --{name} {value}"))
