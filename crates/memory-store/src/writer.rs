@@ -5,10 +5,11 @@
 //! gathers in the queue (see `pace`).
 
 use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Sender, bounded};
 use parking_lot::Mutex;
 
 use crate::change::Change;
@@ -66,7 +67,9 @@ enum Interlude {
 
 /// The callers' end of the writer.
 pub(crate) struct Writer {
-    queue: Sender<Job>,
+    /// The standard library's channel, as it discards what is queued when its receiver goes:
+    /// crossbeam's keeps it, and with it the replies that callers wait for, for ever.
+    queue: SyncSender<Job>,
     thread: Mutex<Option<JoinHandle<Result<()>>>>,
     poison: Arc<Poison>,
 }
@@ -77,7 +80,7 @@ impl Writer {
         tiers: Arc<Tiers>,
         queue_length: NonZeroUsize,
     ) -> std::io::Result<Self> {
-        let (queue, jobs) = bounded(queue_length.get());
+        let (queue, jobs) = sync_channel(queue_length.get());
         let poison = Arc::new(Poison::default());
         let worker = Worker {
             session,

@@ -93,3 +93,31 @@ fn one_write_that_fails_does_not_fail_its_group() {
     );
     assert!(store.check().unwrap().is_clean());
 }
+
+#[test]
+fn a_write_that_races_with_the_closing_is_answered() {
+    for _ in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        let store = MemoryStore::open(directory.path()).unwrap();
+        let acknowledged: usize = std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..16)
+                .map(|_| {
+                    scope.spawn(|| {
+                        (0..)
+                            .take_while(|_| store.remember(memory("m")).is_ok())
+                            .count()
+                    })
+                })
+                .collect();
+            store.remember(memory("first")).unwrap();
+            store.close().unwrap();
+            writers
+                .into_iter()
+                .map(|writer| writer.join().unwrap())
+                .sum()
+        });
+        drop(store);
+        let store = MemoryStore::open(directory.path()).unwrap();
+        assert_eq!(store.stats().items, acknowledged as u64 + 1);
+    }
+}
