@@ -167,6 +167,13 @@ pub enum Error {
         detail: String,
     },
 
+    /// The embedder failed; nothing was stored or searched. The source says why.
+    #[error("cannot embed the text: {source}")]
+    Embedding {
+        /// What the embedder said.
+        source: crate::embed::EmbedError,
+    },
+
     /// An edge's weight is not a finite number.
     #[error("weight of edge {edge} is {weight}, must be finite")]
     InvalidWeight {

@@ -41,10 +41,12 @@
 
 // What is stored, and what is asked.
 mod digest;
+mod embed;
 mod error;
 mod filter;
 mod memory;
 mod names;
+mod query;
 
 // The tiers: the truth, and what is derived from it.
 mod cache;
@@ -69,12 +71,14 @@ mod report;
 mod verify;
 
 pub use digest::MemoryDigest;
+pub use embed::{EmbedError, Embedder, HashedNgrams};
 pub use entries::{Entries, Entry};
 pub use error::{Error, Result};
 pub use filter::Filter;
 pub use memory::{AttributeValue, Edge, Memory, NewMemory};
 pub use names::{MemoryId, Namespace, Relation, Timestamp};
 pub use options::Options;
+pub use query::{Found, Query, Reason, Signal};
 pub use relations::{Direction, Traversal};
 pub use report::{Disagreement, Report};
 pub use stats::Stats;

@@ -42,12 +42,14 @@ struct Space {
 }
 
 impl SimilarityTier {
-    /// The `k` nearest to a query of any length but zero, the best first; equals by id.
+    /// The `k` nearest of the allowed ones to a query of any length but zero, the best first;
+    /// equals by id.
     pub(crate) fn search(
         &self,
         namespace: &Namespace,
         query: &[f32],
         k: usize,
+        allowed: impl Fn(MemoryId) -> bool,
     ) -> Result<Vec<Similar>> {
         let query = unit_vector(query, || "the query".into())?;
         let Some(space) = self.spaces.read().get(namespace).cloned() else {
@@ -62,7 +64,7 @@ impl SimilarityTier {
                 expected: slab.dimension(),
             });
         }
-        Ok(slab.search(&query, k))
+        Ok(slab.search(&query, k, allowed))
     }
 
     /// Adds a unit vector of the namespace's dimension, in place of the memory's previous one.
@@ -167,7 +169,7 @@ mod tests {
     }
 
     fn found(tier: &SimilarityTier, query: [f32; 2], k: usize) -> Vec<u64> {
-        let found = tier.search(&namespace(), &query, k).unwrap();
+        let found = tier.search(&namespace(), &query, k, |_| true).unwrap();
         found.iter().map(|similar| similar.id.get()).collect()
     }
 
@@ -197,7 +199,7 @@ mod tests {
     #[test]
     fn a_query_of_another_dimension_names_both() {
         let error = tier(&[(1, [1.0, 0.0])])
-            .search(&namespace(), &[1.0; 3], 1)
+            .search(&namespace(), &[1.0; 3], 1, |_| true)
             .unwrap_err();
         assert!(
             matches!(
@@ -218,7 +220,7 @@ mod tests {
         let space = Arc::clone(&tier.spaces.read()[&namespace()]);
         let before = Arc::clone(&space.snapshot.read());
         tier.remove(&namespace(), id(1));
-        assert_eq!(before.search(&[1.0, 0.0], 9).len(), 2);
+        assert_eq!(before.search(&[1.0, 0.0], 9, |_| true).len(), 2);
         assert_eq!(found(&tier, [1.0, 0.0], 9), [2]);
     }
 }

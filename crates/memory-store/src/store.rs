@@ -1,5 +1,7 @@
 //! The store: four tiers behind one interface.
 
+mod recall;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +13,8 @@ use crate::filter::Filter;
 use crate::lock::DirectoryLock;
 use crate::memory::{Edge, Memory, NewMemory};
 use crate::metadata::{
-    DATABASE_FILE, PreparedMemory, ReaderPool, Session, find_memory, find_where, open_writer,
+    DATABASE_FILE, PreparedMemory, ReaderPool, Session, find_memory, find_text, find_where,
+    open_writer,
 };
 use crate::names::{MemoryId, Namespace, Relation};
 use crate::options::Options;
@@ -34,13 +37,14 @@ pub struct MemoryStore {
     _lock: DirectoryLock,
 }
 
-/// A memory found by similarity.
+/// A memory found by similarity or by text.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recalled {
     /// The memory.
     pub memory: Arc<Memory>,
-    /// The cosine of the angle between its vector and the query, in [-1, 1].
+    /// By similarity, the cosine of the angle between its vector and the query, in [-1, 1]; by
+    /// text, its BM25 score, which is comparable within one result only.
     pub score: f32,
 }
 
@@ -143,7 +147,10 @@ impl MemoryStore {
         query: &[f32],
         k: usize,
     ) -> Result<Vec<Recalled>> {
-        let similar = self.tiers.similarity.search(namespace, query, k)?;
+        let similar = self
+            .tiers
+            .similarity
+            .search(namespace, query, k, |_| true)?;
         let mut recalled = Vec::with_capacity(similar.len());
         for found in similar {
             // One that was forgotten since the search is left out.
@@ -151,6 +158,30 @@ impl MemoryStore {
                 recalled.push(Recalled {
                     memory,
                     score: found.score,
+                });
+            }
+        }
+        Ok(recalled)
+    }
+
+    /// The `k` memories whose texts match any of the words best by BM25, the best first; equals in
+    /// the order of their writing. English endings are ignored.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn recall_text(
+        &self,
+        namespace: &Namespace,
+        words: &str,
+        k: usize,
+    ) -> Result<Vec<Recalled>> {
+        let mut recalled = Vec::new();
+        for (id, score) in find_text(&self.readers, namespace, words, k, None)? {
+            if let Some(memory) = self.get(namespace, id)? {
+                recalled.push(Recalled {
+                    memory,
+                    score: score as f32,
                 });
             }
         }

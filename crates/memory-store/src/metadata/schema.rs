@@ -12,11 +12,15 @@ pub(crate) const DATABASE_FILE: &str = "memory.sqlite";
 
 /// "PLMS" in ASCII: tells our databases from those of other applications.
 const APPLICATION_ID: i32 = 0x504c_4d53;
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 
 /// `row` is the key of whatever is derived from a memory; `id` is only unique in its namespace.
 /// Tags and attributes stand in the memory's own row, so that one look-up reads a memory whole,
 /// and again in their own tables, which are the indexes that filters use.
+///
+/// The full-text index is derived, but in the same database: it commits with the memory. It keeps
+/// no text of its own. The namespace is a term of each document, so that a search intersects with
+/// it in the index and never walks through another tenant's matches.
 const SCHEMA: &str = "
 CREATE TABLE namespaces(
     ns        INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -60,6 +64,11 @@ CREATE TABLE edges(
     PRIMARY KEY(ns, source, relation, target)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX edges_by_target ON edges(ns, target);
+CREATE VIEW text_source AS SELECT row, 'n' || ns AS space, text FROM memories;
+CREATE VIRTUAL TABLE memories_text USING fts5(
+    space, text, content = 'text_source', content_rowid = 'row',
+    tokenize = 'porter unicode61 remove_diacritics 2'
+);
 ";
 
 /// How long a connection waits for another one's lock before it fails. Only recovery after a crash

@@ -72,11 +72,17 @@ impl Slab {
         Some(last_id)
     }
 
-    pub(super) fn search(&self, query: &[f32], k: usize) -> Vec<Similar> {
+    pub(super) fn search(
+        &self,
+        query: &[f32],
+        k: usize,
+        allowed: impl Fn(MemoryId) -> bool,
+    ) -> Vec<Similar> {
         let mut best = TopK::new(k);
         for chunk in &self.chunks {
             let vectors = chunk.components.chunks_exact(self.dimension);
-            for (id, unit) in chunk.ids.iter().zip(vectors) {
+            let pairs = chunk.ids.iter().zip(vectors);
+            for (id, unit) in pairs.filter(|(id, _)| allowed(**id)) {
                 // Rounding may leave the range of a cosine by an ulp.
                 let score = dot(query, unit).clamp(-1.0, 1.0);
                 best.offer(Similar { id: *id, score });

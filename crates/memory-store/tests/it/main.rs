@@ -1,6 +1,7 @@
 //! The store as its callers see it, and as a crash leaves it.
 
 mod crash;
+mod hybrid;
 mod opening;
 mod recall;
 mod sharing;
