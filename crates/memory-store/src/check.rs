@@ -83,11 +83,10 @@ fn check_memories(connection: &Connection, report: &mut Report) -> rusqlite::Res
         report.items += 1;
         report.vectors += u64::from(memory.vector.is_some());
         if memory.digest().as_bytes().as_slice() != digest {
-            let Memory { namespace, id, .. } = memory;
+            let (namespace, id) = (memory.namespace.clone(), memory.id);
             report
                 .disagreements
                 .push(Disagreement::Altered { namespace, id });
-            continue;
         }
         for tag in &memory.tags {
             tags.expect(params![ns, tag, row])?;

@@ -67,6 +67,8 @@ mod writer;
 
 // The proof.
 mod check;
+mod fault;
+mod repair;
 mod report;
 mod verify;
 

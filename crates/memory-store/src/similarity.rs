@@ -67,11 +67,15 @@ impl SimilarityTier {
         Ok(slab.search(&query, k, allowed))
     }
 
-    /// Adds a unit vector of the namespace's dimension, in place of the memory's previous one.
+    /// Adds a unit vector, in place of the memory's previous one. One of another dimension than the
+    /// namespace's, which only a damaged database can hold, is left out and found by a check.
     pub(crate) fn insert(&self, namespace: &Namespace, id: MemoryId, unit: &[f32]) {
         let space = self.space_or_create(namespace, unit.len());
         let mut places = space.places.lock();
         let mut snapshot = space.snapshot.write();
+        if snapshot.dimension() != unit.len() {
+            return;
+        }
         let slab = Arc::make_mut(&mut snapshot);
         match places.get(&id) {
             Some(place) => slab.replace(*place, unit),
@@ -94,6 +98,11 @@ impl SimilarityTier {
         if let Some(moved) = Arc::make_mut(&mut snapshot).swap_remove(place) {
             places.insert(moved, place);
         }
+    }
+
+    /// Takes over the content of another tier, at once for every search.
+    pub(crate) fn replace(&self, other: Self) {
+        *self.spaces.write() = other.spaces.into_inner();
     }
 
     /// How many vectors there are.

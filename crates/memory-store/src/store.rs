@@ -19,6 +19,7 @@ use crate::metadata::{
 use crate::names::{MemoryId, Namespace, Relation};
 use crate::options::Options;
 use crate::relations::{Direction, Traversal};
+use crate::repair::rebuild_indexes;
 use crate::report::Report;
 use crate::stats::Stats;
 use crate::tiers::Tiers;
@@ -303,10 +304,23 @@ impl MemoryStore {
     /// If the database cannot be read, or the writer is gone.
     pub fn check(&self) -> Result<Report> {
         let tiers = Arc::clone(&self.tiers);
+        self.writer
+            .inspect(move |session| check_all(session, &tiers))?
+    }
+
+    /// Rebuilds from the memories and edges whatever is derived from them, in the database and in
+    /// memory, and removes edges that end at no memory. Returns what [`check`](Self::check) finds
+    /// afterwards: damage to the memories themselves is all that can be left.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read or written, or the writer is gone.
+    pub fn repair(&self) -> Result<Report> {
+        let tiers = Arc::clone(&self.tiers);
         self.writer.inspect(move |session| {
-            let mut report = check_metadata(session.connection(), session.path())?;
-            check_derived(session.connection(), session.path(), &tiers, &mut report)?;
-            Ok(report)
+            session.in_transaction("repair", rebuild_indexes)?;
+            tiers.rebuild(session.connection(), session.path())?;
+            check_all(session, &tiers)
         })?
     }
 
@@ -326,6 +340,12 @@ impl MemoryStore {
             other => unreachable!("a removal was answered with {other:?}"),
         }
     }
+}
+
+fn check_all(session: &Session, tiers: &Tiers) -> Result<Report> {
+    let mut report = check_metadata(session.connection(), session.path())?;
+    check_derived(session.connection(), session.path(), tiers, &mut report)?;
+    Ok(report)
 }
 
 impl Drop for MemoryStore {

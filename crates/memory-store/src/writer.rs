@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use crate::change::Change;
 use crate::error::{Error, Result};
+use crate::fault;
 use crate::memory::Edge;
 use crate::metadata::{PreparedMemory, Session};
 use crate::names::{MemoryId, Namespace, Relation};
@@ -190,6 +191,7 @@ impl Worker {
         while let Ok(job) = jobs.recv() {
             let (group, interlude) = gather(job, jobs, &self.pace);
             self.write_group(group);
+            fault::point("between-groups");
             match interlude {
                 Some(Interlude::Inspect(inspection)) => inspection(&mut self.session),
                 Some(Interlude::Close) => self.poison.set("it was closed".into()),
@@ -200,6 +202,7 @@ impl Worker {
                 break;
             }
         }
+        fault::point("before-close");
         self.session.close()
     }
 
@@ -251,7 +254,9 @@ impl Worker {
                 result => results.push(result),
             }
         }
+        fault::point("before-commit");
         self.session.commit()?;
+        fault::point("after-commit");
         Ok(results)
     }
 
@@ -284,9 +289,11 @@ impl Worker {
                 .and_then(|written| change(write, *written))
             {
                 self.tiers.apply(&change);
+                fault::point("between-changes");
             }
             replies.push((reply, result));
         }
+        fault::point("before-acknowledgement");
         // After all changes of the group: a woken caller must not compete with them for the core.
         for (reply, result) in replies {
             let _ = reply.send(result);

@@ -7,6 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, IoContext, Result, SqliteContext};
+use crate::fault;
 
 pub(crate) const DATABASE_FILE: &str = "memory.sqlite";
 
@@ -89,7 +90,9 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
     }
     configure_writer(&connection).sqlite("configure the database", path)?;
     if is_new {
+        fault::point("before-schema");
         create(&connection).sqlite("create the schema", path)?;
+        fault::point("after-schema");
         sync_directory(path)?;
     }
     Ok(connection)

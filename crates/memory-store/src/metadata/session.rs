@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::digest::{MemoryDigest, vector_to_bytes};
 use crate::error::{Error, Result, SqliteContext};
+use crate::fault;
 use crate::memory::{AttributeValue, Edge, NewMemory};
 use crate::names::{MemoryId, Namespace, Relation};
 use crate::similarity::unit_vector;
@@ -117,6 +118,20 @@ impl Session {
         self.execute("roll back", "ROLLBACK", []).map(drop)
     }
 
+    /// Runs something in a transaction of its own, after which nothing is taken for known.
+    pub(crate) fn in_transaction(
+        &mut self,
+        operation: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<()> {
+        self.begin()?;
+        let worked = work(&self.connection).sqlite(operation, &self.path);
+        let ended = worked.and_then(|()| self.commit());
+        // Undoes the work, or if it was committed only drops what was known.
+        let undone = self.rollback();
+        ended.and(undone)
+    }
+
     /// Closes the connection, which copies the log into the database.
     pub(crate) fn close(self) -> Result<()> {
         self.connection
@@ -154,6 +169,7 @@ impl Session {
                 id,
             });
         }
+        fault::point("between-row-and-indexes");
         self.index(space.ns, memory)?;
         space.note(id, memory.vector.as_ref().map(Vec::len));
         self.spaces.insert(memory.namespace.clone(), space);
@@ -169,6 +185,7 @@ impl Session {
             return Ok(false);
         };
         self.remove_from_indexes(space.ns, &indexed)?;
+        fault::point("between-indexes-and-row");
         for sql in [
             "DELETE FROM edges WHERE ns = ?1 AND source = ?2",
             "DELETE FROM edges WHERE ns = ?1 AND target = ?2",

@@ -45,7 +45,7 @@ impl Slab {
     }
 
     pub(super) fn push(&mut self, id: MemoryId, unit: &[f32]) {
-        assert_eq!(unit.len(), self.dimension, "the writer checked it");
+        assert_eq!(unit.len(), self.dimension, "the tier checked it");
         if self.len().is_multiple_of(CHUNK_VECTORS) {
             self.chunks.push(Arc::default());
         }
@@ -55,7 +55,7 @@ impl Slab {
     }
 
     pub(super) fn replace(&mut self, place: usize, unit: &[f32]) {
-        assert_eq!(unit.len(), self.dimension, "the writer checked it");
+        assert_eq!(unit.len(), self.dimension, "the tier checked it");
         let start = place % CHUNK_VECTORS * self.dimension;
         let chunk = Arc::make_mut(&mut self.chunks[place / CHUNK_VECTORS]);
         chunk.components[start..start + self.dimension].copy_from_slice(unit);

@@ -2,6 +2,7 @@
 
 mod crash;
 mod hybrid;
+mod model;
 mod opening;
 mod recall;
 mod sharing;
