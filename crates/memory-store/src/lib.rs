@@ -6,6 +6,9 @@
 //! *relation* tier (a graph) and the *cache* are derived from it, so they cannot disagree with it
 //! for longer than a write takes, and [`MemoryStore::check`] shows that they don't.
 //!
+//! Beside memories, the store keeps the versioned state of agents' runs ([`AgentRun`]), with
+//! checkpoints to return to and to fork from.
+//!
 //! Everything lives in a [`Namespace`]; nothing is found across two. Time is an argument.
 //!
 //! ```
@@ -47,6 +50,7 @@ mod filter;
 mod memory;
 mod names;
 mod query;
+mod state;
 
 // The tiers: the truth, and what is derived from it.
 mod cache;
@@ -83,6 +87,7 @@ pub use options::Options;
 pub use query::{Found, Query, Reason, Signal};
 pub use relations::{Direction, Traversal};
 pub use report::{Disagreement, Report};
+pub use state::{AgentRun, Checkpoint, CheckpointId, Difference, Expected, Versioned};
 pub use stats::Stats;
 pub use store::{MemoryStore, Recalled, Related};
 pub use verify::{read_all, verify};

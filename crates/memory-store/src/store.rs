@@ -1,6 +1,7 @@
 //! The store: four tiers behind one interface.
 
 mod recall;
+mod state;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

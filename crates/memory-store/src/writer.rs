@@ -19,6 +19,7 @@ use crate::memory::Edge;
 use crate::metadata::{PreparedMemory, Session};
 use crate::names::{MemoryId, Namespace, Relation};
 use crate::pace::{Moment, Pace};
+use crate::state::StateWrite;
 use crate::tiers::Tiers;
 
 /// Writes in one transaction at most. Beyond this the sync is a small part of the time, and the
@@ -40,6 +41,7 @@ pub(crate) enum Write {
         relation: Relation,
         target: MemoryId,
     },
+    State(StateWrite),
 }
 
 /// What became of it.
@@ -49,6 +51,8 @@ pub(crate) enum Written {
     Linked,
     /// A forget or an unlink, and whether there was something to remove.
     Removed(bool),
+    /// The version of a value, or the number of a checkpoint.
+    State(u64),
 }
 
 /// Runs between two groups, when the database and the derived tiers agree and stand still.
@@ -335,6 +339,7 @@ fn apply(session: &mut Session, write: &Write) -> Result<Written> {
         } => session
             .unlink(namespace, *source, relation, *target)
             .map(Written::Removed),
+        Write::State(write) => session.write_state(write).map(Written::State),
     }
 }
 

@@ -5,6 +5,7 @@ mod rows;
 mod schema;
 mod search;
 mod session;
+mod state;
 
 pub(crate) use readers::ReaderPool;
 pub(crate) use rows::{
@@ -14,3 +15,4 @@ pub(crate) use rows::{
 pub(crate) use schema::{DATABASE_FILE, open_for_verification, open_writer};
 pub(crate) use search::{attribute_key, find_ids_where, find_memory, find_text, find_where};
 pub(crate) use session::{PreparedMemory, Session};
+pub(crate) use state::{StateReader, list_checkpoints};

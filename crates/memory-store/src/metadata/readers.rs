@@ -5,9 +5,9 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use crossbeam::channel::{Receiver, Sender, bounded};
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
-use crate::error::Result;
+use crate::error::{Result, SqliteContext};
 
 use super::schema::open_reader;
 
@@ -53,6 +53,15 @@ impl ReaderPool {
 pub(crate) struct Reader<'a> {
     pool: &'a ReaderPool,
     connection: Option<Connection>,
+}
+
+impl Reader<'_> {
+    /// One picture for several statements, until it is dropped: without it, each statement would
+    /// see the commits that came after the one before.
+    pub(crate) fn snapshot(&self) -> Result<Transaction<'_>> {
+        self.unchecked_transaction()
+            .sqlite("begin reading", self.pool.path())
+    }
 }
 
 impl Deref for Reader<'_> {

@@ -11,9 +11,11 @@ use crate::fault;
 use crate::memory::{AttributeValue, Edge, NewMemory};
 use crate::names::{MemoryId, Namespace, Relation};
 use crate::similarity::unit_vector;
+use crate::state::StateWrite;
 
 use super::rows::json;
 use super::search::attribute_key;
+use super::state;
 
 /// A memory that was checked and encoded by its caller, so that the one writer need not.
 #[derive(Debug)]
@@ -249,6 +251,15 @@ impl Session {
             ],
         )?;
         Ok(removed > 0)
+    }
+
+    /// Writes state; the version or the checkpoint's number is returned.
+    pub(crate) fn write_state(&mut self, write: &StateWrite) -> Result<u64> {
+        if self.space(&write.run.namespace)?.is_none() {
+            state::check_first(write)?;
+        }
+        let space = self.space_or_create(&write.run.namespace)?;
+        state::write(&self.connection, &self.path, space.ns, write)
     }
 
     /// Adds the row just inserted to the indexes of text, tags and attributes.

@@ -6,6 +6,7 @@ mod model;
 mod opening;
 mod recall;
 mod sharing;
+mod state;
 
 use memory_store::{Edge, MemoryId, MemoryStore, Namespace, NewMemory, Relation, Timestamp};
 
