@@ -1,6 +1,6 @@
 //! What the interface costs over its parts: a durable `remember` against a bare group-committed
-//! insert into the same schema and against a connection an agent; an exact similarity search; a
-//! cache hit.
+//! insert into the same schema and against a connection an agent; an exact similarity search, a
+//! search for words, and both fused; a cache hit.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use crossbeam::channel::{Receiver, Sender, bounded};
-use memory_store::{MemoryId, MemoryStore, Namespace, NewMemory, Timestamp};
+use memory_store::{MemoryId, MemoryStore, Namespace, NewMemory, Query, Timestamp};
 use rusqlite::{Connection, params};
 
 const DIMENSION: usize = 384;
 const VECTORS: u64 = 10_000;
 
-criterion_group!(benches, durable_writes, similarity_scan, cache_hit);
+criterion_group!(benches, durable_writes, similarity_and_hybrid, cache_hit);
 criterion_main!(benches);
 
 fn namespace() -> Namespace {
@@ -112,7 +112,7 @@ fn durable_writes(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn similarity_scan(criterion: &mut Criterion) {
+fn similarity_and_hybrid(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().unwrap();
     let store = MemoryStore::open(directory.path()).unwrap();
     thread::scope(|scope| {
@@ -120,7 +120,11 @@ fn similarity_scan(criterion: &mut Criterion) {
             let store = &store;
             scope.spawn(move || {
                 for seed in (first..VECTORS).step_by(50) {
-                    store.remember(memory(Some(vector(seed)))).unwrap();
+                    let new = NewMemory {
+                        text: text(seed),
+                        ..memory(Some(vector(seed)))
+                    };
+                    store.remember(new).unwrap();
                 }
             });
         }
@@ -133,6 +137,25 @@ fn similarity_scan(criterion: &mut Criterion) {
                 .unwrap()
         });
     });
+    let words = "word1 word20 word300 word400";
+    criterion.bench_function("text/10000-four-terms-top10", |bencher| {
+        bencher.iter(|| {
+            store
+                .recall_text(&namespace(), black_box(words), 10)
+                .unwrap()
+        });
+    });
+    let hybrid = Query::new().text(words).vector(query.clone()).recency();
+    criterion.bench_function("hybrid/10000-similarity-text-recency-top10", |bencher| {
+        bencher.iter(|| store.recall(&namespace(), black_box(&hybrid)).unwrap());
+    });
+}
+
+/// Twelve words of a thousand, the frequent ones more often.
+fn text(seed: u64) -> String {
+    let words = vector(seed ^ 0x5eed);
+    let word = |component: &f32| format!("word{}", (component.powi(4) * 1_000.0) as u32);
+    words[..12].iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn cache_hit(criterion: &mut Criterion) {

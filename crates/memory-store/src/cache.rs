@@ -76,6 +76,11 @@ impl CacheTier {
         self.memories.remove(&KeyRef { namespace, id });
     }
 
+    /// Empties the cache; what is being loaded meanwhile is not kept either.
+    pub(crate) fn clear(&self) {
+        self.memories.clear();
+    }
+
     pub(crate) fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 
 use crate::error::{Result, SqliteContext};
 use crate::memory::{Edge, Memory};
@@ -22,6 +22,7 @@ pub(crate) fn check_metadata(connection: &Connection, path: &Path) -> Result<Rep
     check_integrity(connection, &mut report).sqlite("check the integrity", path)?;
     check_memories(connection, &mut report).sqlite("check the memories", path)?;
     check_edges(connection, &mut report).sqlite("check the edges", path)?;
+    check_texts(connection, &mut report).sqlite("check the full text", path)?;
     check_sequences(connection, &mut report).sqlite("check the namespaces", path)?;
     Ok(report)
 }
@@ -33,6 +34,7 @@ pub(crate) fn check_derived(
     tiers: &Tiers,
     report: &mut Report,
 ) -> Result<()> {
+    check_text_content(connection, report).sqlite("check the full text", path)?;
     check_vectors(connection, tiers, report).sqlite("check the vectors", path)?;
     check_relations(connection, tiers, report).sqlite("check the relations", path)?;
     check_cache(connection, tiers, report).sqlite("check the cache", path)?;
@@ -81,11 +83,10 @@ fn check_memories(connection: &Connection, report: &mut Report) -> rusqlite::Res
         report.items += 1;
         report.vectors += u64::from(memory.vector.is_some());
         if memory.digest().as_bytes().as_slice() != digest {
-            let Memory { namespace, id, .. } = memory;
+            let (namespace, id) = (memory.namespace.clone(), memory.id);
             report
                 .disagreements
                 .push(Disagreement::Altered { namespace, id });
-            continue;
         }
         for tag in &memory.tags {
             tags.expect(params![ns, tag, row])?;
@@ -164,6 +165,57 @@ fn check_edges(connection: &Connection, report: &mut Report) -> rusqlite::Result
             .push(Disagreement::DanglingEdge { namespace, edge });
     }
     Ok(())
+}
+
+/// Every memory has its document in the full-text index, and every document its memory. What the
+/// documents say is compared by [`check_text_content`], which needs a connection that may write.
+fn check_texts(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT n.name, m.id FROM memories m JOIN namespaces n ON n.ns = m.ns
+         WHERE NOT EXISTS(SELECT 1 FROM memories_text_docsize d WHERE d.id = m.row)",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (namespace, id) = (
+            namespace_from_row(row, 0)?,
+            MemoryId::from_sql(row.get(1)?)?,
+        );
+        report
+            .disagreements
+            .push(Disagreement::MissingText { namespace, id });
+    }
+    let ghosts = count(
+        connection,
+        "SELECT count(*) FROM memories_text_docsize d
+         WHERE NOT EXISTS(SELECT 1 FROM memories m WHERE m.row = d.id)",
+    )?;
+    if ghosts > 0 {
+        report
+            .disagreements
+            .push(Disagreement::GhostTexts { documents: ghosts });
+    }
+    Ok(())
+}
+
+/// Lets FTS5 compare its index with the texts word by word, unless it was already found to differ.
+fn check_text_content(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+    let is_text = |found: &Disagreement| {
+        matches!(
+            found,
+            Disagreement::MissingText { .. } | Disagreement::GhostTexts { .. }
+        )
+    };
+    if report.disagreements.iter().any(is_text) {
+        return Ok(());
+    }
+    let check = "INSERT INTO memories_text(memories_text, rank) VALUES('integrity-check', 1)";
+    match connection.execute(check, []) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            report.disagreements.push(Disagreement::AlteredTexts);
+            Ok(())
+        }
+        other => other.map(drop),
+    }
 }
 
 fn check_sequences(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {

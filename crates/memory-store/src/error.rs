@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::names::{MemoryId, Namespace};
+use crate::state::{AgentRun, CheckpointId, Expected};
 
 /// The result of an operation on the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -145,6 +146,42 @@ pub enum Error {
         id: MemoryId,
     },
 
+    /// The key was written by another since it was read. Read it again, and decide anew.
+    #[error("state {key:?} of {run} has {found}, expected {expected}", found = version(*found))]
+    VersionConflict {
+        /// The run.
+        run: Box<AgentRun>,
+        /// The key.
+        key: String,
+        /// What the caller expected to replace.
+        expected: Expected,
+        /// The version that is there, if any.
+        found: Option<u64>,
+    },
+
+    /// No such run: nothing was ever written to it.
+    #[error("no run {run}")]
+    UnknownRun {
+        /// The run that was not found.
+        run: Box<AgentRun>,
+    },
+
+    /// A fork needs a name that no run has.
+    #[error("run {run} already exists")]
+    RunExists {
+        /// The run that is there.
+        run: Box<AgentRun>,
+    },
+
+    /// The run has no such checkpoint.
+    #[error("no checkpoint {checkpoint} of {run}")]
+    UnknownCheckpoint {
+        /// The run.
+        run: Box<AgentRun>,
+        /// The checkpoint that was not found.
+        checkpoint: CheckpointId,
+    },
+
     /// A vector has another length than the others of its namespace, whose first vector set it.
     #[error("vector of {item} has {found} dimensions, namespace {namespace} has {expected}")]
     Dimension {
@@ -167,6 +204,13 @@ pub enum Error {
         detail: String,
     },
 
+    /// The embedder failed; nothing was stored or searched. The source says why.
+    #[error("cannot embed the text: {source}")]
+    Embedding {
+        /// What the embedder said.
+        source: crate::embed::EmbedError,
+    },
+
     /// An edge's weight is not a finite number.
     #[error("weight of edge {edge} is {weight}, must be finite")]
     InvalidWeight {
@@ -179,6 +223,13 @@ pub enum Error {
 
 fn holder(pid: Option<u32>) -> String {
     pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
+}
+
+fn version(version: Option<u64>) -> String {
+    version.map_or_else(
+        || "no version".into(),
+        |version| format!("version {version}"),
+    )
 }
 
 /// Adds the operation and the path to an I/O error.
@@ -247,7 +298,13 @@ impl Error {
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::AlreadyExists { .. } | Self::UnknownMemory { .. } | Self::Dimension { .. }
+            Self::AlreadyExists { .. }
+                | Self::UnknownMemory { .. }
+                | Self::Dimension { .. }
+                | Self::VersionConflict { .. }
+                | Self::UnknownRun { .. }
+                | Self::RunExists { .. }
+                | Self::UnknownCheckpoint { .. }
         )
     }
 }

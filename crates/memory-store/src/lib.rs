@@ -6,6 +6,9 @@
 //! *relation* tier (a graph) and the *cache* are derived from it, so they cannot disagree with it
 //! for longer than a write takes, and [`MemoryStore::check`] shows that they don't.
 //!
+//! Beside memories, the store keeps the versioned state of agents' runs ([`AgentRun`]), with
+//! checkpoints to return to and to fork from.
+//!
 //! Everything lives in a [`Namespace`]; nothing is found across two. Time is an argument.
 //!
 //! ```
@@ -41,10 +44,13 @@
 
 // What is stored, and what is asked.
 mod digest;
+mod embed;
 mod error;
 mod filter;
 mod memory;
 mod names;
+mod query;
+mod state;
 
 // The tiers: the truth, and what is derived from it.
 mod cache;
@@ -65,18 +71,23 @@ mod writer;
 
 // The proof.
 mod check;
+mod fault;
+mod repair;
 mod report;
 mod verify;
 
 pub use digest::MemoryDigest;
+pub use embed::{EmbedError, Embedder, HashedNgrams};
 pub use entries::{Entries, Entry};
 pub use error::{Error, Result};
 pub use filter::Filter;
 pub use memory::{AttributeValue, Edge, Memory, NewMemory};
 pub use names::{MemoryId, Namespace, Relation, Timestamp};
 pub use options::Options;
+pub use query::{Found, Query, Reason, Signal};
 pub use relations::{Direction, Traversal};
 pub use report::{Disagreement, Report};
+pub use state::{AgentRun, Checkpoint, CheckpointId, Difference, Expected, Versioned};
 pub use stats::Stats;
 pub use store::{MemoryStore, Recalled, Related};
 pub use verify::{read_all, verify};

@@ -11,7 +11,7 @@ const LOCK_FILE: &str = "LOCK";
 /// Held while a store is open; dropping it releases the directory.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 impl DirectoryLock {
@@ -32,7 +32,16 @@ impl DirectoryLock {
             Err(TryLockError::Error(source)) => return Err(source).io("lock", &path),
         }
         write_pid(&mut file).io("write", &path)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing alone would not do: a child process that is just being started has a copy of the
+        // descriptor until its exec, and would hold the lock with it. If unlocking fails, closing
+        // is all that is left.
+        let _ = self.file.unlock();
     }
 }
 

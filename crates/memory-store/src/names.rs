@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// Longer names would dominate the indexes that repeat them.
 const MAX_NAME_BYTES: usize = 128;
 
-fn check_name(kind: &'static str, name: &str) -> Result<()> {
+pub(crate) fn check_name(kind: &'static str, name: &str) -> Result<()> {
     let detail = if name.is_empty() {
         "must not be empty"
     } else if name.len() > MAX_NAME_BYTES {

@@ -7,9 +7,8 @@
 //! for no longer than a quarter of what the last commit took. After a group of one it waits for
 //! nobody: a lone caller never pays for company that does not come.
 
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
-
-use crossbeam::channel::Receiver;
 
 /// The part of a commit's time that is worth waiting to save another commit.
 const PATIENCE_DIVISOR: u32 = 4;
@@ -35,7 +34,8 @@ impl Pace {
         if gathered >= self.last_group {
             return None;
         }
-        jobs.recv_deadline(began.0 + self.last_commit / PATIENCE_DIVISOR)
+        let patience = self.last_commit / PATIENCE_DIVISOR;
+        jobs.recv_timeout(patience.saturating_sub(began.0.elapsed()))
             .ok()
     }
 }

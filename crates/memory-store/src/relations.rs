@@ -70,6 +70,11 @@ impl RelationTier {
             .map_or_else(Vec::new, |graph| traversal::run(graph, traversal))
     }
 
+    /// Takes over the content of another tier, at once for every traversal.
+    pub(crate) fn replace(&self, other: Self) {
+        *self.graphs.write() = other.graphs.into_inner();
+    }
+
     /// How many edges there are.
     pub(crate) fn len(&self) -> usize {
         self.graphs.read().values().map(Graph::len).sum()

@@ -62,6 +62,20 @@ pub enum Disagreement {
         /// The edge as `source -relation-> target`.
         edge: String,
     },
+    /// A memory's text is not in the full-text index.
+    MissingText {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its id.
+        id: MemoryId,
+    },
+    /// The full-text index has documents of memories that do not exist.
+    GhostTexts {
+        /// How many.
+        documents: u64,
+    },
+    /// The full-text index has other words than the texts.
+    AlteredTexts,
     /// A namespace would choose an id that is taken.
     Sequence {
         /// The namespace.
@@ -147,6 +161,13 @@ impl fmt::Display for Disagreement {
             Self::DanglingEdge { namespace, edge } => {
                 write!(f, "{namespace}: edge {edge} ends at no memory")
             }
+            Self::MissingText { namespace, id } => {
+                write!(f, "{namespace}/{id}: text missing from the full-text index")
+            }
+            Self::GhostTexts { documents } => {
+                write!(f, "full-text index: {documents} documents of no memory")
+            }
+            Self::AlteredTexts => write!(f, "full-text index: its words differ from the texts"),
             Self::Sequence { namespace } => write!(f, "{namespace}: next id is taken"),
             Self::MissingVector { namespace, id } => {
                 write!(

@@ -42,12 +42,14 @@ struct Space {
 }
 
 impl SimilarityTier {
-    /// The `k` nearest to a query of any length but zero, the best first; equals by id.
+    /// The `k` nearest of the allowed ones to a query of any length but zero, the best first;
+    /// equals by id.
     pub(crate) fn search(
         &self,
         namespace: &Namespace,
         query: &[f32],
         k: usize,
+        allowed: impl Fn(MemoryId) -> bool,
     ) -> Result<Vec<Similar>> {
         let query = unit_vector(query, || "the query".into())?;
         let Some(space) = self.spaces.read().get(namespace).cloned() else {
@@ -62,14 +64,18 @@ impl SimilarityTier {
                 expected: slab.dimension(),
             });
         }
-        Ok(slab.search(&query, k))
+        Ok(slab.search(&query, k, allowed))
     }
 
-    /// Adds a unit vector of the namespace's dimension, in place of the memory's previous one.
+    /// Adds a unit vector, in place of the memory's previous one. One of another dimension than the
+    /// namespace's, which only a damaged database can hold, is left out and found by a check.
     pub(crate) fn insert(&self, namespace: &Namespace, id: MemoryId, unit: &[f32]) {
         let space = self.space_or_create(namespace, unit.len());
         let mut places = space.places.lock();
         let mut snapshot = space.snapshot.write();
+        if snapshot.dimension() != unit.len() {
+            return;
+        }
         let slab = Arc::make_mut(&mut snapshot);
         match places.get(&id) {
             Some(place) => slab.replace(*place, unit),
@@ -92,6 +98,11 @@ impl SimilarityTier {
         if let Some(moved) = Arc::make_mut(&mut snapshot).swap_remove(place) {
             places.insert(moved, place);
         }
+    }
+
+    /// Takes over the content of another tier, at once for every search.
+    pub(crate) fn replace(&self, other: Self) {
+        *self.spaces.write() = other.spaces.into_inner();
     }
 
     /// How many vectors there are.
@@ -167,7 +178,7 @@ mod tests {
     }
 
     fn found(tier: &SimilarityTier, query: [f32; 2], k: usize) -> Vec<u64> {
-        let found = tier.search(&namespace(), &query, k).unwrap();
+        let found = tier.search(&namespace(), &query, k, |_| true).unwrap();
         found.iter().map(|similar| similar.id.get()).collect()
     }
 
@@ -197,7 +208,7 @@ mod tests {
     #[test]
     fn a_query_of_another_dimension_names_both() {
         let error = tier(&[(1, [1.0, 0.0])])
-            .search(&namespace(), &[1.0; 3], 1)
+            .search(&namespace(), &[1.0; 3], 1, |_| true)
             .unwrap_err();
         assert!(
             matches!(
@@ -218,7 +229,7 @@ mod tests {
         let space = Arc::clone(&tier.spaces.read()[&namespace()]);
         let before = Arc::clone(&space.snapshot.read());
         tier.remove(&namespace(), id(1));
-        assert_eq!(before.search(&[1.0, 0.0], 9).len(), 2);
+        assert_eq!(before.search(&[1.0, 0.0], 9, |_| true).len(), 2);
         assert_eq!(found(&tier, [1.0, 0.0], 9), [2]);
     }
 }

@@ -44,6 +44,10 @@ impl Counter {
         self.0.fetch_sub(count, Ordering::Relaxed);
     }
 
+    pub(crate) fn set(&self, count: u64) {
+        self.0.store(count, Ordering::Relaxed);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

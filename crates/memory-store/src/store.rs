@@ -1,5 +1,8 @@
 //! The store: four tiers behind one interface.
 
+mod recall;
+mod state;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,11 +14,13 @@ use crate::filter::Filter;
 use crate::lock::DirectoryLock;
 use crate::memory::{Edge, Memory, NewMemory};
 use crate::metadata::{
-    DATABASE_FILE, PreparedMemory, ReaderPool, Session, find_memory, find_where, open_writer,
+    DATABASE_FILE, PreparedMemory, ReaderPool, Session, find_memory, find_text, find_where,
+    open_writer,
 };
 use crate::names::{MemoryId, Namespace, Relation};
 use crate::options::Options;
 use crate::relations::{Direction, Traversal};
+use crate::repair::rebuild_indexes;
 use crate::report::Report;
 use crate::stats::Stats;
 use crate::tiers::Tiers;
@@ -34,13 +39,14 @@ pub struct MemoryStore {
     _lock: DirectoryLock,
 }
 
-/// A memory found by similarity.
+/// A memory found by similarity or by text.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recalled {
     /// The memory.
     pub memory: Arc<Memory>,
-    /// The cosine of the angle between its vector and the query, in [-1, 1].
+    /// By similarity, the cosine of the angle between its vector and the query, in [-1, 1]; by
+    /// text, its BM25 score, which is comparable within one result only.
     pub score: f32,
 }
 
@@ -143,7 +149,10 @@ impl MemoryStore {
         query: &[f32],
         k: usize,
     ) -> Result<Vec<Recalled>> {
-        let similar = self.tiers.similarity.search(namespace, query, k)?;
+        let similar = self
+            .tiers
+            .similarity
+            .search(namespace, query, k, |_| true)?;
         let mut recalled = Vec::with_capacity(similar.len());
         for found in similar {
             // One that was forgotten since the search is left out.
@@ -151,6 +160,30 @@ impl MemoryStore {
                 recalled.push(Recalled {
                     memory,
                     score: found.score,
+                });
+            }
+        }
+        Ok(recalled)
+    }
+
+    /// The `k` memories whose texts match any of the words best by BM25, the best first; equals in
+    /// the order of their writing. English endings are ignored.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn recall_text(
+        &self,
+        namespace: &Namespace,
+        words: &str,
+        k: usize,
+    ) -> Result<Vec<Recalled>> {
+        let mut recalled = Vec::new();
+        for (id, score) in find_text(&self.readers, namespace, words, k, None)? {
+            if let Some(memory) = self.get(namespace, id)? {
+                recalled.push(Recalled {
+                    memory,
+                    score: score as f32,
                 });
             }
         }
@@ -272,10 +305,23 @@ impl MemoryStore {
     /// If the database cannot be read, or the writer is gone.
     pub fn check(&self) -> Result<Report> {
         let tiers = Arc::clone(&self.tiers);
+        self.writer
+            .inspect(move |session| check_all(session, &tiers))?
+    }
+
+    /// Rebuilds from the memories and edges whatever is derived from them, in the database and in
+    /// memory, and removes edges that end at no memory. Returns what [`check`](Self::check) finds
+    /// afterwards: damage to the memories themselves is all that can be left.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read or written, or the writer is gone.
+    pub fn repair(&self) -> Result<Report> {
+        let tiers = Arc::clone(&self.tiers);
         self.writer.inspect(move |session| {
-            let mut report = check_metadata(session.connection(), session.path())?;
-            check_derived(session.connection(), session.path(), &tiers, &mut report)?;
-            Ok(report)
+            session.in_transaction("repair", rebuild_indexes)?;
+            tiers.rebuild(session.connection(), session.path())?;
+            check_all(session, &tiers)
         })?
     }
 
@@ -295,6 +341,12 @@ impl MemoryStore {
             other => unreachable!("a removal was answered with {other:?}"),
         }
     }
+}
+
+fn check_all(session: &Session, tiers: &Tiers) -> Result<Report> {
+    let mut report = check_metadata(session.connection(), session.path())?;
+    check_derived(session.connection(), session.path(), tiers, &mut report)?;
+    Ok(report)
 }
 
 impl Drop for MemoryStore {

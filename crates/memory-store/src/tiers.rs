@@ -1,11 +1,12 @@
 //! The three derived tiers, brought up to date together.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 
 use crate::cache::CacheTier;
 use crate::change::{Change, DerivedTier};
-use crate::error::Result;
-use crate::error::SqliteContext;
+use crate::error::{Result, SqliteContext};
 use crate::metadata::{count, for_each_edge, for_each_vector};
 use crate::relations::RelationTier;
 use crate::similarity::{SimilarityTier, unit_vector};
@@ -20,24 +21,29 @@ pub(crate) struct Tiers {
 
 impl Tiers {
     /// Builds the derived tiers from the metadata.
-    pub(crate) fn load(
-        connection: &Connection,
-        path: &std::path::Path,
-        cache_bytes: u64,
-    ) -> Result<Self> {
+    pub(crate) fn load(connection: &Connection, path: &Path, cache_bytes: u64) -> Result<Self> {
         let tiers = Self {
             cache: CacheTier::new(cache_bytes),
             similarity: SimilarityTier::default(),
             relations: RelationTier::default(),
             counters: Counters::default(),
         };
-        tiers.load_vectors(connection, path)?;
-        for_each_edge(connection, |edge| tiers.relations.insert(&edge))
-            .sqlite("load the edges", path)?;
-        let items = count(connection, "SELECT count(*) FROM memories")
-            .sqlite("count the memories", path)?;
-        tiers.counters.items.add(items);
+        tiers.rebuild(connection, path)?;
         Ok(tiers)
+    }
+
+    /// Builds them anew; to be called while nothing is written.
+    pub(crate) fn rebuild(&self, connection: &Connection, path: &Path) -> Result<()> {
+        self.similarity
+            .replace(load_vectors(connection).sqlite("load the vectors", path)?);
+        self.relations
+            .replace(load_edges(connection).sqlite("load the edges", path)?);
+        self.cache.clear();
+        let items = count(connection, "SELECT count(*) FROM memories");
+        self.counters
+            .items
+            .set(items.sqlite("count the memories", path)?);
+        Ok(())
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -56,18 +62,22 @@ impl Tiers {
             Change::Linked(_) | Change::Unlinked { .. } => {}
         }
     }
+}
 
-    fn load_vectors(&self, connection: &Connection, path: &std::path::Path) -> Result<()> {
-        let mut unusable = Ok(());
-        for_each_vector(connection, |namespace, id, vector| {
-            let label = || format!("memory {id} in namespace {namespace}");
-            match unit_vector(&vector, label) {
-                Ok(unit) if unusable.is_ok() => self.similarity.insert(&namespace, id, &unit),
-                Ok(_) => {}
-                Err(error) => unusable = Err(error),
-            }
-        })
-        .sqlite("load the vectors", path)?;
-        unusable
-    }
+/// A vector that has no direction, which only a damaged database can hold, is left out: the store
+/// must open for a check to name it.
+fn load_vectors(connection: &Connection) -> rusqlite::Result<SimilarityTier> {
+    let tier = SimilarityTier::default();
+    for_each_vector(connection, |namespace, id, vector| {
+        if let Ok(unit) = unit_vector(&vector, String::new) {
+            tier.insert(&namespace, id, &unit);
+        }
+    })?;
+    Ok(tier)
+}
+
+fn load_edges(connection: &Connection) -> rusqlite::Result<RelationTier> {
+    let tier = RelationTier::default();
+    for_each_edge(connection, |edge| tier.insert(&edge))?;
+    Ok(tier)
 }

@@ -5,18 +5,21 @@
 //! gathers in the queue (see `pace`).
 
 use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Sender, bounded};
 use parking_lot::Mutex;
 
 use crate::change::Change;
 use crate::error::{Error, Result};
+use crate::fault;
 use crate::memory::Edge;
 use crate::metadata::{PreparedMemory, Session};
 use crate::names::{MemoryId, Namespace, Relation};
 use crate::pace::{Moment, Pace};
+use crate::state::StateWrite;
 use crate::tiers::Tiers;
 
 /// Writes in one transaction at most. Beyond this the sync is a small part of the time, and the
@@ -38,6 +41,7 @@ pub(crate) enum Write {
         relation: Relation,
         target: MemoryId,
     },
+    State(StateWrite),
 }
 
 /// What became of it.
@@ -47,6 +51,8 @@ pub(crate) enum Written {
     Linked,
     /// A forget or an unlink, and whether there was something to remove.
     Removed(bool),
+    /// The version of a value, or the number of a checkpoint.
+    State(u64),
 }
 
 /// Runs between two groups, when the database and the derived tiers agree and stand still.
@@ -66,7 +72,9 @@ enum Interlude {
 
 /// The callers' end of the writer.
 pub(crate) struct Writer {
-    queue: Sender<Job>,
+    /// The standard library's channel, as it discards what is queued when its receiver goes:
+    /// crossbeam's keeps it, and with it the replies that callers wait for, for ever.
+    queue: SyncSender<Job>,
     thread: Mutex<Option<JoinHandle<Result<()>>>>,
     poison: Arc<Poison>,
 }
@@ -77,7 +85,7 @@ impl Writer {
         tiers: Arc<Tiers>,
         queue_length: NonZeroUsize,
     ) -> std::io::Result<Self> {
-        let (queue, jobs) = bounded(queue_length.get());
+        let (queue, jobs) = sync_channel(queue_length.get());
         let poison = Arc::new(Poison::default());
         let worker = Worker {
             session,
@@ -187,6 +195,7 @@ impl Worker {
         while let Ok(job) = jobs.recv() {
             let (group, interlude) = gather(job, jobs, &self.pace);
             self.write_group(group);
+            fault::point("between-groups");
             match interlude {
                 Some(Interlude::Inspect(inspection)) => inspection(&mut self.session),
                 Some(Interlude::Close) => self.poison.set("it was closed".into()),
@@ -197,6 +206,7 @@ impl Worker {
                 break;
             }
         }
+        fault::point("before-close");
         self.session.close()
     }
 
@@ -248,7 +258,9 @@ impl Worker {
                 result => results.push(result),
             }
         }
+        fault::point("before-commit");
         self.session.commit()?;
+        fault::point("after-commit");
         Ok(results)
     }
 
@@ -281,9 +293,11 @@ impl Worker {
                 .and_then(|written| change(write, *written))
             {
                 self.tiers.apply(&change);
+                fault::point("between-changes");
             }
             replies.push((reply, result));
         }
+        fault::point("before-acknowledgement");
         // After all changes of the group: a woken caller must not compete with them for the core.
         for (reply, result) in replies {
             let _ = reply.send(result);
@@ -325,6 +339,7 @@ fn apply(session: &mut Session, write: &Write) -> Result<Written> {
         } => session
             .unlink(namespace, *source, relation, *target)
             .map(Written::Removed),
+        Write::State(write) => session.write_state(write).map(Written::State),
     }
 }
 

@@ -99,7 +99,7 @@ pub(crate) fn count(connection: &Connection, sql: &str) -> rusqlite::Result<u64>
         .map(i64::unsigned_abs)
 }
 
-fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     serde_json::from_str(text).map_err(|error| undecodable(column, error))
 }

@@ -7,16 +7,25 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, IoContext, Result, SqliteContext};
+use crate::fault;
 
 pub(crate) const DATABASE_FILE: &str = "memory.sqlite";
 
 /// "PLMS" in ASCII: tells our databases from those of other applications.
 const APPLICATION_ID: i32 = 0x504c_4d53;
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 3;
 
 /// `row` is the key of whatever is derived from a memory; `id` is only unique in its namespace.
 /// Tags and attributes stand in the memory's own row, so that one look-up reads a memory whole,
 /// and again in their own tables, which are the indexes that filters use.
+///
+/// The full-text index is derived, but in the same database: it commits with the memory. It keeps
+/// no text of its own. The namespace is a term of each document, so that a search intersects with
+/// it in the index and never walks through another tenant's matches.
+///
+/// A run's state is kept as versions of keys. A checkpoint is a mark in the run's sequence and
+/// copies nothing; a version that a mark can see is kept when it is replaced, any other one is not.
+/// A fork begins at a mark of its parent and reads through to it.
 const SCHEMA: &str = "
 CREATE TABLE namespaces(
     ns        INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -60,6 +69,36 @@ CREATE TABLE edges(
     PRIMARY KEY(ns, source, relation, target)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX edges_by_target ON edges(ns, target);
+CREATE TABLE runs(
+    run        INTEGER PRIMARY KEY AUTOINCREMENT,
+    ns         INTEGER NOT NULL REFERENCES namespaces(ns),
+    agent      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    parent     INTEGER REFERENCES runs(run),
+    parent_seq INTEGER NOT NULL,
+    seq        INTEGER NOT NULL,
+    UNIQUE(ns, agent, name)
+) STRICT;
+CREATE TABLE state(
+    run   INTEGER NOT NULL REFERENCES runs(run),
+    key   TEXT NOT NULL,
+    seq   INTEGER NOT NULL,
+    value BLOB,
+    UNIQUE(run, key, seq)
+) STRICT;
+CREATE TABLE checkpoints(
+    checkpoint INTEGER PRIMARY KEY AUTOINCREMENT,
+    run        INTEGER NOT NULL REFERENCES runs(run),
+    seq        INTEGER NOT NULL,
+    label      TEXT NOT NULL,
+    at         INTEGER NOT NULL
+) STRICT;
+CREATE INDEX checkpoints_by_run ON checkpoints(run, seq);
+CREATE VIEW text_source AS SELECT row, 'n' || ns AS space, text FROM memories;
+CREATE VIRTUAL TABLE memories_text USING fts5(
+    space, text, content = 'text_source', content_rowid = 'row',
+    tokenize = 'porter unicode61 remove_diacritics 2'
+);
 ";
 
 /// How long a connection waits for another one's lock before it fails. Only recovery after a crash
@@ -80,7 +119,9 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
     }
     configure_writer(&connection).sqlite("configure the database", path)?;
     if is_new {
+        fault::point("before-schema");
         create(&connection).sqlite("create the schema", path)?;
+        fault::point("after-schema");
         sync_directory(path)?;
     }
     Ok(connection)

@@ -1,17 +1,21 @@
 //! Writing: the statements of each operation, run by the writer inside a group's transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::digest::{MemoryDigest, vector_to_bytes};
 use crate::error::{Error, Result, SqliteContext};
+use crate::fault;
 use crate::memory::{AttributeValue, Edge, NewMemory};
 use crate::names::{MemoryId, Namespace, Relation};
 use crate::similarity::unit_vector;
+use crate::state::StateWrite;
 
-use super::readers::attribute_key;
+use super::rows::json;
+use super::search::attribute_key;
+use super::state;
 
 /// A memory that was checked and encoded by its caller, so that the one writer need not.
 #[derive(Debug)]
@@ -52,6 +56,14 @@ struct Space {
     dimension: Option<usize>,
     /// Differs from its row; written once before the commit, however many memories were added.
     is_changed: bool,
+}
+
+/// The parts of a memory that stand in an index.
+struct Indexed {
+    row: i64,
+    text: String,
+    tags: Vec<String>,
+    attributes: BTreeMap<String, AttributeValue>,
 }
 
 /// The writer's connection and the open transaction's state.
@@ -108,6 +120,20 @@ impl Session {
         self.execute("roll back", "ROLLBACK", []).map(drop)
     }
 
+    /// Runs something in a transaction of its own, after which nothing is taken for known.
+    pub(crate) fn in_transaction(
+        &mut self,
+        operation: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<()> {
+        self.begin()?;
+        let worked = work(&self.connection).sqlite(operation, &self.path);
+        let ended = worked.and_then(|()| self.commit());
+        // Undoes the work, or if it was committed only drops what was known.
+        let undone = self.rollback();
+        ended.and(undone)
+    }
+
     /// Closes the connection, which copies the log into the database.
     pub(crate) fn close(self) -> Result<()> {
         self.connection
@@ -145,7 +171,8 @@ impl Session {
                 id,
             });
         }
-        self.index_labels(space.ns, memory)?;
+        fault::point("between-row-and-indexes");
+        self.index(space.ns, memory)?;
         space.note(id, memory.vector.as_ref().map(Vec::len));
         self.spaces.insert(memory.namespace.clone(), space);
         Ok(id)
@@ -156,23 +183,11 @@ impl Session {
         let Some(space) = self.space(namespace)? else {
             return Ok(false);
         };
-        let Some((row, tags, attributes)) = self.labels(space.ns, id)? else {
+        let Some(indexed) = self.indexed(space.ns, id)? else {
             return Ok(false);
         };
-        for tag in &tags {
-            self.execute(
-                "forget",
-                "DELETE FROM tags WHERE ns = ?1 AND tag = ?2 AND row = ?3",
-                params![space.ns, tag, row],
-            )?;
-        }
-        for (name, value) in &attributes {
-            self.execute(
-                "forget",
-                "DELETE FROM attributes WHERE ns = ?1 AND name = ?2 AND value = ?3 AND row = ?4",
-                params![space.ns, name, attribute_key(value), row],
-            )?;
-        }
+        self.remove_from_indexes(space.ns, &indexed)?;
+        fault::point("between-indexes-and-row");
         for sql in [
             "DELETE FROM edges WHERE ns = ?1 AND source = ?2",
             "DELETE FROM edges WHERE ns = ?1 AND target = ?2",
@@ -238,8 +253,23 @@ impl Session {
         Ok(removed > 0)
     }
 
-    fn index_labels(&self, ns: i64, memory: &NewMemory) -> Result<()> {
+    /// Writes state; the version or the checkpoint's number is returned.
+    pub(crate) fn write_state(&mut self, write: &StateWrite) -> Result<u64> {
+        if self.space(&write.run.namespace)?.is_none() {
+            state::check_first(write)?;
+        }
+        let space = self.space_or_create(&write.run.namespace)?;
+        state::write(&self.connection, &self.path, space.ns, write)
+    }
+
+    /// Adds the row just inserted to the indexes of text, tags and attributes.
+    fn index(&self, ns: i64, memory: &NewMemory) -> Result<()> {
         let row = self.connection.last_insert_rowid();
+        self.execute(
+            "remember",
+            "INSERT INTO memories_text(rowid, space, text) VALUES(?1, 'n' || ?2, ?3)",
+            params![row, ns, memory.text],
+        )?;
         for tag in &memory.tags {
             self.execute(
                 "remember",
@@ -257,36 +287,56 @@ impl Session {
         Ok(())
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "the row, taken apart at the one place of its use"
-    )]
-    fn labels(
-        &self,
-        ns: i64,
-        id: MemoryId,
-    ) -> Result<Option<(i64, Vec<String>, HashMap<String, AttributeValue>)>> {
-        let read: Option<(i64, String, String)> = self
-            .connection
-            .prepare_cached("SELECT row, tags, attributes FROM memories WHERE ns = ?1 AND id = ?2")
+    fn remove_from_indexes(&self, ns: i64, indexed: &Indexed) -> Result<()> {
+        let Indexed {
+            row,
+            text,
+            tags,
+            attributes,
+        } = indexed;
+        self.execute(
+            "forget",
+            // An index without a text of its own has to be told what it removes.
+            "INSERT INTO memories_text(memories_text, rowid, space, text)
+             VALUES('delete', ?1, 'n' || ?2, ?3)",
+            params![row, ns, text],
+        )?;
+        for tag in tags {
+            self.execute(
+                "forget",
+                "DELETE FROM tags WHERE ns = ?1 AND tag = ?2 AND row = ?3",
+                params![ns, tag, row],
+            )?;
+        }
+        for (name, value) in attributes {
+            self.execute(
+                "forget",
+                "DELETE FROM attributes WHERE ns = ?1 AND name = ?2 AND value = ?3 AND row = ?4",
+                params![ns, name, attribute_key(value), row],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn indexed(&self, ns: i64, id: MemoryId) -> Result<Option<Indexed>> {
+        self.connection
+            .prepare_cached(
+                "SELECT row, text, tags, attributes FROM memories WHERE ns = ?1 AND id = ?2",
+            )
             .and_then(|mut select| {
-                select
-                    .query_row(params![ns, id.to_sql()], |row| {
-                        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                let indexed = |row: &Row<'_>| {
+                    Ok(Indexed {
+                        row: row.get(0)?,
+                        text: row.get(1)?,
+                        tags: json(row, 2)?,
+                        attributes: json(row, 3)?,
                     })
+                };
+                select
+                    .query_row(params![ns, id.to_sql()], indexed)
                     .optional()
             })
-            .sqlite("forget", &self.path)?;
-        let Some((row, tags, attributes)) = read else {
-            return Ok(None);
-        };
-        let corrupt = |error: serde_json::Error| Error::Corrupt {
-            path: self.path.clone(),
-            detail: format!("memory {id}: {error}"),
-        };
-        let tags = serde_json::from_str(&tags).map_err(corrupt)?;
-        let attributes = serde_json::from_str(&attributes).map_err(corrupt)?;
-        Ok(Some((row, tags, attributes)))
+            .sqlite("forget", &self.path)
     }
 
     fn exists(&self, ns: i64, id: MemoryId) -> Result<bool> {

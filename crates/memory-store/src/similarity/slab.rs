@@ -45,7 +45,7 @@ impl Slab {
     }
 
     pub(super) fn push(&mut self, id: MemoryId, unit: &[f32]) {
-        assert_eq!(unit.len(), self.dimension, "the writer checked it");
+        assert_eq!(unit.len(), self.dimension, "the tier checked it");
         if self.len().is_multiple_of(CHUNK_VECTORS) {
             self.chunks.push(Arc::default());
         }
@@ -55,7 +55,7 @@ impl Slab {
     }
 
     pub(super) fn replace(&mut self, place: usize, unit: &[f32]) {
-        assert_eq!(unit.len(), self.dimension, "the writer checked it");
+        assert_eq!(unit.len(), self.dimension, "the tier checked it");
         let start = place % CHUNK_VECTORS * self.dimension;
         let chunk = Arc::make_mut(&mut self.chunks[place / CHUNK_VECTORS]);
         chunk.components[start..start + self.dimension].copy_from_slice(unit);
@@ -72,11 +72,17 @@ impl Slab {
         Some(last_id)
     }
 
-    pub(super) fn search(&self, query: &[f32], k: usize) -> Vec<Similar> {
+    pub(super) fn search(
+        &self,
+        query: &[f32],
+        k: usize,
+        allowed: impl Fn(MemoryId) -> bool,
+    ) -> Vec<Similar> {
         let mut best = TopK::new(k);
         for chunk in &self.chunks {
             let vectors = chunk.components.chunks_exact(self.dimension);
-            for (id, unit) in chunk.ids.iter().zip(vectors) {
+            let pairs = chunk.ids.iter().zip(vectors);
+            for (id, unit) in pairs.filter(|(id, _)| allowed(**id)) {
                 // Rounding may leave the range of a cosine by an ulp.
                 let score = dot(query, unit).clamp(-1.0, 1.0);
                 best.offer(Similar { id: *id, score });

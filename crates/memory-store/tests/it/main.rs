@@ -1,9 +1,12 @@
 //! The store as its callers see it, and as a crash leaves it.
 
 mod crash;
+mod hybrid;
+mod model;
 mod opening;
 mod recall;
 mod sharing;
+mod state;
 
 use memory_store::{Edge, MemoryId, MemoryStore, Namespace, NewMemory, Relation, Timestamp};
 

@@ -1,5 +1,7 @@
 //! Many threads on one store.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -85,4 +87,67 @@ fn no_reader_sees_a_memory_after_its_forget_was_acknowledged() {
             gone.store(true, Ordering::SeqCst);
         });
     }
+}
+
+#[test]
+fn a_hundred_threads_of_reads_and_writes_leave_what_their_ledger_says() {
+    let (directory, store) = open_temporary();
+    let ledger = Mutex::new(BTreeMap::new());
+    on_threads(|thread| {
+        let mut own = BTreeMap::new();
+        for turn in 0..25 {
+            // Two of five are writes: 60 reads to 40 writes.
+            let number = id(thread * 100 + turn + 1);
+            match turn % 5 {
+                0 => {
+                    let new = memory(&format!("thread {thread} turn {turn}")).id(number);
+                    let new = new.tag("t").vector(vec![thread as f32 + 1.0, turn as f32]);
+                    own.insert(number, new.digest());
+                    store.remember(new).unwrap();
+                }
+                1 if turn % 2 == 0 => {
+                    let (oldest, _) = own.pop_first().unwrap();
+                    assert!(store.forget(&namespace(), oldest).unwrap());
+                }
+                1 => {
+                    let (newest, _) = own.last_key_value().unwrap();
+                    store.link(edge(*newest, "self", *newest)).unwrap();
+                }
+                2 => {
+                    for (id, digest) in &own {
+                        let read = store.get(&namespace(), *id).unwrap().unwrap();
+                        assert_eq!(read.digest(), *digest);
+                    }
+                }
+                3 => {
+                    let query = [thread as f32 + 1.0, turn as f32];
+                    assert!(
+                        !store
+                            .recall_similar(&namespace(), &query, 3)
+                            .unwrap()
+                            .is_empty()
+                    );
+                }
+                _ => {
+                    let filter = Filter::new().tag("t").limit(3);
+                    assert!(
+                        !store
+                            .recall_where(&namespace(), &filter)
+                            .unwrap()
+                            .is_empty()
+                    );
+                }
+            }
+        }
+        ledger.lock().unwrap().append(&mut own);
+    });
+    assert!(store.check().unwrap().is_clean());
+    drop(store);
+    let mut stored = BTreeMap::new();
+    for entry in memory_store::read_all(directory.path()).unwrap() {
+        if let memory_store::Entry::Memory(memory, digest) = entry.unwrap() {
+            stored.insert(memory.id, digest);
+        }
+    }
+    assert_eq!(stored, ledger.into_inner().unwrap());
 }

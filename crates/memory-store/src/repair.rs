@@ -1,0 +1,48 @@
+//! Rebuilding what the database derives from its own rows.
+
+use rusqlite::{Connection, params};
+
+use crate::memory::Memory;
+use crate::metadata::{MEMORY_COLUMNS, StoredMemory, attribute_key, stored_memory_from_row};
+
+/// Rebuilds the indexes of labels and of text, removes dangling edges, and moves sequences past the
+/// ids in use; to be called in a transaction.
+pub(crate) fn rebuild_indexes(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "DELETE FROM tags;
+         DELETE FROM attributes;
+         INSERT INTO memories_text(memories_text) VALUES('rebuild');
+         DELETE FROM edges WHERE
+             NOT EXISTS(SELECT 1 FROM memories m WHERE m.ns = edges.ns AND m.id = edges.source)
+             OR NOT EXISTS(SELECT 1 FROM memories m WHERE m.ns = edges.ns AND m.id = edges.target);
+         UPDATE namespaces SET next_id = max(next_id, coalesce(
+             (SELECT min(max(id), 9223372036854775806) + 1 FROM memories m
+              WHERE m.ns = namespaces.ns), 1));",
+    )?;
+    rebuild_labels(connection)
+}
+
+fn rebuild_labels(connection: &Connection) -> rusqlite::Result<()> {
+    let mut insert_tag = connection.prepare("INSERT INTO tags(ns, tag, row) VALUES(?1, ?2, ?3)")?;
+    let mut insert_attribute = connection
+        .prepare("INSERT INTO attributes(ns, name, value, row) VALUES(?1, ?2, ?3, ?4)")?;
+    let mut statement = connection.prepare(&format!(
+        "SELECT {MEMORY_COLUMNS}, n.name, m.row, m.digest, m.ns
+         FROM memories m JOIN namespaces n ON n.ns = m.ns"
+    ))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let ns: i64 = row.get(9)?;
+        let StoredMemory { row, memory, .. } = stored_memory_from_row(row)?;
+        let Memory {
+            tags, attributes, ..
+        } = memory;
+        for tag in &tags {
+            insert_tag.execute(params![ns, tag, row])?;
+        }
+        for (name, value) in &attributes {
+            insert_attribute.execute(params![ns, name, attribute_key(value), row])?;
+        }
+    }
+    Ok(())
+}
