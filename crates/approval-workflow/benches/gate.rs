@@ -53,6 +53,7 @@ fn filled(requests: usize) -> (TempDir, ApprovalWorkflow, Vec<(RequestId, Action
             rule: Some("small refunds".into()),
             need: Need::AutoApproved,
             terms: Terms::default(),
+            key: None,
         };
         // Not waited for: closing the log writes what is left.
         let _ = log

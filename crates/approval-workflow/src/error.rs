@@ -1,6 +1,9 @@
 use jsonl_storage::Seq;
 
-use crate::{DenyReason, FencingToken, PersonId, Receipt, RequestId, Review, Status, Timestamp};
+use crate::{
+    DenyReason, FencingToken, IdempotencyKey, PersonId, Receipt, RequestId, Review, Status,
+    Timestamp,
+};
 
 /// What the workflow refuses, and why.
 ///
@@ -71,6 +74,15 @@ pub enum Error {
         id: RequestId,
     },
 
+    /// The key was used before, for something else. Use a new key for new content.
+    #[error("idempotency key {key} was used for another content, on request {id}")]
+    KeyConflict {
+        /// The key.
+        key: IdempotencyKey,
+        /// The request that it was used for.
+        id: RequestId,
+    },
+
     // Decisions.
     /// The person who asks does not decide. Another person must.
     #[error("{person} asked for request {id} and cannot decide it")]
@@ -84,6 +96,21 @@ pub enum Error {
     #[error("{person} is not in the directory of reviewers")]
     UnknownReviewer {
         /// The person.
+        person: PersonId,
+    },
+    /// The reviewer has decided this request before; the first vote stands.
+    #[error("{} voted on request {} before, to {:?}", first.reviewer, first.id, first.verdict)]
+    AlreadyVoted {
+        /// The first vote.
+        first: Box<Review>,
+    },
+    /// Only the requester withdraws or replaces a request. A reviewer denies it, or revokes its
+    /// approval.
+    #[error("{person} did not ask for request {id}")]
+    NotRequester {
+        /// The request.
+        id: RequestId,
+        /// Who tried.
         person: PersonId,
     },
     /// The rule demands a reason. Decide again with one that is not blank.

@@ -40,6 +40,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod commands;
 mod condition;
 mod content;
 mod digest;
@@ -49,11 +50,13 @@ mod fingerprint;
 mod grant;
 mod input;
 mod journal;
+mod keys;
 mod lifecycle;
 mod names;
 mod permission;
 mod policy;
 mod request;
+mod requirement;
 mod rulebook;
 mod second_factor;
 mod statistics;
@@ -67,10 +70,11 @@ pub use crate::error::Error;
 pub use crate::event::{AuditEntry, Event, Review, Submission, Verdict};
 pub use crate::grant::{Claim, FencingToken, Outcome, Receipt};
 pub use crate::input::{Decision, NewRequest};
-pub use crate::names::{PersonId, RequestId};
+pub use crate::names::{GroupId, IdempotencyKey, PersonId, RequestId};
 pub use crate::permission::{DenyReason, Permission};
 pub use crate::policy::{Policy, Rule, Sensitivity, Terms};
 pub use crate::request::{Request, State, Status};
+pub use crate::requirement::Requirement;
 pub use crate::rulebook::{Need, PolicyDigest, Rulebook, Ruling};
 pub use crate::second_factor::{Directory, OneTimeCode, Reviewer};
 pub use crate::statistics::{ReviewerCount, Statistics, TimeToDecision};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::permission::Gate;
 use crate::{
-    Claim, Error, Event, Need, Permission, Receipt, Request, Review, State, Submission, Timestamp,
-    Verdict,
+    Claim, Error, Event, Need, Permission, PersonId, Receipt, Request, Review, State, Submission,
+    Terms, Timestamp, Verdict,
 };
 
 /// The transition function. See the [table](self).
@@ -30,6 +30,14 @@ pub(crate) fn apply(current: Option<&Request>, event: &Event) -> Result<Request,
         Event::Expired { at, .. } => expire(current, *at),
         Event::Claimed(claim) => take(current, claim),
         Event::Finished(receipt) => finish(current, receipt),
+        Event::Withdrawn { at, by, .. } => {
+            let current = own(pending(current, *at)?, by)?;
+            Ok(step(current, State::Withdrawn { at: *at }, *at))
+        }
+        Event::Superseded { at, by, .. } => {
+            let current = own(pending(current, *at)?, by)?;
+            Ok(step(current, State::Superseded { at: *at }, *at))
+        }
         Event::Revoked { at, .. } => match current.state {
             State::Approved { .. } => Ok(step(current, State::Revoked { at: *at }, *at)),
             _ => Err(settled(current)),
@@ -61,6 +69,17 @@ fn pending(current: &Request, at: Timestamp) -> Result<&Request, Error> {
     }
 }
 
+/// The request, if this person made it.
+fn own<'a>(current: &'a Request, person: &PersonId) -> Result<&'a Request, Error> {
+    if current.submission.requester == *person {
+        return Ok(current);
+    }
+    Err(Error::NotRequester {
+        id: current.submission.id.clone(),
+        person: person.clone(),
+    })
+}
+
 fn step(current: &Request, state: State, at: Timestamp) -> Request {
     Request {
         state,
@@ -78,20 +97,31 @@ fn decide(current: &Request, review: &Review) -> Result<Request, Error> {
             person: review.reviewer.clone(),
         });
     }
+    let mut votes = current.reviews.iter();
+    if let Some(first) = votes.find(|first| first.reviewer == review.reviewer) {
+        let first = Box::new(first.clone());
+        return Err(Error::AlreadyVoted { first });
+    }
     let reason = review.reason.as_deref().unwrap_or_default();
     if terms.requires_reason && reason.trim().is_empty() {
         return Err(Error::ReasonMissing { id: id.clone() });
     }
-    let state = match review.verdict {
-        Verdict::Approve if terms.requires_second_factor && review.factor_step.is_none() => {
-            return Err(Error::SecondFactorMissing { id: id.clone() });
-        }
-        Verdict::Approve => State::Approved { at },
-        Verdict::Deny => State::Denied { at },
-    };
-    let mut next = step(current, state, at);
+    let needs_factor = terms.requires_second_factor && review.verdict == Verdict::Approve;
+    if needs_factor && review.factor_step.is_none() {
+        return Err(Error::SecondFactorMissing { id: id.clone() });
+    }
+    let mut next = step(current, State::Pending, at);
     next.reviews.push(review.clone());
+    next.state = match review.verdict {
+        Verdict::Approve if terms.requires.is_met_by(&next.reviews) => State::Approved { at },
+        Verdict::Deny if may_veto(terms, review) => State::Denied { at },
+        Verdict::Approve | Verdict::Deny => State::Pending,
+    };
     Ok(next)
+}
+
+fn may_veto(terms: &Terms, review: &Review) -> bool {
+    terms.veto.is_empty() || review.groups.iter().any(|group| terms.veto.contains(group))
 }
 
 fn expire(current: &Request, at: Timestamp) -> Result<Request, Error> {

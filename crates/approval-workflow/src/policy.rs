@@ -4,8 +4,8 @@ use std::time::Duration;
 use action::PathPattern;
 use serde::{Deserialize, Serialize};
 
-use crate::Condition;
 use crate::time::text;
+use crate::{Condition, GroupId, Requirement};
 
 /// How much harm an action could do, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -131,6 +131,13 @@ impl Rule {
 pub struct Terms {
     /// How much harm the action could do.
     pub sensitivity: Sensitivity,
+    /// Who must approve (default: any one person).
+    #[serde(default)]
+    pub requires: Requirement,
+    /// The groups whose members can deny (default: none named, so anybody's denial settles). With
+    /// groups named, a denial by anybody else is recorded as that person's vote, and no more.
+    #[serde(default)]
+    pub veto: Vec<GroupId>,
     /// Whether a decision needs a reason (default: no).
     #[serde(default)]
     pub requires_reason: bool,
@@ -154,6 +161,8 @@ impl Terms {
     pub fn new(sensitivity: Sensitivity) -> Self {
         Self {
             sensitivity,
+            requires: Requirement::anyone(),
+            veto: Vec::new(),
             requires_reason: false,
             requires_second_factor: false,
             expiry: default_expiry(),
@@ -184,6 +193,10 @@ struct RuleText {
     pattern: PathPattern,
     sensitivity: Sensitivity,
     #[serde(default)]
+    requires: Requirement,
+    #[serde(default)]
+    veto: Vec<GroupId>,
+    #[serde(default)]
     requires_reason: bool,
     #[serde(default)]
     requires_second_factor: bool,
@@ -204,6 +217,8 @@ impl From<RuleText> for Rule {
             pattern: text.pattern,
             terms: Terms {
                 sensitivity: text.sensitivity,
+                requires: text.requires,
+                veto: text.veto,
                 requires_reason: text.requires_reason,
                 requires_second_factor: text.requires_second_factor,
                 expiry: text.expiry,
@@ -221,6 +236,8 @@ impl From<Rule> for RuleText {
             name: rule.name,
             pattern: rule.pattern,
             sensitivity: rule.terms.sensitivity,
+            requires: rule.terms.requires,
+            veto: rule.terms.veto,
             requires_reason: rule.terms.requires_reason,
             requires_second_factor: rule.terms.requires_second_factor,
             expiry: rule.terms.expiry,

@@ -49,6 +49,16 @@ pub enum State {
         /// When this was recorded.
         at: Timestamp,
     },
+    /// The requester asks no longer.
+    Withdrawn {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// The requester asks for something else instead.
+    Superseded {
+        /// Since when.
+        at: Timestamp,
+    },
     /// The approval was taken back before anybody used it.
     Revoked {
         /// Since when.
@@ -76,6 +86,8 @@ impl State {
             Self::Approved { .. } => Status::Approved,
             Self::Denied { .. } => Status::Denied,
             Self::Expired { .. } => Status::Expired,
+            Self::Withdrawn { .. } => Status::Withdrawn,
+            Self::Superseded { .. } => Status::Superseded,
             Self::Revoked { .. } => Status::Revoked,
             Self::Claimed { .. } => Status::Claimed,
             Self::Finished { outcome, .. } => match outcome {
@@ -101,6 +113,10 @@ pub enum Status {
     Expired,
     /// It was approved, and not run in time.
     Lapsed,
+    /// The requester asks no longer.
+    Withdrawn,
+    /// The requester asks for something else instead.
+    Superseded,
     /// It was approved, and that was taken back.
     Revoked,
     /// It is being run, or whoever ran it never reported.
@@ -123,6 +139,8 @@ impl Status {
             Self::Denied => "denied",
             Self::Expired => "expired",
             Self::Lapsed => "lapsed",
+            Self::Withdrawn => "withdrawn",
+            Self::Superseded => "superseded",
             Self::Revoked => "revoked",
             Self::Claimed => "claimed",
             Self::Succeeded => "succeeded",
@@ -163,7 +181,10 @@ impl Request {
     #[must_use]
     pub fn decision(&self) -> Option<&Review> {
         match self.state {
-            State::Pending | State::Expired { .. } => None,
+            State::Pending
+            | State::Expired { .. }
+            | State::Withdrawn { .. }
+            | State::Superseded { .. } => None,
             _ => self.reviews.last(),
         }
     }

@@ -7,7 +7,7 @@ use action::{Action, PathPattern};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Error, Policy, Rule, Sensitivity, Submission, Terms};
+use crate::{Error, GroupId, Policy, Requirement, Rule, Sensitivity, Submission, Terms};
 
 /// A [`Policy`] that was checked and can be asked.
 #[derive(Debug, Clone)]
@@ -130,6 +130,24 @@ impl Rulebook {
         ruling.need == submission.need && *ruling.terms == submission.terms
     }
 
+    /// Refuses a requirement that the people of a directory cannot meet, nobody left out.
+    pub(crate) fn check_people(&self, people: &[&[GroupId]]) -> Result<(), Error> {
+        let default = ("default".to_owned(), &self.policy.default);
+        let rules = self.policy.rules.iter().enumerate();
+        let rules = rules.map(|(index, rule)| (place(index, rule), &rule.terms));
+        for (place, terms) in std::iter::once(default).chain(rules) {
+            let grouped = !terms.requires.groups().is_empty();
+            if (grouped || !people.is_empty()) && !terms.requires.is_met_by_groups(people) {
+                let fault = format!(
+                    "`requires` {}: the directory has no such people",
+                    terms.requires
+                );
+                return Err(refuse(place, &fault));
+            }
+        }
+        Ok(())
+    }
+
     /// The policy as it was given.
     #[must_use]
     pub fn policy(&self) -> &Policy {
@@ -163,10 +181,7 @@ fn check(policy: &Policy) -> Result<(), Error> {
     let mut patterns = BTreeSet::new();
     let mut names = BTreeSet::new();
     for (index, rule) in policy.rules.iter().enumerate() {
-        let refuse = |fault: &str| {
-            let place = format!("rule {} ({:?})", index + 1, rule.label());
-            Err(refuse(place, fault))
-        };
+        let refuse = |fault: &str| Err(refuse(place(index, rule), fault));
         if let Some(fault) = rule_fault(rule) {
             return refuse(fault);
         }
@@ -180,6 +195,10 @@ fn check(policy: &Policy) -> Result<(), Error> {
     Ok(())
 }
 
+fn place(index: usize, rule: &Rule) -> String {
+    format!("rule {} ({:?})", index + 1, rule.label())
+}
+
 fn rule_fault(rule: &Rule) -> Option<&'static str> {
     let terms = &rule.terms;
     if let Some(fault) = terms_fault(terms) {
@@ -191,7 +210,9 @@ fn rule_fault(rule: &Rule) -> Option<&'static str> {
         return Some("its name is blank, longer than 256 bytes, or has control characters");
     }
     if terms.sensitivity == Sensitivity::None {
-        let demands = terms.requires_reason || terms.requires_second_factor;
+        let demands = terms.requires_reason
+            || terms.requires_second_factor
+            || terms.requires != Requirement::anyone();
         if demands || rule.auto_approve.is_some() {
             return Some("sensitivity `none` needs no approval, so it can demand nothing of one");
         }
@@ -205,7 +226,7 @@ fn terms_fault(terms: &Terms) -> Option<&'static str> {
     } else if terms.execute_within.is_zero() {
         Some("`execute_within` is zero, so no approval could be used")
     } else {
-        None
+        terms.requires.fault()
     }
 }
 

@@ -84,6 +84,8 @@ impl Statistics {
             Event::Expired { .. }
             | Event::Claimed(_)
             | Event::Finished(_)
+            | Event::Withdrawn { .. }
+            | Event::Superseded { .. }
             | Event::Revoked { .. } => {}
         }
     }

@@ -11,15 +11,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::{Fingerprint, Fingerprints, PassThrough};
 use crate::permission::Gate;
+use crate::second_factor::Verifier;
 use crate::{
-    AuditEntry, DenyReason, Event, Permission, Request, RequestId, Rulebook, State, Statistics,
-    Timestamp,
+    AuditEntry, DenyReason, Event, GroupId, Need, Permission, Request, RequestId, Rulebook, State,
+    Statistics, Timestamp, Verdict,
 };
 
 /// The requests and their indexes. Written by whoever publishes events, one at a time.
 #[derive(Debug)]
 pub(crate) struct View {
     rulebook: Arc<Rulebook>,
+    verifier: Option<Arc<Verifier>>,
     names: Fingerprints,
     requests: DashMap<Fingerprint, Entry, PassThrough>,
     indexes: RwLock<Indexes>,
@@ -81,9 +83,10 @@ pub struct Listing {
 }
 
 impl View {
-    pub(crate) fn new(rulebook: Arc<Rulebook>) -> Self {
+    pub(crate) fn new(rulebook: Arc<Rulebook>, verifier: Option<Arc<Verifier>>) -> Self {
         Self {
             rulebook,
+            verifier,
             names: Fingerprints::default(),
             requests: DashMap::default(),
             indexes: RwLock::default(),
@@ -116,14 +119,36 @@ impl View {
         }
     }
 
-    /// An approval holds as long as the policy still says the same about the action.
+    /// An approval holds as long as the policy still says the same about the action, and those who
+    /// gave it could still give it.
     pub(crate) fn gate(&self, request: &Request) -> Gate {
         let gate = Gate::of(request);
-        if self.rulebook.agrees_with(&request.submission) {
+        if !gate.is_open() {
             gate
+        } else if !self.rulebook.agrees_with(&request.submission) {
+            gate.shut(DenyReason::PolicyChanged)
+        } else if !self.still_has_its_reviewers(request) {
+            gate.shut(DenyReason::ReviewersChanged)
         } else {
-            gate.under_changed_policy()
+            gate
         }
+    }
+
+    /// Whether those who approved could still do so, by the directory of today.
+    fn still_has_its_reviewers(&self, request: &Request) -> bool {
+        let Some(verifier) = &self.verifier else {
+            return true;
+        };
+        if request.submission.need != Need::Approval {
+            return true;
+        }
+        let people: Vec<&[GroupId]> = request
+            .reviews
+            .iter()
+            .filter(|review| review.verdict == Verdict::Approve)
+            .filter_map(|review| verifier.groups(&review.reviewer))
+            .collect();
+        request.submission.terms.requires.is_met_by_groups(&people)
     }
 
     pub(crate) fn ask(&self, id: &RequestId, digest: &ActionDigest, now: Timestamp) -> Permission {

@@ -7,3 +7,4 @@ mod hostile;
 mod replay;
 mod second_factor;
 mod support;
+mod votes;
