@@ -46,6 +46,8 @@ mod content;
 mod digest;
 mod error;
 mod event;
+#[cfg(test)]
+mod explore;
 mod fingerprint;
 mod grant;
 mod input;
