@@ -53,6 +53,16 @@ pub enum Error {
         /// What is wrong with it.
         fault: String,
     },
+    /// A policy that is not one, with the place of the first fault.
+    #[error("policy, line {line}, column {column}: {fault}")]
+    PolicyText {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1, in characters.
+        column: usize,
+        /// What is wrong there.
+        fault: String,
+    },
     /// A secret that is no base32 text (RFC 4648) of at least 128 bits. Register another.
     #[error("second factor of {person}: the secret is not base32 of at least 128 bits")]
     Secret {

@@ -66,7 +66,14 @@ impl Requirement {
             return !people.is_empty();
         }
         self.ways()
-            .is_some_and(|ways| ways.iter().any(|way| fills(people, way)))
+            .is_some_and(|ways| ways.iter().any(|way| unfilled(people, way).is_empty()))
+    }
+
+    /// The places that are still empty, in the way that leaves the fewest.
+    pub(crate) fn missing(&self, people: &[&[GroupId]]) -> Vec<Option<&GroupId>> {
+        let ways = self.ways().unwrap_or_default();
+        let left = ways.into_iter().map(|way| unfilled(people, &way));
+        left.min_by_key(Vec::len).unwrap_or_default()
     }
 
     /// What makes the requirement senseless, if anything does.
@@ -138,14 +145,18 @@ fn product<'a>(left: &[Places<'a>], right: &[Places<'a>]) -> Option<Vec<Places<'
     )
 }
 
-/// Whether every place can be given to a person of its own: bipartite matching by augmenting paths
-/// (Kuhn's algorithm).
-fn fills(people: &[&[GroupId]], places: &[Option<&GroupId>]) -> bool {
+/// The places that are left when as many as possible are given to a person of their own: bipartite
+/// matching by augmenting paths (Kuhn's algorithm).
+fn unfilled<'a>(people: &[&[GroupId]], places: &[Option<&'a GroupId>]) -> Places<'a> {
     let mut place_of: Vec<Option<usize>> = vec![None; people.len()];
-    (0..places.len()).all(|place| {
+    let mut left = Places::new();
+    for place in 0..places.len() {
         let mut tried = vec![false; people.len()];
-        seat(people, places, place, &mut place_of, &mut tried)
-    })
+        if !seat(people, places, place, &mut place_of, &mut tried) {
+            left.push(places[place]);
+        }
+    }
+    left
 }
 
 fn seat(

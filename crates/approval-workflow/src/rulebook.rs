@@ -2,6 +2,7 @@
 //! pattern.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
 use action::{Action, PathPattern};
 use serde::{Deserialize, Serialize};
@@ -142,7 +143,7 @@ impl Rulebook {
                     "`requires` {}: the directory has no such people",
                     terms.requires
                 );
-                return Err(refuse(place, &fault));
+                return Err(refuse(None, place, &fault).into());
             }
         }
         Ok(())
@@ -170,18 +171,39 @@ fn literal_start(pattern: &PathPattern) -> &str {
     }
 }
 
-fn check(policy: &Policy) -> Result<(), Error> {
+/// What is wrong with a policy.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// The rule, by its index; none if it is the default.
+    pub(crate) rule: Option<usize>,
+    place: String,
+    fault: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.fault)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(Fault { place, fault, .. }: Fault) -> Self {
+        Self::Policy { place, fault }
+    }
+}
+
+pub(crate) fn check(policy: &Policy) -> Result<(), Fault> {
     if let Some(fault) = terms_fault(&policy.default) {
-        return Err(refuse("default".into(), fault));
+        return Err(refuse(None, "default".into(), fault));
     }
     if policy.default.sensitivity == Sensitivity::None {
         let fault = "`none` would let every action through that no rule covers";
-        return Err(refuse("default".into(), fault));
+        return Err(refuse(None, "default".into(), fault));
     }
     let mut patterns = BTreeSet::new();
     let mut names = BTreeSet::new();
     for (index, rule) in policy.rules.iter().enumerate() {
-        let refuse = |fault: &str| Err(refuse(place(index, rule), fault));
+        let refuse = |fault: &str| Err(refuse(Some(index), place(index, rule), fault));
         if let Some(fault) = rule_fault(rule) {
             return refuse(fault);
         }
@@ -230,11 +252,9 @@ fn terms_fault(terms: &Terms) -> Option<&'static str> {
     }
 }
 
-fn refuse(place: String, fault: &str) -> Error {
-    Error::Policy {
-        place,
-        fault: fault.to_owned(),
-    }
+fn refuse(rule: Option<usize>, place: String, fault: &str) -> Fault {
+    let fault = fault.to_owned();
+    Fault { rule, place, fault }
 }
 
 /// The BLAKE3 digest of a policy's JSON, in `derive_key` mode; 64 hexadecimal digits.

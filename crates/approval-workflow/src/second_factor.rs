@@ -108,6 +108,16 @@ impl Verifier {
         self.0.get(person).map(|registered| &*registered.groups)
     }
 
+    /// Everyone who could fill a place of a group, or of none.
+    pub(crate) fn members(&self, of: Option<&GroupId>) -> impl Iterator<Item = &PersonId> {
+        let fits =
+            move |registered: &Registered| of.is_none_or(|group| registered.groups.contains(group));
+        self.0
+            .iter()
+            .filter(move |(_, registered)| fits(registered))
+            .map(|(person, _)| person)
+    }
+
     /// The groups of everyone, one entry a person.
     pub(crate) fn everyone(&self) -> Vec<&[GroupId]> {
         self.0

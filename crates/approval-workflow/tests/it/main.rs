@@ -4,6 +4,7 @@ mod concurrency;
 mod gate;
 mod grants;
 mod hostile;
+mod insight;
 mod replay;
 mod second_factor;
 mod support;
