@@ -7,8 +7,9 @@ use action::Action;
 use crate::journal::{Staging, Step};
 use crate::keys::Body;
 use crate::{
-    ApprovalWorkflow, Claim, Decision, Error, Event, IdempotencyKey, NewRequest, Permission,
-    PersonId, Request, RequestId, Review, State, Submission, Timestamp, input, lifecycle, names,
+    ApprovalWorkflow, Attestation, BrokenGlass, Claim, Decision, Error, Event, IdempotencyKey,
+    NewRequest, OneTimeCode, Permission, PersonId, Request, RequestId, Review, State, Submission,
+    Timestamp, input, lifecycle, names,
 };
 
 impl ApprovalWorkflow {
@@ -91,6 +92,74 @@ impl ApprovalWorkflow {
                 reason,
                 key: key.cloned(),
                 factor_step,
+            })))
+        })
+    }
+
+    /// Approves a request alone, in an emergency, where its terms let a group of the person do so. It is
+    /// approved at once, and owes a review by somebody else until that is [attested](Self::attest).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::GlassNotAllowed`]; [`Error::ReasonMissing`] and the errors of the second factor;
+    /// [`Error::AlreadySettled`]; [`Error::Expired`]; [`Error::Text`] or [`Error::TooLarge`] for the
+    /// reason; [`Error::UnknownRequest`]; [`Error::Log`].
+    pub fn break_glass(
+        &self,
+        id: &RequestId,
+        by: PersonId,
+        reason: &str,
+        second_factor: Option<OneTimeCode>,
+        at: Timestamp,
+    ) -> Result<Arc<Request>, Error> {
+        names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
+        let mut decision = Decision::approve(by.clone(), at);
+        decision.second_factor = second_factor;
+        let factor = self.verify(&decision)?;
+        self.journal.commit(id, |current, _| {
+            let at = at.max(known(current, id)?.changed_at);
+            let factor_step = match factor {
+                Factor::None => None,
+                Factor::Step(step) => Some(step),
+                Factor::Wrong => return Ok(wrong_code(id, by, at)),
+            };
+            let groups = self.verifier.as_deref().and_then(|known| known.groups(&by));
+            Ok(Step::Record(Event::BrokeGlass(BrokenGlass {
+                id: id.clone(),
+                at,
+                groups: groups.unwrap_or_default().to_vec(),
+                by,
+                reason: reason.to_owned(),
+                factor_step,
+            })))
+        })
+    }
+
+    /// Records that somebody looked at what was done in an emergency. Neither the requester nor
+    /// whoever broke the glass can.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NothingToAttest`], [`Error::SelfReview`], [`Error::UnknownReviewer`];
+    /// [`Error::ReasonMissing`], [`Error::Text`] or [`Error::TooLarge`] for the finding;
+    /// [`Error::UnknownRequest`]; [`Error::Log`].
+    pub fn attest(
+        &self,
+        id: &RequestId,
+        by: PersonId,
+        finding: &str,
+        at: Timestamp,
+    ) -> Result<Arc<Request>, Error> {
+        names::check_text("finding", finding, Self::MAX_REASON_BYTES)?;
+        self.check_reviewer(&by)?;
+        self.journal.commit(id, |current, _| {
+            let at = at.max(known(current, id)?.changed_at);
+            let (id, finding) = (id.clone(), finding.to_owned());
+            Ok(Step::Record(Event::Attested(Attestation {
+                id,
+                at,
+                by,
+                finding,
             })))
         })
     }

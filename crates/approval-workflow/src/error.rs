@@ -188,6 +188,22 @@ pub enum Error {
         decide_by: Timestamp,
     },
 
+    // Emergencies.
+    /// The terms let nobody, or only other groups, approve alone.
+    #[error("{person} may not break the glass for request {id}")]
+    GlassNotAllowed {
+        /// The request.
+        id: RequestId,
+        /// Who tried.
+        person: PersonId,
+    },
+    /// Nobody approved this request alone, or that was looked at before.
+    #[error("request {id} owes no review")]
+    NothingToAttest {
+        /// The request.
+        id: RequestId,
+    },
+
     // Grants.
     /// The action may not run; the reason says why, as [`can_execute`](crate::ApprovalWorkflow::can_execute)
     /// would.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Claim, GroupId, IdempotencyKey, Need, PersonId, PolicyDigest, Receipt, RequestId, Terms,
-    Timestamp,
+    Attestation, BrokenGlass, Claim, GroupId, IdempotencyKey, Need, PersonId, PolicyDigest,
+    Receipt, RequestId, Terms, Timestamp,
 };
 
 /// One line of the log: something that happened to a request.
@@ -37,6 +37,10 @@ pub enum Event {
         /// Whose code it was not.
         reviewer: PersonId,
     },
+    /// Someone approved alone, in an emergency.
+    BrokeGlass(BrokenGlass),
+    /// Someone else looked at what was done in the emergency.
+    Attested(Attestation),
     /// Someone took the approval to use it.
     Claimed(Claim),
     /// Whoever used it reported.
@@ -81,6 +85,8 @@ impl Event {
         match self {
             Self::Requested(submission) => &submission.id,
             Self::Reviewed(review) => &review.id,
+            Self::BrokeGlass(glass) => &glass.id,
+            Self::Attested(attestation) => &attestation.id,
             Self::Claimed(claim) => &claim.id,
             Self::Finished(receipt) => &receipt.id,
             Self::Expired { id, .. }
@@ -97,6 +103,8 @@ impl Event {
         match self {
             Self::Requested(submission) => submission.at,
             Self::Reviewed(review) => review.at,
+            Self::BrokeGlass(glass) => glass.at,
+            Self::Attested(attestation) => attestation.at,
             Self::Claimed(claim) => claim.at,
             Self::Finished(receipt) => receipt.at,
             Self::Expired { at, .. }

@@ -16,9 +16,9 @@ use action::{Action, ActionPath};
 use crate::lifecycle::apply;
 use crate::permission::Gate;
 use crate::{
-    Claim, DenyReason, Error, Event, FencingToken, GroupId, Need, Outcome, Permission, PersonId,
-    Policy, Receipt, Request, RequestId, Review, Rulebook, State, Submission, Terms, Timestamp,
-    Verdict,
+    Attestation, BrokenGlass, Claim, DenyReason, Error, Event, FencingToken, GroupId, Need,
+    Outcome, Permission, PersonId, Policy, Receipt, Request, RequestId, Review, Rulebook, State,
+    Submission, Terms, Timestamp, Verdict,
 };
 
 const REVIEWERS: [(&str, &[&str]); 3] = [
@@ -54,6 +54,7 @@ fn submission(need: Need) -> Event {
     let terms: Terms = serde_json::from_value(serde_json::json!({
         "sensitivity": "critical",
         "veto": ["security"],
+        "break_glass": ["security"],
         "requires": {"all": [
             {"at_least": {"people": 1, "of": "finance"}},
             {"at_least": {"people": 1, "of": "security"}},
@@ -130,6 +131,17 @@ fn moves(at: Timestamp) -> Vec<Event> {
             reason: "no".into(),
         });
     }
+    // Of those who may break the glass one is enough; alice may not, and an empty reason is none.
+    for (name, group, reason) in [
+        ("bob", "security", "fire"),
+        ("alice", "finance", "fire"),
+        ("bob", "security", " "),
+    ] {
+        moves.push(glass(at, name, group, reason));
+    }
+    for name in ["agent", "bob", "carol"] {
+        moves.push(attestation(at, name));
+    }
     for amount in [1, 2] {
         moves.push(claim(at, amount));
     }
@@ -139,6 +151,27 @@ fn moves(at: Timestamp) -> Vec<Event> {
         }
     }
     moves
+}
+
+fn glass(at: Timestamp, name: &str, group: &str, reason: &str) -> Event {
+    Event::BrokeGlass(BrokenGlass {
+        id: id(),
+        at,
+        by: person(name),
+        groups: vec![GroupId::new(group).unwrap()],
+        reason: reason.to_owned(),
+        factor_step: Some(1),
+    })
+}
+
+fn attestation(at: Timestamp, name: &str) -> Event {
+    let (by, finding) = (person(name), "it was right".to_owned());
+    Event::Attested(Attestation {
+        id: id(),
+        at,
+        by,
+        finding,
+    })
 }
 
 fn claim(at: Timestamp, amount: u64) -> Event {
@@ -214,13 +247,15 @@ fn fingerprint(world: &World) -> u64 {
         submission,
         state,
         reviews,
+        glass,
+        attestation,
         claim,
         receipt,
         changed_at,
     } = &world.request;
     let mut hasher = DefaultHasher::new();
     (submission.need as u8, world.clock, state, changed_at).hash(&mut hasher);
-    format!("{reviews:?}{claim:?}{receipt:?}").hash(&mut hasher);
+    format!("{reviews:?}{claim:?}{receipt:?}{glass:?}{attestation:?}").hash(&mut hasher);
     hasher.finish()
 }
 
@@ -269,7 +304,7 @@ fn check_state(world: &World) {
     assert_eq!(wrong, Permission::Denied(DenyReason::ActionChanged));
     let approved = matches!(request.state, State::Approved { at } if now < tick(at.as_secs() + EXECUTE_WITHIN));
     assert_eq!(right, approved, "{request:?} at {now}");
-    if right && request.submission.need == Need::Approval {
+    if right && request.submission.need == Need::Approval && request.glass.is_none() {
         assert!(approved_by_two(request), "{request:?}");
     }
 }
@@ -301,6 +336,18 @@ fn check_step(before: &Request, event: &Event, after: &Request) {
     assert!(after.changed_at >= before.changed_at);
     assert_eq!(after.changed_at, event.at());
     match (before.state, after.state) {
+        (from, to) if from == to && before.owes_review() => {
+            let Event::Attested(attestation) = event else {
+                panic!("{event:?}")
+            };
+            assert!(attestation.by.as_str() == "carol" && !after.owes_review());
+        }
+        (State::Pending, State::Approved { .. }) if after.glass.is_some() => {
+            let Event::BrokeGlass(glass) = event else {
+                panic!("{event:?}")
+            };
+            assert!(glass.by.as_str() == "bob" && glass.reason == "fire" && after.owes_review());
+        }
         (State::Pending, State::Expired { at }) => assert!(at >= tick(*DECIDE_WITHIN)),
         (State::Pending, State::Approved { at }) => {
             assert!(at < tick(*DECIDE_WITHIN) && approved_by_two(after));
@@ -380,7 +427,7 @@ fn the_documented_table_is_what_the_function_does() {
 }
 
 fn plain(cell: &str) -> String {
-    let keep = |c: &char| !matches!(c, '*' | '¹' | '²' | '³' | '⁴' | '⁵' | '⁶');
+    let keep = |c: &char| !matches!(c, '*' | '¹' | '²' | '³' | '⁴' | '⁵' | '⁶' | '⁷' | '⁸');
     cell.chars()
         .filter(keep)
         .collect::<String>()
@@ -488,6 +535,8 @@ fn tries(column: &str, now: Timestamp) -> Vec<Event> {
             .collect(),
         "claim" => vec![claim(now, 1)],
         "finish" => vec![receipt(now, 1, Outcome::Succeeded)],
+        "break glass" => vec![glass(now, "bob", "security", "fire")],
+        "attest" => vec![attestation(now, "carol")],
         "revoke" => all.filter(|event| matches!(event, Event::Revoked { .. })).collect(),
         other => panic!("no such event: {other}"),
     };
@@ -512,6 +561,7 @@ fn outcome(result: Result<Request, Error>) -> String {
         Error::Expired { .. } => "expired".into(),
         Error::NotDue { .. } => "not due".into(),
         Error::NotClaimed { .. } => "not claimed".into(),
+        Error::NothingToAttest { .. } => "owes none".into(),
         Error::AlreadyFinished { .. } => "finished".into(),
         Error::NotExecutable { reason, .. } => reason.to_string(),
         other => panic!("{other}"),

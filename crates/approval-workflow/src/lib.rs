@@ -44,6 +44,7 @@ mod commands;
 mod condition;
 mod content;
 mod digest;
+mod emergency;
 mod error;
 mod event;
 #[cfg(test)]
@@ -69,6 +70,7 @@ mod workflow;
 
 pub use crate::condition::{Condition, Field};
 pub use crate::content::{RequestDigest, request_digest};
+pub use crate::emergency::{Attestation, BrokenGlass};
 pub use crate::error::Error;
 pub use crate::event::{AuditEntry, Event, Review, Submission, Verdict};
 pub use crate::grant::{Claim, FencingToken, Outcome, Receipt};

@@ -186,6 +186,10 @@ pub struct Terms {
     /// groups named, a denial by anybody else is recorded as that person's vote, and no more.
     #[serde(default)]
     pub veto: Vec<GroupId>,
+    /// The groups whose members can approve alone in an emergency (default: none, so nobody can).
+    /// Somebody else then owes a review.
+    #[serde(default)]
+    pub break_glass: Vec<GroupId>,
     /// Whether a decision needs a reason (default: no).
     #[serde(default)]
     pub requires_reason: bool,
@@ -211,6 +215,7 @@ impl Terms {
             sensitivity,
             requires: Requirement::anyone(),
             veto: Vec::new(),
+            break_glass: Vec::new(),
             requires_reason: false,
             requires_second_factor: false,
             expiry: default_expiry(),
@@ -245,6 +250,8 @@ struct RuleText {
     #[serde(default)]
     veto: Vec<GroupId>,
     #[serde(default)]
+    break_glass: Vec<GroupId>,
+    #[serde(default)]
     requires_reason: bool,
     #[serde(default)]
     requires_second_factor: bool,
@@ -267,6 +274,7 @@ impl From<RuleText> for Rule {
                 sensitivity: text.sensitivity,
                 requires: text.requires,
                 veto: text.veto,
+                break_glass: text.break_glass,
                 requires_reason: text.requires_reason,
                 requires_second_factor: text.requires_second_factor,
                 expiry: text.expiry,
@@ -286,6 +294,7 @@ impl From<Rule> for RuleText {
             sensitivity: rule.terms.sensitivity,
             requires: rule.terms.requires,
             veto: rule.terms.veto,
+            break_glass: rule.terms.break_glass,
             requires_reason: rule.terms.requires_reason,
             requires_second_factor: rule.terms.requires_second_factor,
             expiry: rule.terms.expiry,

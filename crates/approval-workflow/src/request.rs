@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Claim, Outcome, Receipt, Review, Submission, Timestamp};
+use crate::{Attestation, BrokenGlass, Claim, Outcome, Receipt, Review, Submission, Timestamp};
 
 /// A request and everything that was decided about it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,6 +15,12 @@ pub struct Request {
     pub state: State,
     /// The decisions that were recorded, in their order.
     pub reviews: Vec<Review>,
+    /// Who approved alone, if someone did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub glass: Option<BrokenGlass>,
+    /// Who looked at that afterwards, once someone did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Attestation>,
     /// Who took the approval to use it, once someone did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
@@ -177,7 +183,7 @@ impl Request {
         }
     }
 
-    /// The review that settled the request; none if a rule did, or nobody.
+    /// The review that settled the request; none if a rule did, an emergency, or nobody.
     #[must_use]
     pub fn decision(&self) -> Option<&Review> {
         match self.state {
@@ -185,8 +191,15 @@ impl Request {
             | State::Expired { .. }
             | State::Withdrawn { .. }
             | State::Superseded { .. } => None,
+            _ if self.glass.is_some() => None,
             _ => self.reviews.last(),
         }
+    }
+
+    /// Whether somebody approved alone and nobody has looked at that yet.
+    #[must_use]
+    pub fn owes_review(&self) -> bool {
+        self.glass.is_some() && self.attestation.is_none()
     }
 
     /// Whether the time to decide is over.

@@ -180,6 +180,7 @@ impl FactorBook {
     pub(crate) fn check(&self, event: &Event) -> Result<(), (Seq, Error)> {
         let (person, step) = match event {
             Event::Reviewed(review) => (&review.reviewer, review.factor_step),
+            Event::BrokeGlass(glass) => (&glass.by, glass.factor_step),
             Event::FactorFailed { reviewer, .. } => (reviewer, None),
             _ => return Ok(()),
         };
@@ -199,23 +200,25 @@ impl FactorBook {
     }
 
     pub(crate) fn apply(&mut self, seq: Seq, event: &Event) {
-        match event {
-            Event::Reviewed(review) if review.factor_step.is_some() => {
-                let factor = self.0.entry(review.reviewer.clone()).or_default();
-                factor.last_step = review.factor_step;
+        let used = match event {
+            Event::Reviewed(review) => Some((&review.reviewer, review.factor_step)),
+            Event::BrokeGlass(glass) => Some((&glass.by, glass.factor_step)),
+            _ => None,
+        };
+        if let Some((person, Some(step))) = used {
+            let factor = self.0.entry(person.clone()).or_default();
+            factor.last_step = Some(step);
+            factor.failures = 0;
+            factor.changed = seq;
+        }
+        if let Event::FactorFailed { at, reviewer, .. } = event {
+            let factor = self.0.entry(reviewer.clone()).or_default();
+            factor.failures += 1;
+            factor.changed = seq;
+            if factor.failures >= FAILURES_BEFORE_LOCK {
                 factor.failures = 0;
-                factor.changed = seq;
+                factor.locked_until = at.after(LOCKED_FOR);
             }
-            Event::FactorFailed { at, reviewer, .. } => {
-                let factor = self.0.entry(reviewer.clone()).or_default();
-                factor.failures += 1;
-                factor.changed = seq;
-                if factor.failures >= FAILURES_BEFORE_LOCK {
-                    factor.failures = 0;
-                    factor.locked_until = at.after(LOCKED_FOR);
-                }
-            }
-            _ => {}
         }
     }
 }

@@ -48,6 +48,8 @@ struct Indexes {
     pending: BTreeMap<Seq, Arc<Request>>,
     /// The same by the time to decide, so that expiry looks at the overdue ones only.
     due: BTreeSet<(Timestamp, Seq)>,
+    /// Those approved in an emergency that nobody has looked at.
+    owing: BTreeMap<Seq, Arc<Request>>,
     statistics: Statistics,
 }
 
@@ -142,6 +144,11 @@ impl View {
         if request.submission.need != Need::Approval {
             return true;
         }
+        if let Some(glass) = &request.glass {
+            let allowed = &request.submission.terms.break_glass;
+            let groups = verifier.groups(&glass.by).unwrap_or_default();
+            return groups.iter().any(|group| allowed.contains(group));
+        }
         let people: Vec<&[GroupId]> = request
             .reviews
             .iter()
@@ -170,27 +177,11 @@ impl View {
 
     pub(crate) fn pending(&self, page: Page, now: Timestamp) -> Listing {
         let indexes = self.indexes.read();
-        let from = page.after.map_or(Seq::ZERO, |cursor| cursor.0).next();
-        let mut waiting = indexes
-            .pending
-            .range(from..)
-            .filter(|(_, request)| !request.is_overdue(now))
-            .peekable();
-        let mut listing = Listing {
-            requests: Vec::new(),
-            next: None,
-        };
-        let mut last = from;
-        while listing.requests.len() < page.limit
-            && let Some((seq, request)) = waiting.next()
-        {
-            listing.requests.push(Arc::clone(request));
-            last = *seq;
-        }
-        if waiting.peek().is_some() && !listing.requests.is_empty() {
-            listing.next = Some(Cursor(last));
-        }
-        listing
+        list(&indexes.pending, page, |request| !request.is_overdue(now))
+    }
+
+    pub(crate) fn owing(&self, page: Page) -> Listing {
+        list(&self.indexes.read().owing, page, |_| true)
     }
 
     /// The requests that nobody decided in time and that are not recorded as expired yet.
@@ -219,6 +210,31 @@ impl View {
     }
 }
 
+fn list(
+    index: &BTreeMap<Seq, Arc<Request>>,
+    page: Page,
+    wanted: impl Fn(&Request) -> bool,
+) -> Listing {
+    let from = page.after.map_or(Seq::ZERO, |cursor| cursor.0).next();
+    let entries = index.range(from..);
+    let mut left = entries.filter(|(_, request)| wanted(request)).peekable();
+    let mut listing = Listing {
+        requests: Vec::new(),
+        next: None,
+    };
+    let mut last = from;
+    while listing.requests.len() < page.limit
+        && let Some((seq, request)) = left.next()
+    {
+        listing.requests.push(Arc::clone(request));
+        last = *seq;
+    }
+    if left.peek().is_some() && !listing.requests.is_empty() {
+        listing.next = Some(Cursor(last));
+    }
+    listing
+}
+
 impl Indexes {
     fn publish(
         &mut self,
@@ -228,6 +244,11 @@ impl Indexes {
         after: &Arc<Request>,
     ) {
         self.statistics.apply(event, before, after);
+        if after.owes_review() {
+            self.owing.insert(asked, Arc::clone(after));
+        } else {
+            self.owing.remove(&asked);
+        }
         if before.is_none() {
             self.order.push(after.submission.id.clone());
         }

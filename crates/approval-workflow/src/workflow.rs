@@ -303,6 +303,12 @@ impl ApprovalWorkflow {
         self.journal.view().pending(page, now)
     }
 
+    /// The requests that were approved in an emergency and owe a review, the oldest first.
+    #[must_use]
+    pub fn open_reviews(&self, page: Page) -> Listing {
+        self.journal.view().owing(page)
+    }
+
     /// Records every request as expired that nobody decided in time, and says how many.
     ///
     /// Nothing depends on it but the trail: an overdue request is expired whether or not an event

@@ -1,6 +1,7 @@
 //! The workflow from outside: what it promises, on a real log.
 
 mod concurrency;
+mod emergency;
 mod gate;
 mod grants;
 mod hostile;
