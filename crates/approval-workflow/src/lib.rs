@@ -6,6 +6,9 @@
 //! - [`ApprovalWorkflow`] takes requests and decisions, and answers
 //!   [`can_execute`](ApprovalWorkflow::can_execute) with a [`Permission`], bound to the digest of the
 //!   action: another argument is another action.
+//! - An approval is used once: [`claim`](ApprovalWorkflow::claim) hands it to one caller, under a
+//!   [`FencingToken`], and [`finish`](ApprovalWorkflow::finish) takes the report. The states and what
+//!   leads from one to the next stand at [`State`].
 //! - Every [`Event`] is one line of a log. The state is folded from it, and the audit trail is the log
 //!   itself, so the two cannot disagree.
 //!

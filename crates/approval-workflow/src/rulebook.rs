@@ -18,6 +18,8 @@ pub struct Rulebook {
     /// The rules under the longest run of segments without a wildcard that their pattern begins
     /// with, best first. A path meets only those under one of its own beginnings.
     by_start: HashMap<Box<str>, Vec<Ranked>>,
+    /// By length, whether there is such a beginning: most look-ups need no hash.
+    lengths: Vec<bool>,
 }
 
 /// A rule's place in the order of decision: 0 decides before 1.
@@ -71,7 +73,13 @@ impl Rulebook {
                 .or_default()
                 .push(Ranked { rank, index });
         }
+        let longest = by_start.keys().map(|start| start.len()).max();
+        let mut lengths = vec![false; longest.map_or(0, |longest| longest + 1)];
+        by_start
+            .keys()
+            .for_each(|start| lengths[start.len()] = true);
         Ok(Self {
+            lengths,
             digest: PolicyDigest::of(&policy),
             policy,
             by_start,
@@ -110,6 +118,7 @@ impl Rulebook {
         let starts = std::iter::once("")
             .chain(path.match_indices('/').map(|(end, _)| &path[..end]))
             .chain(std::iter::once(path));
+        let starts = starts.filter(|start| self.lengths.get(start.len()) == Some(&true));
         let mut best: Option<Ranked> = None;
         for ranked in starts.filter_map(|start| self.by_start.get(start)) {
             let better = ranked
