@@ -56,9 +56,8 @@ fn filled(requests: usize) -> (TempDir, ApprovalWorkflow, Vec<(RequestId, Action
             key: None,
         };
         // Not waited for: closing the log writes what is left.
-        let _ = log
-            .submit(&Event::Requested(submission.into()))
-            .expect("a submission");
+        let ticket = log.submit(&Event::Requested(submission.into()));
+        drop(ticket.expect("a submission"));
     }
     log.close().expect("a close");
     let workflow = ApprovalWorkflow::open(dir.path(), Policy::default()).expect("a workflow");

@@ -1,1 +1,81 @@
-//! forensic-simulator.
+//! What would this plan do? Simulates workflows of actions without doing any of them.
+//!
+//! - A [`Workflow`] lists [`Step`]s, each an [`action::Action`] that may wait for others;
+//!   [`Plan::new`] checks it.
+//! - A [`World`] says what is known of the state that the plan would meet.
+//! - A [`Simulator`] plays the plan against the world through [`Handler`]s, most of which are
+//!   [`Schema`]s written as text. All that a handler writes stays in an overlay: no file, socket
+//!   or clock can be reached. A step that nothing models is [`Outcome::Unknown`], never "no effect".
+//! - The [`Report`] says for each step its outcome, the reason, what would change, how long it
+//!   would take and what it would cost; for the whole its outcome, the safety issues and what to
+//!   do about them. The same inputs give a report of the same bytes.
+//! - [`ForensicSimulator`] keeps every report on a log, with statistics that are always up to date.
+//!
+//! ```
+//! use action::{Action, ActionPath};
+//! use forensic_simulator::{Outcome, Simulator, Timestamp, Workflow, World};
+//!
+//! let simulator = Simulator::builder().builtins().build()?;
+//! let world = World::from_iter([("accounts/ann", 20), ("accounts/bob", 0)]);
+//! let transfer = |amount: u32| -> Result<Action, action::Error> {
+//!     Ok(Action::new(ActionPath::new("kv/transfer")?, "Transfer")
+//!         .with_parameter("from", "accounts/ann")
+//!         .with_parameter("to", "accounts/bob")
+//!         .with_parameter("amount", amount))
+//! };
+//! let workflow = Workflow::new("pay twice")
+//!     .step("first", transfer(15)?)
+//!     .step_after("second", transfer(15)?, ["first"]);
+//!
+//! let report = simulator.simulate(&simulator.check(workflow)?, &world, Timestamp::default());
+//! assert_eq!(report.outcome, Outcome::WouldFail);
+//! let second = report.step("second").unwrap();
+//! assert_eq!(&*second.reason, "there is not enough: accounts/ann is 5");
+//! assert_eq!(report.recommendations[0].remedy, "move less, or add to it before");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod advice;
+mod builtin;
+mod compare;
+mod context;
+mod digest;
+mod error;
+mod fact;
+mod forensic;
+mod handler;
+mod number;
+mod overlay;
+mod plan;
+mod report;
+mod schema;
+mod schema_text;
+mod simulator;
+mod statistics;
+mod store;
+mod template;
+mod timestamp;
+mod workflow;
+mod world;
+
+pub use crate::advice::{IssueKind, Recommendation, SafetyIssue};
+pub use crate::builtin::BUILTIN_SCHEMAS;
+pub use crate::compare::{Comparison, KeyDifference, StepDifference};
+pub use crate::context::Context;
+pub use crate::digest::{EffectsDigest, PlanDigest, ReportDigest, Version, WorldDigest};
+pub use crate::error::Error;
+pub use crate::fact::{Fact, Key, Secret, Unknown};
+pub use crate::forensic::ForensicSimulator;
+pub use crate::handler::{Handler, Stop};
+pub use crate::plan::{Limits, Plan};
+pub use crate::report::{
+    Change, Estimate, ExternalEffect, Outcome, Precondition, Read, Report, Reversibility, Spread,
+    StepReport, Verdict,
+};
+pub use crate::schema::Schema;
+pub use crate::simulator::{Simulator, SimulatorBuilder};
+pub use crate::statistics::{Statistics, Summary};
+pub use crate::store::{ReportId, SimulationStore, StoreOptions, Stored, StoredReports};
+pub use crate::timestamp::Timestamp;
+pub use crate::workflow::{Step, StepId, Workflow};
+pub use crate::world::World;

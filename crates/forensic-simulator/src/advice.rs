@@ -1,0 +1,125 @@
+//! Safety issues and recommendations: what follows from the outcomes of the steps.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Outcome, Reversibility, StepId, StepReport};
+
+/// Something that a person should look at before a plan runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SafetyIssue {
+    /// The step.
+    pub step: StepId,
+    /// What kind of thing.
+    pub kind: IssueKind,
+    /// What was seen.
+    pub evidence: String,
+}
+
+/// The kinds of [`SafetyIssue`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum IssueKind {
+    /// A handler calls the step unsafe.
+    UnsafeStep,
+    /// Nothing would undo the step.
+    IrreversibleEffect,
+    /// What the step does is not modelled.
+    NotModelled,
+    /// The plan would stop after a step that nothing undoes: it would be left half done.
+    HalfDone,
+}
+
+/// What would make a plan better.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recommendation {
+    /// The step to change.
+    pub step: StepId,
+    /// What was seen.
+    pub evidence: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// What the simulator knows of a step beyond its report.
+pub(crate) struct Remark {
+    /// A handler's own advice.
+    pub(crate) remedy: Option<String>,
+}
+
+pub(crate) fn safety_issues(steps: &[StepReport]) -> Vec<SafetyIssue> {
+    let first_failure = steps.iter().find(|step| step.outcome == Outcome::WouldFail);
+    let mut before_failure = first_failure.is_some();
+    let mut issues = Vec::new();
+    for step in steps {
+        if first_failure.is_some_and(|failure| failure.id == step.id) {
+            before_failure = false;
+        }
+        let mut add = |kind, evidence: String| {
+            issues.push(SafetyIssue {
+                step: step.id.clone(),
+                kind,
+                evidence,
+            });
+        };
+        match step.outcome {
+            Outcome::Unsafe => add(IssueKind::UnsafeStep, step.reason.to_string()),
+            Outcome::Unknown => add(IssueKind::NotModelled, step.reason.to_string()),
+            Outcome::Success | Outcome::Blocked | Outcome::WouldFail => {}
+        }
+        if step.would_run && step.reversibility == Reversibility::Irreversible {
+            add(IssueKind::IrreversibleEffect, describe_effects(step));
+            if let Some(failure) = first_failure.filter(|_| before_failure) {
+                let evidence = format!("step {} would fail after it", failure.id);
+                add(IssueKind::HalfDone, evidence);
+            }
+        }
+    }
+    issues
+}
+
+fn describe_effects(step: &StepReport) -> String {
+    match (step.external.first(), step.changes.first()) {
+        (Some(external), _) => format!("{} at {}", external.effect, external.target),
+        (None, Some(change)) => format!("it changes {}", change.key),
+        (None, None) => format!("{} cannot be taken back", step.path),
+    }
+}
+
+pub(crate) fn recommendations(steps: &[StepReport], remarks: &[Remark]) -> Vec<Recommendation> {
+    let advice = steps
+        .iter()
+        .zip(remarks)
+        .filter_map(|(step, remark)| advise(step, remark));
+    advice.collect()
+}
+
+fn advise(step: &StepReport, remark: &Remark) -> Option<Recommendation> {
+    let own = remark.remedy.clone();
+    let remedy = match step.outcome {
+        Outcome::Success if step.reversibility != Reversibility::Irreversible => return None,
+        Outcome::Success => own.unwrap_or_else(|| {
+            "have a person approve it, and run it after every step that may fail".to_owned()
+        }),
+        Outcome::Unknown if !step.blocked_by.is_empty() => return None,
+        Outcome::Unknown => {
+            own.unwrap_or_else(|| format!("describe {} with a schema or a handler", step.path))
+        }
+        // The step that blocks has its own recommendation.
+        Outcome::Blocked if !step.blocked_by.is_empty() => return None,
+        Outcome::Blocked => own.unwrap_or_else(|| "remove what blocks it".to_owned()),
+        Outcome::WouldFail => own.unwrap_or_else(|| {
+            "change the step, or make the precondition true in an earlier step".to_owned()
+        }),
+        Outcome::Unsafe => own.unwrap_or_else(|| "take the step out of the plan".to_owned()),
+    };
+    let evidence = match step.outcome {
+        Outcome::Success => describe_effects(step),
+        _ => step.reason.to_string(),
+    };
+    Some(Recommendation {
+        step: step.id.clone(),
+        evidence,
+        remedy,
+    })
+}

@@ -1,0 +1,146 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use action::{ActionPath, PathPattern};
+
+use crate::{Context, Error, Outcome, Reversibility};
+
+/// A model of what one kind of action does.
+///
+/// It has nothing but its [`Context`] to act on, which reads the world and keeps the writes in an
+/// overlay. A handler must be deterministic: what it writes depends on the context alone.
+///
+/// ```
+/// use forensic_simulator::{Context, Handler, Reversibility, Stop};
+///
+/// struct Publish;
+///
+/// impl Handler for Publish {
+///     fn simulate(&self, context: &mut Context<'_, '_>) -> Result<(), Stop> {
+///         let key = format!("articles/{}/published", context.text("article")?);
+///         if context.read(&key).is_some() {
+///             return Err(Stop::would_fail("the article is published already"));
+///         }
+///         context.write(&key, true);
+///         Ok(())
+///     }
+///
+///     fn reversibility(&self) -> Reversibility {
+///         Reversibility::Reversible
+///     }
+/// }
+/// ```
+pub trait Handler: Send + Sync {
+    /// Plays the action against the context. What was written before an error is dropped.
+    ///
+    /// # Errors
+    ///
+    /// A [`Stop`] where the action would not be done as asked.
+    fn simulate(&self, context: &mut Context<'_, '_>) -> Result<(), Stop>;
+
+    /// Whether such an action can be taken back. [`Reversibility::Opaque`] unless it is said.
+    fn reversibility(&self) -> Reversibility {
+        Reversibility::Opaque
+    }
+}
+
+/// Why a handler did not play an action to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    pub(crate) outcome: Outcome, // never Success
+    pub(crate) reason: String,
+    pub(crate) remedy: Option<String>,
+}
+
+impl Stop {
+    /// The action would be tried, and fail.
+    pub fn would_fail(reason: impl Into<String>) -> Self {
+        Self::new(Outcome::WouldFail, reason)
+    }
+
+    /// The action could not begin.
+    pub fn blocked(reason: impl Into<String>) -> Self {
+        Self::new(Outcome::Blocked, reason)
+    }
+
+    /// The action should not be done, and what it would do is not modelled further. An action
+    /// whose effects are known is played to its end after [`Context::mark_unsafe`].
+    pub fn unsafe_because(reason: impl Into<String>) -> Self {
+        Self::new(Outcome::Unsafe, reason)
+    }
+
+    /// Nothing can be said.
+    pub fn unknown(reason: impl Into<String>) -> Self {
+        Self::new(Outcome::Unknown, reason)
+    }
+
+    /// Adds what would make it better.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    pub(crate) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            reason: reason.into(),
+            remedy: None,
+        }
+    }
+}
+
+/// Which handler models which actions.
+#[derive(Clone, Default)]
+pub(crate) struct Handlers {
+    /// Patterns without a wildcard, by their text: the common case, found at once.
+    exact: HashMap<String, Arc<dyn Handler>>,
+    /// The others, the most specific first.
+    wild: Vec<(PathPattern, Arc<dyn Handler>)>,
+}
+
+impl Handlers {
+    pub(crate) fn new(all: Vec<(PathPattern, Arc<dyn Handler>)>) -> Result<Self, Error> {
+        let mut handlers = Self::default();
+        for (pattern, handler) in all {
+            handlers.add(pattern, handler)?;
+        }
+        // The text decides between equals, so that the order of registration never does.
+        handlers.wild.sort_by(|(a, _), (b, _)| {
+            let specific = b.specificity().cmp(&a.specificity());
+            specific.then_with(|| a.as_str().cmp(b.as_str()))
+        });
+        Ok(handlers)
+    }
+
+    fn add(&mut self, pattern: PathPattern, handler: Arc<dyn Handler>) -> Result<(), Error> {
+        let text = pattern.as_str();
+        if self.exact.contains_key(text) || self.wild.iter().any(|(other, _)| *other == pattern) {
+            return Err(Error::DuplicateHandler { pattern });
+        }
+        if text.contains('*') {
+            self.wild.push((pattern, handler));
+        } else {
+            self.exact.insert(text.to_owned(), handler);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn find(&self, path: &ActionPath) -> Option<&dyn Handler> {
+        if let Some(handler) = self.exact.get(path.as_str()) {
+            return Some(&**handler);
+        }
+        let mut wild = self.wild.iter();
+        let (_, handler) = wild.find(|(pattern, _)| pattern.matches(path))?;
+        Some(&**handler)
+    }
+}
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wild = self.wild.iter().map(|(pattern, _)| pattern.as_str());
+        let patterns = self.exact.keys().map(String::as_str).chain(wild);
+        f.debug_set().entries(patterns).finish()
+    }
+}

@@ -1,0 +1,162 @@
+//! What a simulation has changed so far, laid over a world that it cannot change.
+
+use std::collections::HashMap;
+
+use crate::world::Held;
+use crate::{Change, Fact, Key, Read, World};
+
+/// Its size is what the plan touched, never what the world holds.
+#[derive(Debug)]
+pub(crate) struct Overlay<'w> {
+    world: &'w World,
+    index: HashMap<Key, usize>,
+    slots: Vec<Slot<'w>>,
+    /// Steps are counted from 1, so that 0 is "in no step".
+    step: u32,
+    reads: Vec<Key>,
+    changes: Vec<Change>,
+    /// By change of the current step: its slot, and what that held before.
+    previous: Vec<(usize, Option<Written>)>,
+}
+
+/// A key that was touched.
+#[derive(Debug)]
+struct Slot<'w> {
+    key: Key,
+    base: Option<&'w Held>,
+    /// Whether anything was taken from the world, rather than from an earlier step.
+    base_was_read: bool,
+    /// The last step that looked at it.
+    read_in: u32,
+    written: Option<Written>,
+}
+
+#[derive(Debug)]
+struct Written {
+    fact: Option<Fact>,
+    step: u32,
+    change: usize, // an index into the changes of `step`
+}
+
+/// What one step did.
+#[derive(Debug, Default)]
+pub(crate) struct StepEffects {
+    pub(crate) reads: Vec<Key>,
+    pub(crate) changes: Vec<Change>,
+}
+
+impl<'w> Overlay<'w> {
+    pub(crate) fn new(world: &'w World, steps: usize) -> Self {
+        Self {
+            world,
+            index: HashMap::with_capacity(steps * 2),
+            slots: Vec::with_capacity(steps * 2),
+            step: 0,
+            reads: Vec::new(),
+            changes: Vec::new(),
+            previous: Vec::new(),
+        }
+    }
+
+    pub(crate) fn begin_step(&mut self) {
+        self.step += 1;
+    }
+
+    pub(crate) fn read(&mut self, key: &str) -> Option<Fact> {
+        let slot = self.slot(key);
+        self.read_slot(slot)
+    }
+
+    /// Writes a key, or removes it. The value from before becomes part of the report, so it counts
+    /// as read.
+    pub(crate) fn write(&mut self, key: &str, after: Option<Fact>) {
+        let index = self.slot(key);
+        let before = self.read_slot(index);
+        let slot = &mut self.slots[index];
+        if let Some(own) = slot.written.as_mut().filter(|own| own.step == self.step) {
+            own.fact.clone_from(&after);
+            self.changes[own.change].after = after;
+            return;
+        }
+        let written = Written {
+            fact: after.clone(),
+            step: self.step,
+            change: self.changes.len(),
+        };
+        self.previous.push((index, slot.written.replace(written)));
+        self.changes.push(Change {
+            key: slot.key.clone(),
+            before,
+            after,
+        });
+    }
+
+    /// Ends the step and keeps what it wrote.
+    pub(crate) fn keep_step(&mut self) -> StepEffects {
+        self.previous.clear();
+        StepEffects {
+            reads: std::mem::take(&mut self.reads),
+            changes: std::mem::take(&mut self.changes),
+        }
+    }
+
+    /// Ends the step as if it had written nothing. What it read stays read: that decided it.
+    pub(crate) fn drop_step(&mut self) -> StepEffects {
+        for (slot, previous) in self.previous.drain(..) {
+            self.slots[slot].written = previous;
+        }
+        self.changes.clear();
+        StepEffects {
+            reads: std::mem::take(&mut self.reads),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Everything that was taken from the world, sorted by key.
+    pub(crate) fn into_reads(self) -> Vec<Read> {
+        let read = self.slots.into_iter().filter(|slot| slot.base_was_read);
+        let mut reads: Vec<_> = read
+            .map(|slot| Read {
+                key: slot.key,
+                version: slot.base.map(|held| held.version),
+            })
+            .collect();
+        reads.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        reads
+    }
+
+    fn slot(&mut self, key: &str) -> usize {
+        if let Some(&slot) = self.index.get(key) {
+            return slot;
+        }
+        // A key that exists in the world shares its text.
+        let (key, base) = match self.world.held(key) {
+            Some((shared, held)) => (shared.clone(), Some(held)),
+            None => (Key::from(key), None),
+        };
+        self.index.insert(key.clone(), self.slots.len());
+        self.slots.push(Slot {
+            key,
+            base,
+            base_was_read: false,
+            read_in: 0,
+            written: None,
+        });
+        self.slots.len() - 1
+    }
+
+    fn read_slot(&mut self, index: usize) -> Option<Fact> {
+        let slot = &mut self.slots[index];
+        if slot.read_in != self.step {
+            slot.read_in = self.step;
+            self.reads.push(slot.key.clone());
+        }
+        match &slot.written {
+            Some(written) => written.fact.clone(),
+            None => {
+                slot.base_was_read = true;
+                slot.base.map(|held| held.fact.clone())
+            }
+        }
+    }
+}

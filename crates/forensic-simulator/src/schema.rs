@@ -1,0 +1,552 @@
+use std::sync::Arc;
+
+use action::PathPattern;
+use serde_json::{Map, Value};
+
+use crate::context::kind_of;
+use crate::schema_text::{
+    AlwaysText, EffectText, Kind, ParameterText, RequirementText, SchemaFile, SchemaText,
+    SpreadText, Test, Verb,
+};
+use crate::template::{Expression, Parameters, Template};
+use crate::{Context, Error, Fact, Handler, Outcome, Reversibility, Spread, Stop, Verdict, number};
+
+/// A kind of action, described by text: parameters, preconditions, effects, cost, duration and
+/// whether it can be taken back.
+///
+/// ```
+/// use forensic_simulator::Schema;
+/// let schemas = Schema::parse(r#"
+///     [[schema]]
+///     path = "payments/refund"
+///     summary = "Pays an order back"
+///     reversibility = "irreversible"
+///     duration_us = { least = 50_000, likely = 200_000, most = 3_000_000 }
+///     cost_micros = 250_000
+///
+///     [schema.parameters]
+///     order = { type = "string" }
+///     cents = { type = "integer", at_least = 1 }
+///
+///     [[schema.requires]]
+///     key = "orders/{order}/paid_cents"
+///     test = "at_least"
+///     value = "{cents}"
+///     because = "more than was paid"
+///
+///     [[schema.effects]]
+///     do = "subtract"
+///     key = "orders/{order}/paid_cents"
+///     value = "{cents}"
+/// "#)?;
+/// assert_eq!(schemas[0].summary(), "Pays an order back");
+/// # Ok::<(), forensic_simulator::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Schema {
+    pattern: PathPattern,
+    summary: String,
+    parameters: Vec<Parameter>,
+    defaults: Map<String, Value>,
+    other_parameters: bool,
+    requirements: Vec<Requirement>,
+    effects: Vec<Effect>,
+    reversibility: Reversibility,
+    duration_us: Spread,
+    cost_micros: Spread,
+    always: Option<Always>,
+}
+
+#[derive(Debug, Clone)]
+struct Always {
+    outcome: Outcome,
+    because: String,
+    remedy: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Parameter {
+    name: String,
+    kind: Kind,
+    at_least: Option<Value>, // a number
+    at_most: Option<Value>,  // a number
+}
+
+#[derive(Debug, Clone)]
+struct Requirement {
+    what: Arc<str>,
+    key: Template,
+    test: Test,
+    value: Option<Expression>, // present exactly if the test takes one
+    otherwise: Outcome,        // never Success
+    because: Option<String>,
+    remedy: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Effect {
+    verb: Verb,
+    key: Template,
+    value: Option<Expression>, // present exactly if the verb takes one
+    limits: Limits,
+}
+
+/// Where the result of an addition must lie.
+#[derive(Debug, Clone, Default)]
+struct Limits {
+    floor: Option<Expression>,
+    ceiling: Option<Expression>,
+}
+
+impl Schema {
+    /// Reads schemas from TOML: a list of tables `[[schema]]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SchemaText`] with line and column; [`Error::Schema`] with the schema and its part.
+    pub fn parse(text: &str) -> Result<Vec<Self>, Error> {
+        let file: SchemaFile = toml::from_str(text).map_err(|error| at_line(text, &error))?;
+        file.schema.into_iter().map(Self::compile).collect()
+    }
+
+    /// The paths that it models.
+    #[must_use]
+    pub fn pattern(&self) -> &PathPattern {
+        &self.pattern
+    }
+
+    /// What such an action does, in words. May be empty.
+    #[must_use]
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    fn compile(text: SchemaText) -> Result<Self, Error> {
+        let path = text.path.as_str().to_owned();
+        let wrong = |place: String, reason: String| Error::Schema {
+            path: path.clone(),
+            place,
+            reason,
+        };
+        let mut schema = Self {
+            pattern: text.path,
+            summary: text.summary,
+            parameters: Vec::new(),
+            defaults: Map::new(),
+            other_parameters: text.other_parameters,
+            requirements: Vec::new(),
+            effects: Vec::new(),
+            reversibility: text.reversibility,
+            duration_us: spread(text.duration_us)
+                .map_err(|reason| wrong("duration_us".to_owned(), reason))?,
+            cost_micros: spread(text.cost_micros)
+                .map_err(|reason| wrong("cost_micros".to_owned(), reason))?,
+            always: None,
+        };
+        for (name, parameter) in text.parameters {
+            let place = format!("parameter {name:?}");
+            schema
+                .add_parameter(name, parameter)
+                .map_err(|reason| wrong(place, reason))?;
+        }
+        for (index, requirement) in text.requires.into_iter().enumerate() {
+            let compiled = schema.requirement(requirement);
+            let compiled = compiled.map_err(|(part, reason)| {
+                wrong(format!("requirement {}, {part}", index + 1), reason)
+            })?;
+            schema.requirements.push(compiled);
+        }
+        for (index, effect) in text.effects.into_iter().enumerate() {
+            let compiled = schema.effect(effect);
+            let compiled = compiled
+                .map_err(|(part, reason)| wrong(format!("effect {}, {part}", index + 1), reason))?;
+            schema.effects.push(compiled);
+        }
+        if let Some(always) = text.always {
+            let always =
+                check_always(always).map_err(|reason| wrong("always".to_owned(), reason))?;
+            schema.always = Some(always);
+        }
+        Ok(schema)
+    }
+
+    fn add_parameter(&mut self, name: String, text: ParameterText) -> Result<(), String> {
+        for bound in [&text.at_least, &text.at_most].into_iter().flatten() {
+            if !bound.is_number() {
+                return Err(format!("a bound is {}, not a number", kind_of(bound)));
+            }
+        }
+        if let Some(default) = text.default {
+            if !text.kind.admits(&default) {
+                let (found, wanted) = (kind_of(&default), text.kind.with_article());
+                return Err(format!("the default is {found}, not {wanted}"));
+            }
+            self.defaults.insert(name.clone(), default);
+        }
+        self.parameters.push(Parameter {
+            name,
+            kind: text.kind,
+            at_least: text.at_least,
+            at_most: text.at_most,
+        });
+        Ok(())
+    }
+
+    fn requirement(&self, text: RequirementText) -> Result<Requirement, (&'static str, String)> {
+        let key = self.template(&text.key).map_err(|reason| ("key", reason))?;
+        let name = format!("test {:?}", text.test.words());
+        let value = self
+            .value(&name, text.test.takes_value(), text.value.as_ref())
+            .map_err(|reason| ("value", reason))?;
+        if text.otherwise == Outcome::Success {
+            let reason = "a violation cannot be a success".to_owned();
+            return Err(("otherwise", reason));
+        }
+        let what = match &text.value {
+            Some(Value::String(value)) => format!("{} {} {value}", text.key, text.test.words()),
+            Some(value) => format!("{} {} {value}", text.key, text.test.words()),
+            None => format!("{} {}", text.key, text.test.words()),
+        };
+        Ok(Requirement {
+            what: what.into(),
+            key,
+            test: text.test,
+            value,
+            otherwise: text.otherwise,
+            because: text.because,
+            remedy: text.remedy,
+        })
+    }
+
+    fn effect(&self, text: EffectText) -> Result<Effect, (&'static str, String)> {
+        let key = self.template(&text.key).map_err(|reason| ("key", reason))?;
+        let name = format!("effect {:?}", text.verb.name());
+        let value = self
+            .value(&name, text.verb.takes_value(), text.value.as_ref())
+            .map_err(|reason| ("value", reason))?;
+        let limit = |limit: &Option<Value>| match (text.verb.takes_limits(), limit) {
+            (false, Some(_)) => Err(format!("{name} takes no limit")),
+            (_, limit) => self.value(&name, limit.is_some(), limit.as_ref()),
+        };
+        let limits = Limits {
+            floor: limit(&text.floor).map_err(|reason| ("floor", reason))?,
+            ceiling: limit(&text.ceiling).map_err(|reason| ("ceiling", reason))?,
+        };
+        Ok(Effect {
+            verb: text.verb,
+            key,
+            value,
+            limits,
+        })
+    }
+
+    fn template(&self, source: &str) -> Result<Template, String> {
+        let template = Template::new(source)?;
+        template.names().try_for_each(|name| self.declared(name))?;
+        Ok(template)
+    }
+
+    fn value(
+        &self,
+        name: &str,
+        wanted: bool,
+        value: Option<&Value>,
+    ) -> Result<Option<Expression>, String> {
+        match (wanted, value) {
+            (true, Some(value)) => {
+                let expression = Expression::new(value)?;
+                let mut names = expression.names().into_iter();
+                names.try_for_each(|name| self.declared(name))?;
+                Ok(Some(expression))
+            }
+            (true, None) => Err(format!("{name} needs a value")),
+            (false, Some(_)) => Err(format!("{name} takes no value")),
+            (false, None) => Ok(None),
+        }
+    }
+
+    fn declared(&self, name: &str) -> Result<(), String> {
+        if self.parameters.iter().any(|known| known.name == name) {
+            Ok(())
+        } else {
+            Err(format!(
+                "it names parameter {name:?}, which is not declared"
+            ))
+        }
+    }
+}
+
+fn check_always(text: AlwaysText) -> Result<Always, String> {
+    if text.outcome == Outcome::Success {
+        return Err("a success needs no verdict".to_owned());
+    }
+    Ok(Always {
+        outcome: text.outcome,
+        because: text.because,
+        remedy: text.remedy,
+    })
+}
+
+fn spread(text: SpreadText) -> Result<Spread, String> {
+    match text {
+        SpreadText::Exactly(value) => Ok(Spread::exactly(value)),
+        SpreadText::Between(spread) => {
+            let Spread {
+                least,
+                likely,
+                most,
+            } = spread;
+            if least <= likely && likely <= most {
+                Ok(spread)
+            } else {
+                Err(format!(
+                    "{likely} is likely, outside of the range from {least} to {most}"
+                ))
+            }
+        }
+    }
+}
+
+fn at_line(text: &str, error: &toml::de::Error) -> Error {
+    let offset = error.span().map_or(0, |span| span.start.min(text.len()));
+    let before = &text.as_bytes()[..offset];
+    let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let line_start = before.iter().rposition(|&byte| byte == b'\n');
+    let column = offset - line_start.map_or(0, |at| at + 1) + 1;
+    Error::SchemaText {
+        line,
+        column,
+        message: error.message().replace('\n', ", "),
+    }
+}
+
+impl Handler for Schema {
+    fn simulate(&self, context: &mut Context<'_, '_>) -> Result<(), Stop> {
+        let parameters = Parameters {
+            given: context.parameters(),
+            defaults: &self.defaults,
+        };
+        self.check_parameters(&parameters)?;
+        for requirement in &self.requirements {
+            requirement.check(context, &parameters)?;
+        }
+        context.estimate(self.duration_us, self.cost_micros);
+        if let Some(always) = &self.always {
+            if always.outcome != Outcome::Unsafe || self.effects.is_empty() {
+                let mut stop = Stop::new(always.outcome, always.because.clone());
+                stop.remedy.clone_from(&always.remedy);
+                return Err(stop);
+            }
+            context.mark_unsafe(always.because.clone(), always.remedy.clone());
+        }
+        for effect in &self.effects {
+            effect.play(context, &parameters)?;
+        }
+        Ok(())
+    }
+
+    fn reversibility(&self) -> Reversibility {
+        self.reversibility.clone()
+    }
+}
+
+impl Schema {
+    fn check_parameters(&self, parameters: &Parameters<'_>) -> Result<(), Stop> {
+        for parameter in &self.parameters {
+            parameter.check(parameters.get(&parameter.name)?)?;
+        }
+        if self.other_parameters {
+            return Ok(());
+        }
+        let declared = |name: &&String| self.parameters.iter().any(|p| p.name == **name);
+        match parameters.given.keys().find(|name| !declared(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let reason = format!("parameter {name:?} is not one of this action");
+                Err(Stop::would_fail(reason).with_remedy(format!("drop parameter {name:?}")))
+            }
+        }
+    }
+}
+
+impl Parameter {
+    fn check(&self, value: &Value) -> Result<(), Stop> {
+        let name = &self.name;
+        if !self.kind.admits(value) {
+            let (found, wanted) = (kind_of(value), self.kind.with_article());
+            let stop = Stop::would_fail(format!("parameter {name:?} is {found}, not {wanted}"));
+            return Err(stop.with_remedy(format!("pass {wanted} as parameter {name:?}")));
+        }
+        let bounds = [
+            (&self.at_least, std::cmp::Ordering::Less, "below the least"),
+            (&self.at_most, std::cmp::Ordering::Greater, "above the most"),
+        ];
+        for (bound, beyond, words) in bounds {
+            if let (Some(Value::Number(bound)), Value::Number(value)) = (bound, value)
+                && number::compare(value, bound) == Some(beyond)
+            {
+                let reason = format!("parameter {name:?} is {value}, {words}, {bound}");
+                let remedy = format!("pass a parameter {name:?} within its bounds");
+                return Err(Stop::would_fail(reason).with_remedy(remedy));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Requirement {
+    fn check(
+        &self,
+        context: &mut Context<'_, '_>,
+        parameters: &Parameters<'_>,
+    ) -> Result<(), Stop> {
+        let key = self.key.render(parameters)?;
+        let wanted = match &self.value {
+            Some(value) => Some(value.evaluate(parameters)?),
+            None => None,
+        };
+        let fact = context.read(&key);
+        let verdict = self.verdict(fact.as_ref(), wanted.as_ref());
+        if verdict == Verdict::Satisfied {
+            context.precondition(Arc::clone(&self.what), verdict, None);
+            return Ok(());
+        }
+        let evidence = match &fact {
+            Some(fact) => format!("{key} is {}", crate::error::shorten(&fact.to_string())),
+            None => format!("{key} does not exist"),
+        };
+        let words = self.test.words();
+        let wanted = wanted.map_or(String::new(), |value| format!(" {value}"));
+        let reason = match (&self.because, verdict) {
+            (_, Verdict::Undetermined) => {
+                format!("{evidence}, so it is open whether it {words}{wanted}")
+            }
+            (Some(because), _) => format!("{because}: {evidence}"),
+            (None, _) => format!("{evidence}, and is needed to be so that it {words}{wanted}"),
+        };
+        context.precondition(Arc::clone(&self.what), verdict, Some(evidence));
+        let outcome = match verdict {
+            Verdict::Undetermined => Outcome::Unknown,
+            _ => self.otherwise,
+        };
+        let mut stop = Stop::new(outcome, reason);
+        stop.remedy.clone_from(&self.remedy);
+        Err(stop)
+    }
+
+    fn verdict(&self, fact: Option<&Fact>, wanted: Option<&Value>) -> Verdict {
+        let holds = match (self.test, fact) {
+            (Test::Exists, fact) => fact.is_some(),
+            (Test::Absent, fact) => fact.is_none(),
+            // Nothing differs from everything, and has no size.
+            (Test::Differs, None) => true,
+            (_, None) => false,
+            (_, Some(fact)) => {
+                let (Some(found), Some(wanted)) = (fact.value(), wanted) else {
+                    return Verdict::Undetermined;
+                };
+                compare(self.test, found, wanted)
+            }
+        };
+        if holds {
+            Verdict::Satisfied
+        } else {
+            Verdict::Violated
+        }
+    }
+}
+
+fn compare(test: Test, found: &Value, wanted: &Value) -> bool {
+    let order = || match (found, wanted) {
+        (Value::Number(found), Value::Number(wanted)) => number::compare(found, wanted),
+        (Value::String(found), Value::String(wanted)) => Some(found.cmp(wanted)),
+        _ => None,
+    };
+    match test {
+        Test::Equals => number::same(found, wanted),
+        Test::Differs => !number::same(found, wanted),
+        Test::AtLeast => order().is_some_and(std::cmp::Ordering::is_ge),
+        Test::AtMost => order().is_some_and(std::cmp::Ordering::is_le),
+        Test::Exists | Test::Absent => true,
+    }
+}
+
+impl Effect {
+    fn play(&self, context: &mut Context<'_, '_>, parameters: &Parameters<'_>) -> Result<(), Stop> {
+        let key = self.key.render(parameters)?;
+        let value = match &self.value {
+            Some(value) => value.evaluate(parameters)?,
+            None => Value::Null,
+        };
+        match self.verb {
+            Verb::Read => drop(context.read(&key)),
+            Verb::Set => context.write(&key, value),
+            Verb::Delete => context.delete(&key),
+            Verb::Forget => context.write(&key, Fact::unknown(as_text(&value))),
+            Verb::External => context.external(key, as_text(&value)),
+            Verb::Add | Verb::Subtract => self.combine(context, parameters, &key, &value)?,
+        }
+        Ok(())
+    }
+}
+
+fn as_text(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn not_a_number(what: &str, value: &Value) -> Stop {
+    Stop::would_fail(format!("{what} is {}, not a number", kind_of(value)))
+}
+
+impl Effect {
+    /// Adds to, or subtracts from, the number at a key.
+    fn combine(
+        &self,
+        context: &mut Context<'_, '_>,
+        parameters: &Parameters<'_>,
+        key: &str,
+        amount: &Value,
+    ) -> Result<(), Stop> {
+        let Value::Number(amount) = amount else {
+            return Err(not_a_number("the amount", amount));
+        };
+        let found = match context.read(key) {
+            None => return Err(Stop::would_fail(format!("{key} does not exist"))),
+            Some(Fact::Known(found)) => found,
+            Some(fact) => return Err(Stop::unknown(format!("{key} is {fact}"))),
+        };
+        let Value::Number(before) = &*found else {
+            return Err(not_a_number(key, &found));
+        };
+        let after = match self.verb {
+            Verb::Subtract => number::subtract(before, amount),
+            _ => number::add(before, amount),
+        };
+        let Some(after) = after else {
+            let reason = format!("{key} is {before}, and {amount} takes it out of range");
+            return Err(Stop::would_fail(reason));
+        };
+        self.limits.check(parameters, key, &after)?;
+        context.write(key, after);
+        Ok(())
+    }
+}
+
+impl Limits {
+    fn check(&self, parameters: &Parameters<'_>, key: &str, after: &Value) -> Result<(), Stop> {
+        for (limit, test, words) in [
+            (&self.floor, Test::AtLeast, "below the limit of"),
+            (&self.ceiling, Test::AtMost, "above the limit of"),
+        ] {
+            let Some(limit) = limit else { continue };
+            let limit = limit.evaluate(parameters)?;
+            if !compare(test, after, &limit) {
+                let reason = format!("{key} would be {after}, {words} {limit}");
+                return Err(Stop::would_fail(reason));
+            }
+        }
+        Ok(())
+    }
+}
