@@ -2,7 +2,7 @@
 //!
 //! - `can_execute`: the question an executor asks, at two numbers of requests: it must stay flat;
 //! - `policy`: which rule decides, among 5 and among 500;
-//! - `write`: a request and its decision, each on disk before the call returns.
+//! - `write`: a request, its decision and its use, each on disk before the call returns.
 //!
 //! With `--test` the larger number of requests is 100,000 rather than 1,000,000.
 
@@ -53,6 +53,7 @@ fn filled(requests: usize) -> (TempDir, ApprovalWorkflow, Vec<(RequestId, Action
             rule: Some("small refunds".into()),
             need: Need::AutoApproved,
             terms: Terms::default(),
+            key: None,
         };
         // Not waited for: closing the log writes what is left.
         let ticket = log.submit(&Event::Requested(submission.into()));
@@ -153,6 +154,19 @@ fn write(c: &mut Criterion) {
             workflow
                 .decide(&request.submission.id, yes)
                 .expect("a decision")
+        });
+    });
+    c.bench_function("write/request, decide, claim", |b| {
+        b.iter(|| {
+            let action = action("service-0/operation-1");
+            let new = NewRequest::new(action.clone(), agent.clone(), NOW);
+            let request = workflow.request(new).expect("a request");
+            let id = &request.submission.id;
+            let yes = Decision::approve(alice.clone(), NOW);
+            workflow.decide(id, yes).expect("a decision");
+            workflow
+                .claim(id, &action, agent.clone(), NOW)
+                .expect("a claim")
         });
     });
 }

@@ -32,7 +32,7 @@ pub(crate) fn json_bytes(value: &impl Serialize) -> usize {
     count.0
 }
 
-fn write_json(to: &mut impl io::Write, value: &impl Serialize) {
+pub(crate) fn write_json(to: &mut impl io::Write, value: &impl Serialize) {
     // The sinks never fail, and what is written here has text keys throughout.
     serde_json::to_writer(to, value).expect("the value has a JSON form");
 }

@@ -1,6 +1,9 @@
 use jsonl_storage::Seq;
 
-use crate::{DenyReason, FencingToken, PersonId, Receipt, RequestId, Review, Status, Timestamp};
+use crate::{
+    DenyReason, FencingToken, IdempotencyKey, PersonId, Receipt, RequestId, Review, Status,
+    Timestamp,
+};
 
 /// What the workflow refuses, and why.
 ///
@@ -50,6 +53,16 @@ pub enum Error {
         /// What is wrong with it.
         fault: String,
     },
+    /// A policy that is not one, with the place of the first fault.
+    #[error("policy, line {line}, column {column}: {fault}")]
+    PolicyText {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1, in characters.
+        column: usize,
+        /// What is wrong there.
+        fault: String,
+    },
     /// A secret that is no base32 text (RFC 4648) of at least 128 bits. Register another.
     #[error("second factor of {person}: the secret is not base32 of at least 128 bits")]
     Secret {
@@ -71,6 +84,15 @@ pub enum Error {
         id: RequestId,
     },
 
+    /// The key was used before, for something else. Use a new key for new content.
+    #[error("idempotency key {key} was used for another content, on request {id}")]
+    KeyConflict {
+        /// The key.
+        key: IdempotencyKey,
+        /// The request that it was used for.
+        id: RequestId,
+    },
+
     // Decisions.
     /// The person who asks does not decide. Another person must.
     #[error("{person} asked for request {id} and cannot decide it")]
@@ -84,6 +106,21 @@ pub enum Error {
     #[error("{person} is not in the directory of reviewers")]
     UnknownReviewer {
         /// The person.
+        person: PersonId,
+    },
+    /// The reviewer has decided this request before; the first vote stands.
+    #[error("{} voted on request {} before, to {:?}", first.reviewer, first.id, first.verdict)]
+    AlreadyVoted {
+        /// The first vote.
+        first: Box<Review>,
+    },
+    /// Only the requester withdraws or replaces a request. A reviewer denies it, or revokes its
+    /// approval.
+    #[error("{person} did not ask for request {id}")]
+    NotRequester {
+        /// The request.
+        id: RequestId,
+        /// Who tried.
         person: PersonId,
     },
     /// The rule demands a reason. Decide again with one that is not blank.
@@ -149,6 +186,22 @@ pub enum Error {
         id: RequestId,
         /// When the time to decide is over.
         decide_by: Timestamp,
+    },
+
+    // Emergencies.
+    /// The terms let nobody, or only other groups, approve alone.
+    #[error("{person} may not break the glass for request {id}")]
+    GlassNotAllowed {
+        /// The request.
+        id: RequestId,
+        /// Who tried.
+        person: PersonId,
+    },
+    /// Nobody approved this request alone, or that was looked at before.
+    #[error("request {id} owes no review")]
+    NothingToAttest {
+        /// The request.
+        id: RequestId,
     },
 
     // Grants.

@@ -5,7 +5,10 @@ use jsonl_storage::Seq;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Claim, Need, PersonId, PolicyDigest, Receipt, RequestId, Terms, Timestamp};
+use crate::{
+    Attestation, BrokenGlass, Claim, GroupId, IdempotencyKey, Need, PersonId, PolicyDigest,
+    Receipt, RequestId, Terms, Timestamp,
+};
 
 /// One line of the log: something that happened to a request.
 ///
@@ -34,10 +37,34 @@ pub enum Event {
         /// Whose code it was not.
         reviewer: PersonId,
     },
+    /// Someone approved alone, in an emergency.
+    BrokeGlass(BrokenGlass),
+    /// Someone else looked at what was done in the emergency.
+    Attested(Attestation),
     /// Someone took the approval to use it.
     Claimed(Claim),
     /// Whoever used it reported.
     Finished(Receipt),
+    /// The requester asks no longer.
+    Withdrawn {
+        /// The request.
+        id: RequestId,
+        /// When.
+        at: Timestamp,
+        /// Who.
+        by: PersonId,
+    },
+    /// The requester asks for something else instead.
+    Superseded {
+        /// The request.
+        id: RequestId,
+        /// When.
+        at: Timestamp,
+        /// Who.
+        by: PersonId,
+        /// The request that takes its place.
+        successor: RequestId,
+    },
     /// Someone took the approval back.
     Revoked {
         /// The request.
@@ -58,11 +85,15 @@ impl Event {
         match self {
             Self::Requested(submission) => &submission.id,
             Self::Reviewed(review) => &review.id,
+            Self::BrokeGlass(glass) => &glass.id,
+            Self::Attested(attestation) => &attestation.id,
             Self::Claimed(claim) => &claim.id,
             Self::Finished(receipt) => &receipt.id,
-            Self::Expired { id, .. } | Self::FactorFailed { id, .. } | Self::Revoked { id, .. } => {
-                id
-            }
+            Self::Expired { id, .. }
+            | Self::FactorFailed { id, .. }
+            | Self::Withdrawn { id, .. }
+            | Self::Superseded { id, .. }
+            | Self::Revoked { id, .. } => id,
         }
     }
 
@@ -72,11 +103,15 @@ impl Event {
         match self {
             Self::Requested(submission) => submission.at,
             Self::Reviewed(review) => review.at,
+            Self::BrokeGlass(glass) => glass.at,
+            Self::Attested(attestation) => attestation.at,
             Self::Claimed(claim) => claim.at,
             Self::Finished(receipt) => receipt.at,
-            Self::Expired { at, .. } | Self::FactorFailed { at, .. } | Self::Revoked { at, .. } => {
-                *at
-            }
+            Self::Expired { at, .. }
+            | Self::FactorFailed { at, .. }
+            | Self::Withdrawn { at, .. }
+            | Self::Superseded { at, .. }
+            | Self::Revoked { at, .. } => *at,
         }
     }
 }
@@ -105,6 +140,9 @@ pub struct Submission {
     pub need: Need,
     /// The terms that hold, whatever the policy says later.
     pub terms: Terms,
+    /// The caller's key for this request, if it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<IdempotencyKey>,
 }
 
 impl Submission {
@@ -130,6 +168,12 @@ pub struct Review {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The groups that the reviewer belonged to then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupId>,
+    /// The caller's key for this decision, if it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<IdempotencyKey>,
     /// The time step (RFC 6238) of the one-time code that was verified, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factor_step: Option<u64>,

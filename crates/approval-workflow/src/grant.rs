@@ -5,7 +5,7 @@ use std::fmt;
 use action::ActionDigest;
 use serde::{Deserialize, Serialize};
 
-use crate::{PersonId, RequestId, Timestamp};
+use crate::{IdempotencyKey, PersonId, RequestId, Timestamp};
 
 /// A number that rises with every claim of one log.
 ///
@@ -38,6 +38,9 @@ pub struct Claim {
     pub digest: ActionDigest,
     /// The claim's number.
     pub token: FencingToken,
+    /// The caller's key for this claim, if it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<IdempotencyKey>,
 }
 
 /// What came of an action.

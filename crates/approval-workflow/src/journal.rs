@@ -10,12 +10,15 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
-use jsonl_storage::{Log, LogOptions, Record, Recovery, Scan, Seq};
+use jsonl_storage::{Log, LogOptions, Record, Recovery, Scan, Seq, Ticket};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use crate::keys::{Body, KeyBook};
 use crate::second_factor::FactorBook;
 use crate::view::View;
-use crate::{Error, Event, FencingToken, Request, RequestId, Rulebook, lifecycle};
+use crate::{
+    Error, Event, FencingToken, IdempotencyKey, PersonId, Request, RequestId, Submission, lifecycle,
+};
 
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -35,6 +38,7 @@ pub(crate) struct Staging {
     queue: VecDeque<(Seq, Event, Arc<Request>)>,
     published: Seq,
     factors: FactorBook,
+    pub(crate) keys: KeyBook,
     /// How many requests there are.
     requests: u64,
     /// How many claims there are.
@@ -47,15 +51,17 @@ pub(crate) enum Step {
     Record(Event),
     /// The event is recorded, and the caller is told that it was refused.
     RecordAndRefuse(Event, Error),
+    /// It happened before, as this event.
+    Repeat(Seq),
 }
 
 impl Journal {
-    pub(crate) fn open(dir: &Path, rulebook: Arc<Rulebook>) -> Result<Self, Error> {
+    pub(crate) fn open(dir: &Path, view: View) -> Result<Self, Error> {
         let journal = Self {
             log: LogOptions::new().open(dir)?,
             staging: Mutex::default(),
             published: Condvar::new(),
-            view: View::new(rulebook),
+            view,
         };
         let mut staging = journal.staging.lock();
         for record in journal.log.scan()? {
@@ -89,37 +95,12 @@ impl Journal {
 
     /// Writes the event that `make` derives from the newest state of a request, and returns the
     /// state after it when both are on disk.
-    ///
     pub(crate) fn commit(
         &self,
         id: &RequestId,
         make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
     ) -> Result<Arc<Request>, Error> {
-        let staging = self.staging.lock();
-        self.commit_locked(staging, id, make)
-    }
-
-    /// As [`commit`](Self::commit), for a request without an id of its own.
-    pub(crate) fn commit_new(
-        &self,
-        make: impl FnOnce(RequestId) -> Event,
-    ) -> Result<Arc<Request>, Error> {
-        let staging = self.staging.lock();
-        let free = |id: &RequestId| self.newest(&staging, id).is_none();
-        let id = (staging.requests + 1..)
-            .map(RequestId::derived)
-            .find(free)
-            .expect("there are more numbers than requests");
-        let event = make(id.clone());
-        self.commit_locked(staging, &id, |_, _| Ok(Step::Record(event)))
-    }
-
-    fn commit_locked(
-        &self,
-        mut staging: MutexGuard<'_, Staging>,
-        id: &RequestId,
-        make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
-    ) -> Result<Arc<Request>, Error> {
+        let mut staging = self.staging.lock();
         let newest = self.newest(&staging, id);
         let (known, current) = match &newest {
             Some((seq, request)) => (*seq, Some(&**request)),
@@ -128,20 +109,108 @@ impl Journal {
         let (event, refusal) = match make(current, &staging) {
             Ok(Step::Record(event)) => (event, None),
             Ok(Step::RecordAndRefuse(event, refusal)) => (event, Some(refusal)),
+            Ok(Step::Repeat(seq)) => return self.repeat(staging, seq, id),
             Err(refusal) => return Err(self.refuse(staging, known, refusal)),
         };
-        let after = match lifecycle::apply(current, &event) {
-            Ok(after) => Arc::new(after),
-            Err(refusal) => return Err(self.refuse(staging, known, refusal)),
+        let (ticket, after) = match self.stage(&mut staging, event) {
+            Ok(staged) => staged,
+            Err((reason, refusal)) => return Err(self.refuse(staging, reason, refusal)),
         };
-        if let Err((reason, refusal)) = staging.factors.check(&event) {
-            return Err(self.refuse(staging, known.max(reason), refusal));
-        }
-        let ticket = self.log.submit(&event)?;
-        staging.advance(ticket.seq(), event, &after);
         drop(staging);
         self.settle(ticket)?;
         refusal.map_or(Ok(after), Err)
+    }
+
+    /// Writes a request, under an id of its own or a derived one; in the same breath, marks the one
+    /// that it takes the place of. Were only the mark to reach the disk, nothing could run that
+    /// should not.
+    pub(crate) fn commit_new(
+        &self,
+        id: Option<RequestId>,
+        key: Option<(&IdempotencyKey, Body)>,
+        replaced: Option<(&RequestId, PersonId)>,
+        make: impl FnOnce(RequestId) -> Submission,
+    ) -> Result<Arc<Request>, Error> {
+        let mut staging = self.staging.lock();
+        if let Some((key, body)) = key
+            && let Some((seq, used)) = staging.keys.find(key, body)?
+        {
+            if id.is_some_and(|id| id != used) {
+                let (key, id) = (key.clone(), used);
+                return Err(self.refuse(staging, seq, Error::KeyConflict { key, id }));
+            }
+            return self.repeat(staging, seq, &used);
+        }
+        let id = id.unwrap_or_else(|| self.free_id(&staging));
+        if let Some((seq, _)) = self.newest(&staging, &id) {
+            return Err(self.refuse(staging, seq, Error::RequestExists { id }));
+        }
+        let submission = make(id);
+        if let Some((id, by)) = replaced {
+            let changed = self
+                .newest(&staging, id)
+                .map(|(_, request)| request.changed_at);
+            let event = Event::Superseded {
+                id: id.clone(),
+                at: submission.at.max(changed.unwrap_or_default()),
+                by,
+                successor: submission.id.clone(),
+            };
+            if let Err((reason, refusal)) = self.stage(&mut staging, event) {
+                return Err(self.refuse(staging, reason, refusal));
+            }
+        }
+        let event = Event::Requested(Arc::new(submission));
+        let (ticket, after) = match self.stage(&mut staging, event) {
+            Ok(staged) => staged,
+            Err((reason, refusal)) => return Err(self.refuse(staging, reason, refusal)),
+        };
+        drop(staging);
+        self.settle(ticket)?;
+        Ok(after)
+    }
+
+    /// Checks an event and gives it its place in the log. A refusal comes with the event that it
+    /// rests on.
+    fn stage(
+        &self,
+        staging: &mut Staging,
+        event: Event,
+    ) -> Result<(Ticket, Arc<Request>), (Seq, Error)> {
+        let newest = self.newest(staging, event.id());
+        let (known, current) = match &newest {
+            Some((seq, request)) => (*seq, Some(&**request)),
+            None => (Seq::ZERO, None),
+        };
+        let after = lifecycle::apply(current, &event).map_err(|error| (known, error))?;
+        let check = staging.factors.check(&event);
+        check.map_err(|(reason, error)| (known.max(reason), error))?;
+        let ticket = self
+            .log
+            .submit(&event)
+            .map_err(|error| (Seq::ZERO, error.into()))?;
+        let after = Arc::new(after);
+        staging.advance(ticket.seq(), event, &after);
+        Ok((ticket, after))
+    }
+
+    fn free_id(&self, staging: &Staging) -> RequestId {
+        (staging.requests + 1..)
+            .map(RequestId::derived)
+            .find(|id| self.newest(staging, id).is_none())
+            .expect("there are more numbers than requests")
+    }
+
+    /// Answers what was done before, once it is on disk.
+    fn repeat(
+        &self,
+        staging: MutexGuard<'_, Staging>,
+        done: Seq,
+        id: &RequestId,
+    ) -> Result<Arc<Request>, Error> {
+        self.wait_until_published(staging, done)?;
+        let unknown = || Error::UnknownRequest { id: id.clone() };
+        self.view.get(id).ok_or_else(unknown)
     }
 
     /// The newest state of a request and the last event on its way that it rests on.
@@ -150,7 +219,7 @@ impl Journal {
         ahead.or_else(|| Some((Seq::ZERO, self.view.get(id)?)))
     }
 
-    fn settle(&self, ticket: jsonl_storage::Ticket) -> Result<(), Error> {
+    fn settle(&self, ticket: Ticket) -> Result<(), Error> {
         let result = ticket.wait();
         let mut staging = self.staging.lock();
         if let Err(error) = &result {
@@ -163,14 +232,25 @@ impl Journal {
 
     /// Returns the refusal when the events that it rests on are on disk, or the failure to get them
     /// there.
-    fn refuse(&self, mut staging: MutexGuard<'_, Staging>, reason: Seq, refusal: Error) -> Error {
+    fn refuse(&self, staging: MutexGuard<'_, Staging>, reason: Seq, refusal: Error) -> Error {
+        match self.wait_until_published(staging, reason) {
+            Ok(()) => refusal,
+            Err(failure) => failure,
+        }
+    }
+
+    fn wait_until_published(
+        &self,
+        mut staging: MutexGuard<'_, Staging>,
+        seq: Seq,
+    ) -> Result<(), Error> {
         loop {
             self.publish(&mut staging);
-            if staging.published >= reason {
-                return refusal;
+            if staging.published >= seq {
+                return Ok(());
             }
             if let Some(failure) = &staging.failure {
-                return failure.clone().into();
+                return Err(failure.clone().into());
             }
             self.published.wait(&mut staging);
         }
@@ -206,6 +286,7 @@ impl Journal {
         let after = lifecycle::apply(current.as_deref(), &event)?;
         staging.factors.check(&event).map_err(|(_, error)| error)?;
         staging.check_token(&event)?;
+        staging.keys.check(&event)?;
         staging.count(seq, &event);
         self.view.publish(seq, event, Arc::new(after));
         staging.published = seq;
@@ -238,6 +319,7 @@ impl Staging {
 
     fn count(&mut self, seq: Seq, event: &Event) {
         self.factors.apply(seq, event);
+        self.keys.apply(seq, event);
         self.claims += u64::from(matches!(event, Event::Claimed(_)));
         self.requests += u64::from(matches!(event, Event::Requested(_)));
     }

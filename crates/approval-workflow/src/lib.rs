@@ -6,6 +6,9 @@
 //! - [`ApprovalWorkflow`] takes requests and decisions, and answers
 //!   [`can_execute`](ApprovalWorkflow::can_execute) with a [`Permission`], bound to the digest of the
 //!   action: another argument is another action.
+//! - An approval is used once: [`claim`](ApprovalWorkflow::claim) hands it to one caller, under a
+//!   [`FencingToken`], and [`finish`](ApprovalWorkflow::finish) takes the report. The states and what
+//!   leads from one to the next stand at [`State`].
 //! - Every [`Event`] is one line of a log. The state is folded from it, and the audit trail is the log
 //!   itself, so the two cannot disagree.
 //!
@@ -40,20 +43,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod commands;
 mod condition;
 mod content;
 mod digest;
+mod emergency;
 mod error;
 mod event;
+#[cfg(test)]
+mod explore;
 mod fingerprint;
 mod grant;
 mod input;
+mod insight;
 mod journal;
+mod keys;
 mod lifecycle;
 mod names;
 mod permission;
 mod policy;
 mod request;
+mod requirement;
 mod rulebook;
 mod second_factor;
 mod statistics;
@@ -63,14 +73,17 @@ mod workflow;
 
 pub use crate::condition::{Condition, Field};
 pub use crate::content::{RequestDigest, request_digest};
+pub use crate::emergency::{Attestation, BrokenGlass};
 pub use crate::error::Error;
 pub use crate::event::{AuditEntry, Event, Review, Submission, Verdict};
 pub use crate::grant::{Claim, FencingToken, Outcome, Receipt};
 pub use crate::input::{Decision, NewRequest};
-pub use crate::names::{PersonId, RequestId};
+pub use crate::insight::{Difference, Explanation, Missing, Said};
+pub use crate::names::{GroupId, IdempotencyKey, PersonId, RequestId};
 pub use crate::permission::{DenyReason, Permission};
 pub use crate::policy::{Policy, Rule, Sensitivity, Terms};
 pub use crate::request::{Request, State, Status};
+pub use crate::requirement::Requirement;
 pub use crate::rulebook::{Need, PolicyDigest, Rulebook, Ruling};
 pub use crate::second_factor::{Directory, OneTimeCode, Reviewer};
 pub use crate::statistics::{ReviewerCount, Statistics, TimeToDecision};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::permission::Gate;
 use crate::{
-    Claim, Error, Event, Need, Permission, Receipt, Request, Review, State, Submission, Timestamp,
-    Verdict,
+    Attestation, BrokenGlass, Claim, Error, Event, Need, Permission, PersonId, Receipt, Request,
+    Review, State, Submission, Terms, Timestamp, Verdict,
 };
 
 /// The transition function. See the [table](self).
@@ -28,8 +28,18 @@ pub(crate) fn apply(current: Option<&Request>, event: &Event) -> Result<Request,
         Event::Reviewed(review) => decide(pending(current, review.at)?, review),
         Event::FactorFailed { at, .. } => Ok(step(pending(current, *at)?, State::Pending, *at)),
         Event::Expired { at, .. } => expire(current, *at),
+        Event::BrokeGlass(glass) => break_glass(pending(current, glass.at)?, glass),
+        Event::Attested(attestation) => attest(current, attestation),
         Event::Claimed(claim) => take(current, claim),
         Event::Finished(receipt) => finish(current, receipt),
+        Event::Withdrawn { at, by, .. } => {
+            let current = own(pending(current, *at)?, by)?;
+            Ok(step(current, State::Withdrawn { at: *at }, *at))
+        }
+        Event::Superseded { at, by, .. } => {
+            let current = own(pending(current, *at)?, by)?;
+            Ok(step(current, State::Superseded { at: *at }, *at))
+        }
         Event::Revoked { at, .. } => match current.state {
             State::Approved { .. } => Ok(step(current, State::Revoked { at: *at }, *at)),
             _ => Err(settled(current)),
@@ -46,6 +56,8 @@ fn begin(submission: &Arc<Submission>) -> Request {
         },
         submission: Arc::clone(submission),
         reviews: Vec::new(),
+        glass: None,
+        attestation: None,
         claim: None,
         receipt: None,
         changed_at: at,
@@ -59,6 +71,17 @@ fn pending(current: &Request, at: Timestamp) -> Result<&Request, Error> {
         State::Pending => Ok(current),
         _ => Err(settled(current)),
     }
+}
+
+/// The request, if this person made it.
+fn own<'a>(current: &'a Request, person: &PersonId) -> Result<&'a Request, Error> {
+    if current.submission.requester == *person {
+        return Ok(current);
+    }
+    Err(Error::NotRequester {
+        id: current.submission.id.clone(),
+        person: person.clone(),
+    })
 }
 
 fn step(current: &Request, state: State, at: Timestamp) -> Request {
@@ -78,20 +101,75 @@ fn decide(current: &Request, review: &Review) -> Result<Request, Error> {
             person: review.reviewer.clone(),
         });
     }
+    let mut votes = current.reviews.iter();
+    if let Some(first) = votes.find(|first| first.reviewer == review.reviewer) {
+        let first = Box::new(first.clone());
+        return Err(Error::AlreadyVoted { first });
+    }
     let reason = review.reason.as_deref().unwrap_or_default();
     if terms.requires_reason && reason.trim().is_empty() {
         return Err(Error::ReasonMissing { id: id.clone() });
     }
-    let state = match review.verdict {
-        Verdict::Approve if terms.requires_second_factor && review.factor_step.is_none() => {
-            return Err(Error::SecondFactorMissing { id: id.clone() });
-        }
-        Verdict::Approve => State::Approved { at },
-        Verdict::Deny => State::Denied { at },
-    };
-    let mut next = step(current, state, at);
+    let needs_factor = terms.requires_second_factor && review.verdict == Verdict::Approve;
+    if needs_factor && review.factor_step.is_none() {
+        return Err(Error::SecondFactorMissing { id: id.clone() });
+    }
+    let mut next = step(current, State::Pending, at);
     next.reviews.push(review.clone());
+    next.state = match review.verdict {
+        Verdict::Approve if terms.requires.is_met_by(&next.reviews) => State::Approved { at },
+        Verdict::Deny if may_veto(terms, review) => State::Denied { at },
+        Verdict::Approve | Verdict::Deny => State::Pending,
+    };
     Ok(next)
+}
+
+fn break_glass(current: &Request, glass: &BrokenGlass) -> Result<Request, Error> {
+    let Submission { id, terms, .. } = &*current.submission;
+    if !glass
+        .groups
+        .iter()
+        .any(|group| terms.break_glass.contains(group))
+    {
+        let (id, person) = (id.clone(), glass.by.clone());
+        return Err(Error::GlassNotAllowed { id, person });
+    }
+    if glass.reason.trim().is_empty() {
+        return Err(Error::ReasonMissing { id: id.clone() });
+    }
+    if terms.requires_second_factor && glass.factor_step.is_none() {
+        return Err(Error::SecondFactorMissing { id: id.clone() });
+    }
+    let mut next = step(current, State::Approved { at: glass.at }, glass.at);
+    next.glass = Some(glass.clone());
+    Ok(next)
+}
+
+/// The review that an emergency owes changes no state: what was done is done.
+fn attest(current: &Request, attestation: &Attestation) -> Result<Request, Error> {
+    let Attestation {
+        id,
+        at,
+        by,
+        finding,
+    } = attestation;
+    let Some(glass) = current.glass.as_ref().filter(|_| current.owes_review()) else {
+        return Err(Error::NothingToAttest { id: id.clone() });
+    };
+    if *by == glass.by || *by == current.submission.requester {
+        let (id, person) = (id.clone(), by.clone());
+        return Err(Error::SelfReview { id, person });
+    }
+    if finding.trim().is_empty() {
+        return Err(Error::ReasonMissing { id: id.clone() });
+    }
+    let mut next = step(current, current.state, *at);
+    next.attestation = Some(attestation.clone());
+    Ok(next)
+}
+
+fn may_veto(terms: &Terms, review: &Review) -> bool {
+    terms.veto.is_empty() || review.groups.iter().any(|group| terms.veto.contains(group))
 }
 
 fn expire(current: &Request, at: Timestamp) -> Result<Request, Error> {

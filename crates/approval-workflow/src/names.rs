@@ -23,6 +23,15 @@ pub struct RequestId(Arc<str>);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PersonId(Arc<str>);
 
+/// Names a group of reviewers, by the same rules as a person.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupId(Arc<str>);
+
+/// Names an attempt of a caller: repeated with the same content it is answered like the first time,
+/// with another content refused. 1 to 128 characters of printable ASCII without spaces.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IdempotencyKey(Arc<str>);
+
 const MAX_ID_BYTES: usize = 128;
 
 impl RequestId {
@@ -57,18 +66,61 @@ impl PersonId {
     ///
     /// [`Error::Text`], which says what is wrong with it.
     pub fn new(text: &str) -> Result<Self, Error> {
-        let upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
-        match id_fault(text) {
-            None if upper => Err(refuse("person", text, "it has upper-case letters")),
-            None => Ok(Self(text.into())),
-            Some(fault) => Err(refuse("person", text, fault)),
-        }
+        check_lower_case("person", text)?;
+        Ok(Self(text.into()))
     }
 
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl GroupId {
+    /// Checks a name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Text`], which says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, Error> {
+        check_lower_case("group", text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl IdempotencyKey {
+    /// Checks a key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Text`], which says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, Error> {
+        match id_fault(text) {
+            None => Ok(Self(text.into())),
+            Some(fault) => Err(refuse("idempotency key", text, fault)),
+        }
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn check_lower_case(what: &'static str, text: &str) -> Result<(), Error> {
+    let upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+    match id_fault(text) {
+        None if upper => Err(refuse(what, text, "it has upper-case letters")),
+        None => Ok(()),
+        Some(fault) => Err(refuse(what, text, fault)),
     }
 }
 
@@ -144,6 +196,8 @@ macro_rules! text_id {
 
 text_id!(RequestId);
 text_id!(PersonId);
+text_id!(GroupId);
+text_id!(IdempotencyKey);
 
 #[cfg(test)]
 mod tests {

@@ -48,12 +48,16 @@ pub enum DenyReason {
     Expired,
     /// It was approved, and the time to run it is over.
     Lapsed,
+    /// The requester withdrew it, or asked for something else instead.
+    Withdrawn,
     /// It was approved, and that was taken back.
     Revoked,
     /// Its approval was used: it runs, or ran.
     Claimed,
     /// The policy of today says something else about this action than the one it was approved under.
     PolicyChanged,
+    /// Of those who approved, too many are no longer in the directory or in the group they were in.
+    ReviewersChanged,
 }
 
 impl DenyReason {
@@ -68,9 +72,11 @@ impl DenyReason {
             Self::Denied => "denied",
             Self::Expired => "expired",
             Self::Lapsed => "lapsed",
+            Self::Withdrawn => "withdrawn",
             Self::Revoked => "revoked",
             Self::Claimed => "claimed",
             Self::PolicyChanged => "policy changed",
+            Self::ReviewersChanged => "reviewers changed",
         }
     }
 }
@@ -105,6 +111,9 @@ impl Gate {
             },
             (State::Denied { .. }, _) => Standing::Shut(DenyReason::Denied),
             (State::Expired { .. }, _) => Standing::Shut(DenyReason::Expired),
+            (State::Withdrawn { .. } | State::Superseded { .. }, _) => {
+                Standing::Shut(DenyReason::Withdrawn)
+            }
             (State::Revoked { .. }, _) => Standing::Shut(DenyReason::Revoked),
             (State::Claimed { .. } | State::Finished { .. }, _) => {
                 Standing::Shut(DenyReason::Claimed)
@@ -116,12 +125,16 @@ impl Gate {
         }
     }
 
-    /// The gate under a policy that says something else than the one of the request.
-    pub(crate) fn under_changed_policy(mut self) -> Self {
-        if matches!(self.standing, Standing::Open { .. }) {
-            self.standing = Standing::Shut(DenyReason::PolicyChanged);
+    /// Shuts an open gate for a reason that lies outside of the request.
+    pub(crate) fn shut(mut self, reason: DenyReason) -> Self {
+        if self.is_open() {
+            self.standing = Standing::Shut(reason);
         }
         self
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.standing, Standing::Open { .. })
     }
 
     pub(crate) fn ask(&self, digest: &ActionDigest, now: Timestamp) -> Permission {

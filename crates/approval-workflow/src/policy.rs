@@ -2,10 +2,10 @@ use std::fmt;
 use std::time::Duration;
 
 use action::PathPattern;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de};
 
-use crate::Condition;
 use crate::time::text;
+use crate::{Condition, Error, GroupId, Requirement, rulebook};
 
 /// How much harm an action could do, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -92,6 +92,54 @@ pub struct Policy {
     pub rules: Vec<Rule>,
 }
 
+impl Policy {
+    /// Reads a policy from TOML and checks it as [`Rulebook::new`](crate::Rulebook::new) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PolicyText`] with the line and the column of the first fault.
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        let at = |byte: usize, fault: &str| {
+            let (line, column) = place(text, byte);
+            let fault = fault.to_owned();
+            Error::PolicyText {
+                line,
+                column,
+                fault,
+            }
+        };
+        let policy: Self = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            at(start, error.message().trim())
+        })?;
+        match rulebook::check(&policy) {
+            Ok(()) => Ok(policy),
+            Err(fault) => {
+                let start = fault.rule.and_then(|index| rule_start(text, index));
+                Err(at(start.unwrap_or(0), &fault.to_string()))
+            }
+        }
+    }
+}
+
+/// Where a rule begins, in bytes.
+fn rule_start(text: &str, index: usize) -> Option<usize> {
+    #[derive(Deserialize)]
+    struct Rules {
+        rules: Vec<toml::Spanned<de::IgnoredAny>>,
+    }
+    let Rules { rules } = toml::from_str(text).ok()?;
+    Some(rules.get(index)?.span().start)
+}
+
+/// The line and the column of a byte, both from 1.
+fn place(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    (line, before[start..].chars().count() + 1)
+}
+
 /// One rule of a [`Policy`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "RuleText", into = "RuleText")]
@@ -131,6 +179,17 @@ impl Rule {
 pub struct Terms {
     /// How much harm the action could do.
     pub sensitivity: Sensitivity,
+    /// Who must approve (default: any one person).
+    #[serde(default)]
+    pub requires: Requirement,
+    /// The groups whose members can deny (default: none named, so anybody's denial settles). With
+    /// groups named, a denial by anybody else is recorded as that person's vote, and no more.
+    #[serde(default)]
+    pub veto: Vec<GroupId>,
+    /// The groups whose members can approve alone in an emergency (default: none, so nobody can).
+    /// Somebody else then owes a review.
+    #[serde(default)]
+    pub break_glass: Vec<GroupId>,
     /// Whether a decision needs a reason (default: no).
     #[serde(default)]
     pub requires_reason: bool,
@@ -154,6 +213,9 @@ impl Terms {
     pub fn new(sensitivity: Sensitivity) -> Self {
         Self {
             sensitivity,
+            requires: Requirement::anyone(),
+            veto: Vec::new(),
+            break_glass: Vec::new(),
             requires_reason: false,
             requires_second_factor: false,
             expiry: default_expiry(),
@@ -184,6 +246,12 @@ struct RuleText {
     pattern: PathPattern,
     sensitivity: Sensitivity,
     #[serde(default)]
+    requires: Requirement,
+    #[serde(default)]
+    veto: Vec<GroupId>,
+    #[serde(default)]
+    break_glass: Vec<GroupId>,
+    #[serde(default)]
     requires_reason: bool,
     #[serde(default)]
     requires_second_factor: bool,
@@ -204,6 +272,9 @@ impl From<RuleText> for Rule {
             pattern: text.pattern,
             terms: Terms {
                 sensitivity: text.sensitivity,
+                requires: text.requires,
+                veto: text.veto,
+                break_glass: text.break_glass,
                 requires_reason: text.requires_reason,
                 requires_second_factor: text.requires_second_factor,
                 expiry: text.expiry,
@@ -221,6 +292,9 @@ impl From<Rule> for RuleText {
             name: rule.name,
             pattern: rule.pattern,
             sensitivity: rule.terms.sensitivity,
+            requires: rule.terms.requires,
+            veto: rule.terms.veto,
+            break_glass: rule.terms.break_glass,
             requires_reason: rule.terms.requires_reason,
             requires_second_factor: rule.terms.requires_second_factor,
             expiry: rule.terms.expiry,
@@ -254,6 +328,40 @@ mod tests {
         let json = serde_json::to_string(&policy).unwrap();
         let json: Policy = serde_json::from_str(&json).unwrap();
         assert_eq!((&toml, &json), (&policy, &policy));
+    }
+
+    #[test]
+    fn a_fault_in_a_text_is_told_with_its_place() {
+        let fault = |text: &str| Policy::from_toml(text).unwrap_err().to_string();
+        let text = "[[rules]]\npattern = \"a/*\"\nsensitivity = \"hihg\"\n";
+        assert_eq!(
+            fault(text),
+            "policy, line 3, column 15: unknown variant `hihg`, expected one of `none`, `low`, \
+             `medium`, `high`, `critical`"
+        );
+        assert_eq!(
+            fault("[[rules]]\npattern = \"ä//b\"\nsensitivity = \"low\""),
+            "policy, line 2, column 11: invalid path pattern \"ä//b\": it has an empty segment"
+        );
+        let twice = "# two\n[[rules]]\npattern = \"a\"\nsensitivity = \"low\"\n\n  [[rules]]\npattern = \"a\"\nsensitivity = \"low\"";
+        assert_eq!(
+            fault(twice),
+            "policy, line 6, column 3: rule 2 (\"a\"): an earlier rule has the same pattern, so this \
+             one never decides"
+        );
+        assert!(
+            fault("x = ").starts_with("policy, line 1, column 5"),
+            "{}",
+            fault("x = ")
+        );
+        for noise in [
+            "\0",
+            "[[rules]]",
+            "rules = 3",
+            "[default]\nsensitivity = \"none\"",
+        ] {
+            assert!(fault(noise).starts_with("policy, line "), "{noise:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Claim, Outcome, Receipt, Review, Submission, Timestamp};
+use crate::{Attestation, BrokenGlass, Claim, Outcome, Receipt, Review, Submission, Timestamp};
 
 /// A request and everything that was decided about it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,6 +15,12 @@ pub struct Request {
     pub state: State,
     /// The decisions that were recorded, in their order.
     pub reviews: Vec<Review>,
+    /// Who approved alone, if someone did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub glass: Option<BrokenGlass>,
+    /// Who looked at that afterwards, once someone did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Attestation>,
     /// Who took the approval to use it, once someone did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
@@ -49,6 +55,16 @@ pub enum State {
         /// When this was recorded.
         at: Timestamp,
     },
+    /// The requester asks no longer.
+    Withdrawn {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// The requester asks for something else instead.
+    Superseded {
+        /// Since when.
+        at: Timestamp,
+    },
     /// The approval was taken back before anybody used it.
     Revoked {
         /// Since when.
@@ -76,6 +92,8 @@ impl State {
             Self::Approved { .. } => Status::Approved,
             Self::Denied { .. } => Status::Denied,
             Self::Expired { .. } => Status::Expired,
+            Self::Withdrawn { .. } => Status::Withdrawn,
+            Self::Superseded { .. } => Status::Superseded,
             Self::Revoked { .. } => Status::Revoked,
             Self::Claimed { .. } => Status::Claimed,
             Self::Finished { outcome, .. } => match outcome {
@@ -101,6 +119,10 @@ pub enum Status {
     Expired,
     /// It was approved, and not run in time.
     Lapsed,
+    /// The requester asks no longer.
+    Withdrawn,
+    /// The requester asks for something else instead.
+    Superseded,
     /// It was approved, and that was taken back.
     Revoked,
     /// It is being run, or whoever ran it never reported.
@@ -123,6 +145,8 @@ impl Status {
             Self::Denied => "denied",
             Self::Expired => "expired",
             Self::Lapsed => "lapsed",
+            Self::Withdrawn => "withdrawn",
+            Self::Superseded => "superseded",
             Self::Revoked => "revoked",
             Self::Claimed => "claimed",
             Self::Succeeded => "succeeded",
@@ -159,13 +183,23 @@ impl Request {
         }
     }
 
-    /// The review that settled the request; none if a rule did, or nobody.
+    /// The review that settled the request; none if a rule did, an emergency, or nobody.
     #[must_use]
     pub fn decision(&self) -> Option<&Review> {
         match self.state {
-            State::Pending | State::Expired { .. } => None,
+            State::Pending
+            | State::Expired { .. }
+            | State::Withdrawn { .. }
+            | State::Superseded { .. } => None,
+            _ if self.glass.is_some() => None,
             _ => self.reviews.last(),
         }
+    }
+
+    /// Whether somebody approved alone and nobody has looked at that yet.
+    #[must_use]
+    pub fn owes_review(&self) -> bool {
+        self.glass.is_some() && self.attestation.is_none()
     }
 
     /// Whether the time to decide is over.

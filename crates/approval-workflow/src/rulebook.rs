@@ -2,12 +2,13 @@
 //! pattern.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
 use action::{Action, PathPattern};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Error, Policy, Rule, Sensitivity, Submission, Terms};
+use crate::{Error, GroupId, Policy, Requirement, Rule, Sensitivity, Submission, Terms};
 
 /// A [`Policy`] that was checked and can be asked.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct Rulebook {
     /// The rules under the longest run of segments without a wildcard that their pattern begins
     /// with, best first. A path meets only those under one of its own beginnings.
     by_start: HashMap<Box<str>, Vec<Ranked>>,
+    /// By length, whether there is such a beginning: most look-ups need no hash.
+    lengths: Vec<bool>,
 }
 
 /// A rule's place in the order of decision: 0 decides before 1.
@@ -70,7 +73,13 @@ impl Rulebook {
                 .or_default()
                 .push(Ranked { rank, index });
         }
+        let longest = by_start.keys().map(|start| start.len()).max();
+        let mut lengths = vec![false; longest.map_or(0, |longest| longest + 1)];
+        by_start
+            .keys()
+            .for_each(|start| lengths[start.len()] = true);
         Ok(Self {
+            lengths,
             digest: PolicyDigest::of(&policy),
             policy,
             by_start,
@@ -109,6 +118,7 @@ impl Rulebook {
         let starts = std::iter::once("")
             .chain(path.match_indices('/').map(|(end, _)| &path[..end]))
             .chain(std::iter::once(path));
+        let starts = starts.filter(|start| self.lengths.get(start.len()) == Some(&true));
         let mut best: Option<Ranked> = None;
         for ranked in starts.filter_map(|start| self.by_start.get(start)) {
             let better = ranked
@@ -128,6 +138,24 @@ impl Rulebook {
         }
         let ruling = self.judge(&submission.action, &submission.context);
         ruling.need == submission.need && *ruling.terms == submission.terms
+    }
+
+    /// Refuses a requirement that the people of a directory cannot meet, nobody left out.
+    pub(crate) fn check_people(&self, people: &[&[GroupId]]) -> Result<(), Error> {
+        let default = ("default".to_owned(), &self.policy.default);
+        let rules = self.policy.rules.iter().enumerate();
+        let rules = rules.map(|(index, rule)| (place(index, rule), &rule.terms));
+        for (place, terms) in std::iter::once(default).chain(rules) {
+            let grouped = !terms.requires.groups().is_empty();
+            if (grouped || !people.is_empty()) && !terms.requires.is_met_by_groups(people) {
+                let fault = format!(
+                    "`requires` {}: the directory has no such people",
+                    terms.requires
+                );
+                return Err(refuse(None, place, &fault).into());
+            }
+        }
+        Ok(())
     }
 
     /// The policy as it was given.
@@ -152,21 +180,39 @@ fn literal_start(pattern: &PathPattern) -> &str {
     }
 }
 
-fn check(policy: &Policy) -> Result<(), Error> {
+/// What is wrong with a policy.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// The rule, by its index; none if it is the default.
+    pub(crate) rule: Option<usize>,
+    place: String,
+    fault: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.fault)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(Fault { place, fault, .. }: Fault) -> Self {
+        Self::Policy { place, fault }
+    }
+}
+
+pub(crate) fn check(policy: &Policy) -> Result<(), Fault> {
     if let Some(fault) = terms_fault(&policy.default) {
-        return Err(refuse("default".into(), fault));
+        return Err(refuse(None, "default".into(), fault));
     }
     if policy.default.sensitivity == Sensitivity::None {
         let fault = "`none` would let every action through that no rule covers";
-        return Err(refuse("default".into(), fault));
+        return Err(refuse(None, "default".into(), fault));
     }
     let mut patterns = BTreeSet::new();
     let mut names = BTreeSet::new();
     for (index, rule) in policy.rules.iter().enumerate() {
-        let refuse = |fault: &str| {
-            let place = format!("rule {} ({:?})", index + 1, rule.label());
-            Err(refuse(place, fault))
-        };
+        let refuse = |fault: &str| Err(refuse(Some(index), place(index, rule), fault));
         if let Some(fault) = rule_fault(rule) {
             return refuse(fault);
         }
@@ -180,6 +226,10 @@ fn check(policy: &Policy) -> Result<(), Error> {
     Ok(())
 }
 
+fn place(index: usize, rule: &Rule) -> String {
+    format!("rule {} ({:?})", index + 1, rule.label())
+}
+
 fn rule_fault(rule: &Rule) -> Option<&'static str> {
     let terms = &rule.terms;
     if let Some(fault) = terms_fault(terms) {
@@ -191,7 +241,9 @@ fn rule_fault(rule: &Rule) -> Option<&'static str> {
         return Some("its name is blank, longer than 256 bytes, or has control characters");
     }
     if terms.sensitivity == Sensitivity::None {
-        let demands = terms.requires_reason || terms.requires_second_factor;
+        let demands = terms.requires_reason
+            || terms.requires_second_factor
+            || terms.requires != Requirement::anyone();
         if demands || rule.auto_approve.is_some() {
             return Some("sensitivity `none` needs no approval, so it can demand nothing of one");
         }
@@ -205,15 +257,13 @@ fn terms_fault(terms: &Terms) -> Option<&'static str> {
     } else if terms.execute_within.is_zero() {
         Some("`execute_within` is zero, so no approval could be used")
     } else {
-        None
+        terms.requires.fault()
     }
 }
 
-fn refuse(place: String, fault: &str) -> Error {
-    Error::Policy {
-        place,
-        fault: fault.to_owned(),
-    }
+fn refuse(rule: Option<usize>, place: String, fault: &str) -> Fault {
+    let fault = fault.to_owned();
+    Fault { rule, place, fault }
 }
 
 /// The BLAKE3 digest of a policy's JSON, in `derive_key` mode; 64 hexadecimal digits.

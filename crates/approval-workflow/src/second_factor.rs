@@ -8,7 +8,7 @@ use jsonl_storage::Seq;
 use serde::{Deserialize, Serialize};
 use totp_rs::{Builder, Secret, Totp};
 
-use crate::{Error, Event, PersonId, Timestamp};
+use crate::{Error, Event, GroupId, PersonId, Timestamp};
 
 /// Who may review, and the secrets of their second factors.
 ///
@@ -37,6 +37,9 @@ pub struct Reviewer {
     /// authenticator app expects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totp_secret: Option<String>,
+    /// The groups that the reviewer belongs to (default: none).
+    #[serde(default)]
+    pub groups: Vec<GroupId>,
 }
 
 impl fmt::Debug for Reviewer {
@@ -44,6 +47,7 @@ impl fmt::Debug for Reviewer {
         let secret = self.totp_secret.as_ref().map(|_| "…");
         f.debug_struct("Reviewer")
             .field("totp_secret", &secret)
+            .field("groups", &self.groups)
             .finish()
     }
 }
@@ -67,7 +71,12 @@ impl fmt::Debug for OneTimeCode {
 }
 
 /// A directory with its secrets decoded.
-pub(crate) struct Verifier(HashMap<PersonId, Option<Totp>>);
+pub(crate) struct Verifier(HashMap<PersonId, Registered>);
+
+struct Registered {
+    totp: Option<Totp>,
+    groups: Vec<GroupId>,
+}
 
 impl Verifier {
     pub(crate) fn new(directory: &Directory) -> Result<Self, Error> {
@@ -78,7 +87,8 @@ impl Verifier {
                     person: person.clone(),
                 })?),
             };
-            Ok((person.clone(), totp))
+            let groups = reviewer.groups.clone();
+            Ok((person.clone(), Registered { totp, groups }))
         };
         directory
             .reviewers
@@ -93,6 +103,29 @@ impl Verifier {
         self.0.contains_key(person)
     }
 
+    /// The groups of a person; none if the directory does not list the person.
+    pub(crate) fn groups(&self, person: &PersonId) -> Option<&[GroupId]> {
+        self.0.get(person).map(|registered| &*registered.groups)
+    }
+
+    /// Everyone who could fill a place of a group, or of none.
+    pub(crate) fn members(&self, of: Option<&GroupId>) -> impl Iterator<Item = &PersonId> {
+        let fits =
+            move |registered: &Registered| of.is_none_or(|group| registered.groups.contains(group));
+        self.0
+            .iter()
+            .filter(move |(_, registered)| fits(registered))
+            .map(|(person, _)| person)
+    }
+
+    /// The groups of everyone, one entry a person.
+    pub(crate) fn everyone(&self) -> Vec<&[GroupId]> {
+        self.0
+            .values()
+            .map(|registered| &*registered.groups)
+            .collect()
+    }
+
     /// The time step of a code; none if it is wrong.
     pub(crate) fn step(
         &self,
@@ -101,7 +134,9 @@ impl Verifier {
         at: Timestamp,
     ) -> Result<Option<u64>, Error> {
         match self.0.get(person) {
-            Some(Some(totp)) => Ok(totp.check(&code.0, at.as_secs())),
+            Some(Registered {
+                totp: Some(totp), ..
+            }) => Ok(totp.check(&code.0, at.as_secs())),
             _ => Err(Error::SecondFactorUnregistered {
                 person: person.clone(),
             }),
@@ -145,6 +180,7 @@ impl FactorBook {
     pub(crate) fn check(&self, event: &Event) -> Result<(), (Seq, Error)> {
         let (person, step) = match event {
             Event::Reviewed(review) => (&review.reviewer, review.factor_step),
+            Event::BrokeGlass(glass) => (&glass.by, glass.factor_step),
             Event::FactorFailed { reviewer, .. } => (reviewer, None),
             _ => return Ok(()),
         };
@@ -164,23 +200,25 @@ impl FactorBook {
     }
 
     pub(crate) fn apply(&mut self, seq: Seq, event: &Event) {
-        match event {
-            Event::Reviewed(review) if review.factor_step.is_some() => {
-                let factor = self.0.entry(review.reviewer.clone()).or_default();
-                factor.last_step = review.factor_step;
+        let used = match event {
+            Event::Reviewed(review) => Some((&review.reviewer, review.factor_step)),
+            Event::BrokeGlass(glass) => Some((&glass.by, glass.factor_step)),
+            _ => None,
+        };
+        if let Some((person, Some(step))) = used {
+            let factor = self.0.entry(person.clone()).or_default();
+            factor.last_step = Some(step);
+            factor.failures = 0;
+            factor.changed = seq;
+        }
+        if let Event::FactorFailed { at, reviewer, .. } = event {
+            let factor = self.0.entry(reviewer.clone()).or_default();
+            factor.failures += 1;
+            factor.changed = seq;
+            if factor.failures >= FAILURES_BEFORE_LOCK {
                 factor.failures = 0;
-                factor.changed = seq;
+                factor.locked_until = at.after(LOCKED_FOR);
             }
-            Event::FactorFailed { at, reviewer, .. } => {
-                let factor = self.0.entry(reviewer.clone()).or_default();
-                factor.failures += 1;
-                factor.changed = seq;
-                if factor.failures >= FAILURES_BEFORE_LOCK {
-                    factor.failures = 0;
-                    factor.locked_until = at.after(LOCKED_FOR);
-                }
-            }
-            _ => {}
         }
     }
 }

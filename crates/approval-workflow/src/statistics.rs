@@ -23,6 +23,10 @@ pub struct Statistics {
     pub not_sensitive: u64,
     /// Requests that no rule covered.
     pub uncovered: u64,
+    /// Approvals that somebody gave alone, in an emergency.
+    pub broken_glass: u64,
+    /// How many of these nobody has looked at yet.
+    pub open_reviews: u64,
     /// Decisions with a wrong one-time code.
     pub wrong_codes: u64,
     /// From a request to the person's decision that settled it.
@@ -81,9 +85,16 @@ impl Statistics {
                 }
             }
             Event::FactorFailed { .. } => self.wrong_codes += 1,
+            Event::BrokeGlass(_) => {
+                self.broken_glass += 1;
+                self.open_reviews += 1;
+            }
+            Event::Attested(_) => self.open_reviews -= 1,
             Event::Expired { .. }
             | Event::Claimed(_)
             | Event::Finished(_)
+            | Event::Withdrawn { .. }
+            | Event::Superseded { .. }
             | Event::Revoked { .. } => {}
         }
     }

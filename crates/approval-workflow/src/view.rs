@@ -11,15 +11,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::{Fingerprint, Fingerprints, PassThrough};
 use crate::permission::Gate;
+use crate::second_factor::Verifier;
 use crate::{
-    AuditEntry, DenyReason, Event, Permission, Request, RequestId, Rulebook, State, Statistics,
-    Timestamp,
+    AuditEntry, DenyReason, Event, GroupId, Need, Permission, Request, RequestId, Rulebook, State,
+    Statistics, Timestamp, Verdict,
 };
 
 /// The requests and their indexes. Written by whoever publishes events, one at a time.
 #[derive(Debug)]
 pub(crate) struct View {
     rulebook: Arc<Rulebook>,
+    verifier: Option<Arc<Verifier>>,
     names: Fingerprints,
     requests: DashMap<Fingerprint, Entry, PassThrough>,
     indexes: RwLock<Indexes>,
@@ -46,6 +48,8 @@ struct Indexes {
     pending: BTreeMap<Seq, Arc<Request>>,
     /// The same by the time to decide, so that expiry looks at the overdue ones only.
     due: BTreeSet<(Timestamp, Seq)>,
+    /// Those approved in an emergency that nobody has looked at.
+    owing: BTreeMap<Seq, Arc<Request>>,
     statistics: Statistics,
 }
 
@@ -81,9 +85,10 @@ pub struct Listing {
 }
 
 impl View {
-    pub(crate) fn new(rulebook: Arc<Rulebook>) -> Self {
+    pub(crate) fn new(rulebook: Arc<Rulebook>, verifier: Option<Arc<Verifier>>) -> Self {
         Self {
             rulebook,
+            verifier,
             names: Fingerprints::default(),
             requests: DashMap::default(),
             indexes: RwLock::default(),
@@ -116,14 +121,41 @@ impl View {
         }
     }
 
-    /// An approval holds as long as the policy still says the same about the action.
+    /// An approval holds as long as the policy still says the same about the action, and those who
+    /// gave it could still give it.
     pub(crate) fn gate(&self, request: &Request) -> Gate {
         let gate = Gate::of(request);
-        if self.rulebook.agrees_with(&request.submission) {
+        if !gate.is_open() {
             gate
+        } else if !self.rulebook.agrees_with(&request.submission) {
+            gate.shut(DenyReason::PolicyChanged)
+        } else if !self.still_has_its_reviewers(request) {
+            gate.shut(DenyReason::ReviewersChanged)
         } else {
-            gate.under_changed_policy()
+            gate
         }
+    }
+
+    /// Whether those who approved could still do so, by the directory of today.
+    fn still_has_its_reviewers(&self, request: &Request) -> bool {
+        let Some(verifier) = &self.verifier else {
+            return true;
+        };
+        if request.submission.need != Need::Approval {
+            return true;
+        }
+        if let Some(glass) = &request.glass {
+            let allowed = &request.submission.terms.break_glass;
+            let groups = verifier.groups(&glass.by).unwrap_or_default();
+            return groups.iter().any(|group| allowed.contains(group));
+        }
+        let people: Vec<&[GroupId]> = request
+            .reviews
+            .iter()
+            .filter(|review| review.verdict == Verdict::Approve)
+            .filter_map(|review| verifier.groups(&review.reviewer))
+            .collect();
+        request.submission.terms.requires.is_met_by_groups(&people)
     }
 
     pub(crate) fn ask(&self, id: &RequestId, digest: &ActionDigest, now: Timestamp) -> Permission {
@@ -145,27 +177,11 @@ impl View {
 
     pub(crate) fn pending(&self, page: Page, now: Timestamp) -> Listing {
         let indexes = self.indexes.read();
-        let from = page.after.map_or(Seq::ZERO, |cursor| cursor.0).next();
-        let mut waiting = indexes
-            .pending
-            .range(from..)
-            .filter(|(_, request)| !request.is_overdue(now))
-            .peekable();
-        let mut listing = Listing {
-            requests: Vec::new(),
-            next: None,
-        };
-        let mut last = from;
-        while listing.requests.len() < page.limit
-            && let Some((seq, request)) = waiting.next()
-        {
-            listing.requests.push(Arc::clone(request));
-            last = *seq;
-        }
-        if waiting.peek().is_some() && !listing.requests.is_empty() {
-            listing.next = Some(Cursor(last));
-        }
-        listing
+        list(&indexes.pending, page, |request| !request.is_overdue(now))
+    }
+
+    pub(crate) fn owing(&self, page: Page) -> Listing {
+        list(&self.indexes.read().owing, page, |_| true)
     }
 
     /// The requests that nobody decided in time and that are not recorded as expired yet.
@@ -194,6 +210,31 @@ impl View {
     }
 }
 
+fn list(
+    index: &BTreeMap<Seq, Arc<Request>>,
+    page: Page,
+    wanted: impl Fn(&Request) -> bool,
+) -> Listing {
+    let from = page.after.map_or(Seq::ZERO, |cursor| cursor.0).next();
+    let entries = index.range(from..);
+    let mut left = entries.filter(|(_, request)| wanted(request)).peekable();
+    let mut listing = Listing {
+        requests: Vec::new(),
+        next: None,
+    };
+    let mut last = from;
+    while listing.requests.len() < page.limit
+        && let Some((seq, request)) = left.next()
+    {
+        listing.requests.push(Arc::clone(request));
+        last = *seq;
+    }
+    if left.peek().is_some() && !listing.requests.is_empty() {
+        listing.next = Some(Cursor(last));
+    }
+    listing
+}
+
 impl Indexes {
     fn publish(
         &mut self,
@@ -203,6 +244,11 @@ impl Indexes {
         after: &Arc<Request>,
     ) {
         self.statistics.apply(event, before, after);
+        if after.owes_review() {
+            self.owing.insert(asked, Arc::clone(after));
+        } else {
+            self.owing.remove(&asked);
+        }
         if before.is_none() {
             self.order.push(after.submission.id.clone());
         }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use action::{Action, ActionDigest};
 use jsonl_storage::Recovery;
 
+use crate::commands::known;
 use crate::journal::{Journal, Step};
 use crate::second_factor::Verifier;
+use crate::view::View;
 use crate::{
-    AuditEntry, Claim, Decision, DenyReason, Directory, Error, Event, Listing, NewRequest, Page,
-    Permission, PersonId, Policy, Receipt, Request, RequestId, Review, Rulebook, State, Statistics,
-    Status, Submission, Timestamp, input, lifecycle, names,
+    AuditEntry, Claim, Decision, DenyReason, Directory, Error, Event, IdempotencyKey, Listing,
+    NewRequest, Page, Permission, PersonId, Policy, Receipt, Request, RequestId, Review, Rulebook,
+    Statistics, Status, Timestamp, names,
 };
 
 /// How a workflow is opened; ends in [`Options::open`].
@@ -36,7 +38,11 @@ impl Options {
     pub fn open(self, dir: impl AsRef<Path>, policy: Policy) -> Result<ApprovalWorkflow, Error> {
         let rulebook = Arc::new(Rulebook::new(policy)?);
         let verifier = self.directory.as_ref().map(Verifier::new).transpose()?;
-        let journal = Journal::open(dir.as_ref(), Arc::clone(&rulebook))?;
+        let verifier = verifier.map(Arc::new);
+        let people = verifier.as_deref().map(Verifier::everyone);
+        rulebook.check_people(&people.unwrap_or_default())?;
+        let view = View::new(Arc::clone(&rulebook), verifier.clone());
+        let journal = Journal::open(dir.as_ref(), view)?;
         Ok(ApprovalWorkflow {
             journal,
             rulebook,
@@ -51,9 +57,9 @@ impl Options {
 /// disk, so nobody acts on an approval that a power cut could take back.
 #[derive(Debug)]
 pub struct ApprovalWorkflow {
-    journal: Journal,
-    rulebook: Arc<Rulebook>,
-    verifier: Option<Verifier>,
+    pub(crate) journal: Journal,
+    pub(crate) rulebook: Arc<Rulebook>,
+    pub(crate) verifier: Option<Arc<Verifier>>,
 }
 
 impl ApprovalWorkflow {
@@ -84,7 +90,7 @@ impl ApprovalWorkflow {
     /// Asks for an approval.
     ///
     /// Every request is recorded, also one that needs nobody: its state is then approved from the
-    /// start, and its [`rule`](Submission::rule) says by which rule. An action that no rule covers
+    /// start, and its [`rule`](crate::Submission::rule) says by which rule. An action that no rule covers
     /// waits for a person, on the terms of the policy's default.
     ///
     /// # Errors
@@ -92,63 +98,83 @@ impl ApprovalWorkflow {
     /// [`Error::Action`], [`Error::Text`], [`Error::TooLarge`] or [`Error::ContextTooDeep`] for what
     /// could not be bound, shown or read back; [`Error::RequestExists`]; [`Error::Log`].
     pub fn request(&self, new: NewRequest) -> Result<Arc<Request>, Error> {
-        input::check_action(&new.action)?;
-        input::check_context(&new.context)?;
-        let digest = new.action.digest()?;
-        let ruling = self.rulebook.judge(&new.action, &new.context);
-        let (rule, need) = (ruling.rule.map(|rule| rule.label().to_owned()), ruling.need);
-        let terms = ruling.terms.clone();
-        let submit = |id: RequestId| {
-            Event::Requested(Arc::new(Submission {
-                id,
-                at: new.at,
-                requester: new.requester,
-                action: new.action,
-                digest,
-                context: new.context,
-                policy: self.rulebook.digest(),
-                rule,
-                need,
-                terms,
-            }))
-        };
-        match new.id {
-            Some(id) => {
-                let event = submit(id.clone());
-                self.journal.commit(&id, |_, _| Ok(Step::Record(event)))
-            }
-            None => self.journal.commit_new(submit),
-        }
+        self.submit(new, None, None)
     }
 
-    /// Decides a request. The first decision stands.
+    /// As [`request`](Self::request), but a call that is repeated under the same key makes no second
+    /// request: it returns the first one as it stands now.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request); [`Error::KeyConflict`] if the key was used for anything else.
+    pub fn request_once(
+        &self,
+        key: &IdempotencyKey,
+        new: NewRequest,
+    ) -> Result<Arc<Request>, Error> {
+        self.submit(new, Some(key), None)
+    }
+
+    /// Asks for something else instead of what was asked for before: the earlier request can no
+    /// longer be decided.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request); for the earlier request [`Error::UnknownRequest`],
+    /// [`Error::NotRequester`], [`Error::AlreadySettled`] or [`Error::Expired`], in which case
+    /// nothing was asked for.
+    pub fn supersede(&self, earlier: &RequestId, new: NewRequest) -> Result<Arc<Request>, Error> {
+        self.submit(new, None, Some(earlier))
+    }
+
+    /// Takes a request back that nobody decided yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotRequester`], [`Error::AlreadySettled`] or [`Error::Expired`];
+    /// [`Error::UnknownRequest`]; [`Error::Log`].
+    pub fn withdraw(
+        &self,
+        id: &RequestId,
+        by: PersonId,
+        at: Timestamp,
+    ) -> Result<Arc<Request>, Error> {
+        self.journal.commit(id, |current, _| {
+            let at = at.max(known(current, id)?.changed_at);
+            let id = id.clone();
+            Ok(Step::Record(Event::Withdrawn { id, at, by }))
+        })
+    }
+
+    /// Decides a request. One person has one vote; the request is settled as soon as the votes meet
+    /// what its terms require, or somebody who may denies it. What settled it stands.
     ///
     /// A decision that is dated before the request's last event counts as made at that event.
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadySettled`] with the decision that stands; [`Error::Expired`];
+    /// [`Error::AlreadySettled`] with the decision that stands; [`Error::AlreadyVoted`];
+    /// [`Error::Expired`];
     /// [`Error::SelfReview`], [`Error::UnknownReviewer`], [`Error::ReasonMissing`] and the errors of
     /// the second factor; [`Error::Text`] or [`Error::TooLarge`] for a reason that could not be
     /// shown; [`Error::UnknownRequest`]; [`Error::Log`].
     pub fn decide(&self, id: &RequestId, decision: Decision) -> Result<Arc<Request>, Error> {
-        if let Some(reason) = &decision.reason {
-            names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
-        }
-        let factor = self.verify(&decision)?;
-        self.journal.commit(id, |current, _| {
-            let current = known(current, id)?;
-            let at = decision.at.max(current.changed_at);
-            if matches!(current.state, State::Pending) && current.is_overdue(at) {
-                let event = Event::Expired { id: id.clone(), at };
-                return Ok(Step::RecordAndRefuse(event, lifecycle::expired(current)));
-            }
-            Ok(match factor {
-                Factor::Wrong => wrong_code(id, decision.reviewer, at),
-                Factor::None => Step::Record(review(id, decision, at, None)),
-                Factor::Step(step) => Step::Record(review(id, decision, at, Some(step))),
-            })
-        })
+        self.vote(id, decision, None)
+    }
+
+    /// As [`decide`](Self::decide), but a call that is repeated under the same key is one vote: it
+    /// returns the request as it stands now.
+    ///
+    /// # Errors
+    ///
+    /// As [`decide`](Self::decide); [`Error::KeyConflict`] if the key was used for anything else.
+    pub fn decide_once(
+        &self,
+        key: &IdempotencyKey,
+        id: &RequestId,
+        decision: Decision,
+    ) -> Result<Arc<Request>, Error> {
+        self.vote(id, decision, Some(key))
     }
 
     /// Says whether an action may run now on the strength of a request.
@@ -192,29 +218,24 @@ impl ApprovalWorkflow {
         claimant: PersonId,
         at: Timestamp,
     ) -> Result<Claim, Error> {
-        let digest = action.digest()?;
-        let claimed = self.journal.commit(id, |current, staging| {
-            let current = known(current, id)?;
-            let at = at.max(current.changed_at);
-            let claim = Claim {
-                id: id.clone(),
-                at,
-                claimant,
-                digest,
-                token: staging.next_token(),
-            };
-            match self.journal.view().gate(current).ask(&digest, at) {
-                Permission::Allowed { .. } => Ok(Step::Record(Event::Claimed(claim))),
-                Permission::Denied(reason) => {
-                    let id = id.clone();
-                    Err(Error::NotExecutable { id, reason })
-                }
-            }
-        })?;
-        Ok(claimed
-            .claim
-            .clone()
-            .expect("a claimed request has its claim"))
+        self.take(id, action, claimant, at, None)
+    }
+
+    /// As [`claim`](Self::claim), but a call that is repeated under the same key returns the claim
+    /// that the first one made.
+    ///
+    /// # Errors
+    ///
+    /// As [`claim`](Self::claim); [`Error::KeyConflict`] if the key was used for anything else.
+    pub fn claim_once(
+        &self,
+        key: &IdempotencyKey,
+        id: &RequestId,
+        action: &Action,
+        claimant: PersonId,
+        at: Timestamp,
+    ) -> Result<Claim, Error> {
+        self.take(id, action, claimant, at, Some(key))
     }
 
     /// Reports what came of a claim. The first report stands.
@@ -280,6 +301,12 @@ impl ApprovalWorkflow {
     #[must_use]
     pub fn pending(&self, page: Page, now: Timestamp) -> Listing {
         self.journal.view().pending(page, now)
+    }
+
+    /// The requests that were approved in an emergency and owe a review, the oldest first.
+    #[must_use]
+    pub fn open_reviews(&self, page: Page) -> Listing {
+        self.journal.view().owing(page)
     }
 
     /// Records every request as expired that nobody decided in time, and says how many.
@@ -370,62 +397,4 @@ impl ApprovalWorkflow {
     pub fn close(self) -> Result<(), Error> {
         self.journal.close()
     }
-
-    fn check_reviewer(&self, person: &PersonId) -> Result<(), Error> {
-        match &self.verifier {
-            Some(verifier) if !verifier.knows(person) => Err(Error::UnknownReviewer {
-                person: person.clone(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    fn verify(&self, decision: &Decision) -> Result<Factor, Error> {
-        let person = &decision.reviewer;
-        self.check_reviewer(person)?;
-        match (&decision.second_factor, &self.verifier) {
-            (None, _) => Ok(Factor::None),
-            (Some(_), None) => Err(Error::SecondFactorUnregistered {
-                person: person.clone(),
-            }),
-            (Some(code), Some(verifier)) => {
-                let step = verifier.step(person, code, decision.at)?;
-                Ok(step.map_or(Factor::Wrong, Factor::Step))
-            }
-        }
-    }
-}
-
-/// What became of the second factor.
-enum Factor {
-    None,
-    Step(u64),
-    Wrong,
-}
-
-fn review(id: &RequestId, decision: Decision, at: Timestamp, factor_step: Option<u64>) -> Event {
-    Event::Reviewed(Review {
-        id: id.clone(),
-        at,
-        reviewer: decision.reviewer,
-        verdict: decision.verdict,
-        reason: decision.reason,
-        factor_step,
-    })
-}
-
-/// The request as it is, or the answer that there is none.
-pub(crate) fn known<'a>(
-    current: Option<&'a Request>,
-    id: &RequestId,
-) -> Result<&'a Request, Error> {
-    current.ok_or_else(|| Error::UnknownRequest { id: id.clone() })
-}
-
-fn wrong_code(id: &RequestId, reviewer: PersonId, at: Timestamp) -> Step {
-    let refusal = Error::SecondFactorWrong {
-        person: reviewer.clone(),
-    };
-    let id = id.clone();
-    Step::RecordAndRefuse(Event::FactorFailed { id, at, reviewer }, refusal)
 }

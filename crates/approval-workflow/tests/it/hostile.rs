@@ -85,6 +85,8 @@ fn a_log_with_an_event_that_cannot_have_happened_is_refused() {
             reviewer: person("agent-7"),
             verdict: approval_workflow::Verdict::Approve,
             reason: Some("me".into()),
+            groups: Vec::new(),
+            key: None,
             factor_step: None,
         },
     ))

@@ -1,9 +1,12 @@
 //! The workflow from outside: what it promises, on a real log.
 
 mod concurrency;
+mod emergency;
 mod gate;
 mod grants;
 mod hostile;
+mod insight;
 mod replay;
 mod second_factor;
 mod support;
+mod votes;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use approval_workflow::{
-    ApprovalWorkflow, Decision, Page, RequestId, State, Status, Timestamp, Verdict,
+    ApprovalWorkflow, Decision, Outcome, Page, Receipt, RequestId, State, Status, Timestamp,
+    Verdict,
 };
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -26,6 +27,24 @@ enum Op {
         reason: bool,
     },
     Expire,
+    Claim {
+        id: u8,
+    },
+    Finish {
+        id: u8,
+    },
+    Revoke {
+        id: u8,
+        by: &'static str,
+    },
+    Withdraw {
+        id: u8,
+        by: &'static str,
+    },
+    Supersede {
+        id: u8,
+        by: &'static str,
+    },
 }
 
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
@@ -51,10 +70,15 @@ fn op() -> impl Strategy<Value = (Op, i64)> {
                 reason,
             }
         });
+    let claim = (0..6_u8).prop_map(|id| Op::Claim { id });
+    let finish = (0..6_u8).prop_map(|id| Op::Finish { id });
+    let revoke = (0..6_u8, person()).prop_map(|(id, by)| Op::Revoke { id, by });
+    let withdraw = (0..6_u8, person()).prop_map(|(id, by)| Op::Withdraw { id, by });
+    let supersede = (0..6_u8, person()).prop_map(|(id, by)| Op::Supersede { id, by });
     // The clock mostly goes on by an hour or so, and sometimes jumps back.
     let step = prop_oneof![8 => 0..7200_i64, 1 => -7200..0_i64];
     (
-        prop_oneof![4 => request, 4 => decide, 1 => Just(Op::Expire)],
+        prop_oneof![8 => request, 8 => decide, 1 => Just(Op::Expire), 4 => claim, 2 => finish, 1 => revoke, 1 => withdraw, 1 => supersede],
         step,
     )
 }
@@ -92,6 +116,31 @@ fn run(workflow: &ApprovalWorkflow, ops: &[(Op, i64)]) -> Timestamp {
                 let _ = workflow.decide(&named(id), decision);
             }
             Op::Expire => drop(workflow.expire_due(at).unwrap()),
+            Op::Claim { id } => {
+                if let Some(request) = workflow.get(&named(id)) {
+                    let action = &request.submission.action;
+                    let _ = workflow.claim(&named(id), action, person("x"), at);
+                }
+            }
+            Op::Finish { id } => {
+                let request = workflow.get(&named(id));
+                if let Some(claim) = request.and_then(|request| request.claim.clone()) {
+                    let _ = workflow.finish(Receipt {
+                        id: claim.id,
+                        at,
+                        token: claim.token,
+                        outcome: Outcome::Succeeded,
+                        observed: String::new(),
+                    });
+                }
+            }
+            Op::Revoke { id, by } => drop(workflow.revoke(&named(id), person(by), "no", at)),
+            Op::Withdraw { id, by } => drop(workflow.withdraw(&named(id), person(by), at)),
+            Op::Supersede { id, by } => {
+                let mut new = ask("payments/x");
+                (new.requester, new.at) = (person(by), at);
+                drop(workflow.supersede(&named(id), new));
+            }
         }
     }
     second(clock.unsigned_abs())
@@ -110,15 +159,9 @@ fn check_counts(workflow: &ApprovalWorkflow, now: Timestamp) {
         decided += request.reviews.len() as u64;
     }
     let statistics = workflow.statistics(now);
-    for status in [
-        Status::Pending,
-        Status::Approved,
-        Status::Denied,
-        Status::Expired,
-    ] {
-        let expected = by_status.get(&status).copied().unwrap_or_default();
-        assert_eq!(statistics.count(status), expected, "{status}");
-    }
+    let mut counted = statistics.by_status.clone();
+    counted.retain(|_, count| *count > 0);
+    assert_eq!(counted, by_status);
     assert_eq!(statistics.time_to_decision.count, decided);
     assert_eq!(workflow.decisions().count() as u64, decided);
     let waiting = workflow.pending(Page::first(usize::MAX), now).requests;

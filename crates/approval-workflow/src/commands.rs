@@ -1,0 +1,260 @@
+//! How requests, votes and claims become events.
+
+use std::sync::Arc;
+
+use action::Action;
+
+use crate::journal::{Staging, Step};
+use crate::keys::Body;
+use crate::{
+    ApprovalWorkflow, Attestation, BrokenGlass, Claim, Decision, Error, Event, IdempotencyKey,
+    NewRequest, OneTimeCode, Permission, PersonId, Request, RequestId, Review, State, Submission,
+    Timestamp, input, lifecycle, names,
+};
+
+impl ApprovalWorkflow {
+    pub(crate) fn submit(
+        &self,
+        new: NewRequest,
+        key: Option<&IdempotencyKey>,
+        replaced: Option<&RequestId>,
+    ) -> Result<Arc<Request>, Error> {
+        input::check_action(&new.action)?;
+        input::check_context(&new.context)?;
+        let digest = new.action.digest()?;
+        let ruling = self.rulebook.judge(&new.action, &new.context);
+        let (rule, need) = (ruling.rule.map(|rule| rule.label().to_owned()), ruling.need);
+        let terms = ruling.terms.clone();
+        let keyed = key.map(|key| (key, Body::request(&new.requester, digest, &new.context)));
+        let replaced = replaced.map(|id| (id, new.requester.clone()));
+        self.journal
+            .commit_new(new.id, keyed, replaced, |id| Submission {
+                id,
+                at: new.at,
+                requester: new.requester,
+                action: new.action,
+                digest,
+                context: new.context,
+                policy: self.rulebook.digest(),
+                rule,
+                need,
+                terms,
+                key: key.cloned(),
+            })
+    }
+
+    pub(crate) fn vote(
+        &self,
+        id: &RequestId,
+        decision: Decision,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Arc<Request>, Error> {
+        if let Some(reason) = &decision.reason {
+            names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
+        }
+        let factor = self.verify(&decision)?;
+        let Decision {
+            verdict,
+            reviewer,
+            reason,
+            at,
+            ..
+        } = decision;
+        let keyed = key.map(|key| {
+            let body = Body::review(id, &reviewer, verdict, reason.as_deref());
+            (key, body)
+        });
+        self.journal.commit(id, |current, staging| {
+            let current = known(current, id)?;
+            if let Some(repeat) = repeat(staging, keyed)? {
+                return Ok(repeat);
+            }
+            let at = at.max(current.changed_at);
+            if matches!(current.state, State::Pending) && current.is_overdue(at) {
+                let event = Event::Expired { id: id.clone(), at };
+                return Ok(Step::RecordAndRefuse(event, lifecycle::expired(current)));
+            }
+            let factor_step = match factor {
+                Factor::None => None,
+                Factor::Step(step) => Some(step),
+                Factor::Wrong => return Ok(wrong_code(id, reviewer, at)),
+            };
+            let groups = self
+                .verifier
+                .as_deref()
+                .and_then(|known| known.groups(&reviewer));
+            Ok(Step::Record(Event::Reviewed(Review {
+                id: id.clone(),
+                at,
+                groups: groups.unwrap_or_default().to_vec(),
+                reviewer,
+                verdict,
+                reason,
+                key: key.cloned(),
+                factor_step,
+            })))
+        })
+    }
+
+    /// Approves a request alone, in an emergency, where its terms let a group of the person do so. It is
+    /// approved at once, and owes a review by somebody else until that is [attested](Self::attest).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::GlassNotAllowed`]; [`Error::ReasonMissing`] and the errors of the second factor;
+    /// [`Error::AlreadySettled`]; [`Error::Expired`]; [`Error::Text`] or [`Error::TooLarge`] for the
+    /// reason; [`Error::UnknownRequest`]; [`Error::Log`].
+    pub fn break_glass(
+        &self,
+        id: &RequestId,
+        by: PersonId,
+        reason: &str,
+        second_factor: Option<OneTimeCode>,
+        at: Timestamp,
+    ) -> Result<Arc<Request>, Error> {
+        names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
+        let mut decision = Decision::approve(by.clone(), at);
+        decision.second_factor = second_factor;
+        let factor = self.verify(&decision)?;
+        self.journal.commit(id, |current, _| {
+            let at = at.max(known(current, id)?.changed_at);
+            let factor_step = match factor {
+                Factor::None => None,
+                Factor::Step(step) => Some(step),
+                Factor::Wrong => return Ok(wrong_code(id, by, at)),
+            };
+            let groups = self.verifier.as_deref().and_then(|known| known.groups(&by));
+            Ok(Step::Record(Event::BrokeGlass(BrokenGlass {
+                id: id.clone(),
+                at,
+                groups: groups.unwrap_or_default().to_vec(),
+                by,
+                reason: reason.to_owned(),
+                factor_step,
+            })))
+        })
+    }
+
+    /// Records that somebody looked at what was done in an emergency. Neither the requester nor
+    /// whoever broke the glass can.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NothingToAttest`], [`Error::SelfReview`], [`Error::UnknownReviewer`];
+    /// [`Error::ReasonMissing`], [`Error::Text`] or [`Error::TooLarge`] for the finding;
+    /// [`Error::UnknownRequest`]; [`Error::Log`].
+    pub fn attest(
+        &self,
+        id: &RequestId,
+        by: PersonId,
+        finding: &str,
+        at: Timestamp,
+    ) -> Result<Arc<Request>, Error> {
+        names::check_text("finding", finding, Self::MAX_REASON_BYTES)?;
+        self.check_reviewer(&by)?;
+        self.journal.commit(id, |current, _| {
+            let at = at.max(known(current, id)?.changed_at);
+            let (id, finding) = (id.clone(), finding.to_owned());
+            Ok(Step::Record(Event::Attested(Attestation {
+                id,
+                at,
+                by,
+                finding,
+            })))
+        })
+    }
+
+    pub(crate) fn take(
+        &self,
+        id: &RequestId,
+        action: &Action,
+        claimant: PersonId,
+        at: Timestamp,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Claim, Error> {
+        let digest = action.digest()?;
+        let keyed = key.map(|key| (key, Body::claim(id, &claimant, digest)));
+        let claimed = self.journal.commit(id, |current, staging| {
+            let current = known(current, id)?;
+            if let Some(repeat) = repeat(staging, keyed)? {
+                return Ok(repeat);
+            }
+            let at = at.max(current.changed_at);
+            if let Permission::Denied(reason) = self.journal.view().gate(current).ask(&digest, at) {
+                let id = id.clone();
+                return Err(Error::NotExecutable { id, reason });
+            }
+            Ok(Step::Record(Event::Claimed(Claim {
+                id: id.clone(),
+                at,
+                claimant,
+                digest,
+                token: staging.next_token(),
+                key: key.cloned(),
+            })))
+        })?;
+        Ok(claimed
+            .claim
+            .clone()
+            .expect("a claimed request has its claim"))
+    }
+
+    pub(crate) fn check_reviewer(&self, person: &PersonId) -> Result<(), Error> {
+        match &self.verifier {
+            Some(verifier) if !verifier.knows(person) => Err(Error::UnknownReviewer {
+                person: person.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn verify(&self, decision: &Decision) -> Result<Factor, Error> {
+        let person = &decision.reviewer;
+        self.check_reviewer(person)?;
+        match (&decision.second_factor, &self.verifier) {
+            (None, _) => Ok(Factor::None),
+            (Some(_), None) => Err(Error::SecondFactorUnregistered {
+                person: person.clone(),
+            }),
+            (Some(code), Some(verifier)) => {
+                let step = verifier.step(person, code, decision.at)?;
+                Ok(step.map_or(Factor::Wrong, Factor::Step))
+            }
+        }
+    }
+}
+
+/// What became of the second factor.
+enum Factor {
+    None,
+    Step(u64),
+    Wrong,
+}
+
+/// What was done before under the same key, if it was.
+fn repeat(
+    staging: &Staging,
+    keyed: Option<(&IdempotencyKey, Body)>,
+) -> Result<Option<Step>, Error> {
+    let Some((key, body)) = keyed else {
+        return Ok(None);
+    };
+    let done = staging.keys.find(key, body)?;
+    Ok(done.map(|(seq, _)| Step::Repeat(seq)))
+}
+
+/// The request as it is, or the answer that there is none.
+pub(crate) fn known<'a>(
+    current: Option<&'a Request>,
+    id: &RequestId,
+) -> Result<&'a Request, Error> {
+    current.ok_or_else(|| Error::UnknownRequest { id: id.clone() })
+}
+
+fn wrong_code(id: &RequestId, reviewer: PersonId, at: Timestamp) -> Step {
+    let refusal = Error::SecondFactorWrong {
+        person: reviewer.clone(),
+    };
+    let id = id.clone();
+    Step::RecordAndRefuse(Event::FactorFailed { id, at, reviewer }, refusal)
+}

@@ -1,0 +1,38 @@
+//! Breaking the glass: an approval without the votes that it takes, and the review that it owes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{GroupId, PersonId, RequestId, Timestamp};
+
+/// Somebody approved alone, in an emergency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokenGlass {
+    /// The request.
+    pub id: RequestId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: PersonId,
+    /// The groups that this person belonged to then.
+    pub groups: Vec<GroupId>,
+    /// Why.
+    pub reason: String,
+    /// The time step of the one-time code that was verified, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor_step: Option<u64>,
+}
+
+/// Somebody else looked at what was done in the emergency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attestation {
+    /// The request.
+    pub id: RequestId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: PersonId,
+    /// What was found.
+    pub finding: String,
+}

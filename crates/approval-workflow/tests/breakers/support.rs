@@ -1,0 +1,84 @@
+use action::{Action, ActionPath};
+use approval_workflow::{
+    ApprovalWorkflow, Decision, DenyReason, Error, NewRequest, Permission, PersonId, Policy,
+    RequestId, Timestamp,
+};
+use tempfile::TempDir;
+
+pub(crate) struct Gate {
+    pub(crate) workflow: ApprovalWorkflow,
+    dir: TempDir,
+}
+
+pub(crate) fn at(second: u64) -> Timestamp {
+    Timestamp::from_micros((1_700_000_000 + second) * 1_000_000)
+}
+
+pub(crate) fn person(name: &str) -> PersonId {
+    PersonId::new(name).unwrap()
+}
+
+pub(crate) fn action(path: &str) -> Action {
+    Action::new(ActionPath::new(path).unwrap(), "Run")
+}
+
+/// A gate whose policy has one rule over everything.
+pub(crate) fn gate() -> Gate {
+    gate_with(
+        "[[rules]]\npattern = \"**\"\nsensitivity = \"high\"\nexpiry = \"1h\"\nexecute_within = \"1h\"",
+    )
+}
+
+pub(crate) fn gate_with(policy: &str) -> Gate {
+    let dir = tempfile::tempdir().unwrap();
+    let workflow = ApprovalWorkflow::open(dir.path(), Policy::from_toml(policy).unwrap()).unwrap();
+    Gate { workflow, dir }
+}
+
+impl Gate {
+    pub(crate) fn ask(&self, action: &Action) -> RequestId {
+        let new = NewRequest::new(action.clone(), person("agent"), at(0));
+        self.workflow.request(new).unwrap().submission.id.clone()
+    }
+
+    pub(crate) fn approve(&self, id: &RequestId) {
+        self.workflow
+            .decide(id, Decision::approve(person("alice"), at(1)))
+            .unwrap();
+    }
+
+    pub(crate) fn approved(&self, action: &Action) -> RequestId {
+        let id = self.ask(action);
+        self.approve(&id);
+        id
+    }
+
+    pub(crate) fn can(&self, id: &RequestId, action: &Action) -> Result<(), DenyReason> {
+        match self.workflow.can_execute(id, action, at(2)) {
+            Permission::Allowed { .. } => Ok(()),
+            Permission::Denied(reason) => Err(reason),
+        }
+    }
+
+    pub(crate) fn claim(&self, id: &RequestId, action: &Action) -> Result<(), DenyReason> {
+        match self.workflow.claim(id, action, person("executor"), at(2)) {
+            Ok(_) => Ok(()),
+            Err(Error::NotExecutable { reason, .. }) => Err(reason),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    pub(crate) fn restart(self) -> Self {
+        let policy = self.workflow.rulebook().policy().clone();
+        self.restart_with(policy)
+    }
+
+    pub(crate) fn restart_with(self, policy: Policy) -> Self {
+        self.workflow.close().unwrap();
+        let workflow = ApprovalWorkflow::open(self.dir.path(), policy).unwrap();
+        Self {
+            workflow,
+            dir: self.dir,
+        }
+    }
+}
