@@ -38,16 +38,20 @@
 mod advice;
 mod builtin;
 mod compare;
+mod conflicts;
 mod context;
 mod digest;
 mod error;
 mod fact;
+mod faults;
 mod forensic;
 mod handler;
 mod number;
 mod overlay;
 mod plan;
 mod report;
+mod rollback;
+mod run;
 mod schema;
 mod schema_text;
 mod simulator;
@@ -61,17 +65,20 @@ mod world;
 pub use crate::advice::{IssueKind, Recommendation, SafetyIssue};
 pub use crate::builtin::BUILTIN_SCHEMAS;
 pub use crate::compare::{Comparison, KeyDifference, StepDifference};
+pub use crate::conflicts::{Conflict, Conflicts};
 pub use crate::context::Context;
 pub use crate::digest::{EffectsDigest, PlanDigest, ReportDigest, Version, WorldDigest};
 pub use crate::error::Error;
 pub use crate::fact::{Fact, Key, Secret, Unknown};
+pub use crate::faults::{Fault, FaultCase, FaultDepth, FaultMatrix};
 pub use crate::forensic::ForensicSimulator;
-pub use crate::handler::{Handler, Stop};
+pub use crate::handler::{FailureMode, Handler, Stop};
 pub use crate::plan::{Limits, Plan};
 pub use crate::report::{
     Change, Estimate, ExternalEffect, Outcome, Precondition, Read, Report, Reversibility, Spread,
     StepReport, Verdict,
 };
+pub use crate::rollback::{Rollback, Undo, UndoKind};
 pub use crate::schema::Schema;
 pub use crate::simulator::{Simulator, SimulatorBuilder};
 pub use crate::statistics::{Statistics, Summary};

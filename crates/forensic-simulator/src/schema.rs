@@ -1,6 +1,7 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use action::PathPattern;
+use action::{Action, PathPattern};
 use serde_json::{Map, Value};
 
 use crate::context::kind_of;
@@ -9,7 +10,10 @@ use crate::schema_text::{
     SpreadText, Test, Verb,
 };
 use crate::template::{Expression, Parameters, Template};
-use crate::{Context, Error, Fact, Handler, Outcome, Reversibility, Spread, Stop, Verdict, number};
+use crate::{
+    Context, Error, Fact, FailureMode, Handler, Outcome, Reversibility, Spread, Stop, Verdict,
+    number,
+};
 
 /// A kind of action, described by text: parameters, preconditions, effects, cost, duration and
 /// whether it can be taken back.
@@ -55,6 +59,8 @@ pub struct Schema {
     duration_us: Spread,
     cost_micros: Spread,
     always: Option<Always>,
+    compensation: Option<Vec<(String, Expression)>>,
+    failure_modes: Vec<FailureMode>,
 }
 
 #[derive(Debug, Clone)]
@@ -142,6 +148,10 @@ impl Schema {
             cost_micros: spread(text.cost_micros)
                 .map_err(|reason| wrong("cost_micros".to_owned(), reason))?,
             always: None,
+            compensation: None,
+            failure_modes: text
+                .failure_modes
+                .unwrap_or_else(|| vec![FailureMode::NothingDone, FailureMode::DoneUnacknowledged]),
         };
         for (name, parameter) in text.parameters {
             let place = format!("parameter {name:?}");
@@ -161,6 +171,11 @@ impl Schema {
             let compiled = compiled
                 .map_err(|(part, reason)| wrong(format!("effect {}, {part}", index + 1), reason))?;
             schema.effects.push(compiled);
+        }
+        if let Some(parameters) = text.compensation {
+            let compiled = schema.compile_compensation(parameters);
+            let compiled = compiled.map_err(|reason| wrong("compensation".to_owned(), reason))?;
+            schema.compensation = Some(compiled);
         }
         if let Some(always) = text.always {
             let always =
@@ -238,6 +253,22 @@ impl Schema {
             value,
             limits,
         })
+    }
+
+    fn compile_compensation(
+        &self,
+        parameters: BTreeMap<String, Value>,
+    ) -> Result<Vec<(String, Expression)>, String> {
+        if !matches!(self.reversibility, Reversibility::CompensatedBy(_)) {
+            return Err("reversibility names no path of an action that compensates".to_owned());
+        }
+        let compile = |(name, value): (String, Value)| {
+            let value = self.value("compensation", true, Some(&value))?;
+            Ok(value.map(|value| (name, value)))
+        };
+        let parameters = parameters.into_iter();
+        let compiled: Result<Vec<_>, String> = parameters.map(compile).collect();
+        Ok(compiled?.into_iter().flatten().collect())
     }
 
     fn template(&self, source: &str) -> Result<Template, String> {
@@ -347,6 +378,27 @@ impl Handler for Schema {
 
     fn reversibility(&self) -> Reversibility {
         self.reversibility.clone()
+    }
+
+    fn compensation(&self, action: &Action) -> Option<Action> {
+        let Reversibility::CompensatedBy(path) = &self.reversibility else {
+            return None;
+        };
+        let parameters = Parameters {
+            given: &action.parameters,
+            defaults: &self.defaults,
+        };
+        let name = format!("Make up for {}", action.name);
+        let mut undo = Action::new(path.clone(), name);
+        for (name, value) in self.compensation.as_ref()? {
+            undo.parameters
+                .insert(name.clone(), value.evaluate(&parameters).ok()?);
+        }
+        Some(undo)
+    }
+
+    fn failure_modes(&self) -> &[FailureMode] {
+        &self.failure_modes
     }
 }
 
