@@ -3,8 +3,6 @@
 //!
 //! Needs the folder that `PROOFLOAD_DATA` names; without it the test says that it did not run.
 
-mod airline;
-
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::{env, fs};
@@ -13,7 +11,7 @@ use action::{Action, ActionPath};
 use forensic_simulator::{Outcome, Report, Simulator, Timestamp, Workflow, World};
 use serde_json::{Map, Value};
 
-use airline::{airline, python};
+use crate::airline::{airline, python};
 
 /// The starting world, one key for each user, reservation and flight.
 fn load(folder: &std::path::Path) -> (World, Vec<String>) {

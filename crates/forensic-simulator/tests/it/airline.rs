@@ -94,7 +94,7 @@ fn less(a: &Value, b: &Value) -> bool {
     a.as_f64().unwrap() < b.as_f64().unwrap()
 }
 
-fn list<'a>(value: &'a Value) -> &'a [Value] {
+fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 

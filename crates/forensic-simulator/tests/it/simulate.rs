@@ -1,11 +1,9 @@
 //! What the simulator says of plans, step by step.
 
-mod common;
-
 use std::sync::Arc;
 
+use crate::common::{ALL, act, any_workflow, any_world, simulator};
 use action::PathPattern;
-use common::{ALL, act, any_workflow, any_world, simulator};
 use forensic_simulator::{
     Comparison, Context, Fact, Handler, IssueKind, Outcome, Report, Simulator, StepId, Stop,
     Timestamp, Workflow, World,

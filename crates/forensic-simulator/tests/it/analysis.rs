@@ -1,10 +1,8 @@
 //! Orders, faults and rollbacks, checked against trying everything.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::{ALL, REVERSIBLE, act, any_workflow, any_world, simulator};
+use crate::common::{ALL, REVERSIBLE, act, any_workflow, any_world, simulator};
 use forensic_simulator::{
     FailureMode, FaultDepth, Report, Simulator, Step, StepId, Timestamp, UndoKind, Workflow, World,
 };

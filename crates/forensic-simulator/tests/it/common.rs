@@ -32,7 +32,6 @@ pub(crate) fn any_step(kinds: u8) -> impl Strategy<Value = Action> {
     })
 }
 
-#[allow(dead_code, reason = "each test binary uses its part")]
 pub(crate) const REVERSIBLE: u8 = 6;
 pub(crate) const ALL: u8 = 8;
 
