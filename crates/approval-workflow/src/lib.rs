@@ -1,1 +1,80 @@
-//! approval-workflow.
+//! May this action run? A person or a policy decides, the decision is on disk before anyone hears of
+//! it, and it holds for exactly the action that was asked for.
+//!
+//! - [`Policy`] says which actions are sensitive and on what terms they are approved. An action that
+//!   no rule covers waits for a person like a critical one.
+//! - [`ApprovalWorkflow`] takes requests and decisions, and answers
+//!   [`can_execute`](ApprovalWorkflow::can_execute) with a [`Permission`], bound to the digest of the
+//!   action: another argument is another action.
+//! - Every [`Event`] is one line of a log. The state is folded from it, and the audit trail is the log
+//!   itself, so the two cannot disagree.
+//!
+//! ```
+//! use action::{Action, ActionPath};
+//! use approval_workflow::{
+//!     ApprovalWorkflow, Decision, DenyReason, NewRequest, Permission, PersonId, Policy, Timestamp,
+//! };
+//!
+//! # let dir = tempfile::tempdir()?;
+//! let policy: Policy = toml::from_str(r#"
+//!     [[rules]]
+//!     pattern = "payments/**"
+//!     sensitivity = "high"
+//!     requires_reason = true
+//!     expiry = "4h"
+//! "#)?;
+//! let workflow = ApprovalWorkflow::open(dir.path(), policy)?;
+//! let (agent, alice) = (PersonId::new("agent-7")?, PersonId::new("alice")?);
+//! let now = Timestamp::from_micros(1_700_000_000_000_000);
+//!
+//! let refund = Action::new(ActionPath::new("payments/refund")?, "Refund").with_parameter("cents", 1250);
+//! let request = workflow.request(NewRequest::new(refund.clone(), agent, now))?;
+//! let id = &request.submission.id;
+//! assert_eq!(workflow.can_execute(id, &refund, now), Permission::Denied(DenyReason::Pending));
+//!
+//! workflow.decide(id, Decision::approve(alice, now).with_reason("order A-17 came broken"))?;
+//! assert!(workflow.can_execute(id, &refund, now).is_allowed());
+//!
+//! let more = refund.with_parameter("cents", 125_000);
+//! assert_eq!(workflow.can_execute(id, &more, now), Permission::Denied(DenyReason::ActionChanged));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod condition;
+mod content;
+mod digest;
+mod error;
+mod event;
+mod fingerprint;
+mod grant;
+mod input;
+mod journal;
+mod lifecycle;
+mod names;
+mod permission;
+mod policy;
+mod request;
+mod rulebook;
+mod second_factor;
+mod statistics;
+mod time;
+mod view;
+mod workflow;
+
+pub use crate::condition::{Condition, Field};
+pub use crate::content::{RequestDigest, request_digest};
+pub use crate::error::Error;
+pub use crate::event::{AuditEntry, Event, Review, Submission, Verdict};
+pub use crate::grant::{Claim, FencingToken, Outcome, Receipt};
+pub use crate::input::{Decision, NewRequest};
+pub use crate::names::{PersonId, RequestId};
+pub use crate::permission::{DenyReason, Permission};
+pub use crate::policy::{Policy, Rule, Sensitivity, Terms};
+pub use crate::request::{Request, State, Status};
+pub use crate::rulebook::{Need, PolicyDigest, Rulebook, Ruling};
+pub use crate::second_factor::{Directory, OneTimeCode, Reviewer};
+pub use crate::statistics::{ReviewerCount, Statistics, TimeToDecision};
+pub use crate::time::Timestamp;
+pub use crate::view::{Cursor, Listing, Page};
+pub use crate::workflow::{ApprovalWorkflow, Options};
+pub use jsonl_storage::{Recovery, Seq};

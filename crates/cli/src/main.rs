@@ -1,2 +1,37 @@
-//! The proofload command.
-fn main() {}
+//! The `proofload` command: load tests that verify what they measured.
+
+mod arguments;
+mod exit;
+mod interrupt;
+mod progress;
+mod report;
+mod suite;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::arguments::{Arguments, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::usage(&error),
+    };
+    match run(arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::could_not_run(&error),
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    match arguments.command {
+        Command::Suite(suite) => suite::run(&suite.load, suite.only),
+        Command::Run(run) => suite::run(&run.load, vec![run.scenario]),
+        Command::Report(report) => report::run(&report),
+        Command::Verify(verify) => verify::run(&verify),
+        Command::Schema => report::print_schema(),
+    }
+}

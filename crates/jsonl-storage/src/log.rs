@@ -1,17 +1,22 @@
 use std::cell::RefCell;
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
+use std::ops::{Bound, Range, RangeBounds};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_jsonlines::JsonLinesWriter;
 
-use crate::commit::{Committer, Ticket};
-use crate::lock::DirLock;
+use crate::backend::{Backend, Lock, LockGuard};
+use crate::catalog::Catalog;
+use crate::commit::Committer;
+use crate::index::Index;
+use crate::queue::{Epoch, Facts};
 use crate::recovery::{self, Recovery};
-use crate::scan::Scan;
-use crate::{Error, LogOptions, Seq, segment};
+use crate::scan::{Between, Record, Scan, ScanBack};
+use crate::ticket::Ticket;
+use crate::{Error, Follow, LogOptions, Matches, Seq, point};
 
 /// An open log. Share it by reference or in an [`Arc`].
 ///
@@ -19,36 +24,54 @@ use crate::{Error, LogOptions, Seq, segment};
 /// [`Log::close`] has one.
 #[derive(Debug)]
 pub struct Log<T> {
-    dir: PathBuf,
+    catalog: Arc<Catalog>,
     committer: Arc<Committer>,
+    index: Option<Index<T>>,
     recovery: Recovery,
-    _lock: DirLock,
+    _lock: Box<dyn LockGuard>,
     _records: PhantomData<fn(T) -> T>,
 }
 
 impl<T: Serialize + DeserializeOwned> Log<T> {
-    pub(crate) fn open(dir: &Path, options: &LogOptions) -> Result<Self, Error> {
-        let lock = DirLock::acquire(dir)?;
-        let (recovery, tail) = recovery::recover(dir)?;
-        let committer = Arc::new(Committer::new(dir, tail, recovery.last, options));
+    pub(crate) fn open(
+        backend: Arc<dyn Backend>,
+        options: &LogOptions,
+        index: Option<Index<T>>,
+    ) -> Result<Self, Error> {
+        let lock = lock(&*backend)?;
+        let facts = |data: &[u8]| match &index {
+            // A record of another type is an error for whoever reads it, not for the opening.
+            Some(index) => serde_json::from_slice(data)
+                .map(|record| index.facts(&record))
+                .unwrap_or_default(),
+            None => Facts::default(),
+        };
+        let name = index.as_ref().map(|index| index.name.as_str());
+        let (recovery, tail) = recovery::recover(backend, options, name, &facts)?;
+        let catalog = Arc::clone(&tail.catalog);
+        let committer = Committer::new(catalog.backend.dir(), tail, options);
         Ok(Self {
-            dir: dir.to_owned(),
-            committer,
+            committer: Arc::new(committer),
+            catalog,
+            index,
             recovery,
             _lock: lock,
             _records: PhantomData,
         })
     }
 
-    /// Appends a record and returns when it is on disk.
+    /// Appends a record and returns when it is as durable as the log's
+    /// [`Durability`](crate::Durability) says: by default, when it is on disk.
     ///
     /// # Errors
     ///
-    /// [`Error::Encode`] when the record has no JSON form, in which case nothing was appended;
-    /// [`Error::Io`] or [`Error::Poisoned`] when it could not be made durable, in which case it
-    /// may or may not be there after the next opening.
+    /// [`Error::Encode`] when the record has no JSON form, and [`Error::Full`] when there is no
+    /// room for it: nothing was appended, and the log goes on. [`Error::Io`] or
+    /// [`Error::Poisoned`] when it could not be made durable, in which case it may or may not be
+    /// there after the next opening.
     pub fn append(&self, record: &T) -> Result<Seq, Error> {
-        self.submit(record)?.wait()
+        let (seq, epoch) = self.enqueue(record)?;
+        self.committer.wait(seq, &epoch)
     }
 
     /// Gives a record its place in the log and returns without waiting for the disk.
@@ -60,12 +83,65 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     ///
     /// As [`Log::append`].
     pub fn submit(&self, record: &T) -> Result<Ticket, Error> {
+        let (seq, epoch) = self.enqueue(record)?;
+        Ok(Ticket::new(seq, Arc::clone(&self.committer), epoch))
+    }
+
+    /// Appends many records, in order and next to one another unless others append meanwhile, and
+    /// waits once. Gives the number of the last one, or `None` for no records.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::append`]. Those before the one that failed may be in the log.
+    pub fn append_all<'a>(
+        &self,
+        records: impl IntoIterator<Item = &'a T>,
+    ) -> Result<Option<Seq>, Error>
+    where
+        T: 'a,
+    {
+        let mut last: Option<(Seq, Arc<Epoch>)> = None;
+        for record in records {
+            let next = self.enqueue(record)?;
+            if let Some((seq, epoch)) = last.take() {
+                // A full disk may have refused the ones before while the queue made room.
+                if let Some(refused) = epoch.outcome(seq) {
+                    refused?;
+                }
+            }
+            last = Some(next);
+        }
+        last.map(|(seq, epoch)| self.committer.wait(seq, &epoch))
+            .transpose()
+    }
+
+    /// Hands everything that was submitted to the operating system, and to the disk if the log's
+    /// level is [`Durability::Synced`](crate::Durability::Synced).
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::append`].
+    pub fn flush(&self) -> Result<(), Error> {
+        self.committer.flush()
+    }
+
+    /// Has everything that was submitted on disk when it returns, whatever the log's level.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::append`].
+    pub fn sync(&self) -> Result<(), Error> {
+        self.committer.sync()
+    }
+
+    fn enqueue(&self, record: &T) -> Result<(Seq, Arc<Epoch>), Error> {
         // Encoding is the costly part, so it happens outside of the lock, in a buffer that each
         // thread keeps.
         thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
         SCRATCH.with_borrow_mut(|scratch| {
             encode(scratch, record)?;
-            self.committer.submit(scratch)
+            let facts = self.index.as_ref().map(|index| index.facts(record));
+            self.committer.submit(scratch, facts.unwrap_or_default())
         })
     }
 
@@ -75,14 +151,118 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         self.committer.durable()
     }
 
-    /// Reads the records from the first one up to the last one that is durable now.
+    /// Reads the records from the first one up to the last one that is durable now (with a level
+    /// below [`Durability::Synced`](crate::Durability::Synced): that was written by now).
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the directory cannot be read.
+    /// [`Error::Io`] when a file cannot be opened.
     pub fn scan(&self) -> Result<Scan<T>, Error> {
-        let last = self.durable();
-        Ok(Scan::new(segment::list(&self.dir)?, last))
+        self.range(..)
+    }
+
+    /// Reads the records with numbers in a range, as far as [`Log::scan`] goes. A number is a
+    /// position: it stays the same for as long as the record is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::scan`].
+    pub fn range(&self, range: impl RangeBounds<Seq>) -> Result<Scan<T>, Error> {
+        let (first, last) = self.bounds(range);
+        let parts = self.catalog.parts(first, last)?;
+        Ok(Scan::new(self.catalog.backend.clone(), parts, first, last))
+    }
+
+    /// Reads the records with numbers in a range from the last to the first.
+    pub fn range_back(&self, range: impl RangeBounds<Seq>) -> ScanBack<T> {
+        let (first, last) = self.bounds(range);
+        ScanBack::new(Arc::clone(&self.catalog), first, last)
+    }
+
+    /// Reads the records with a time in a range, as far as [`Log::scan`] goes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotIndexed`] when the log was opened without [`Index::by_time`], and as
+    /// [`Log::scan`].
+    pub fn between(&self, times: Range<u64>) -> Result<Between<T>, Error> {
+        let time = self.index.as_ref().and_then(|index| index.time.clone());
+        let time = time.ok_or_else(|| self.not_indexed("time"))?;
+        Between::new(&self.catalog, time, times)
+    }
+
+    /// Reads one record; `None` when the log does not have it, or not yet on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it cannot be read, [`Error::Corrupt`] when it is damaged, and
+    /// [`Error::Type`] when it is not a `T`.
+    pub fn get(&self, seq: Seq) -> Result<Option<Record<T>>, Error> {
+        point::get(&self.catalog, seq)
+    }
+
+    /// Reads the last record with a key; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// As the items of [`Log::find_all`].
+    pub fn find(&self, key: &str) -> Result<Option<Record<T>>, Error> {
+        self.find_all(key)?.next().transpose()
+    }
+
+    /// Reads the records with a key, the last one first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotIndexed`] when the log was opened without [`Index::by_key`]. The items are
+    /// errors as those of [`Log::get`], and [`Error::Index`] when an index file is damaged.
+    pub fn find_all(&self, key: &str) -> Result<Matches<'_, T>, Error> {
+        let key_of = self.index.as_ref().and_then(|index| index.key.clone());
+        let key_of = key_of.ok_or_else(|| self.not_indexed("key"))?;
+        Ok(Matches::new(&self.catalog, key_of, key))
+    }
+
+    /// Reads from a record on, and goes on with what is appended.
+    pub fn follow(&self, from: Seq) -> Follow<'_, T> {
+        Follow::new(self, from.max(self.catalog.first()))
+    }
+
+    /// Ends the current file and begins another, unless it is empty. For owners of a clock: a log
+    /// has none, and rotates by itself only by size and by the times of its records.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::append`], for everything that was submitted and not waited for.
+    pub fn rotate(&self) -> Result<(), Error> {
+        self.committer.rotate()
+    }
+
+    pub(crate) fn committer(&self) -> &Committer {
+        &self.committer
+    }
+
+    pub(crate) fn readable(&self) -> Seq {
+        self.catalog.last()
+    }
+
+    /// Both ends included, and within what can be read.
+    fn bounds(&self, range: impl RangeBounds<Seq>) -> (Seq, Seq) {
+        let first = match range.start_bound() {
+            Bound::Included(&first) => first,
+            Bound::Excluded(before) => before.next(),
+            Bound::Unbounded => Seq::ZERO,
+        };
+        let last = match range.end_bound() {
+            Bound::Included(&last) => last,
+            Bound::Excluded(behind) => Seq(behind.0.saturating_sub(1)),
+            Bound::Unbounded => Seq(u64::MAX),
+        };
+        (first.max(self.catalog.first()), last.min(self.readable()))
+    }
+
+    fn not_indexed(&self, by: &'static str) -> Error {
+        let dir = self.dir().to_owned();
+        Error::NotIndexed { dir, by }
     }
 
     /// What opening found.
@@ -94,7 +274,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     /// The directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.catalog.backend.dir()
     }
 
     /// Writes and syncs what was submitted, and gives the directory free.
@@ -103,14 +283,26 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     ///
     /// As [`Log::append`], for everything that was submitted and not waited for.
     pub fn close(self) -> Result<(), Error> {
-        self.committer.flush()
+        self.committer.finish(&self.catalog)
     }
 }
 
 impl<T> Drop for Log<T> {
     fn drop(&mut self) {
         // A caller that needs to know has waited for its tickets, or calls `close`.
-        let _ = self.committer.flush();
+        let _ = self.committer.finish(&self.catalog);
+        self.committer.flusher.stop();
+    }
+}
+
+fn lock(backend: &dyn Backend) -> Result<Box<dyn LockGuard>, Error> {
+    let dir = backend.dir();
+    match backend.lock().map_err(Error::io("lock", dir))? {
+        Lock::Held(guard) => Ok(guard),
+        Lock::Taken { holder } => Err(Error::Locked {
+            dir: dir.to_owned(),
+            holder,
+        }),
     }
 }
 

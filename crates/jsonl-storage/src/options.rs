@@ -1,15 +1,37 @@
-use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Log, segment};
+use crate::backend::Backend;
+use crate::{Error, FsBackend, Index, Log};
 
 /// How a log is opened; ends in [`LogOptions::open`].
 #[derive(Debug, Clone)]
 pub struct LogOptions {
+    pub(crate) durability: Durability,
     pub(crate) queue_bytes: usize,
+    pub(crate) queue_records: usize,
+    pub(crate) segment_bytes: u64,
+    pub(crate) segment_span: Option<u64>,
+    pub(crate) chained: bool,
+    pub(crate) index_cache_bytes: usize,
+}
+
+/// When an append counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// When the record, and what is needed to find it, is on disk. Survives a loss of power.
+    #[default]
+    Synced,
+    /// When the operating system has the record. Survives the end of the process in whatever way,
+    /// and a loss of power only after [`Log::sync`], [`Log::close`] or a rotation.
+    Flushed,
+    /// When the record is in this process's buffer of at most 256 KiB, which is written when it is
+    /// full, and by [`Log::flush`], [`Log::sync`] and [`Log::close`]. What is in it is lost with
+    /// the process. [`Log::scan`] sees what was written.
+    Buffered,
 }
 
 impl LogOptions {
@@ -17,38 +39,144 @@ impl LogOptions {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            durability: Durability::default(),
             queue_bytes: 32 << 20,
+            queue_records: 1 << 20,
+            segment_bytes: 64 << 20,
+            segment_span: None,
+            chained: false,
+            index_cache_bytes: 32 << 20,
         }
     }
 
-    /// Bounds what waits to be written, in bytes (default: 32 MiB). A [`Log::submit`] beyond it
-    /// writes and syncs before it returns, so memory stays bounded however fast the callers are.
+    /// Sets when an append counts as done (default: [`Durability::Synced`]).
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Bounds what waits to be written, in bytes (default: 32 MiB; the last record may exceed
+    /// it). A [`Log::submit`] beyond it first has what waits written, so memory stays bounded
+    /// however fast the callers are.
     #[must_use]
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
         self
     }
 
+    /// Bounds what waits to be written, in records (default: 1,048,576), as
+    /// [`LogOptions::queue_bytes`] does in bytes.
+    #[must_use]
+    pub fn queue_records(mut self, records: usize) -> Self {
+        self.queue_records = records.max(1);
+        self
+    }
+
+    /// Begins another file when one has so many bytes (default: 64 MiB). A group of records is never
+    /// split, so a file may be longer by one group. After a kill, opening reads one file.
+    #[must_use]
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes;
+        self
+    }
+
+    /// Begins another file when the times in one would be so far apart (default: never), in the
+    /// unit of [`Index::by_time`], without which this does nothing: a log reads no clock. See also
+    /// [`Log::rotate`].
+    #[must_use]
+    pub fn segment_span(mut self, span: u64) -> Self {
+        self.segment_span = Some(span);
+        self
+    }
+
+    /// Gives each line a hash over itself and all before it, so that whoever can change the files
+    /// cannot change a record without changing all after it. A log that was begun like this goes
+    /// on like this, whether it is asked for again or not.
+    #[must_use]
+    pub fn chained(mut self) -> Self {
+        self.chained = true;
+        self
+    }
+
+    /// Bounds what is kept in memory of the positions in complete files (default: 32 MiB, enough
+    /// for about 10 GB of log).
+    #[must_use]
+    pub fn index_cache_bytes(mut self, bytes: usize) -> Self {
+        self.index_cache_bytes = bytes;
+        self
+    }
+
+    /// Lets the records be found by a time or a key.
+    #[must_use]
+    pub fn indexed<T>(self, index: Index<T>) -> IndexedOptions<T> {
+        IndexedOptions {
+            options: self,
+            index,
+        }
+    }
+
     /// Opens the log in a directory, which is made if it is missing, and recovers what is there.
+    ///
+    /// Every record that no summary speaks for is checked, and the last mebibyte in any case. To
+    /// check all of them, use [`verify`](crate::verify).
     ///
     /// # Errors
     ///
     /// [`Error::Io`] when the directory cannot be made, read or written; [`Error::Locked`] when
     /// someone has it open; [`Error::Corrupt`] when an acknowledged record was damaged, in which
-    /// case nothing is changed.
+    /// case nothing is changed; [`Error::NotChained`] when a chain is asked for and the log has
+    /// none.
     pub fn open<T>(self, dir: impl AsRef<Path>) -> Result<Log<T>, Error>
     where
         T: Serialize + DeserializeOwned,
     {
-        let dir = dir.as_ref();
-        if !dir.is_dir() {
-            fs::create_dir_all(dir).map_err(Error::io("create directory", dir))?;
-            if let Some(parent) = dir.parent().filter(|parent| parent.is_dir()) {
-                segment::sync_dir(parent)?;
-            }
-        }
-        Log::open(dir, &self)
+        self.open_on(backend(dir.as_ref())?)
     }
+
+    /// Opens the log that a [`Backend`] keeps.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogOptions::open`].
+    pub fn open_on<T>(self, backend: Arc<dyn Backend>) -> Result<Log<T>, Error>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        Log::open(backend, &self, None)
+    }
+}
+
+/// How a log with an [`Index`] is opened; made by [`LogOptions::indexed`].
+#[derive(Debug, Clone)]
+pub struct IndexedOptions<T> {
+    options: LogOptions,
+    index: Index<T>,
+}
+
+impl<T: Serialize + DeserializeOwned> IndexedOptions<T> {
+    /// As [`LogOptions::open`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LogOptions::open`].
+    pub fn open(self, dir: impl AsRef<Path>) -> Result<Log<T>, Error> {
+        self.open_on(backend(dir.as_ref())?)
+    }
+
+    /// As [`LogOptions::open_on`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LogOptions::open`].
+    pub fn open_on(self, backend: Arc<dyn Backend>) -> Result<Log<T>, Error> {
+        Log::open(backend, &self.options, Some(self.index))
+    }
+}
+
+fn backend(dir: &Path) -> Result<Arc<dyn Backend>, Error> {
+    let backend = FsBackend::create(dir).map_err(Error::io("create directory", dir))?;
+    Ok(Arc::new(backend))
 }
 
 impl Default for LogOptions {

@@ -1,10 +1,22 @@
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::scan::{Lines, Raw};
-use crate::segment::{self, Segment};
-use crate::{BreakKind, Error, Seq};
+use crate::backend::{self, Backend, BackendFile, OpenMode};
+use crate::catalog::{Active, Full};
+use crate::chain::Link;
+use crate::index::{self, Mark, MemoryIndex};
+use crate::lines::{Check, Lines, Part, Raw};
+use crate::queue::Facts;
+use crate::segment::{self, Listing, Segment};
+use crate::sidecar::{Content, Sidecar};
+use crate::writer::Tail;
+use crate::{BreakKind, Error, LogOptions, Seq};
+
+/// How much of the end is read again at each opening, even after a clean close. Costs about as
+/// much as opening the files.
+const RECHECKED_BYTES: u64 = 1 << 20;
 
 /// What opening a log found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +27,12 @@ pub struct Recovery {
     pub last: Seq,
     /// What was set aside, if the last writer ended in the middle of a write.
     pub torn: Option<TornTail>,
+    /// How many records were read to find out: those that no summary spoke for, and the last ones.
+    pub checked: u64,
+    /// Index files that were missing, half-made or of another index, and are made anew.
+    pub rebuilt: Vec<PathBuf>,
+    /// What an interrupted rotation or close left behind, and was removed.
+    pub leftovers: Vec<PathBuf>,
 }
 
 /// The end of a log that never was acknowledged, moved out of the way of what comes next.
@@ -32,117 +50,441 @@ pub struct TornTail {
     pub kept_in: PathBuf,
 }
 
-/// Where the log goes on.
-#[derive(Debug)]
-pub(crate) struct Tail {
-    pub(crate) segment: Segment,
-    pub(crate) file: File,
-    pub(crate) end: u64,
-}
-
-/// Checks every record, sets a torn tail aside, and opens the last segment for appending.
-pub(crate) fn recover(dir: &Path) -> Result<(Recovery, Tail), Error> {
-    let mut segments = segment::list(dir)?;
-    let mut recovery = Recovery::default();
-    let tear = read_all(segments.clone(), &mut recovery)?;
-    if let Some(tear) = tear {
-        recovery.torn = Some(set_aside(dir, &tear)?);
-    }
-    let (segment, created) = match segments.pop() {
-        Some(last) => (last, false),
-        None => (Segment::new(dir, Seq(1)), true),
-    };
-    let path = &segment.path;
-    let file = OpenOptions::new()
-        .append(true)
-        .create(created)
-        .open(path)
-        .map_err(Error::io("open", path))?;
-    // Records that a killed process wrote but did not sync are about to be taken for part of the
-    // log: they must be on disk before anything is built on them.
-    file.sync_all().map_err(Error::io("sync", path))?;
-    segment::sync_dir(dir)?;
-    let end = file.metadata().map_err(Error::io("examine", path))?.len();
-    Ok((recovery, Tail { segment, file, end }))
-}
-
 /// Where a tail is torn.
-struct Tear {
-    path: PathBuf,
-    line: u64,
-    byte: u64,
+#[derive(Debug)]
+pub(crate) struct Tear {
+    pub(crate) segment: Segment,
+    pub(crate) line: u64,
+    pub(crate) byte: u64,
 }
 
-fn read_all(segments: Vec<Segment>, recovery: &mut Recovery) -> Result<Option<Tear>, Error> {
-    let mut lines = Lines::new(segments);
-    let mut first_break: Option<(Tear, BreakKind)> = None;
-    let mut synced = Seq::ZERO;
-    while let Some(raw) = lines.advance()? {
-        match raw {
-            // Whole records count even behind a break: their marks tell how far the disk had got.
-            Raw::Whole { seq, synced: mark } => {
-                synced = synced.max(mark);
-                if first_break.is_none() {
-                    recovery.records += 1;
-                    recovery.last = seq;
-                }
-            }
-            Raw::Broken { kind } => {
-                let (path, line, byte) = (lines.path(), lines.line, lines.byte);
-                first_break.get_or_insert((Tear { path, line, byte }, kind));
+/// What an index extracts from a record's JSON.
+pub(crate) type FactsOf<'a> = &'a dyn Fn(&[u8]) -> Facts;
+
+/// Opens what is there: checks what no summary speaks for, sets a torn tail aside, and gives the
+/// end to append to.
+pub(crate) fn recover(
+    backend: Arc<dyn Backend>,
+    options: &LogOptions,
+    index_name: Option<&str>,
+    facts: FactsOf<'_>,
+) -> Result<(Recovery, Tail), Error> {
+    let listing = segment::listing(&*backend)?;
+    let mut opening = Opening {
+        backend,
+        index_name,
+        facts,
+        doubtful_from: None,
+        recovery: Recovery::default(),
+    };
+    opening.expect_a_segment_for_each_sidecar(&listing)?;
+    opening.remove_leftovers(&listing)?;
+    let (last, before) = match listing.segments.split_last() {
+        Some((last, before)) => (Some(last.clone()), before),
+        None => (None, &[][..]),
+    };
+    let mut full = Vec::with_capacity(before.len());
+    for (at, segment) in before.iter().enumerate() {
+        let next = &listing.segments[at + 1];
+        full.push(Arc::new(opening.full(segment, next)?));
+    }
+    let active = match last {
+        Some(last) => opening.last(last, full.last().map(Arc::as_ref))?,
+        None => opening.create()?,
+    };
+    opening.finish(full, active, options)
+}
+
+struct Opening<'a> {
+    backend: Arc<dyn Backend>,
+    index_name: Option<&'a str>,
+    facts: FactsOf<'a>,
+    /// Where the records of the last segment begin of which it is not known that they are on disk.
+    doubtful_from: Option<u64>,
+    recovery: Recovery,
+}
+
+impl Opening<'_> {
+    /// A sidecar is written after its segment is durable: one alone means that the segment is lost.
+    fn expect_a_segment_for_each_sidecar(&self, listing: &Listing) -> Result<(), Error> {
+        for &first in &listing.sidecars {
+            let segment = Segment::new(self.backend.dir(), first);
+            let has_segment = listing.segments.contains(&segment);
+            if !has_segment && Sidecar::open(&*self.backend, &segment).is_some() {
+                return Err(missing(&segment, 0, 0, first));
             }
         }
+        Ok(())
     }
-    match first_break {
-        // Something was damaged after it had been synced: that is no torn tail.
-        Some((tear, kind)) if recovery.last < synced => Err(Error::Corrupt {
-            file: tear.path,
-            line: tear.line,
-            byte: tear.byte,
+
+    fn remove_leftovers(&mut self, listing: &Listing) -> Result<(), Error> {
+        for name in &listing.unfinished {
+            let path = self.backend.dir().join(name);
+            self.backend
+                .remove(name)
+                .map_err(Error::io("remove", &path))?;
+            self.recovery.leftovers.push(path);
+        }
+        Ok(())
+    }
+
+    /// A segment that is not the last one: complete and on disk before the next one was made, so
+    /// whatever is wrong with it is corruption.
+    fn full(&mut self, segment: &Segment, next: &Segment) -> Result<Full, Error> {
+        let sidecar = match self.whole_sidecar(segment) {
+            Some(sidecar) => sidecar,
+            None => self.rebuild(segment)?,
+        };
+        let expected = sidecar.summary.last.next();
+        if expected != next.first {
+            let kind = BreakKind::OutOfOrder {
+                expected,
+                found: next.first,
+            };
+            return Err(Error::Corrupt {
+                file: next.path.clone(),
+                line: 1,
+                byte: 0,
+                kind,
+            });
+        }
+        Ok(Full::new(segment.clone(), sidecar))
+    }
+
+    /// The sidecar of a complete segment, if it agrees with the segment and with this index.
+    fn whole_sidecar(&self, segment: &Segment) -> Option<Sidecar> {
+        let sidecar = self.usable_sidecar(segment)?;
+        let file = self.backend.open(&segment.name, OpenMode::Read).ok()?;
+        let same = file.size().ok()? == sidecar.summary.bytes;
+        (same && sidecar.places().is_some()).then_some(sidecar)
+    }
+
+    fn usable_sidecar(&self, segment: &Segment) -> Option<Sidecar> {
+        let sidecar = Sidecar::open(&*self.backend, segment)?;
+        let fits = match self.index_name {
+            None => true,
+            name => sidecar.summary.index.as_deref() == name,
+        };
+        fits.then_some(sidecar)
+    }
+
+    fn rebuild(&mut self, segment: &Segment) -> Result<Sidecar, Error> {
+        let whole = Part::whole(segment.clone());
+        let read = self.read(whole, Known::nothing(segment))?;
+        let known = Sidecar::open(&*self.backend, segment).map(|sidecar| sidecar.summary.last);
+        match read.tear {
+            Some((tear, kind)) => return Err(tear.corrupt(kind)),
+            None if known.is_some_and(|known| read.last < known) => {
+                return Err(missing(segment, read.lines, read.end, read.last.next()));
+            }
+            None => {}
+        }
+        let path = self.backend.dir().join(segment.sidecar_name());
+        self.recovery.rebuilt.push(path);
+        let content = Content {
+            first: segment.first,
+            last: read.last,
+            bytes: read.end,
+            chain: read.link,
+            index: &read.index,
+            index_name: self.index_name,
+            older_keys: Vec::new(),
+        };
+        content.write(&*self.backend, segment, false)
+    }
+
+    /// The segment that is appended to: read from where its sidecar ends, and a bit before.
+    fn last(&mut self, segment: Segment, before: Option<&Full>) -> Result<Active, Error> {
+        let known = self.known(&segment);
+        // What was on disk by the last close, and all that stands in segments before this one.
+        let mut synced = Seq(segment.first.0 - 1);
+        if let Some(sidecar) = Sidecar::open(&*self.backend, &segment) {
+            synced = synced.max(sidecar.summary.last);
+        }
+        let part = Part {
+            start: known.read_from,
+            ..Part::whole(segment.clone())
+        };
+        let read = self.read(part, known)?;
+        let synced = synced.max(read.synced);
+        let mut end = read.end;
+        match read.tear {
+            // Something was damaged after it had been synced: that is no torn tail.
+            Some((tear, kind)) if read.last < synced => return Err(tear.corrupt(kind)),
+            Some((tear, _)) => {
+                end = tear.byte;
+                self.recovery.torn = Some(set_aside(&*self.backend, &tear)?);
+            }
+            None if read.last < synced => {
+                return Err(missing(&segment, read.lines, read.end, read.last.next()));
+            }
+            None => {}
+        }
+        let file = self
+            .backend
+            .open(&segment.name, OpenMode::Write)
+            .map_err(Error::io("open", &segment.path))?;
+        let doubtful = read.marked.iter().find(|(seq, _)| *seq > synced);
+        self.doubtful_from = doubtful.map(|(_, byte)| *byte);
+        let link_before = before.and_then(|full| full.sidecar.summary.link());
+        Ok(Active {
+            file,
+            noted: read
+                .older
+                .as_ref()
+                .map_or(0, |older| older.sidecar.summary.bytes),
+            index: read.index,
+            older: read.older,
+            end,
+            last: read.last,
+            link: if end == 0 { link_before } else { read.link },
+            segment,
+        })
+    }
+
+    fn known(&self, segment: &Segment) -> Known {
+        let known = || {
+            let sidecar = self.usable_sidecar(segment)?;
+            let places = sidecar.places()?;
+            let from = sidecar.summary.bytes.saturating_sub(RECHECKED_BYTES);
+            let at = index::last_mark(&places.marks, |mark| mark.offset <= from);
+            Some(Known {
+                read_from: at.map_or(Mark::start(segment.first), |at| places.marks[at]),
+                bytes: sidecar.summary.bytes,
+                index: MemoryIndex {
+                    marks: places.marks,
+                    times: sidecar.summary.times,
+                    ..MemoryIndex::default()
+                },
+                older: Some(Arc::new(Full::new(segment.clone(), sidecar))),
+            })
+        };
+        known().unwrap_or_else(|| Known::nothing(segment))
+    }
+
+    fn read(&mut self, part: Part, known: Known) -> Result<Read, Error> {
+        let file = part.open(&*self.backend)?;
+        let size = file
+            .size()
+            .map_err(Error::io("examine", &part.segment.path))?;
+        let mut read = Read {
+            index: known.index,
+            older: known.older,
+            last: Seq(part.start.seq.0 - 1),
+            link: None,
+            synced: Seq::ZERO,
+            marked: VecDeque::new(),
+            end: size,
+            lines: part.start.seq.0 - part.segment.first.0,
+            tear: None,
+        };
+        let mut lines = Lines::new(Arc::clone(&self.backend), vec![part], Check::Sequence);
+        while let Some(raw) = lines.advance()? {
+            read.lines += 1;
+            match raw {
+                // Whole records count even behind a break: their marks tell how far the disk had
+                // got.
+                Raw::Whole { seq, synced } => {
+                    read.synced = read.synced.max(synced);
+                    let on_disk = read.synced;
+                    while read
+                        .marked
+                        .pop_front_if(|(seq, _)| *seq <= on_disk)
+                        .is_some()
+                    {}
+                    if read.tear.is_none() {
+                        self.recovery.checked += 1;
+                        (read.last, read.link) = (seq, lines.link);
+                        read.marked.push_back((seq, lines.byte));
+                        if lines.byte >= known.bytes {
+                            let facts = (self.facts)(lines.data());
+                            read.index.note(seq, lines.byte, facts);
+                        }
+                    }
+                }
+                Raw::Broken { kind } => {
+                    read.tear.get_or_insert_with(|| (lines.tear(), kind));
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    fn create(&mut self) -> Result<Active, Error> {
+        let segment = Segment::new(self.backend.dir(), Seq(1));
+        let file = self
+            .backend
+            .open(&segment.name, OpenMode::CreateNew)
+            .map_err(Error::io("create", &segment.path))?;
+        Ok(Active {
+            segment,
+            file,
+            index: MemoryIndex::default(),
+            older: None,
+            end: 0,
+            noted: 0,
+            last: Seq::ZERO,
+            link: None,
+        })
+    }
+
+    fn finish(
+        mut self,
+        full: Vec<Arc<Full>>,
+        mut active: Active,
+        options: &LogOptions,
+    ) -> Result<(Recovery, Tail), Error> {
+        // Records that a killed process wrote but did not sync are about to be taken for part of
+        // the log: they must be on disk before anything is built on them. A sync alone would not
+        // do: after one that failed, the kernel shows what it could not write and takes it for
+        // written. Written once more, it has to be.
+        if let Some(from) = self.doubtful_from {
+            rewrite(&*active.file, from, active.end)
+                .map_err(Error::io("write", &active.segment.path))?;
+        }
+        active
+            .file
+            .sync_data()
+            .map_err(Error::io("sync", &active.segment.path))?;
+        segment::sync_dir(&*self.backend)?;
+        if options.chained && active.link.is_none() {
+            if active.last > Seq::ZERO {
+                return Err(Error::NotChained {
+                    dir: self.backend.dir().to_owned(),
+                });
+            }
+            active.link = Some(Link::root());
+        }
+        let first = full
+            .first()
+            .map_or(active.segment.first, |full| full.segment.first);
+        self.recovery.last = active.last;
+        self.recovery.records = active.last.0 + 1 - first.0;
+        let tail = Tail::new(self.backend, self.index_name, full, active, options);
+        Ok((self.recovery, tail))
+    }
+}
+
+/// What a sidecar says about the last segment.
+struct Known {
+    /// Where to begin to read, so that the end of what is known is checked too.
+    read_from: Mark,
+    /// Up to where it speaks.
+    bytes: u64,
+    index: MemoryIndex,
+    older: Option<Arc<Full>>,
+}
+
+impl Known {
+    fn nothing(segment: &Segment) -> Self {
+        Self {
+            read_from: Mark::start(segment.first),
+            bytes: 0,
+            index: MemoryIndex::default(),
+            older: None,
+        }
+    }
+}
+
+/// What was read from a segment.
+struct Read {
+    index: MemoryIndex,
+    older: Option<Arc<Full>>,
+    /// The last whole record before the first break.
+    last: Seq,
+    link: Option<Link>,
+    /// What the records say was on disk.
+    synced: Seq,
+    /// The whole records behind that one, and where they begin: about one group.
+    marked: VecDeque<(Seq, u64)>,
+    end: u64,
+    lines: u64,
+    tear: Option<(Tear, BreakKind)>,
+}
+
+impl Tear {
+    fn corrupt(self, kind: BreakKind) -> Error {
+        Error::Corrupt {
+            file: self.segment.path,
+            line: self.line,
+            byte: self.byte,
             kind,
-        }),
-        first_break => Ok(first_break.map(|(tear, _)| tear)),
+        }
+    }
+}
+
+fn missing(segment: &Segment, lines: u64, byte: u64, expected: Seq) -> Error {
+    Error::Corrupt {
+        file: segment.path.clone(),
+        line: lines + 1,
+        byte,
+        kind: BreakKind::Missing { expected },
     }
 }
 
 /// Copies the torn bytes to a side file, makes that durable, and only then cuts them off.
-fn set_aside(dir: &Path, tear: &Tear) -> Result<TornTail, Error> {
-    let path = &tear.path;
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
+fn set_aside(backend: &dyn Backend, tear: &Tear) -> Result<TornTail, Error> {
+    let path = &tear.segment.path;
+    let file = backend
+        .open(&tear.segment.name, OpenMode::Write)
         .map_err(Error::io("open", path))?;
-    let (kept_in, mut side) = create_side_file(dir, tear)?;
-    file.seek(SeekFrom::Start(tear.byte))
-        .map_err(Error::io("read", path))?;
-    let bytes = io::copy(&mut file.by_ref().take(u64::MAX), &mut side)
-        .map_err(Error::io("write", &kept_in))?;
-    side.sync_all().map_err(Error::io("sync", &kept_in))?;
-    segment::sync_dir(dir)?;
+    let end = file.size().map_err(Error::io("examine", path))?;
+    let (kept_in, side) = create_side_file(backend, tear)?;
+    copy(&*file, tear.byte, &*side).map_err(Error::io("write", &kept_in))?;
+    side.sync_data().map_err(Error::io("sync", &kept_in))?;
+    segment::sync_dir(backend)?;
     file.set_len(tear.byte)
         .map_err(Error::io("cut the torn end of", path))?;
-    file.sync_all().map_err(Error::io("sync", path))?;
+    file.sync_data().map_err(Error::io("sync", path))?;
     Ok(TornTail {
         segment: path.clone(),
         line: tear.line,
         byte: tear.byte,
-        bytes,
+        bytes: end - tear.byte,
         kept_in,
     })
 }
 
-/// `torn-<segment>-<byte>[.n].bin`, never one that exists.
-fn create_side_file(dir: &Path, tear: &Tear) -> Result<(PathBuf, File), Error> {
-    let stem = tear
-        .path
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+/// Writes the bytes of a range over themselves.
+fn rewrite(file: &dyn BackendFile, mut from: u64, end: u64) -> io::Result<()> {
+    let mut buffer = vec![0; 256 << 10];
+    while from < end {
+        let left = usize::try_from(end - from).unwrap_or(usize::MAX);
+        let length = left.min(buffer.len());
+        let read = backend::read_full_at(file, &mut buffer[..length], from)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        backend::write_all_at(file, &buffer[..read], from)?;
+        from += read as u64;
+    }
+    Ok(())
+}
+
+/// Copies from `start` to the end.
+fn copy(from: &dyn BackendFile, start: u64, to: &dyn BackendFile) -> io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut copied = 0;
+    loop {
+        let read = backend::read_full_at(from, &mut buffer, start + copied)?;
+        if read == 0 {
+            return Ok(());
+        }
+        backend::write_all_at(to, &buffer[..read], copied)?;
+        copied += read as u64;
+    }
+}
+
+/// `torn-<segment>-<byte>.<n>.bin`, never one that exists.
+fn create_side_file(
+    backend: &dyn Backend,
+    tear: &Tear,
+) -> Result<(PathBuf, Arc<dyn BackendFile>), Error> {
+    let stem = tear.segment.name.trim_end_matches(".jsonl");
     for attempt in 0u32.. {
-        let path = dir.join(format!("torn-{stem}-{}.{attempt}.bin", tear.byte));
-        match fs::File::create_new(&path) {
+        let name = format!("torn-{stem}-{}.{attempt}.bin", tear.byte);
+        let path = backend.dir().join(&name);
+        match backend.open(&name, OpenMode::CreateNew) {
             Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(Error::io("create", &path)(error)),

@@ -1,63 +1,98 @@
 //! The files of a log: `segment-<first sequence number>.jsonl`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Seq};
+use crate::backend::Backend;
+use crate::{Error, FsBackend, Seq};
 
 const PREFIX: &str = "segment-";
 const SUFFIX: &str = ".jsonl";
+const SIDECAR: &str = ".index";
+const UNFINISHED: &str = ".index.tmp";
 
 /// One file of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Segment {
     pub(crate) first: Seq,
+    pub(crate) name: String,
+    /// For messages; the backend is asked by name.
     pub(crate) path: PathBuf,
 }
 
 impl Segment {
     pub(crate) fn new(dir: &Path, first: Seq) -> Self {
-        Self {
-            first,
-            path: dir.join(format!("{PREFIX}{:020}{SUFFIX}", first.0)),
-        }
+        let name = format!("{PREFIX}{:020}{SUFFIX}", first.0);
+        let path = dir.join(&name);
+        Self { first, name, path }
+    }
+
+    pub(crate) fn sidecar_name(&self) -> String {
+        format!("{PREFIX}{:020}{SIDECAR}", self.first.0)
+    }
+
+    /// Under which name a sidecar is written before it gets its own.
+    pub(crate) fn unfinished_name(&self) -> String {
+        format!("{PREFIX}{:020}{UNFINISHED}", self.first.0)
     }
 }
 
+/// What a log's directory holds.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// In the order of their records.
+    pub(crate) segments: Vec<Segment>,
+    /// The first record of each segment that has a sidecar, in order.
+    pub(crate) sidecars: Vec<Seq>,
+    /// Sidecars that were not written to their end.
+    pub(crate) unfinished: Vec<String>,
+}
+
+pub(crate) fn listing(backend: &dyn Backend) -> Result<Listing, Error> {
+    let dir = backend.dir();
+    let names = backend.list().map_err(Error::io("read directory", dir))?;
+    let mut firsts: Vec<_> = names.iter().filter_map(|name| first_of(name)).collect();
+    firsts.sort_unstable();
+    let sidecar = |name: &String| number_in(name, SIDECAR);
+    let mut sidecars: Vec<_> = names.iter().filter_map(sidecar).collect();
+    sidecars.sort_unstable();
+    let is_unfinished = |name: &String| number_in(name, UNFINISHED).is_some();
+    Ok(Listing {
+        segments: firsts
+            .into_iter()
+            .map(|first| Segment::new(dir, first))
+            .collect(),
+        sidecars,
+        unfinished: names.into_iter().filter(is_unfinished).collect(),
+    })
+}
+
 /// The segments of a directory in the order of their records.
-pub(crate) fn list(dir: &Path) -> Result<Vec<Segment>, Error> {
-    let entries = fs::read_dir(dir).map_err(Error::io("read directory", dir))?;
-    let mut segments = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(Error::io("read directory", dir))?;
-        if let Some(first) = entry.file_name().to_str().and_then(first_of) {
-            segments.push(Segment {
-                first,
-                path: entry.path(),
-            });
-        }
-    }
-    segments.sort_by_key(|segment| segment.first);
-    Ok(segments)
+pub(crate) fn list(backend: &dyn Backend) -> Result<Vec<Segment>, Error> {
+    listing(backend).map(|listing| listing.segments)
 }
 
 /// Whether a directory holds a log, that is, at least one segment.
 #[must_use]
 pub fn is_log(dir: &Path) -> bool {
-    list(dir).is_ok_and(|segments| !segments.is_empty())
+    list(&FsBackend::new(dir)).is_ok_and(|segments| !segments.is_empty())
 }
 
 fn first_of(name: &str) -> Option<Seq> {
-    let digits = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
-    let number = digits.parse().ok()?;
-    (digits.len() == 20 && number > 0).then_some(Seq(number))
+    number_in(name, SUFFIX)
+}
+
+fn number_in(name: &str, suffix: &str) -> Option<Seq> {
+    let digits = name.strip_prefix(PREFIX)?.strip_suffix(suffix)?;
+    let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = plain.then(|| digits.parse().ok())??;
+    (number > 0).then_some(Seq(number))
 }
 
 /// Makes the names in a directory durable: a synced file whose name is lost is lost.
-pub(crate) fn sync_dir(dir: &Path) -> Result<(), Error> {
-    fs::File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(Error::io("sync directory", dir))
+pub(crate) fn sync_dir(backend: &dyn Backend) -> Result<(), Error> {
+    backend
+        .sync_dir()
+        .map_err(Error::io("sync directory", backend.dir()))
 }
 
 #[cfg(test)]
@@ -78,6 +113,7 @@ mod tests {
         for other in [
             "segment-42.jsonl",
             "segment-00000000000000000000.jsonl",
+            "segment-+0000000000000000042.jsonl",
             "LOCK",
             "a.jsonl",
         ] {

@@ -1,1 +1,123 @@
-//! load-engine.
+//! Models of load, measured so that they can be believed, and a ledger of verified effects.
+//!
+//! A [`Workload`] says what one user does, in named steps. [`run`] has many users do it, each on its
+//! own thread, and gives a [`RunRecord`] (latencies per step, failures, memory, processor time) and
+//! a [`Ledger`] of every effect that the target acknowledged. After the load, [`verify`] compares
+//! the ledger with what the target really holds: an operation counts when its effect was found.
+//!
+//! The engine knows no target. This one is a map:
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use std::convert::Infallible;
+//! use std::num::{NonZeroU32, NonZeroU64};
+//! use std::sync::Mutex;
+//!
+//! use load_engine::{
+//!     Digest, Failure, Found, Iteration, Model, Plan, StepSpec, StopHandle, Workload, run, verify,
+//! };
+//!
+//! const PUT: StepSpec = StepSpec::effectful("put");
+//! const GET: StepSpec = StepSpec::new("get");
+//!
+//! #[derive(Default)]
+//! struct MapUnderLoad(Mutex<HashMap<String, u64>>);
+//!
+//! impl Workload for MapUnderLoad {
+//!     type User = ();
+//!
+//!     fn steps(&self) -> Vec<StepSpec> {
+//!         vec![PUT, GET]
+//!     }
+//!
+//!     fn set_up(&self, _user: u32) -> Result<(), Failure> {
+//!         Ok(())
+//!     }
+//!
+//!     fn iterate(&self, _: &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+//!         let (key, value) = (format!("{}-{}", it.user(), it.index()), it.rng().next_u64());
+//!         it.step(PUT, |effects| {
+//!             self.0.lock().unwrap().insert(key.clone(), value);
+//!             effects.created("entry", &key, Digest::of(&value.to_le_bytes()));
+//!             Ok(())
+//!         })?;
+//!         it.step(GET, |_| {
+//!             let found = self.0.lock().unwrap().get(&key).copied();
+//!             found.map(drop).ok_or_else(|| Failure::new("not found"))
+//!         })
+//!     }
+//! }
+//!
+//! let workload = MapUnderLoad::default();
+//! let model = Model::iterations(NonZeroU32::new(4).unwrap(), NonZeroU64::new(25).unwrap());
+//! let plan = Plan::new("map", model).seed(7);
+//! let (record, ledger) = run(&workload, &plan, &StopHandle::new(), |_| {})?;
+//! assert_eq!(record.step("put").unwrap().succeeded, 100);
+//! assert_eq!(record.vacuous_steps().count(), 0);
+//!
+//! let entries = workload.0.into_inner().unwrap();
+//! let found = entries.into_iter().map(|(key, value)| {
+//!     Ok::<_, Infallible>(Found::new("entry", key, Digest::of(&value.to_le_bytes())))
+//! });
+//! assert!(verify(&ledger, found).holds());
+//! # Ok::<(), load_engine::RunError>(())
+//! ```
+
+// What a test author writes.
+mod iteration;
+mod pacing;
+mod phase;
+mod plan;
+mod schedule;
+mod workload;
+
+// How a run goes.
+mod arrival;
+mod clock;
+mod rng;
+mod run;
+mod user;
+
+// What it writes down.
+mod counts;
+mod export;
+mod generator;
+mod ledger;
+mod monitor;
+mod record;
+mod recorder;
+mod timeline;
+mod usage;
+
+// How that is judged.
+mod expectation;
+mod metric;
+mod threshold;
+mod threshold_parser;
+mod verify;
+
+mod error;
+
+pub use clock::{Clock, MonotonicClock, SimulatedClock};
+pub use error::RunError;
+pub use expectation::{Expected, ExpectedState};
+pub use generator::GeneratorRecord;
+pub use iteration::{Effects, Iteration};
+pub use ledger::{Digest, Effect, Ledger, LedgerEntry};
+pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary};
+pub use pacing::{ThinkTime, UserStage};
+pub use phase::{Phase, PhaseStep, PhaseSummary};
+pub use plan::{Model, Plan, StopHandle, Until};
+pub use record::{
+    ArrivalCounts, FailureCount, FailureCounts, IntervalSummary, IterationCounts, LatencySummary,
+    OpenSummary, RunRecord, StepSummary,
+};
+pub use recorder::{MAX_LATENCY_NS, empty_histogram};
+pub use rng::Rng;
+pub use run::{Progress, Stage, run, run_on};
+pub use schedule::{RateStage, Schedule, Spacing};
+pub use threshold::{Judgement, Ruling, Threshold};
+pub use verify::{
+    Defect, Discrepancy, Expectation, Found, SHOWN_DISCREPANCIES, Verification, verify, verify_each,
+};
+pub use workload::{Failure, StepSpec, Workload};

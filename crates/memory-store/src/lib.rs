@@ -1,1 +1,82 @@
-//! memory-store.
+//! What agents share: memories that are found by id, by similarity, by relation and by metadata.
+//!
+//! Four embedded tiers stand behind one [`MemoryStore`]. The *metadata* tier, a SQLite database, is
+//! the source of truth: each write is one of its transactions, committed together with those of
+//! other callers and acknowledged when it is on disk. The *similarity* tier (vectors), the
+//! *relation* tier (a graph) and the *cache* are derived from it, so they cannot disagree with it
+//! for longer than a write takes, and [`MemoryStore::check`] shows that they don't.
+//!
+//! Everything lives in a [`Namespace`]; nothing is found across two. Time is an argument.
+//!
+//! ```
+//! use memory_store::{Edge, Filter, MemoryStore, Namespace, NewMemory, Relation, Timestamp, Traversal};
+//!
+//! let directory = tempfile::tempdir()?;
+//! let store = MemoryStore::open(directory.path())?;
+//! let team = Namespace::new("team-a")?;
+//! let at = Timestamp::from_unix_millis(1_767_225_600_000);
+//!
+//! let cause = store.remember(
+//!     NewMemory::new(team.clone(), "the linker ran out of memory", at)
+//!         .tag("failure")
+//!         .vector(vec![0.9, 0.1]),
+//! )?;
+//! let effect = store.remember(
+//!     NewMemory::new(team.clone(), "the nightly build failed", at).vector(vec![0.1, 0.9]),
+//! )?;
+//! store.link(Edge::new(team.clone(), cause, Relation::new("caused")?, effect, at))?;
+//!
+//! let nearest = store.recall_similar(&team, &[1.0, 0.0], 1)?;
+//! assert_eq!(nearest[0].memory.id, cause);
+//! let effects = store.recall_related(&team, &Traversal::new(cause))?;
+//! assert_eq!(effects[0].memory.text, "the nightly build failed");
+//! let failures = store.recall_where(&team, &Filter::new().tag("failure"))?;
+//! assert_eq!(failures.len(), 1);
+//!
+//! store.forget(&team, cause)?;
+//! assert!(store.recall_related(&team, &Traversal::new(cause))?.is_empty());
+//! assert!(store.check()?.is_clean());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+// What is stored, and what is asked.
+mod digest;
+mod error;
+mod filter;
+mod memory;
+mod names;
+
+// The tiers: the truth, and what is derived from it.
+mod cache;
+mod change;
+mod metadata;
+mod relations;
+mod similarity;
+mod tiers;
+
+// The store.
+mod entries;
+mod lock;
+mod options;
+mod pace;
+mod stats;
+mod store;
+mod writer;
+
+// The proof.
+mod check;
+mod report;
+mod verify;
+
+pub use digest::MemoryDigest;
+pub use entries::{Entries, Entry};
+pub use error::{Error, Result};
+pub use filter::Filter;
+pub use memory::{AttributeValue, Edge, Memory, NewMemory};
+pub use names::{MemoryId, Namespace, Relation, Timestamp};
+pub use options::Options;
+pub use relations::{Direction, Traversal};
+pub use report::{Disagreement, Report};
+pub use stats::Stats;
+pub use store::{MemoryStore, Recalled, Related};
+pub use verify::{read_all, verify};

@@ -1,0 +1,222 @@
+use jsonl_storage::Seq;
+
+use crate::{DenyReason, FencingToken, PersonId, Receipt, RequestId, Review, Status, Timestamp};
+
+/// What the workflow refuses, and why.
+///
+/// Every refusal is stable: it rests on state that is on disk, so asking again, or after a restart,
+/// gives the same answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    // Input.
+    /// An id, a name or a reason that could not be shown to a person, or could be mistaken for
+    /// another one. Ids are printable ASCII, people are written in lower case.
+    #[error("invalid {what} {text:?}: {fault}")]
+    Text {
+        /// Which text, such as "request id".
+        what: &'static str,
+        /// The text as given, cut to 80 characters.
+        text: String,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// The action has no canonical form, so nothing could be bound to it. The source says why.
+    #[error("action cannot be bound to an approval")]
+    Action(#[from] action::Error),
+    /// More than can be asked for in one request. Pass a reference to what is large.
+    #[error("{what} has {bytes} bytes, at most {most} are taken")]
+    TooLarge {
+        /// Which part.
+        what: &'static str,
+        /// Its size as JSON, in bytes.
+        bytes: usize,
+        /// The limit, in bytes.
+        most: usize,
+    },
+    /// A context nested deeper than can be read back. Flatten it.
+    #[error("context is nested deeper than {levels} levels")]
+    ContextTooDeep {
+        /// The limit, in levels.
+        levels: usize,
+    },
+
+    // Policy and directory.
+    /// A policy that contradicts itself, or of which a part could never apply. Correct the rule.
+    #[error("policy, {place}: {fault}")]
+    Policy {
+        /// Which rule or part.
+        place: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A secret that is no base32 text (RFC 4648) of at least 128 bits. Register another.
+    #[error("second factor of {person}: the secret is not base32 of at least 128 bits")]
+    Secret {
+        /// Whose secret.
+        person: PersonId,
+    },
+
+    // Requests.
+    /// The id is taken. Ids are never used again, not even after the request was settled.
+    #[error("request {id} exists already")]
+    RequestExists {
+        /// The id.
+        id: RequestId,
+    },
+    /// No such request.
+    #[error("no request {id}")]
+    UnknownRequest {
+        /// The id.
+        id: RequestId,
+    },
+
+    // Decisions.
+    /// The person who asks does not decide. Another person must.
+    #[error("{person} asked for request {id} and cannot decide it")]
+    SelfReview {
+        /// The request.
+        id: RequestId,
+        /// The requester.
+        person: PersonId,
+    },
+    /// The directory does not list the reviewer. Register the person, or ask one who is.
+    #[error("{person} is not in the directory of reviewers")]
+    UnknownReviewer {
+        /// The person.
+        person: PersonId,
+    },
+    /// The rule demands a reason. Decide again with one that is not blank.
+    #[error("request {id} is to be decided with a reason")]
+    ReasonMissing {
+        /// The request.
+        id: RequestId,
+    },
+    /// The rule demands a second factor. Decide again with a one-time code.
+    #[error("request {id} is to be approved with a second factor")]
+    SecondFactorMissing {
+        /// The request.
+        id: RequestId,
+    },
+    /// The reviewer has no secret in the directory. Register one.
+    #[error("{person} has no second factor registered")]
+    SecondFactorUnregistered {
+        /// The reviewer.
+        person: PersonId,
+    },
+    /// The code is not the reviewer's code of now, nor of the step before or after.
+    #[error("wrong one-time code of {person}")]
+    SecondFactorWrong {
+        /// The reviewer.
+        person: PersonId,
+    },
+    /// The code, or a later one, was used before. Wait for the next one (RFC 6238, section 5.2).
+    #[error("one-time code of {person} was used before")]
+    SecondFactorReplayed {
+        /// The reviewer.
+        person: PersonId,
+    },
+    /// Too many wrong codes (RFC 4226, section 7.3). Wait.
+    #[error("second factor of {person} is locked until {until}")]
+    SecondFactorLocked {
+        /// The reviewer.
+        person: PersonId,
+        /// When codes are taken again.
+        until: Timestamp,
+    },
+    /// The request was settled before; what was decided first stands.
+    #[error("request {id} is already {status}{}", by(first.as_deref()))]
+    AlreadySettled {
+        /// The request.
+        id: RequestId,
+        /// How it was settled.
+        status: Status,
+        /// The review that settled it; none if a rule did, or nobody.
+        first: Option<Box<Review>>,
+    },
+    /// The time to decide is over. Nobody denied the request: ask again.
+    #[error("request {id} expired at {decide_by}, undecided")]
+    Expired {
+        /// The request.
+        id: RequestId,
+        /// When the time to decide was over.
+        decide_by: Timestamp,
+    },
+    /// The time to decide is not over, so the request cannot be recorded as expired.
+    #[error("request {id} does not expire before {decide_by}")]
+    NotDue {
+        /// The request.
+        id: RequestId,
+        /// When the time to decide is over.
+        decide_by: Timestamp,
+    },
+
+    // Grants.
+    /// The action may not run; the reason says why, as [`can_execute`](crate::ApprovalWorkflow::can_execute)
+    /// would.
+    #[error("request {id} cannot be executed: {reason}")]
+    NotExecutable {
+        /// The request.
+        id: RequestId,
+        /// Why.
+        reason: DenyReason,
+    },
+    /// Nobody took the approval, so nothing can be reported of its use.
+    #[error("request {id} was not claimed")]
+    NotClaimed {
+        /// The request.
+        id: RequestId,
+    },
+    /// The report comes from somebody who does not hold the claim.
+    #[error("request {id} was claimed with token {token}, not {given}")]
+    WrongToken {
+        /// The request.
+        id: RequestId,
+        /// The token of the report.
+        given: FencingToken,
+        /// The token of the claim.
+        token: FencingToken,
+    },
+    /// The use of the approval was reported before; the first report stands.
+    #[error("request {id} was reported before, as {:?}", first.outcome)]
+    AlreadyFinished {
+        /// The request.
+        id: RequestId,
+        /// The first report.
+        first: Box<Receipt>,
+    },
+
+    // The log.
+    /// The log cannot be opened, read or written. When a write failed, close and open again: what
+    /// was not acknowledged may or may not be there.
+    #[error("approval log failed")]
+    Log(#[from] jsonl_storage::Error),
+    /// The log holds an event that cannot have happened, such as an approval by the requester. It
+    /// was written by something else. Nothing is opened on top of it.
+    #[error("event {seq} of the log cannot have happened")]
+    Replay {
+        /// The event.
+        seq: Seq,
+        /// Which rule it breaks.
+        #[source]
+        source: Box<Error>,
+    },
+    /// The log holds a claim whose number does not follow the one before.
+    #[error("claim with token {token} where {expected} was expected")]
+    TokenOutOfOrder {
+        /// The token.
+        token: FencingToken,
+        /// The next token.
+        expected: FencingToken,
+    },
+    /// The log holds an action that is not the one its approval is bound to.
+    #[error("action of request {id} does not have the digest that was recorded with it")]
+    DigestMismatch {
+        /// The request.
+        id: RequestId,
+    },
+}
+
+fn by(first: Option<&Review>) -> String {
+    first.map_or_else(String::new, |review| format!(" by {}", review.reviewer))
+}

@@ -1,0 +1,155 @@
+use std::sync::Arc;
+
+use action::{Action, ActionDigest};
+use jsonl_storage::Seq;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Claim, Need, PersonId, PolicyDigest, Receipt, RequestId, Terms, Timestamp};
+
+/// One line of the log: something that happened to a request.
+///
+/// The log of these is the whole truth. The state is [folded](crate::Request) from it, and the audit
+/// trail is the log itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// Someone asked.
+    Requested(Arc<Submission>),
+    /// Someone decided.
+    Reviewed(Review),
+    /// The time to decide was over.
+    Expired {
+        /// The request.
+        id: RequestId,
+        /// When it was noticed.
+        at: Timestamp,
+    },
+    /// Someone tried to decide with a wrong one-time code.
+    FactorFailed {
+        /// The request.
+        id: RequestId,
+        /// When.
+        at: Timestamp,
+        /// Whose code it was not.
+        reviewer: PersonId,
+    },
+    /// Someone took the approval to use it.
+    Claimed(Claim),
+    /// Whoever used it reported.
+    Finished(Receipt),
+    /// Someone took the approval back.
+    Revoked {
+        /// The request.
+        id: RequestId,
+        /// When.
+        at: Timestamp,
+        /// Who.
+        by: PersonId,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Event {
+    /// The request that it is about.
+    #[must_use]
+    pub fn id(&self) -> &RequestId {
+        match self {
+            Self::Requested(submission) => &submission.id,
+            Self::Reviewed(review) => &review.id,
+            Self::Claimed(claim) => &claim.id,
+            Self::Finished(receipt) => &receipt.id,
+            Self::Expired { id, .. } | Self::FactorFailed { id, .. } | Self::Revoked { id, .. } => {
+                id
+            }
+        }
+    }
+
+    /// When it happened.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Requested(submission) => submission.at,
+            Self::Reviewed(review) => review.at,
+            Self::Claimed(claim) => claim.at,
+            Self::Finished(receipt) => receipt.at,
+            Self::Expired { at, .. } | Self::FactorFailed { at, .. } | Self::Revoked { at, .. } => {
+                *at
+            }
+        }
+    }
+}
+
+/// What was asked for, and what the policy said to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submission {
+    /// Names the request.
+    pub id: RequestId,
+    /// When it was asked.
+    pub at: Timestamp,
+    /// Who asked.
+    pub requester: PersonId,
+    /// What is to be done.
+    pub action: Action,
+    /// What an approval is bound to.
+    pub digest: ActionDigest,
+    /// What the requester said about the circumstances.
+    pub context: Map<String, Value>,
+    /// The policy that judged.
+    pub policy: PolicyDigest,
+    /// The label of the rule that decided; none if the policy's default did.
+    pub rule: Option<String>,
+    /// Whether a person is needed.
+    pub need: Need,
+    /// The terms that hold, whatever the policy says later.
+    pub terms: Terms,
+}
+
+impl Submission {
+    /// The moment from which on it is too late to decide.
+    #[must_use]
+    pub fn decide_by(&self) -> Timestamp {
+        self.at.after(self.terms.expiry)
+    }
+}
+
+/// One person's decision as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Review {
+    /// The request.
+    pub id: RequestId,
+    /// When.
+    pub at: Timestamp,
+    /// Who decided.
+    pub reviewer: PersonId,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The time step (RFC 6238) of the one-time code that was verified, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor_step: Option<u64>,
+}
+
+/// Yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The action may run.
+    Approve,
+    /// It may not.
+    Deny,
+}
+
+/// An event and its place in the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// The place, from 1 and without gaps over the whole log.
+    pub seq: Seq,
+    /// What happened.
+    pub event: Event,
+}

@@ -1,0 +1,70 @@
+//! The use of an approval: taken once, under a token that fences off everyone else, and reported.
+
+use std::fmt;
+
+use action::ActionDigest;
+use serde::{Deserialize, Serialize};
+
+use crate::{PersonId, RequestId, Timestamp};
+
+/// A number that rises with every claim of one log.
+///
+/// Hand it to the system that the action acts on, and let that system refuse a token below the
+/// highest it has seen: then an executor that was believed dead and wakes up late can do no harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FencingToken(pub u64);
+
+impl fmt::Display for FencingToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Somebody took an approval to use it: nobody else can.
+///
+/// "Nobody" is everybody who uses this log. A copy of the log, opened elsewhere, does not know of
+/// claims made after the copy; only the system that is acted on can tell, by the token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// The request.
+    pub id: RequestId,
+    /// When.
+    pub at: Timestamp,
+    /// Who runs the action.
+    pub claimant: PersonId,
+    /// The action that will be run.
+    pub digest: ActionDigest,
+    /// The claim's number.
+    pub token: FencingToken,
+}
+
+/// What came of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It took effect.
+    Succeeded,
+    /// It took no effect.
+    Failed,
+    /// Nobody knows: the connection broke, or the executor died. A person should look.
+    Indeterminate,
+}
+
+/// The report of whoever ran the action, or of whoever found that it never will be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// The request.
+    pub id: RequestId,
+    /// When.
+    pub at: Timestamp,
+    /// The claim's token.
+    pub token: FencingToken,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What was observed, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub observed: String,
+}

@@ -1,0 +1,136 @@
+//! What callers hand in, and the limits of what is taken.
+
+use action::Action;
+use serde_json::{Map, Value};
+
+use crate::{ApprovalWorkflow, Error, OneTimeCode, PersonId, RequestId, Timestamp, Verdict, names};
+
+/// What someone wants to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRequest {
+    /// The request's id; without one, the workflow derives it from the number of the request.
+    pub id: Option<RequestId>,
+    /// What is to be done.
+    pub action: Action,
+    /// Who asks.
+    pub requester: PersonId,
+    /// The circumstances, for the policy's conditions and for the person who decides.
+    pub context: Map<String, Value>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl NewRequest {
+    /// Makes a request without an id of its own and without a context.
+    #[must_use]
+    pub fn new(action: Action, requester: PersonId, at: Timestamp) -> Self {
+        Self {
+            id: None,
+            action,
+            requester,
+            context: Map::new(),
+            at,
+        }
+    }
+
+    /// Names the request.
+    #[must_use]
+    pub fn with_id(mut self, id: RequestId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Sets one field of the context, replacing an earlier value under the same name.
+    #[must_use]
+    pub fn with_context(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.context.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// What a person decides. That the caller is this person is for the caller's authentication to
+/// establish; the second factor is verified here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// Who decides.
+    pub reviewer: PersonId,
+    /// Why.
+    pub reason: Option<String>,
+    /// The code that the reviewer's authenticator shows.
+    pub second_factor: Option<OneTimeCode>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Decision {
+    /// Makes an approval without a reason or a second factor.
+    #[must_use]
+    pub fn approve(reviewer: PersonId, at: Timestamp) -> Self {
+        Self {
+            verdict: Verdict::Approve,
+            reviewer,
+            reason: None,
+            second_factor: None,
+            at,
+        }
+    }
+
+    /// Makes a denial without a reason.
+    #[must_use]
+    pub fn deny(reviewer: PersonId, at: Timestamp) -> Self {
+        Self {
+            verdict: Verdict::Deny,
+            ..Self::approve(reviewer, at)
+        }
+    }
+
+    /// Gives the reason.
+    #[must_use]
+    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// Gives the second factor.
+    #[must_use]
+    pub fn with_second_factor(mut self, code: OneTimeCode) -> Self {
+        self.second_factor = Some(code);
+        self
+    }
+}
+
+pub(crate) fn check_action(action: &Action) -> Result<(), Error> {
+    const MAX_NAME_BYTES: usize = 1 << 10;
+    names::check_text("action name", &action.name, MAX_NAME_BYTES)?;
+    let most = ApprovalWorkflow::MAX_ACTION_BYTES;
+    names::check_text("action description", &action.description, most)?;
+    check_size("action", action, most)
+}
+
+pub(crate) fn check_context(context: &Map<String, Value>) -> Result<(), Error> {
+    let levels = ApprovalWorkflow::MAX_CONTEXT_DEPTH;
+    if !context.values().all(|value| fits(value, levels)) {
+        return Err(Error::ContextTooDeep { levels });
+    }
+    check_size("context", context, ApprovalWorkflow::MAX_CONTEXT_BYTES)
+}
+
+/// Whether a value is nested at most so many levels deep.
+fn fits(value: &Value, levels: usize) -> bool {
+    match (value, levels.checked_sub(1)) {
+        (Value::Array(items), Some(left)) => items.iter().all(|item| fits(item, left)),
+        (Value::Object(fields), Some(left)) => fields.values().all(|field| fits(field, left)),
+        (Value::Array(_) | Value::Object(_), None) => false,
+        _ => true,
+    }
+}
+
+fn check_size(what: &'static str, value: &impl serde::Serialize, most: usize) -> Result<(), Error> {
+    let bytes = crate::content::json_bytes(value);
+    if bytes > most {
+        return Err(Error::TooLarge { what, bytes, most });
+    }
+    Ok(())
+}

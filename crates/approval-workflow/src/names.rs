@@ -1,0 +1,195 @@
+//! Ids and texts that a person will read and decide by: one spelling each, and nothing in them that
+//! a terminal or a browser would show as something else.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::Error;
+
+/// Names a request; chosen by the caller or derived by the workflow.
+///
+/// 1 to 128 characters of printable ASCII without spaces, so that two ids which look alike are
+/// alike. Case counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(Arc<str>);
+
+/// Names a person, or an agent, as the caller's authentication established it.
+///
+/// 1 to 128 characters of printable ASCII without spaces and without upper-case letters: were
+/// `Alice` and `alice` two people, one of them could approve what the other asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PersonId(Arc<str>);
+
+const MAX_ID_BYTES: usize = 128;
+
+impl RequestId {
+    /// Checks an id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Text`], which says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, Error> {
+        match id_fault(text) {
+            None => Ok(Self(text.into())),
+            Some(fault) => Err(refuse("request id", text, fault)),
+        }
+    }
+
+    /// The id that the workflow gives to its `number`th request if the caller names none.
+    pub(crate) fn derived(number: u64) -> Self {
+        Self(format!("r-{number}").into())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PersonId {
+    /// Checks a name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Text`], which says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, Error> {
+        let upper = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        match id_fault(text) {
+            None if upper => Err(refuse("person", text, "it has upper-case letters")),
+            None => Ok(Self(text.into())),
+            Some(fault) => Err(refuse("person", text, fault)),
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn id_fault(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        Some("it is empty")
+    } else if text.len() > MAX_ID_BYTES {
+        Some("it is longer than 128 bytes")
+    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Some("it has a character that is not printable ASCII, or a space")
+    } else {
+        None
+    }
+}
+
+/// Checks a text that people wrote for people: line breaks and tabs are fine, other control
+/// characters and those that reverse the direction of what follows are not (CVE-2021-42574).
+pub(crate) fn check_text(what: &'static str, text: &str, most: usize) -> Result<(), Error> {
+    let hidden = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if text.len() > most {
+        let bytes = text.len();
+        return Err(Error::TooLarge { what, bytes, most });
+    }
+    if text.contains(hidden) {
+        let fault = "it has a control character, or one that changes the direction of writing";
+        return Err(refuse(what, text, fault));
+    }
+    Ok(())
+}
+
+pub(crate) fn refuse(what: &'static str, text: &str, fault: &'static str) -> Error {
+    const MOST: usize = 80;
+    let text = match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    };
+    Error::Text { what, text, fault }
+}
+
+macro_rules! text_id {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                Self::new(text)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(from)?;
+                Self::new(&text).map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+text_id!(RequestId);
+text_id!(PersonId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_ids_that_look_alike_are_alike() {
+        let cyrillic_a = "\u{430}lice";
+        let long = "x".repeat(1 << 20);
+        for text in [
+            "", " ", "a b", "a\n", "a\0", "\u{7f}", cyrillic_a, "é", &long,
+        ] {
+            assert!(RequestId::new(text).is_err(), "{text:?}");
+            assert!(PersonId::new(text).is_err(), "{text:?}");
+        }
+        assert!(RequestId::new("Case-17/b").is_ok());
+        assert!(PersonId::new("alice@example.org").is_ok());
+        assert_eq!(
+            PersonId::new("Alice").unwrap_err().to_string(),
+            "invalid person \"Alice\": it has upper-case letters"
+        );
+    }
+
+    #[test]
+    fn a_refused_text_is_shown_cut_and_escaped() {
+        let error = RequestId::new(&"\u{1b}[2J".repeat(99))
+            .unwrap_err()
+            .to_string();
+        assert!(error.len() < 800 && !error.contains('\u{1b}'), "{error}");
+    }
+
+    #[test]
+    fn an_id_read_from_json_is_checked_too() {
+        assert!(serde_json::from_str::<RequestId>("\"a b\"").is_err());
+        assert!(serde_json::from_str::<PersonId>("\"Bob\"").is_err());
+    }
+
+    #[test]
+    fn texts_may_have_lines_and_any_script_but_no_hidden_characters() {
+        assert!(check_text("reason", "so ist es,\n\tгаразд", 100).is_ok());
+        for text in ["a\u{202e}b", "a\u{1b}[0m", "\u{0}", "\u{85}"] {
+            assert!(check_text("reason", text, 100).is_err(), "{text:?}");
+        }
+        assert!(matches!(
+            check_text("reason", &"x".repeat(101), 100),
+            Err(Error::TooLarge { bytes: 101, .. })
+        ));
+    }
+}

@@ -1,0 +1,271 @@
+use std::fmt;
+use std::time::Duration;
+
+use action::PathPattern;
+use serde::{Deserialize, Serialize};
+
+use crate::Condition;
+use crate::time::text;
+
+/// How much harm an action could do, in rising order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sensitivity {
+    /// None: needs nobody's approval. It is recorded all the same.
+    None,
+    /// Low.
+    Low,
+    /// Medium.
+    Medium,
+    /// High.
+    High,
+    /// Critical.
+    Critical,
+}
+
+impl Sensitivity {
+    /// All of them, from [`None`](Self::None) to [`Critical`](Self::Critical).
+    pub const ALL: [Self; 5] = [
+        Self::None,
+        Self::Low,
+        Self::Medium,
+        Self::High,
+        Self::Critical,
+    ];
+
+    /// The word that stands for it in a policy.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Sensitivity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Which actions need an approval, and on what terms.
+///
+/// The rule with the most specific pattern decides, and of several equally specific ones the first.
+/// An action that no rule covers is never let through: it needs an approval on the terms of
+/// [`default`](Self::default), which are critical unless the policy says otherwise.
+///
+/// Read it from TOML, JSON, or any other format of serde:
+///
+/// ```
+/// # use approval_workflow::Policy;
+/// let policy: Policy = toml::from_str(r#"
+///     [default]
+///     sensitivity = "high"
+///
+///     [[rules]]
+///     pattern = "reports/**"
+///     sensitivity = "none"
+///
+///     [[rules]]
+///     name = "small refunds"
+///     pattern = "payments/refund"
+///     sensitivity = "high"
+///     requires_reason = true
+///     expiry = "4h"
+///     affected_systems = ["ledger"]
+///     auto_approve.less_than = { field = "parameters.amount_cents", value = 5000 }
+/// "#)?;
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// What holds for an action that no rule covers.
+    #[serde(default)]
+    pub default: Terms,
+    /// The rules.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+}
+
+/// One rule of a [`Policy`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "RuleText", into = "RuleText")]
+pub struct Rule {
+    /// What the rule is called where it decided something; its pattern, if this is none.
+    pub name: Option<String>,
+    /// Which actions it covers.
+    pub pattern: PathPattern,
+    /// What it demands.
+    pub terms: Terms,
+    /// What grants the action without a person.
+    pub auto_approve: Option<Condition>,
+}
+
+impl Rule {
+    /// Makes a rule with the default terms at this sensitivity.
+    #[must_use]
+    pub fn new(pattern: PathPattern, sensitivity: Sensitivity) -> Self {
+        Self {
+            name: None,
+            pattern,
+            terms: Terms::new(sensitivity),
+            auto_approve: None,
+        }
+    }
+
+    /// What the rule is called where it decided something.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.pattern.as_str())
+    }
+}
+
+/// What an approval takes, and how long it is good for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// How much harm the action could do.
+    pub sensitivity: Sensitivity,
+    /// Whether a decision needs a reason (default: no).
+    #[serde(default)]
+    pub requires_reason: bool,
+    /// Whether an approval needs a one-time code of the reviewer (default: no).
+    #[serde(default)]
+    pub requires_second_factor: bool,
+    /// How long a request waits for its decision (default: 24 hours).
+    #[serde(default = "default_expiry", with = "text")]
+    pub expiry: Duration,
+    /// How long an approval may be used (default: 24 hours).
+    #[serde(default = "default_expiry", with = "text")]
+    pub execute_within: Duration,
+    /// The systems that the action touches, for the person who decides (default: none named).
+    #[serde(default)]
+    pub affected_systems: Vec<String>,
+}
+
+impl Terms {
+    /// The default terms at this sensitivity.
+    #[must_use]
+    pub fn new(sensitivity: Sensitivity) -> Self {
+        Self {
+            sensitivity,
+            requires_reason: false,
+            requires_second_factor: false,
+            expiry: default_expiry(),
+            execute_within: default_expiry(),
+            affected_systems: Vec::new(),
+        }
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self::new(Sensitivity::Critical)
+    }
+}
+
+/// One working day and the night: long enough for a reviewer in another time zone.
+fn default_expiry() -> Duration {
+    Duration::from_secs(24 * 60 * 60)
+}
+
+/// A rule as it is written: the terms stand beside the pattern. Spelled out, since serde's `flatten`
+/// would let misspelt fields pass.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleText {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    pattern: PathPattern,
+    sensitivity: Sensitivity,
+    #[serde(default)]
+    requires_reason: bool,
+    #[serde(default)]
+    requires_second_factor: bool,
+    #[serde(default = "default_expiry", with = "text")]
+    expiry: Duration,
+    #[serde(default = "default_expiry", with = "text")]
+    execute_within: Duration,
+    #[serde(default)]
+    affected_systems: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auto_approve: Option<Condition>,
+}
+
+impl From<RuleText> for Rule {
+    fn from(text: RuleText) -> Self {
+        Self {
+            name: text.name,
+            pattern: text.pattern,
+            terms: Terms {
+                sensitivity: text.sensitivity,
+                requires_reason: text.requires_reason,
+                requires_second_factor: text.requires_second_factor,
+                expiry: text.expiry,
+                execute_within: text.execute_within,
+                affected_systems: text.affected_systems,
+            },
+            auto_approve: text.auto_approve,
+        }
+    }
+}
+
+impl From<Rule> for RuleText {
+    fn from(rule: Rule) -> Self {
+        Self {
+            name: rule.name,
+            pattern: rule.pattern,
+            sensitivity: rule.terms.sensitivity,
+            requires_reason: rule.terms.requires_reason,
+            requires_second_factor: rule.terms.requires_second_factor,
+            expiry: rule.terms.expiry,
+            execute_within: rule.terms.execute_within,
+            affected_systems: rule.terms.affected_systems,
+            auto_approve: rule.auto_approve,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        [[rules]]
+        pattern = "payments/refund"
+        sensitivity = "high"
+        requires_reason = true
+        expiry = "1h30m"
+        auto_approve.not.equals = { field = "context.environment", value = "prod" }
+    "#;
+
+    #[test]
+    fn a_policy_survives_toml_and_json() {
+        let policy: Policy = toml::from_str(TEXT).unwrap();
+        assert_eq!(policy.default.sensitivity, Sensitivity::Critical);
+        assert_eq!(policy.rules[0].terms.expiry, Duration::from_secs(5400));
+        assert_eq!(policy.rules[0].label(), "payments/refund");
+        let toml: Policy = toml::from_str(&toml::to_string(&policy).unwrap()).unwrap();
+        let json = serde_json::to_string(&policy).unwrap();
+        let json: Policy = serde_json::from_str(&json).unwrap();
+        assert_eq!((&toml, &json), (&policy, &policy));
+    }
+
+    #[test]
+    fn a_misspelt_field_is_an_error_and_not_a_rule_without_it() {
+        for text in [
+            TEXT.replace("requires_reason", "require_reason"),
+            TEXT.replace("\"high\"", "\"hihg\""),
+            TEXT.replace("1h30m", "soon"),
+            TEXT.replace("[[rules]]", "[[rule]]"),
+            TEXT.replace("payments/refund", "payments//refund"),
+        ] {
+            assert!(toml::from_str::<Policy>(&text).is_err(), "{text}");
+        }
+    }
+}

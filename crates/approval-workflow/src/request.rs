@@ -1,0 +1,175 @@
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Claim, Outcome, Receipt, Review, Submission, Timestamp};
+
+/// A request and everything that was decided about it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Request {
+    /// What was asked for.
+    #[serde(flatten)]
+    pub submission: Arc<Submission>,
+    /// Where it stands.
+    pub state: State,
+    /// The decisions that were recorded, in their order.
+    pub reviews: Vec<Review>,
+    /// Who took the approval to use it, once someone did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// What came of it, once that was reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+    /// When the last event happened. Later events are never recorded as earlier ones.
+    pub changed_at: Timestamp,
+}
+
+/// Where a request stands, by the events so far. [`Request::status`] says where it stands at a
+/// moment.
+///
+#[doc = include_str!("lifecycle.md")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nobody decided yet.
+    Pending,
+    /// It may run, within its time.
+    Approved {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// It may not run.
+    Denied {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Nobody decided in time.
+    Expired {
+        /// When this was recorded.
+        at: Timestamp,
+    },
+    /// The approval was taken back before anybody used it.
+    Revoked {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Somebody took the approval and runs the action, or died doing so. Nobody else may.
+    Claimed {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Whoever ran the action reported.
+    Finished {
+        /// When.
+        at: Timestamp,
+        /// What came of it.
+        outcome: Outcome,
+    },
+}
+
+impl State {
+    /// The status that the state alone implies; what the clock adds is in [`Request::status`].
+    pub(crate) const fn status(self) -> Status {
+        match self {
+            Self::Pending => Status::Pending,
+            Self::Approved { .. } => Status::Approved,
+            Self::Denied { .. } => Status::Denied,
+            Self::Expired { .. } => Status::Expired,
+            Self::Revoked { .. } => Status::Revoked,
+            Self::Claimed { .. } => Status::Claimed,
+            Self::Finished { outcome, .. } => match outcome {
+                Outcome::Succeeded => Status::Succeeded,
+                Outcome::Failed => Status::Failed,
+                Outcome::Indeterminate => Status::Indeterminate,
+            },
+        }
+    }
+}
+
+/// Where a request stands at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It waits for a decision.
+    Pending,
+    /// It may run.
+    Approved,
+    /// It was refused.
+    Denied,
+    /// Nobody decided in time.
+    Expired,
+    /// It was approved, and not run in time.
+    Lapsed,
+    /// It was approved, and that was taken back.
+    Revoked,
+    /// It is being run, or whoever ran it never reported.
+    Claimed,
+    /// It was run.
+    Succeeded,
+    /// It was tried, and had no effect.
+    Failed,
+    /// It was tried, and nobody knows what came of it.
+    Indeterminate,
+}
+
+impl Status {
+    /// The word that stands for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Lapsed => "lapsed",
+            Self::Revoked => "revoked",
+            Self::Claimed => "claimed",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Indeterminate => "indeterminate",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Request {
+    /// Where the request stands at a moment.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> Status {
+        let is_over = |end: Option<Timestamp>| end.is_some_and(|end| now >= end);
+        match self.state.status() {
+            Status::Pending if self.is_overdue(now) => Status::Expired,
+            Status::Approved if is_over(self.execute_by()) => Status::Lapsed,
+            status => status,
+        }
+    }
+
+    /// The moment from which on an approval can no longer be used; none without an approval.
+    #[must_use]
+    pub fn execute_by(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Approved { at } => Some(at.after(self.submission.terms.execute_within)),
+            _ => None,
+        }
+    }
+
+    /// The review that settled the request; none if a rule did, or nobody.
+    #[must_use]
+    pub fn decision(&self) -> Option<&Review> {
+        match self.state {
+            State::Pending | State::Expired { .. } => None,
+            _ => self.reviews.last(),
+        }
+    }
+
+    /// Whether the time to decide is over.
+    pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
+        now >= self.submission.decide_by()
+    }
+}

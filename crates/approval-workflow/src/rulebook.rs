@@ -1,0 +1,359 @@
+//! A policy made ready for look-ups: checked, ranked, and indexed by the literal start of each
+//! pattern.
+
+use std::collections::{BTreeSet, HashMap};
+
+use action::{Action, PathPattern};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Error, Policy, Rule, Sensitivity, Submission, Terms};
+
+/// A [`Policy`] that was checked and can be asked.
+#[derive(Debug, Clone)]
+pub struct Rulebook {
+    policy: Policy,
+    digest: PolicyDigest,
+    /// The rules under the longest run of segments without a wildcard that their pattern begins
+    /// with, best first. A path meets only those under one of its own beginnings.
+    by_start: HashMap<Box<str>, Vec<Ranked>>,
+}
+
+/// A rule's place in the order of decision: 0 decides before 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked {
+    rank: usize,
+    index: usize, // into the policy's rules
+}
+
+/// What a policy says about one action.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ruling<'a> {
+    /// The rule that decided; none if the policy's default did.
+    pub rule: Option<&'a Rule>,
+    /// The terms that hold.
+    pub terms: &'a Terms,
+    /// Whether a person is needed.
+    pub need: Need,
+}
+
+/// Whether a request needs a person, and if not, why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// A person must approve.
+    Approval,
+    /// The rule says that the action is not sensitive.
+    NotSensitive,
+    /// The rule's condition for automatic approval held.
+    AutoApproved,
+}
+
+impl Rulebook {
+    /// Checks a policy and makes it ready.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Policy`] for a default that would let unknown actions through, a rule that
+    /// contradicts itself or could never decide, a name that is used twice, and a condition without
+    /// a part.
+    pub fn new(policy: Policy) -> Result<Self, Error> {
+        check(&policy)?;
+        let mut order: Vec<usize> = (0..policy.rules.len()).collect();
+        // A stable sort: equally specific rules stay in the policy's order.
+        order.sort_by_key(|&index| std::cmp::Reverse(policy.rules[index].pattern.specificity()));
+        let mut by_start: HashMap<Box<str>, Vec<Ranked>> = HashMap::new();
+        for (rank, index) in order.into_iter().enumerate() {
+            let start = literal_start(&policy.rules[index].pattern).into();
+            by_start
+                .entry(start)
+                .or_default()
+                .push(Ranked { rank, index });
+        }
+        Ok(Self {
+            digest: PolicyDigest::of(&policy),
+            policy,
+            by_start,
+        })
+    }
+
+    /// Says what holds for an action in a context.
+    #[must_use]
+    pub fn judge(&self, action: &Action, context: &Map<String, Value>) -> Ruling<'_> {
+        let Some(rule) = self.rule_for(action) else {
+            return Ruling {
+                rule: None,
+                terms: &self.policy.default,
+                need: Need::Approval,
+            };
+        };
+        let granted = |condition: &crate::Condition| condition.holds(action, context);
+        let need = if rule.terms.sensitivity == Sensitivity::None {
+            Need::NotSensitive
+        } else if rule.auto_approve.as_ref().is_some_and(granted) {
+            Need::AutoApproved
+        } else {
+            Need::Approval
+        };
+        Ruling {
+            rule: Some(rule),
+            terms: &rule.terms,
+            need,
+        }
+    }
+
+    /// The rule that decides about an action; none if the policy's default does.
+    #[must_use]
+    pub fn rule_for(&self, action: &Action) -> Option<&Rule> {
+        let path = action.path.as_str();
+        let starts = std::iter::once("")
+            .chain(path.match_indices('/').map(|(end, _)| &path[..end]))
+            .chain(std::iter::once(path));
+        let mut best: Option<Ranked> = None;
+        for ranked in starts.filter_map(|start| self.by_start.get(start)) {
+            let better = ranked
+                .iter()
+                .take_while(|rule| best.is_none_or(|best| **rule < best))
+                .find(|rule| self.policy.rules[rule.index].pattern.matches(&action.path));
+            best = better.copied().or(best);
+        }
+        best.map(|best| &self.policy.rules[best.index])
+    }
+
+    /// Whether the policy says to a request what was said when it was made.
+    #[must_use]
+    pub fn agrees_with(&self, submission: &Submission) -> bool {
+        if submission.policy == self.digest {
+            return true;
+        }
+        let ruling = self.judge(&submission.action, &submission.context);
+        ruling.need == submission.need && *ruling.terms == submission.terms
+    }
+
+    /// The policy as it was given.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The digest of the policy, which every request records.
+    #[must_use]
+    pub fn digest(&self) -> PolicyDigest {
+        self.digest
+    }
+}
+
+/// The segments before the first one with a wildcard.
+fn literal_start(pattern: &PathPattern) -> &str {
+    let text = pattern.as_str();
+    match text.find('*') {
+        None => text,
+        Some(star) => text[..star].rfind('/').map_or("", |end| &text[..end]),
+    }
+}
+
+fn check(policy: &Policy) -> Result<(), Error> {
+    if let Some(fault) = terms_fault(&policy.default) {
+        return Err(refuse("default".into(), fault));
+    }
+    if policy.default.sensitivity == Sensitivity::None {
+        let fault = "`none` would let every action through that no rule covers";
+        return Err(refuse("default".into(), fault));
+    }
+    let mut patterns = BTreeSet::new();
+    let mut names = BTreeSet::new();
+    for (index, rule) in policy.rules.iter().enumerate() {
+        let refuse = |fault: &str| {
+            let place = format!("rule {} ({:?})", index + 1, rule.label());
+            Err(refuse(place, fault))
+        };
+        if let Some(fault) = rule_fault(rule) {
+            return refuse(fault);
+        }
+        if !patterns.insert(&rule.pattern) {
+            return refuse("an earlier rule has the same pattern, so this one never decides");
+        }
+        if !names.insert(rule.label()) {
+            return refuse("an earlier rule has the same name");
+        }
+    }
+    Ok(())
+}
+
+fn rule_fault(rule: &Rule) -> Option<&'static str> {
+    let terms = &rule.terms;
+    if let Some(fault) = terms_fault(terms) {
+        return Some(fault);
+    }
+    if let Some(name) = &rule.name
+        && (name.trim().is_empty() || crate::names::check_text("name", name, 256).is_err())
+    {
+        return Some("its name is blank, longer than 256 bytes, or has control characters");
+    }
+    if terms.sensitivity == Sensitivity::None {
+        let demands = terms.requires_reason || terms.requires_second_factor;
+        if demands || rule.auto_approve.is_some() {
+            return Some("sensitivity `none` needs no approval, so it can demand nothing of one");
+        }
+    }
+    rule.auto_approve.as_ref().and_then(crate::Condition::fault)
+}
+
+fn terms_fault(terms: &Terms) -> Option<&'static str> {
+    if terms.expiry.is_zero() {
+        Some("`expiry` is zero, so nothing could be decided in time")
+    } else if terms.execute_within.is_zero() {
+        Some("`execute_within` is zero, so no approval could be used")
+    } else {
+        None
+    }
+}
+
+fn refuse(place: String, fault: &str) -> Error {
+    Error::Policy {
+        place,
+        fault: fault.to_owned(),
+    }
+}
+
+/// The BLAKE3 digest of a policy's JSON, in `derive_key` mode; 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PolicyDigest([u8; 32]);
+
+impl PolicyDigest {
+    fn of(policy: &Policy) -> Self {
+        const DOMAIN: &str = "proofload 2026-11 approval policy v1";
+        // A policy is made of strings, numbers, lists and maps with text keys.
+        let json = serde_json::to_vec(policy).expect("a policy has a JSON form");
+        Self(blake3::derive_key(DOMAIN, &json))
+    }
+}
+
+crate::digest::hex_digest!(PolicyDigest, "policy digest");
+
+#[cfg(test)]
+mod tests {
+    use action::ActionPath;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn rulebook(patterns: &[&str]) -> Rulebook {
+        let rule = |text: &&str| Rule::new(PathPattern::new(*text).unwrap(), Sensitivity::Low);
+        let policy = Policy {
+            rules: patterns.iter().map(rule).collect(),
+            ..Policy::default()
+        };
+        Rulebook::new(policy).unwrap()
+    }
+
+    fn action(path: &str) -> Action {
+        Action::new(ActionPath::new(path).unwrap(), "n")
+    }
+
+    fn decides<'a>(book: &'a Rulebook, path: &str) -> &'a str {
+        book.rule_for(&action(path)).map_or("default", Rule::label)
+    }
+
+    #[test]
+    fn the_most_specific_rule_decides_and_then_the_first() {
+        let book = rulebook(&["**", "a/**", "a/b*", "a/*c", "a/bc", "*/bd"]);
+        assert_eq!(decides(&book, "a/bc"), "a/bc");
+        assert_eq!(decides(&book, "a/bxc"), "a/b*");
+        assert_eq!(decides(&book, "a/bd"), "a/b*");
+        assert_eq!(decides(&book, "a/x/y"), "a/**");
+        assert_eq!(decides(&book, "x"), "**");
+    }
+
+    #[test]
+    fn an_action_that_no_rule_covers_needs_a_critical_approval() {
+        let book = rulebook(&["a/*"]);
+        for path in ["a", "a/b/c", "b/a", "A/b", "a/b "] {
+            let Ok(path) = ActionPath::new(path) else {
+                continue;
+            };
+            let action = Action::new(path, "n");
+            let verdict = book.judge(&action, &Map::new());
+            assert_eq!((verdict.rule, verdict.need), (None, Need::Approval));
+            assert_eq!(verdict.terms.sensitivity, Sensitivity::Critical);
+        }
+    }
+
+    #[test]
+    fn the_condition_of_the_deciding_rule_alone_grants() {
+        let text = r#"
+            [[rules]]
+            pattern = "a/**"
+            sensitivity = "low"
+            auto_approve.equals = { field = "context.env", value = "test" }
+            [[rules]]
+            pattern = "a/b"
+            sensitivity = "high"
+        "#;
+        let book = Rulebook::new(toml::from_str(text).unwrap()).unwrap();
+        let context = json!({"env": "test"}).as_object().unwrap().clone();
+        assert_eq!(
+            book.judge(&action("a/x"), &context).need,
+            Need::AutoApproved
+        );
+        assert_eq!(book.judge(&action("a/x"), &Map::new()).need, Need::Approval);
+        assert_eq!(book.judge(&action("a/b"), &context).need, Need::Approval);
+    }
+
+    #[test]
+    fn a_policy_that_contradicts_itself_is_refused_and_the_rule_named() {
+        let fault = |text: &str| {
+            let policy: Policy = toml::from_str(text).unwrap();
+            Rulebook::new(policy).unwrap_err().to_string()
+        };
+        let rule = "[[rules]]\npattern = \"a/*\"\nsensitivity = \"none\"\n";
+        assert_eq!(
+            fault("[default]\nsensitivity = \"none\""),
+            "policy, default: `none` would let every action through that no rule covers"
+        );
+        assert_eq!(
+            fault(&format!("{rule}{rule}")),
+            "policy, rule 2 (\"a/*\"): an earlier rule has the same pattern, so this one never decides"
+        );
+        for extra in [
+            "requires_reason = true",
+            "expiry = \"0s\"",
+            "execute_within = \"0s\"",
+            "auto_approve.all = []",
+            "name = \" \"",
+        ] {
+            assert!(fault(&format!("{rule}{extra}")).starts_with("policy, rule 1"));
+        }
+    }
+
+    #[test]
+    fn the_digest_changes_with_the_policy() {
+        assert_eq!(rulebook(&["a"]).digest(), rulebook(&["a"]).digest());
+        assert_ne!(rulebook(&["a"]).digest(), rulebook(&["b"]).digest());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+        #[test]
+        fn the_index_finds_what_a_search_of_all_rules_finds(
+            patterns in prop::collection::btree_set(
+                "(\\*\\*|\\*|[ab]\\*?)(/(\\*\\*|\\*|[ab]{1,2}|\\*?[ab]\\*?)){0,3}", 0..12),
+            path in "[ab]{1,2}(/[ab]{1,2}){0,3}",
+        ) {
+            let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+            let book = rulebook(&patterns);
+            let action = action(&path);
+            let mut best: Option<&Rule> = None;
+            for rule in &book.policy().rules {
+                let better = best.is_none_or(|best| {
+                    rule.pattern.specificity() > best.pattern.specificity()
+                });
+                if rule.pattern.matches(&action.path) && better {
+                    best = Some(rule);
+                }
+            }
+            prop_assert_eq!(book.rule_for(&action), best);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The state is the fold of the log: after any operations, closing and opening again changes
+//! nothing, and what was kept as events came is what a count over everything finds.
+
+use std::collections::BTreeMap;
+
+use approval_workflow::{
+    ApprovalWorkflow, Decision, Page, RequestId, State, Status, Timestamp, Verdict,
+};
+use proptest::prelude::*;
+use tempfile::tempdir;
+
+use crate::support::{ask, everything, lines, log_of, open, person, second};
+
+#[derive(Debug, Clone)]
+enum Op {
+    Request {
+        id: Option<u8>,
+        path: &'static str,
+        requester: &'static str,
+        test: bool,
+    },
+    Decide {
+        id: u8,
+        reviewer: &'static str,
+        verdict: Verdict,
+        reason: bool,
+    },
+    Expire,
+}
+
+const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
+
+fn op() -> impl Strategy<Value = (Op, i64)> {
+    let path = prop::sample::select(vec!["payments/x", "deploy/x", "reports/x", "other/x"]);
+    let person = || prop::sample::select(PEOPLE.to_vec());
+    let verdict = prop::sample::select(vec![Verdict::Approve, Verdict::Deny]);
+    let request = (prop::option::of(0..6_u8), path, person(), any::<bool>()).prop_map(
+        |(id, path, requester, test)| Op::Request {
+            id,
+            path,
+            requester,
+            test,
+        },
+    );
+    let decide =
+        (0..6_u8, person(), verdict, any::<bool>()).prop_map(|(id, reviewer, verdict, reason)| {
+            Op::Decide {
+                id,
+                reviewer,
+                verdict,
+                reason,
+            }
+        });
+    // The clock mostly goes on by an hour or so, and sometimes jumps back.
+    let step = prop_oneof![8 => 0..7200_i64, 1 => -7200..0_i64];
+    (
+        prop_oneof![4 => request, 4 => decide, 1 => Just(Op::Expire)],
+        step,
+    )
+}
+
+fn run(workflow: &ApprovalWorkflow, ops: &[(Op, i64)]) -> Timestamp {
+    let mut clock: i64 = 100_000;
+    for (op, step) in ops {
+        clock += step;
+        let at = second(clock.unsigned_abs());
+        let named = |id: &u8| RequestId::new(&format!("q-{id}")).unwrap();
+        // Refusals are part of the game; what counts is that they leave no trace.
+        match op {
+            Op::Request {
+                id,
+                path,
+                requester,
+                test,
+            } => {
+                let mut new = ask(path);
+                new.id = id.as_ref().map(named);
+                new.requester = person(requester);
+                new.at = at;
+                let environment = if *test { "test" } else { "live" };
+                let _ = workflow.request(new.with_context("environment", environment));
+            }
+            Op::Decide {
+                id,
+                reviewer,
+                verdict,
+                reason,
+            } => {
+                let mut decision = Decision::approve(person(reviewer), at);
+                decision.verdict = *verdict;
+                decision.reason = reason.then(|| "because".to_owned());
+                let _ = workflow.decide(&named(id), decision);
+            }
+            Op::Expire => drop(workflow.expire_due(at).unwrap()),
+        }
+    }
+    second(clock.unsigned_abs())
+}
+
+/// Counts again, from the requests, what the workflow counted as events came.
+fn check_counts(workflow: &ApprovalWorkflow, now: Timestamp) {
+    let mut by_status: BTreeMap<Status, u64> = BTreeMap::new();
+    let mut decided = 0;
+    for request in workflow.requests() {
+        let status = match request.status(now) {
+            Status::Lapsed => Status::Approved,
+            other => other,
+        };
+        *by_status.entry(status).or_default() += 1;
+        decided += request.reviews.len() as u64;
+    }
+    let statistics = workflow.statistics(now);
+    for status in [
+        Status::Pending,
+        Status::Approved,
+        Status::Denied,
+        Status::Expired,
+    ] {
+        let expected = by_status.get(&status).copied().unwrap_or_default();
+        assert_eq!(statistics.count(status), expected, "{status}");
+    }
+    assert_eq!(statistics.time_to_decision.count, decided);
+    assert_eq!(workflow.decisions().count() as u64, decided);
+    let waiting = workflow.pending(Page::first(usize::MAX), now).requests;
+    assert_eq!(waiting.len() as u64, statistics.count(Status::Pending));
+    for request in workflow.requests() {
+        assert!(
+            request
+                .reviews
+                .iter()
+                .all(|review| review.reviewer != request.submission.requester),
+            "{request:?}"
+        );
+        let trail = workflow.audit_trail(&request.submission.id).unwrap();
+        assert!(trail.is_sorted_by_key(|entry| entry.seq) && !trail.is_empty());
+        assert!(trail.is_sorted_by_key(|entry| entry.event.at()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+
+    #[test]
+    fn the_state_is_the_fold_of_the_log(ops in prop::collection::vec(op(), 1..40)) {
+        let dir = tempdir().unwrap();
+        let workflow = open(&dir);
+        let now = run(&workflow, &ops);
+        check_counts(&workflow, now);
+        let before = everything(&workflow);
+        workflow.close().unwrap();
+        let workflow = open(&dir);
+        prop_assert_eq!(everything(&workflow), before);
+        check_counts(&workflow, now);
+    }
+}
+
+#[test]
+fn a_log_cut_at_any_record_is_the_state_of_that_moment() {
+    let dir = tempdir().unwrap();
+    let workflow = open(&dir);
+    let mut moments = vec![everything(&workflow)];
+    for number in 0..4 {
+        let request = workflow.request(ask("payments/refund")).unwrap();
+        moments.push(everything(&workflow));
+        if number % 2 == 0 {
+            let yes = Decision::approve(person("alice"), second(1)).with_reason("so");
+            workflow.decide(&request.submission.id, yes).unwrap();
+            moments.push(everything(&workflow));
+        }
+    }
+    workflow.close().unwrap();
+
+    let whole = lines(&dir);
+    for (records, moment) in moments.iter().enumerate() {
+        let mut kept = whole[..records].to_vec();
+        let half = whole
+            .get(records)
+            .map_or("", |line| &line[..line.len() / 2]);
+        kept.push(half.to_owned());
+        let copy = log_of(&dir, &kept);
+        let workflow = open(&copy);
+        assert_eq!(workflow.recovery().torn.is_some(), !half.is_empty());
+        assert_eq!(&everything(&workflow), moment);
+    }
+}
+
+#[test]
+fn a_request_that_expired_unrecorded_is_pending_again_only_for_an_earlier_moment() {
+    let dir = tempdir().unwrap();
+    let workflow = open(&dir);
+    let request = workflow.request(ask("payments/refund")).unwrap();
+    let id = &request.submission.id;
+    assert_eq!(workflow.status(id, second(99_999)), Some(Status::Expired));
+    assert_eq!(workflow.get(id).unwrap().state, State::Pending);
+    workflow.expire_due(second(99_999)).unwrap();
+    assert_eq!(workflow.status(id, second(1)), Some(Status::Expired));
+}

@@ -1,0 +1,48 @@
+use std::io::{self, Write as _};
+
+use anyhow::Context as _;
+use harness::{Report, render, report_schema};
+
+use crate::arguments::ReportArguments;
+use crate::exit::Exit;
+
+/// Loads a saved report, judges it by the limits that were given, and prints it.
+pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
+    let report = harness::load(&arguments.file)?;
+    let limits = arguments.limits.over(report.limits);
+    let report = report.judged_by(limits);
+    if arguments.json {
+        print_json(&report)?;
+    } else if arguments.markdown {
+        print(&render::markdown(&report))?;
+    } else {
+        print(&render::terminal(&report))?;
+        print(&format!(
+            "measured: {}\nrepeat: {}\n",
+            report.started_at, report.command
+        ))?;
+    }
+    Ok(Exit::of(report.verdict.health, report.interrupted))
+}
+
+pub(crate) fn print_schema() -> anyhow::Result<Exit> {
+    print(&format!("{:#}\n", report_schema()))?;
+    Ok(Exit::Held)
+}
+
+pub(crate) fn print_json(report: &Report) -> anyhow::Result<()> {
+    let json = serde_json::to_string_pretty(report).context("the report has no JSON form")?;
+    print(&format!("{json}\n"))
+}
+
+/// Prints to stdout, without styles where they do not belong. A reader that has seen enough, such
+/// as `head`, is no error.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = anstream::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to stdout")
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,89 @@
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+use harness::{Inspection, Reread, inspect, reread};
+
+use crate::arguments::VerifyArguments;
+use crate::exit::Exit;
+use crate::report::print;
+
+/// Checks what lies in a directory, and on request holds it against acknowledgements.
+pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Exit> {
+    let found = inspect(&arguments.directory)?;
+    let against = match &arguments.journal {
+        Some(journal) => Some(reread(&arguments.directory, journal)?),
+        None => None,
+    };
+    let holds = found.holds() && against.as_ref().is_none_or(Reread::holds);
+    if arguments.json {
+        let json = serde_json::json!({ "holds": holds, "found": found, "journal": against });
+        let text = serde_json::to_string_pretty(&json).context("the result has no JSON form")?;
+        print(&format!("{text}\n"))?;
+    } else {
+        print(&describe(&found, against.as_ref(), holds))?;
+    }
+    Ok(if holds { Exit::Held } else { Exit::Failed })
+}
+
+// A `String` takes every write, so the results below are not looked at.
+
+fn describe(found: &Inspection, against: Option<&Reread>, holds: bool) -> String {
+    let mut text = String::new();
+    for log in &found.logs {
+        let _ = writeln!(
+            text,
+            "log {}: {} records, the last is {}, known to be synced up to {}",
+            log.directory.display(),
+            log.records,
+            log.last,
+            log.synced
+        );
+        list(&mut text, "corrupt", &log.corruptions);
+        list(&mut text, "torn (never acknowledged)", &log.torn);
+    }
+    for store in &found.memory_stores {
+        let _ = writeln!(
+            text,
+            "memory store {}: {} memories, {} edges, {} vectors",
+            store.directory.display(),
+            store.items,
+            store.edges,
+            store.vectors
+        );
+        list(&mut text, "disagrees", &store.disagreements);
+    }
+    if let Some(against) = against {
+        describe_reread(&mut text, against);
+    }
+    let _ = writeln!(text, "{}", if holds { "holds" } else { "DOES NOT HOLD" });
+    text
+}
+
+fn describe_reread(text: &mut String, against: &Reread) {
+    let counts = &against.verification;
+    let _ = writeln!(
+        text,
+        "acknowledged effects: {} verified, {} lost, {} altered, {} duplicated; {} more are there that \
+         nobody had acknowledged yet",
+        counts.verified, counts.lost, counts.altered, counts.duplicated, against.unacknowledged
+    );
+    let shown = against.discrepancies.iter().map(|item| {
+        let defect = format!("{:?}", item.defect).to_lowercase();
+        format!("{defect} {} {}", item.kind, item.key)
+    });
+    list(text, "discrepancy", &shown.collect::<Vec<_>>());
+}
+
+fn list(text: &mut String, name: &str, items: &[String]) {
+    const SHOWN: usize = 20;
+    for item in items.iter().take(SHOWN) {
+        let _ = writeln!(text, "  {name}: {item}");
+    }
+    if items.len() > SHOWN {
+        let _ = writeln!(
+            text,
+            "  … and {} more; --json lists them all",
+            items.len() - SHOWN
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! A run that ends in the middle: by `kill -9`, which nobody can catch, and by Ctrl-C.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Acknowledgements after which a run is killed.
+const ENOUGH: usize = 300;
+
+/// After this it is the test that hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn proofload() -> Command {
+    Command::new(assert_cmd::cargo::cargo_bin!("proofload"))
+}
+
+/// A load that does not end by itself within the test.
+fn start(scenario: &str, out: &Path, journal: &Path) -> Child {
+    proofload()
+        .args([
+            "run",
+            scenario,
+            "--threads",
+            "20",
+            "--iterations",
+            "10000",
+            "--records",
+            "200000",
+        ])
+        .arg("--out")
+        .arg(out)
+        .arg("--journal")
+        .arg(journal)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until the process outside of which the journal lies has acknowledged enough.
+fn wait_for_acknowledgements(child: &mut Child, journal: &Path) {
+    let began = Instant::now();
+    while lines(journal) < ENOUGH {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the run ended before it could be killed"
+        );
+        assert!(
+            began.elapsed() < PATIENCE,
+            "only {} acknowledgements",
+            lines(journal)
+        );
+        std::thread::yield_now();
+    }
+}
+
+fn lines(path: &Path) -> usize {
+    File::open(path).map_or(0, |file| BufReader::new(file).lines().count())
+}
+
+fn data_of(out: &Path) -> PathBuf {
+    let mut entries = fs::read_dir(out)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let is_data = |path: &PathBuf| {
+        path.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("data-")
+    };
+    entries
+        .find(is_data)
+        .expect("the data directory of the killed run")
+}
+
+fn verify(data: &Path, journal: &Path) -> (Option<i32>, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+        ..
+    } = proofload()
+        .arg("verify")
+        .arg(data)
+        .arg("--journal")
+        .arg(journal)
+        .output()
+        .unwrap();
+    (
+        status.code(),
+        String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap(),
+    )
+}
+
+/// Every file below a directory, with its content.
+fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(contents(&path));
+        } else if !path.to_string_lossy().ends_with("-shm") {
+            // The index that SQLite makes of its log when it is read; it holds no data.
+            all.push((path.clone(), fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+fn loses_nothing_to_a_kill(scenario: &str) {
+    let dir = TempDir::new().unwrap();
+    let (out, journal) = (
+        dir.path().join("out"),
+        dir.path().join("acknowledged.jsonl"),
+    );
+    let mut child = start(scenario, &out, &journal);
+    wait_for_acknowledgements(&mut child, &journal);
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    let acknowledged = lines(&journal);
+
+    let data = data_of(&out);
+    let before = contents(&data);
+    let (code, printed) = verify(&data, &journal);
+    assert_eq!(code, Some(0), "{acknowledged} acknowledged\n{printed}");
+    assert!(
+        printed.contains(" 0 lost, 0 altered, 0 duplicated"),
+        "{printed}"
+    );
+    assert!(before == contents(&data), "verifying changes nothing");
+    assert!(
+        !out.join("latest").exists(),
+        "no report of a run that never ended"
+    );
+
+    // The same journal with one more line, of what was never written.
+    let mut text = fs::read_to_string(&journal).unwrap();
+    text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+    let acknowledged = |line: &&str| !line.contains("attempted");
+    let last = text.lines().rfind(acknowledged).unwrap().to_owned();
+    let key = serde_json::from_str::<serde_json::Value>(&last).unwrap()["key"].to_string();
+    text.push_str(&last.replace(&key, "\"999999999\""));
+    text.push('\n');
+    fs::write(&journal, text).unwrap();
+    let (code, printed) = verify(&data, &journal);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(
+        printed.contains(" 1 lost") && printed.contains("999999999"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_killed_storage_run_loses_no_acknowledged_record() {
+    loses_nothing_to_a_kill("storage");
+}
+
+#[test]
+fn a_killed_approval_run_loses_no_acknowledged_decision() {
+    loses_nothing_to_a_kill("approval");
+}
+
+#[test]
+fn a_killed_integrated_run_loses_nothing_in_either_log() {
+    loses_nothing_to_a_kill("integrated");
+}
+
+#[test]
+fn a_killed_memory_run_loses_no_acknowledged_memory() {
+    loses_nothing_to_a_kill("memory");
+}
+
+#[test]
+fn ctrl_c_ends_a_run_with_what_it_has() {
+    let dir = TempDir::new().unwrap();
+    let (out, journal) = (
+        dir.path().join("out"),
+        dir.path().join("acknowledged.jsonl"),
+    );
+    let mut child = start("storage", &out, &journal);
+    wait_for_acknowledgements(&mut child, &journal);
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(130),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+
+    let report = fs::read(out.join("latest/report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(report["interrupted"], true);
+    assert_eq!(report["verdict"]["health"], "not_judged");
+    let found = &report["scenarios"][0]["verification"];
+    assert!(
+        found["verified"].as_u64().unwrap() >= ENOUGH as u64,
+        "{found}"
+    );
+    assert_eq!(found["lost"], 0);
+}

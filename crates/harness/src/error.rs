@@ -1,0 +1,136 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use load_engine::{Failure, RunError};
+
+/// Why a suite could not run, or a saved report could not be read. A target that fails under load
+/// is no such error: that is the result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused. Check the path and its permissions, or name another one.
+    #[error("cannot {operation} {}", path.display())]
+    Io {
+        /// What was tried, as in "cannot *create directory*".
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The disk is too full to write what the load would write. Free space, or name a directory on
+    /// another disk by `--out`.
+    #[error(
+        "disk full: {} has {} MB free, the load needs about {} MB; free space or name another directory with --out",
+        path.display(), free_bytes / 1_000_000, needed_bytes / 1_000_000
+    )]
+    DiskFull {
+        /// Where the load would write.
+        path: PathBuf,
+        /// What is free there, in bytes.
+        free_bytes: u64,
+        /// What the load needs by estimate, in bytes.
+        needed_bytes: u64,
+    },
+    /// The disk became full while the load ran. Free space, or name a directory on another disk.
+    #[error(
+        "disk full: scenario {scenario} ran out of space in {}; free space or name another directory with --out",
+        path.display()
+    )]
+    DiskFilled {
+        /// Which scenario it stopped.
+        scenario: String,
+        /// Where it wrote.
+        path: PathBuf,
+    },
+    /// No scenario has this name.
+    #[error("unknown scenario {name:?}, expected one of: {known}")]
+    UnknownScenario {
+        /// The name as given.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// A target could not be opened, before any load or after it.
+    #[error("scenario {scenario} cannot {operation} its target: {failure}")]
+    Target {
+        /// Which scenario.
+        scenario: String,
+        /// `open`, `close` or `reopen`.
+        operation: &'static str,
+        /// What the target said.
+        failure: Failure,
+    },
+    /// The engine could not run.
+    #[error("scenario {scenario} cannot run")]
+    Run {
+        /// Which scenario.
+        scenario: String,
+        /// Why.
+        #[source]
+        source: RunError,
+    },
+    /// A file that is no report of this program.
+    #[error("{} is not a proofload report: {reason}", path.display())]
+    NotAReport {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A report that another version wrote. Read it with a program of that version.
+    #[error(
+        "{} is a report of version {found}, this program reads version {expected}; \
+         read it with the program that wrote it, or run the suite again",
+        path.display()
+    )]
+    ReportVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+        /// The version of this program.
+        expected: u32,
+    },
+    /// A directory in which no target of this program lies.
+    #[error("{} holds no log and no memory store", path.display())]
+    NothingToVerify {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file that should say which scenario wrote a directory, and does not. Name the `data-…`
+    /// directory that a run left behind.
+    #[error("{} names no scenario: {reason}", path.display())]
+    NotAScenario {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A log could not be read.
+    #[error(transparent)]
+    Log(#[from] jsonl_storage::Error),
+    /// A memory store could not be read.
+    #[error(transparent)]
+    Memory(#[from] memory_store::Error),
+    /// A journal of acknowledgements could not be read.
+    #[error("cannot read the acknowledgements in {}", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: RunError,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            operation,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What says of a data directory which scenario wrote it, for whoever finds it after a kill.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Scenario};
+
+const NAME: &str = "scenario.json";
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    scenario: String,
+}
+
+/// Writes it into a fresh data directory.
+pub(crate) fn write(directory: &Path, scenario: &str) -> Result<(), Error> {
+    let path = directory.join(NAME);
+    let manifest = Manifest {
+        scenario: scenario.to_owned(),
+    };
+    let json = serde_json::to_vec(&manifest).expect("a name is text");
+    fs::write(&path, json).map_err(Error::io("write", &path))
+}
+
+/// Reads it back.
+pub(crate) fn read(directory: &Path) -> Result<Scenario, Error> {
+    let path = directory.join(NAME);
+    let json = fs::read(&path).map_err(Error::io("read", &path))?;
+    let manifest: Manifest =
+        serde_json::from_slice(&json).map_err(|error| Error::NotAScenario {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+    manifest.scenario.parse()
+}

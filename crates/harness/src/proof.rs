@@ -1,0 +1,226 @@
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::{Path, PathBuf};
+
+use load_engine::{
+    Discrepancy, Failure, Found, Ledger, Model, Plan, RunRecord, StopHandle, Verification, Workload,
+};
+
+use crate::settings::Load;
+use crate::{Error, Progress, ScenarioResult, manifest, place};
+
+/// A workload whose effects can be read back after it was closed and opened again.
+///
+/// That is what makes a load test a proof: [`prove`] holds what this says is there, *after* the
+/// reopening, against what was acknowledged during the load.
+pub trait Target: Workload + Sized {
+    /// Ends the target. Everything acknowledged must survive this, and a kill in its place.
+    ///
+    /// # Errors
+    ///
+    /// When what was accepted could not be written.
+    fn close(self) -> Result<(), Failure>;
+
+    /// Every effect that is there, read from where it lasts.
+    ///
+    /// # Errors
+    ///
+    /// When reading cannot begin. A single effect that cannot be read is an `Err` item.
+    fn effects(&self) -> Result<EffectsFound<'_>, Failure>;
+}
+
+/// What [`Target::effects`] gives.
+pub type EffectsFound<'t> = Box<dyn Iterator<Item = Result<Found, Failure>> + 't>;
+
+/// One scenario to be proved.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The scenario's name in the report.
+    pub name: String,
+    /// What is done, for people.
+    pub title: String,
+    /// Concurrent users, a thread each.
+    pub users: NonZeroU32,
+    /// Iterations of each user.
+    pub each: NonZeroU64,
+    /// Where every random number comes from.
+    pub seed: u64,
+    /// What the load may write, in bytes by estimate.
+    pub needed_bytes: u64,
+    /// Where the report goes, and the data meanwhile.
+    pub out: PathBuf,
+    /// Where every discrepancy is written, a JSON line each, if there is one.
+    pub discrepancies: PathBuf,
+    /// Whether what the target wrote is kept when all holds. It is always kept when it does not.
+    pub keep: bool,
+}
+
+impl Trial {
+    fn load(&self) -> Load {
+        Load {
+            users: self.users,
+            each: self.each,
+        }
+    }
+}
+
+/// Puts the load on a fresh target, closes it, opens it again, and verifies every effect.
+///
+/// `open` is called twice with the same directory: before the load, and after the close.
+///
+/// # Errors
+///
+/// When there could be no load, or no verification: the target cannot be opened or closed, a user
+/// cannot be set up, or the disk is full. What fails under load is counted in the result.
+pub fn prove<T: Target>(
+    trial: &Trial,
+    open: impl Fn(&Path) -> Result<T, Failure>,
+    progress: &mut dyn Progress,
+) -> Result<ScenarioResult, Error> {
+    let data = place::fresh(&trial.out, &trial.name)?;
+    place::check_space(data.path(), trial.needed_bytes)?;
+    manifest::write(data.path(), &trial.name)?;
+    progress.scenario_began(&trial.name, &describe(trial.load()));
+
+    let target = open(data.path()).map_err(|failure| trial.failed("open", failure))?;
+    let (run, ledger) = load(trial, &target, progress)?;
+    if let Some(error) = disk_filled(trial, &run, data.path()) {
+        return Err(error);
+    }
+    target
+        .close()
+        .map_err(|failure| trial.failed("close", failure))?;
+
+    progress.verification_began(&trial.name);
+    let target = open(data.path()).map_err(|failure| trial.failed("reopen", failure))?;
+    let (verification, discrepancies_file) = verify(trial, &target, &ledger)?;
+    target
+        .close()
+        .map_err(|failure| trial.failed("close", failure))?;
+
+    let mut result = ScenarioResult {
+        name: trial.name.clone(),
+        title: trial.title.clone(),
+        load: describe(trial.load()),
+        vacuous_steps: run.vacuous_steps().map(|step| step.name.clone()).collect(),
+        run,
+        verification,
+        discrepancies_file,
+        data_kept_in: None,
+    };
+    if trial.keep || !result.effects_hold() {
+        result.data_kept_in = Some(data.keep().display().to_string());
+    }
+    progress.scenario_ended(&result);
+    Ok(result)
+}
+
+impl Trial {
+    fn failed(&self, operation: &'static str, failure: Failure) -> Error {
+        Error::Target {
+            scenario: self.name.clone(),
+            operation,
+            failure,
+        }
+    }
+}
+
+fn describe(load: Load) -> String {
+    let Load { users, each } = load;
+    format!("{users} threads × {each}")
+}
+
+fn load<T: Target>(
+    trial: &Trial,
+    target: &T,
+    progress: &mut dyn Progress,
+) -> Result<(RunRecord, Ledger), Error> {
+    let model = Model::iterations(trial.users, trial.each);
+    let plan = Plan::new(&trial.name, model).seed(trial.seed);
+    let stop = StopHandle::new();
+    load_engine::run(target, &plan, &stop, |state| {
+        progress.load_goes_on(&trial.name, state);
+        if progress.is_interrupted() {
+            stop.stop();
+        }
+    })
+    .map_err(|source| Error::Run {
+        scenario: trial.name.clone(),
+        source,
+    })
+}
+
+/// A full disk is not the target's fault, and no figure of such a run means anything.
+fn disk_filled(trial: &Trial, run: &RunRecord, data: &Path) -> Option<Error> {
+    let full = std::io::Error::from(std::io::ErrorKind::StorageFull).kind();
+    let is_full = |message: &str| {
+        message.contains("No space left on device") || message.contains(&full.to_string())
+    };
+    let mut failures = run.steps.iter().flat_map(|step| &step.failures.messages);
+    failures
+        .any(|failure| is_full(&failure.message))
+        .then(|| Error::DiskFilled {
+            scenario: trial.name.clone(),
+            path: data.to_owned(),
+        })
+}
+
+/// Reads the target back; also gives the file's name in which every discrepancy stands.
+fn verify<T: Target>(
+    trial: &Trial,
+    target: &T,
+    ledger: &Ledger,
+) -> Result<(Verification, Option<String>), Error> {
+    let found = target
+        .effects()
+        .map_err(|failure| trial.failed("read back", failure))?;
+    let mut file = DiscrepancyFile {
+        path: &trial.discrepancies,
+        writer: None,
+        failed: None,
+    };
+    let verification = load_engine::verify_each(ledger, found, |item| file.add(item));
+    let name = file.finish()?;
+    Ok((verification, name))
+}
+
+/// Made with the first discrepancy, so that a run without any leaves no empty file.
+struct DiscrepancyFile<'p> {
+    path: &'p Path,
+    writer: Option<BufWriter<File>>,
+    failed: Option<std::io::Error>,
+}
+
+impl DiscrepancyFile<'_> {
+    fn add(&mut self, discrepancy: &Discrepancy) {
+        if self.failed.is_none()
+            && let Err(error) = self.try_add(discrepancy)
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    fn try_add(&mut self, discrepancy: &Discrepancy) -> std::io::Result<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => self.writer.insert(BufWriter::new(File::create(self.path)?)),
+        };
+        serde_json::to_writer(&mut *writer, discrepancy)?;
+        writer.write_all(b"\n")
+    }
+
+    fn finish(self) -> Result<Option<String>, Error> {
+        if let Some(source) = self.failed {
+            return Err(Error::io("write", self.path)(source));
+        }
+        let Some(mut writer) = self.writer else {
+            return Ok(None);
+        };
+        writer.flush().map_err(Error::io("write", self.path))?;
+        Ok(self
+            .path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned()))
+    }
+}

@@ -1,0 +1,106 @@
+//! Numbers as people read them.
+
+use load_engine::MonitorSummary;
+
+use crate::verdict::megabytes;
+
+/// Nanoseconds with three significant digits, in the unit that keeps them short.
+pub(super) fn duration(ns: f64) -> String {
+    match ns {
+        ns if ns < 1e3 => format!("{ns:.0} ns"),
+        ns if ns < 1e6 => scaled(ns / 1e3, "µs"),
+        ns if ns < 1e9 => scaled(ns / 1e6, "ms"),
+        ns => scaled(ns / 1e9, "s"),
+    }
+}
+
+fn scaled(value: f64, unit: &str) -> String {
+    let decimals = if value < 9.995 {
+        2
+    } else if value < 99.95 {
+        1
+    } else {
+        0
+    };
+    format!("{value:.decimals$} {unit}")
+}
+
+/// A count with its thousands apart.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Operations in a second.
+pub(super) fn rate(per_second: f64) -> String {
+    format!("{}/s", count(per_second.round() as u64))
+}
+
+/// A share as percent.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}
+
+/// Resident memory before the load, at its peak, and after: "12 → 48 → 20 MB".
+pub(super) fn memory(summary: &MonitorSummary) -> String {
+    let figure = |bytes: Option<u64>| {
+        bytes.map_or_else(
+            || "?".to_owned(),
+            |bytes| format!("{:.0}", megabytes(bytes)),
+        )
+    };
+    format!(
+        "{} → {} → {} MB",
+        figure(summary.resident_before_bytes),
+        figure(summary.resident_peak_bytes),
+        figure(summary.resident_after_bytes)
+    )
+}
+
+/// Processors in use on average.
+pub(super) fn cores(summary: &MonitorSummary) -> String {
+    summary
+        .cores_used
+        .map_or_else(|| "?".to_owned(), |cores| format!("{cores:.2} cores"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_keep_three_digits() {
+        let cases = [
+            (0.0, "0 ns"),
+            (999.0, "999 ns"),
+            (1_234.0, "1.23 µs"),
+            (45_678.0, "45.7 µs"),
+            (99_960.0, "100 µs"),
+            (2_500_000.0, "2.50 ms"),
+            (61e9, "61.0 s"),
+        ];
+        for (ns, text) in cases {
+            assert_eq!(duration(ns), text, "{ns}");
+        }
+    }
+
+    #[test]
+    fn counts_have_their_thousands_apart() {
+        let cases = [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (12_345_678, "12,345,678"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(count(number), text);
+        }
+    }
+}

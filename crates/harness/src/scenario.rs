@@ -1,0 +1,183 @@
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use load_engine::{Discrepancy, Failure, Ledger, Verification};
+
+use crate::settings::Load;
+use crate::targets::{
+    ApprovalTarget, ForensicTarget, IntegratedTarget, MemoryTarget, StorageTarget,
+};
+use crate::{Error, Journal, Progress, ScenarioResult, Settings, Target, Trial, prove};
+
+/// The scenarios that come with the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Scenario {
+    /// Requests, decisions and the gate.
+    Approval,
+    /// Simulations, reports and statistics.
+    Forensic,
+    /// Whole workflows: request, simulate, decide from the simulation, pass the gate.
+    Integrated,
+    /// Durable appends, queries and statistics of the log.
+    Storage,
+    /// The four tiers of the memory store, one by one and together.
+    Memory,
+}
+
+impl Scenario {
+    /// Every scenario, in the order in which a suite runs them.
+    pub const ALL: [Self; 5] = [
+        Self::Approval,
+        Self::Forensic,
+        Self::Integrated,
+        Self::Storage,
+        Self::Memory,
+    ];
+
+    /// Its name on the command line and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Approval => "approval",
+            Self::Forensic => "forensic",
+            Self::Integrated => "integrated",
+            Self::Storage => "storage",
+            Self::Memory => "memory",
+        }
+    }
+
+    /// What it does, for people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Approval => "create a request, decide it, ask the gate",
+            Self::Forensic => "simulate 5 actions, fetch the report, take statistics",
+            Self::Integrated => {
+                "request, simulate, decide from it, ask the gate, compare the audit trail"
+            }
+            Self::Storage => "append durably, query the pending records, take full statistics",
+            Self::Memory => "remember, link, recall by every tier, forget",
+        }
+    }
+
+    pub(crate) fn load(self, settings: &Settings) -> Load {
+        match self {
+            Self::Approval | Self::Forensic => settings.load(100, 10),
+            Self::Integrated => settings.load(50, 1),
+            Self::Storage => match settings.records {
+                None => settings.load_of_total(100, 5000),
+                Some(records) => {
+                    // What was asked for is not shortened, quick or not.
+                    Settings {
+                        quick: false,
+                        ..settings.clone()
+                    }
+                    .load_of_total(settings.load(100, 1).users.get(), records.get())
+                }
+            },
+            Self::Memory => settings.load(100, MemoryTarget::OPERATIONS_PER_USER),
+        }
+    }
+
+    /// What a load writes, by a generous estimate: records with their indexes and journals.
+    pub(crate) fn needed_bytes(self, load: Load) -> u64 {
+        const PER_ITERATION: u64 = 8 << 10;
+        const AT_LEAST: u64 = 16 << 20;
+        load.total()
+            .saturating_mul(PER_ITERATION)
+            .saturating_add(AT_LEAST)
+    }
+
+    /// Puts the load on the scenario's target and verifies every effect.
+    ///
+    /// # Errors
+    ///
+    /// As [`prove`].
+    pub fn run(
+        self,
+        trial: &Trial,
+        journal: &Journal,
+        progress: &mut dyn Progress,
+    ) -> Result<ScenarioResult, Error> {
+        match self {
+            Self::Approval => go::<ApprovalTarget>(trial, journal, progress),
+            Self::Forensic => go::<ForensicTarget>(trial, journal, progress),
+            Self::Integrated => go::<IntegratedTarget>(trial, journal, progress),
+            Self::Storage => go::<StorageTarget>(trial, journal, progress),
+            Self::Memory => go::<MemoryTarget>(trial, journal, progress),
+        }
+    }
+
+    /// Opens what a load left in a directory, and holds it against a ledger.
+    pub(crate) fn verify(
+        self,
+        dir: &Path,
+        ledger: &Ledger,
+        each: &mut dyn FnMut(&Discrepancy),
+    ) -> Result<Verification, Error> {
+        let verified = match self {
+            Self::Approval => reopen::<ApprovalTarget>(dir, ledger, each),
+            Self::Forensic => reopen::<ForensicTarget>(dir, ledger, each),
+            Self::Integrated => reopen::<IntegratedTarget>(dir, ledger, each),
+            Self::Storage => reopen::<StorageTarget>(dir, ledger, each),
+            Self::Memory => reopen::<MemoryTarget>(dir, ledger, each),
+        };
+        verified.map_err(|failure| Error::Target {
+            scenario: self.name().to_owned(),
+            operation: "reopen",
+            failure,
+        })
+    }
+}
+
+fn reopen<T: Builtin>(
+    dir: &Path,
+    ledger: &Ledger,
+    each: &mut dyn FnMut(&Discrepancy),
+) -> Result<Verification, Failure> {
+    let target = T::open(dir, 1, Journal::none())?;
+    let verification = load_engine::verify_each(ledger, target.effects()?, each);
+    target.close()?;
+    Ok(verification)
+}
+
+/// A target that comes with the program.
+pub(crate) trait Builtin: Target {
+    /// Opens it in a directory. `total` is how many iterations the load has.
+    fn open(dir: &Path, total: u64, journal: Journal) -> Result<Self, Failure>;
+}
+
+fn go<T: Builtin>(
+    trial: &Trial,
+    journal: &Journal,
+    progress: &mut dyn Progress,
+) -> Result<ScenarioResult, Error> {
+    let total = Load {
+        users: trial.users,
+        each: trial.each,
+    }
+    .total();
+    prove(trial, |dir| T::open(dir, total, journal.clone()), progress)
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|scenario| scenario.name() == name)
+            .ok_or_else(|| Error::UnknownScenario {
+                name: name.to_owned(),
+                known: Self::ALL.map(Self::name).join(", "),
+            })
+    }
+}

@@ -1,0 +1,363 @@
+use std::path::Path;
+
+use load_engine::{Digest, Failure, Found, Iteration, Rng, StepSpec, Workload};
+use memory_store::{
+    Edge, Entry, Filter, MemoryDigest, MemoryId, MemoryStore, Namespace, NewMemory, Relation,
+    Timestamp, Traversal,
+};
+
+use crate::proof::EffectsFound;
+use crate::scenario::Builtin;
+use crate::{Journal, Target, clock};
+
+const REMEMBER: StepSpec = StepSpec::effectful("remember");
+const GET: StepSpec = StepSpec::new("get from the cache");
+const LINK: StepSpec = StepSpec::effectful("link");
+const RELATED: StepSpec = StepSpec::new("recall related");
+const SIMILAR: StepSpec = StepSpec::new("recall similar");
+const WHERE: StepSpec = StepSpec::new("recall by metadata");
+const FORGET: StepSpec = StepSpec::effectful("forget");
+
+/// The kinds of the effects in the ledger.
+const MEMORY: &str = "memory";
+const EDGE: &str = "edge";
+
+/// Numbers in a vector: few, since the load is on the tiers and not on the arithmetic.
+const DIMENSIONS: usize = 64;
+
+/// How many users share a namespace, as the agents of a team do.
+const TEAM: u32 = 10;
+
+/// What a user does in turn. With 100 users: 100 times across all tiers, then 1,000 operations on the
+/// cache, 500 on the relations, 300 on the similarity tier and 800 on the metadata. The turn that has
+/// every step in it comes first, so that the shortest load leaves none of them out.
+const TURNS: [Turn; MemoryTarget::OPERATIONS_PER_USER as usize] = {
+    use Turn::{Across, Cache, Metadata, Relations, Similarity};
+    [
+        Across, Metadata, Cache, Relations, Similarity, Cache, Metadata, Cache, Relations, Cache,
+        Metadata, Similarity, Cache, Metadata, Cache, Relations, Metadata, Cache, Relations, Cache,
+        Metadata, Similarity, Cache, Metadata, Cache, Relations, Metadata,
+    ]
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Cache,
+    Relations,
+    Similarity,
+    Metadata,
+    Across,
+}
+
+/// Remembers, links, recalls by every tier, and forgets.
+pub struct MemoryTarget {
+    store: MemoryStore,
+    journal: Journal,
+    relation: Relation,
+}
+
+/// What one user knows of its own memories.
+#[derive(Debug)]
+pub struct Agent {
+    namespace: Namespace,
+    name: String,
+    memories: Vec<Own>,
+}
+
+#[derive(Debug, Clone)]
+struct Own {
+    id: MemoryId,
+    digest: MemoryDigest,
+    vector: Vec<f32>,
+}
+
+impl MemoryTarget {
+    /// How many turns a user has in a load of full size.
+    pub const OPERATIONS_PER_USER: u64 = 27;
+
+    fn remember(&self, agent: &mut Agent, it: &mut Iteration<'_>) -> Result<Own, Failure> {
+        let vector = direction(it.rng());
+        let text = format!("{} saw {:016x}", agent.name, it.rng().next_u64());
+        let memory = NewMemory::new(agent.namespace.clone(), text, now())
+            .tag("load")
+            .attribute("agent", agent.name.as_str())
+            .vector(vector.clone());
+        let digest = memory.digest();
+        let own = it.step(REMEMBER, |effects| {
+            let id = self.store.remember(memory)?;
+            let key = memory_key(&agent.namespace, id);
+            self.journal
+                .created(effects, MEMORY, &key, ledger_digest(digest));
+            Ok(Own { id, digest, vector })
+        })?;
+        agent.memories.push(own.clone());
+        Ok(own)
+    }
+
+    fn get(&self, agent: &Agent, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        let own = agent.any(it.rng())?;
+        it.step(GET, |_| match self.store.get(&agent.namespace, own.id)? {
+            Some(found) if found.digest() == own.digest => Ok(()),
+            Some(_) => Err(Failure::new("the memory is not as it was remembered")),
+            None => Err(Failure::new("the memory is not there")),
+        })
+    }
+
+    fn relate(&self, agent: &mut Agent, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        let source = agent.any(it.rng())?;
+        let target = self.remember(agent, it)?;
+        self.link(agent, &source, &target, it)?;
+        it.step(RELATED, |_| {
+            let related = self
+                .store
+                .recall_related(&agent.namespace, &Traversal::new(source.id))?;
+            expect(
+                related.iter().any(|found| found.memory.id == target.id),
+                "the linked memory",
+            )
+        })
+    }
+
+    fn link(
+        &self,
+        agent: &Agent,
+        source: &Own,
+        target: &Own,
+        it: &mut Iteration<'_>,
+    ) -> Result<(), Failure> {
+        let (namespace, relation) = (agent.namespace.clone(), self.relation.clone());
+        let edge = Edge::new(namespace, source.id, relation, target.id, now());
+        it.step(LINK, |effects| {
+            let (key, digest) = (edge_key(&edge), ledger_digest(edge.digest()));
+            self.store.link(edge)?;
+            self.journal.created(effects, EDGE, &key, digest);
+            Ok(())
+        })
+    }
+
+    fn similar(&self, agent: &Agent, own: &Own, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        it.step(SIMILAR, |_| {
+            let nearest = self
+                .store
+                .recall_similar(&agent.namespace, &own.vector, 3)?;
+            let first = nearest.first().map(|found| found.memory.id);
+            expect(
+                first == Some(own.id),
+                "the memory whose vector was asked for, in the first place",
+            )
+        })
+    }
+
+    fn by_metadata(&self, agent: &Agent, own: &Own, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        it.step(WHERE, |_| {
+            let filter = Filter::new()
+                .tag("load")
+                .attribute("agent", agent.name.as_str());
+            let found = self
+                .store
+                .recall_where(&agent.namespace, &filter.limit(1000))?;
+            expect(
+                found.iter().any(|memory| memory.id == own.id),
+                "the memory with its attribute",
+            )
+        })
+    }
+
+    /// One memory through all tiers, and out of all of them again.
+    fn across(&self, agent: &mut Agent, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        let anchor = agent.any(it.rng())?;
+        let own = self.remember(agent, it)?;
+        self.link(agent, &anchor, &own, it)?;
+        self.similar(agent, &own, it)?;
+        self.by_metadata(agent, &own, it)?;
+        agent.memories.retain(|kept| kept.id != own.id);
+        self.forget(agent, &anchor, &own, it)?;
+        self.is_gone(agent, &anchor, &own, it)
+    }
+
+    fn forget(
+        &self,
+        agent: &Agent,
+        anchor: &Own,
+        own: &Own,
+        it: &mut Iteration<'_>,
+    ) -> Result<(), Failure> {
+        // The edge goes with its end.
+        let (namespace, relation) = (agent.namespace.clone(), self.relation.clone());
+        let edge = edge_key(&Edge::new(namespace, anchor.id, relation, own.id, now()));
+        let memory = memory_key(&agent.namespace, own.id);
+        it.step(FORGET, |effects| {
+            self.journal.attempted(effects, MEMORY, &memory);
+            self.journal.attempted(effects, EDGE, &edge);
+            expect(
+                self.store.forget(&agent.namespace, own.id)?,
+                "the memory to be forgotten",
+            )?;
+            self.journal.removed(effects, MEMORY, &memory);
+            self.journal.removed(effects, EDGE, &edge);
+            Ok(())
+        })
+    }
+
+    fn is_gone(
+        &self,
+        agent: &Agent,
+        anchor: &Own,
+        own: &Own,
+        it: &mut Iteration<'_>,
+    ) -> Result<(), Failure> {
+        let namespace = &agent.namespace;
+        it.step(GET, |_| {
+            expect(
+                self.store.get(namespace, own.id)?.is_none(),
+                "no forgotten memory in the cache",
+            )
+        })?;
+        it.step(SIMILAR, |_| {
+            let nearest = self.store.recall_similar(namespace, &own.vector, 3)?;
+            let ghost = nearest.iter().any(|found| found.memory.id == own.id);
+            expect(!ghost, "no forgotten memory among the similar ones")
+        })?;
+        it.step(RELATED, |_| {
+            let related = self
+                .store
+                .recall_related(namespace, &Traversal::new(anchor.id))?;
+            let ghost = related.iter().any(|found| found.memory.id == own.id);
+            expect(!ghost, "no forgotten memory among the related ones")
+        })
+    }
+}
+
+impl Agent {
+    fn any(&self, rng: &mut Rng) -> Result<Own, Failure> {
+        let count = self.memories.len() as u64;
+        let at = rng.next_u64().checked_rem(count).unwrap_or(0) as usize;
+        // Only when every attempt to remember failed, which is counted already.
+        self.memories
+            .get(at)
+            .cloned()
+            .ok_or_else(|| Failure::new("no memory to work with"))
+    }
+}
+
+impl Workload for MemoryTarget {
+    type User = Agent;
+
+    fn steps(&self) -> Vec<StepSpec> {
+        vec![REMEMBER, GET, LINK, RELATED, SIMILAR, WHERE, FORGET]
+    }
+
+    fn set_up(&self, user: u32) -> Result<Agent, Failure> {
+        let namespace = Namespace::new(format!("team-{}", user / TEAM))?;
+        Ok(Agent {
+            namespace,
+            name: format!("agent-{user}"),
+            memories: Vec::new(),
+        })
+    }
+
+    fn iterate(&self, agent: &mut Agent, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        if agent.memories.is_empty() {
+            self.remember(agent, it)?;
+        }
+        match turn(it.index()) {
+            Turn::Cache => self.get(agent, it),
+            Turn::Relations => self.relate(agent, it),
+            Turn::Similarity => {
+                let own = agent.any(it.rng())?;
+                self.similar(agent, &own, it)
+            }
+            Turn::Metadata => {
+                let own = self.remember(agent, it)?;
+                self.by_metadata(agent, &own, it)
+            }
+            Turn::Across => self.across(agent, it),
+        }
+    }
+}
+
+fn turn(index: u64) -> Turn {
+    TURNS[(index % MemoryTarget::OPERATIONS_PER_USER) as usize]
+}
+
+impl Target for MemoryTarget {
+    fn close(self) -> Result<(), Failure> {
+        Ok(self.store.close()?)
+    }
+
+    fn effects(&self) -> Result<EffectsFound<'_>, Failure> {
+        // What the tiers that are derived hold is part of what is there.
+        let report = self.store.check()?;
+        let disagreements = report
+            .disagreements
+            .into_iter()
+            .map(|found| Err(Failure::new(format!("tiers disagree: {found}"))));
+        let entries = self.store.iter_all()?.map(|entry| Ok(found(&entry?)));
+        Ok(Box::new(disagreements.chain(entries)))
+    }
+}
+
+impl Builtin for MemoryTarget {
+    fn open(dir: &Path, _: u64, journal: Journal) -> Result<Self, Failure> {
+        let relation = Relation::new("follows")?;
+        Ok(Self {
+            store: MemoryStore::open(dir)?,
+            journal,
+            relation,
+        })
+    }
+}
+
+fn found(entry: &Entry) -> Found {
+    match entry {
+        Entry::Edge(edge, digest) => Found::new(EDGE, edge_key(edge), ledger_digest(*digest)),
+        Entry::Memory(memory, digest) => Found::new(
+            MEMORY,
+            memory_key(&memory.namespace, memory.id),
+            ledger_digest(*digest),
+        ),
+        _ => Found::new(
+            "entry of an unknown kind",
+            format!("{entry:?}"),
+            Digest::of(b""),
+        ),
+    }
+}
+
+fn memory_key(namespace: &Namespace, id: MemoryId) -> String {
+    format!("{namespace}/{id}")
+}
+
+fn edge_key(edge: &Edge) -> String {
+    let Edge {
+        namespace,
+        source,
+        relation,
+        target,
+        ..
+    } = edge;
+    format!("{namespace}/{source}-{relation}->{target}")
+}
+
+fn ledger_digest(digest: MemoryDigest) -> Digest {
+    Digest::from_blake3(*digest.as_bytes())
+}
+
+fn expect(holds: bool, what: &str) -> Result<(), Failure> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("expected {what}")))
+    }
+}
+
+/// A random vector of no particular length.
+fn direction(rng: &mut Rng) -> Vec<f32> {
+    (0..DIMENSIONS)
+        .map(|_| (rng.next_u64() >> 40) as f32 / (1u32 << 23) as f32 - 1.0)
+        .collect()
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_unix_millis((clock::now_micros() / 1000).cast_signed())
+}

@@ -1,0 +1,414 @@
+//! The run's record: plain data that can be saved, judged again and merged later.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer as HistogramReader, Serializer as _, V2Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::RunError;
+use crate::generator::GeneratorRecord;
+use crate::monitor::MonitorRecord;
+use crate::pacing::ThinkTime;
+use crate::phase::PhaseSummary;
+use crate::plan::Model;
+use crate::recorder::{FailureTally, OpenTally, StepTally, empty_histogram};
+use crate::timeline::StepTimeline;
+
+/// Everything that a run measured. No number in it is ever NaN or infinite.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct RunRecord {
+    /// What the plan calls the run.
+    pub label: String,
+    /// The model of load.
+    pub model: Model,
+    /// How long closed users waited between two iterations.
+    pub think_time: ThinkTime,
+    /// The seed of every random number.
+    pub seed: u64,
+    /// Users that stood.
+    pub users: u32,
+    /// From the start of the load to the end of its last operation, without set-up and tear-down.
+    pub wall_ns: u64,
+    /// Whether the run was stopped before it was through.
+    pub interrupted: bool,
+    /// Iterations of all users.
+    pub iterations: IterationCounts,
+    /// Failures of iterations outside any step.
+    pub failures: FailureCounts,
+    /// Failures of tear-downs.
+    pub tear_down_failures: FailureCounts,
+    /// How long an interval of a step is: a second, and longer in a run of more than 20 minutes.
+    pub interval_ns: u64,
+    /// Each declared step, in the workload's order.
+    pub steps: Vec<StepSummary>,
+    /// Each phase of the plan.
+    pub phases: Vec<PhaseSummary>,
+    /// What became of the arrivals of an open model.
+    pub open: Option<OpenSummary>,
+    /// What the process used meanwhile.
+    pub monitor: MonitorRecord,
+    /// What the engine itself cost.
+    pub generator: GeneratorRecord,
+}
+
+impl RunRecord {
+    /// The step of this name.
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<&StepSummary> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// Attempts of all steps.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.steps.iter().map(|step| step.attempted).sum()
+    }
+
+    /// Failed attempts of all steps.
+    #[must_use]
+    pub fn failed_operations(&self) -> u64 {
+        self.steps.iter().map(|step| step.failed).sum()
+    }
+
+    /// Attempts of all steps in a second of the load; 0 for a run that took no time.
+    #[must_use]
+    pub fn operations_per_second(&self) -> f64 {
+        per_second(self.operations(), self.wall_ns)
+    }
+
+    /// Failed attempts as a share of all, from 0 to 1; 0 for a run that attempted nothing.
+    #[must_use]
+    pub fn error_rate(&self) -> f64 {
+        share(self.failed_operations(), self.operations())
+    }
+
+    /// The steps that should have left an effect and acknowledged none in the whole run.
+    pub fn vacuous_steps(&self) -> impl Iterator<Item = &StepSummary> {
+        self.steps.iter().filter(|step| step.is_vacuous())
+    }
+}
+
+/// Iterations by their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct IterationCounts {
+    /// How many the model asked for, if it says.
+    pub planned: Option<u64>,
+    /// Those that succeeded.
+    pub completed: u64,
+    /// Those that failed or panicked.
+    pub failed: u64,
+}
+
+/// Failures by message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailureCounts {
+    /// The most frequent messages, by falling count.
+    pub messages: Vec<FailureCount>,
+    /// Failures with yet other messages.
+    pub other: u64,
+}
+
+impl FailureCounts {
+    /// How many failures there were.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.messages
+            .iter()
+            .map(|failure| failure.count)
+            .sum::<u64>()
+            + self.other
+    }
+}
+
+impl From<FailureTally> for FailureCounts {
+    fn from(tally: FailureTally) -> Self {
+        let (messages, other) = tally.into_parts();
+        let messages = messages
+            .into_iter()
+            .map(|(message, count)| FailureCount { message, count })
+            .collect();
+        Self { messages, other }
+    }
+}
+
+/// One message and how often it came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailureCount {
+    /// The message.
+    pub message: String,
+    /// How often it came.
+    pub count: u64,
+}
+
+/// The figures of one step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct StepSummary {
+    /// The step's name.
+    pub name: String,
+    /// Whether it is meant to leave an effect.
+    pub effect: bool,
+    /// How often it ran.
+    pub attempted: u64,
+    /// How often it succeeded.
+    pub succeeded: u64,
+    /// How often it failed or panicked.
+    pub failed: u64,
+    /// Effects that were acknowledged to it.
+    pub effects: u64,
+    /// Successes that acknowledged no effect, of a step that is meant to leave one.
+    pub unacknowledged: u64,
+    /// How long all attempts took, from their actual start.
+    pub service_time: LatencySummary,
+    /// In an open model, how long all attempts took from when they were due: an iteration's first
+    /// step bears the delay of its start.
+    pub response_time: Option<LatencySummary>,
+    /// The same from interval to interval, from the start of the load to the last attempt's end.
+    pub intervals: Vec<IntervalSummary>,
+    /// Why attempts failed.
+    pub failures: FailureCounts,
+}
+
+impl StepSummary {
+    /// Whether the step should have left an effect and acknowledged none.
+    #[must_use]
+    pub fn is_vacuous(&self) -> bool {
+        self.effect && self.effects == 0
+    }
+
+    /// Failed attempts as a share of all, from 0 to 1.
+    #[must_use]
+    pub fn error_rate(&self) -> f64 {
+        share(self.failed, self.attempted)
+    }
+}
+
+impl StepSummary {
+    pub(crate) fn new(tally: StepTally, times: &StepTimeline) -> Self {
+        let response = (!times.response.is_empty()).then_some(&times.response);
+        Self {
+            name: tally.spec.name.to_owned(),
+            effect: tally.spec.effect,
+            attempted: tally.succeeded + tally.failed,
+            succeeded: tally.succeeded,
+            failed: tally.failed,
+            effects: tally.effects,
+            unacknowledged: if tally.spec.effect {
+                tally.unacknowledged
+            } else {
+                0
+            },
+            service_time: LatencySummary::of(&times.service),
+            response_time: response.map(LatencySummary::of),
+            intervals: times.intervals.summaries(),
+            failures: tally.failures.into(),
+        }
+    }
+}
+
+/// One interval of one step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct IntervalSummary {
+    /// Its beginning, from the start of the load.
+    pub start_ns: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// How long all attempts took that ended in it: response time in an open model, else service time.
+    pub latency: LatencySummary,
+}
+
+/// The arrivals of an open model. Each is one iteration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct OpenSummary {
+    /// What became of them.
+    pub arrivals: ArrivalCounts,
+    /// From when an arrival was due to its end. Dropped arrivals are not in it.
+    pub response_time: LatencySummary,
+    /// From an arrival's actual start to its end.
+    pub service_time: LatencySummary,
+    /// How late arrivals started for which a thread stood ready: the generator's own lateness.
+    pub schedule_lag: LatencySummary,
+    /// Arrivals for which no thread stood ready when they were due: the target, or the bound on what
+    /// is in flight, was too slow for the rate.
+    pub late_starts: u64,
+}
+
+/// Arrivals by what became of them: `scheduled` is the sum of all the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct ArrivalCounts {
+    /// All that the schedule has.
+    pub scheduled: u64,
+    /// Ended by the schedule's end.
+    pub done: u64,
+    /// Under way at the schedule's end, and ended after it.
+    pub in_flight: u64,
+    /// Waiting at the schedule's end, and started after it.
+    pub queued: u64,
+    /// Never started, since they waited longer than the plan's patience.
+    pub dropped: u64,
+    /// Never started, since the run was stopped.
+    pub cut: u64,
+}
+
+impl OpenSummary {
+    pub(crate) fn new<'t>(tallies: impl Iterator<Item = &'t OpenTally>, scheduled: u64) -> Self {
+        let mut response = empty_histogram();
+        let mut service = empty_histogram();
+        let mut lag = empty_histogram();
+        let mut sum = Self::default();
+        let arrivals = &mut sum.arrivals;
+        for tally in tallies {
+            arrivals.done += tally.done;
+            arrivals.in_flight += tally.in_flight;
+            arrivals.queued += tally.queued;
+            arrivals.dropped += tally.dropped;
+            sum.late_starts += tally.late;
+            tally.response.add_to(&mut response);
+            tally.service.add_to(&mut service);
+            tally.lag.add_to(&mut lag);
+        }
+        let started = arrivals.done + arrivals.in_flight + arrivals.queued;
+        arrivals.scheduled = scheduled;
+        // Those that no thread had come to when the run was stopped are nobody's.
+        arrivals.cut = scheduled - started - arrivals.dropped;
+        sum.response_time = LatencySummary::of(&response);
+        sum.service_time = LatencySummary::of(&service);
+        sum.schedule_lag = LatencySummary::of(&lag);
+        sum
+    }
+}
+
+/// Latencies in nanoseconds, and the histogram from which each figure is derived.
+///
+/// All figures are 0 when `count` is. Values are true to 3 significant digits.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct LatencySummary {
+    /// How many were recorded.
+    pub count: u64,
+    /// The shortest.
+    pub min_ns: u64,
+    /// The mean.
+    pub mean_ns: f64,
+    /// The median.
+    pub p50_ns: u64,
+    /// 90 of 100 are at most this.
+    pub p90_ns: u64,
+    /// 95 of 100 are at most this.
+    pub p95_ns: u64,
+    /// 99 of 100 are at most this.
+    pub p99_ns: u64,
+    /// 999 of 1,000 are at most this.
+    pub p999_ns: u64,
+    /// The longest.
+    pub max_ns: u64,
+    /// All of them: base64 of a histogram in the HdrHistogram V2 encoding. Empty when `count` is 0.
+    pub histogram: String,
+}
+
+impl LatencySummary {
+    /// The summary of a histogram.
+    #[must_use]
+    pub fn of(histogram: &Histogram<u64>) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        Self {
+            count: histogram.len(),
+            min_ns: histogram.min(),
+            mean_ns: rounded(histogram.mean(), 3),
+            p50_ns: histogram.value_at_quantile(0.5),
+            p90_ns: histogram.value_at_quantile(0.9),
+            p95_ns: histogram.value_at_quantile(0.95),
+            p99_ns: histogram.value_at_quantile(0.99),
+            p999_ns: histogram.value_at_quantile(0.999),
+            max_ns: histogram.max(),
+            histogram: encode(histogram),
+        }
+    }
+
+    /// The histogram, for any other figure.
+    ///
+    /// # Errors
+    ///
+    /// When the saved text is damaged.
+    pub fn to_histogram(&self) -> Result<Histogram<u64>, RunError> {
+        if self.histogram.is_empty() {
+            return Ok(empty_histogram());
+        }
+        let refused = |reason: &dyn std::fmt::Display| RunError::Histogram {
+            length: self.histogram.len(),
+            reason: reason.to_string(),
+        };
+        let bytes = STANDARD
+            .decode(&self.histogram)
+            .map_err(|error| refused(&error))?;
+        HistogramReader::new()
+            .deserialize(&mut bytes.as_slice())
+            .map_err(|error| refused(&error))
+    }
+
+    /// The summary of both together, from their histograms: never an average of percentiles.
+    ///
+    /// ```
+    /// use load_engine::{LatencySummary, empty_histogram};
+    ///
+    /// let (mut fast, mut slow) = (empty_histogram(), empty_histogram());
+    /// fast.record_n(1_000, 99)?;
+    /// slow.record_n(1_000_000, 1)?;
+    /// let both = LatencySummary::of(&fast).merged(&LatencySummary::of(&slow))?;
+    /// assert_eq!((both.count, both.p50_ns, both.max_ns / 1_000), (100, 1_000, 1_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When either saved text is damaged.
+    pub fn merged(&self, other: &Self) -> Result<Self, RunError> {
+        let mut sum = self.to_histogram()?;
+        sum.add(other.to_histogram()?)
+            .map_err(|error| RunError::Histogram {
+                length: other.histogram.len(),
+                reason: error.to_string(),
+            })?;
+        Ok(Self::of(&sum))
+    }
+}
+
+/// A figure with so many decimals: more would be false precision, and short decimals are read back
+/// from JSON as they were written.
+pub(crate) fn rounded(value: f64, decimals: i32) -> f64 {
+    let scale = 10f64.powi(decimals);
+    (value * scale).round() / scale
+}
+
+pub(crate) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+pub(crate) fn per_second(count: u64, wall_ns: u64) -> f64 {
+    if wall_ns == 0 {
+        0.0
+    } else {
+        count as f64 * 1e9 / wall_ns as f64
+    }
+}
+
+fn encode(histogram: &Histogram<u64>) -> String {
+    let mut bytes = Vec::new();
+    V2Serializer::new()
+        .serialize(histogram, &mut bytes)
+        .expect("a vector takes every byte");
+    STANDARD.encode(bytes)
+}

@@ -1,0 +1,317 @@
+//! What one user's thread writes down, without a lock and, but for the ledger's growth, without
+//! allocating. Once a second it brings its latencies to the timeline.
+
+use std::sync::Arc;
+
+use hdrhistogram::Histogram;
+
+use crate::counts::Counts;
+use crate::ledger::Ledger;
+use crate::phase::{Phase, PhaseCursor};
+use crate::timeline::{INTERVAL_NS, Timeline};
+use crate::workload::{Failure, StepSpec};
+
+/// The highest latency that is told apart; a longer one is recorded as this.
+pub const MAX_LATENCY_NS: u64 = 3_600_000_000_000;
+
+/// Distinct messages that one tally keeps. A message that has a key in it would otherwise grow
+/// without bound.
+const MAX_MESSAGES: usize = 20;
+
+/// Characters kept of a message.
+const MAX_MESSAGE_CHARS: usize = 500;
+
+/// An empty histogram of the engine's one shape: 1 ns to 1 h, 3 significant digits.
+#[must_use]
+pub fn empty_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, MAX_LATENCY_NS, 3).expect("the constants are valid bounds")
+}
+
+/// The figures of one user.
+pub(crate) struct UserRecorder {
+    pub(crate) steps: Vec<StepTally>,
+    pub(crate) ledger: Ledger,
+    /// Failures outside any step.
+    pub(crate) failures: FailureTally,
+    /// What became of arrivals; only in an open model.
+    pub(crate) open: Option<OpenTally>,
+    pub(crate) phases: PhaseCursor,
+    timeline: Arc<Timeline>,
+    began_ns: u64,
+    /// When the interval ends whose latencies the steps hold.
+    interval_end_ns: u64,
+}
+
+/// How long a step took, and when it ended.
+#[derive(Clone, Copy)]
+pub(crate) struct StepTimes {
+    /// From its actual start.
+    pub(crate) service_ns: u64,
+    /// From when it was due, if that is known.
+    pub(crate) response_ns: u64,
+    pub(crate) ended_ns: u64,
+}
+
+impl UserRecorder {
+    pub(crate) fn new(steps: &[StepSpec], timeline: Arc<Timeline>) -> Self {
+        Self {
+            steps: steps.iter().copied().map(StepTally::new).collect(),
+            ledger: Ledger::new(),
+            failures: FailureTally::default(),
+            open: None,
+            phases: PhaseCursor::new(&[], 0),
+            timeline,
+            began_ns: 0,
+            interval_end_ns: INTERVAL_NS,
+        }
+    }
+
+    /// Records response times and what becomes of arrivals as well.
+    pub(crate) fn with_arrivals(mut self) -> Self {
+        self.open = Some(OpenTally::new());
+        for step in &mut self.steps {
+            step.response = Some(Counts::new());
+        }
+        self
+    }
+
+    /// Says when the load began, from which on intervals and phases are counted.
+    pub(crate) fn begin(&mut self, began_ns: u64, phases: &[Phase]) {
+        self.phases = PhaseCursor::new(phases, began_ns);
+        self.began_ns = began_ns;
+        self.interval_end_ns = began_ns + INTERVAL_NS;
+    }
+
+    /// Says when an iteration begins, or was due: that decides its phase.
+    #[inline]
+    pub(crate) fn enter(&mut self, start_ns: u64) {
+        if self.phases.is_over(start_ns) {
+            self.flush();
+            self.phases.advance(start_ns);
+        }
+    }
+
+    /// Steps are few and their names are constants: comparing addresses first is the whole search.
+    #[inline]
+    pub(crate) fn position(&self, step: StepSpec) -> Option<usize> {
+        self.steps.iter().position(|tally| {
+            std::ptr::eq(tally.spec.name, step.name) || tally.spec.name == step.name
+        })
+    }
+
+    #[inline]
+    pub(crate) fn book(
+        &mut self,
+        step: usize,
+        times: StepTimes,
+        acknowledged: u64,
+        failure: Option<&Failure>,
+    ) {
+        if times.ended_ns >= self.interval_end_ns {
+            self.turn(times.ended_ns);
+        }
+        let tally = &mut self.steps[step];
+        tally.service.record(times.service_ns);
+        if let Some(response) = &mut tally.response {
+            response.record(times.response_ns);
+        }
+        match failure {
+            None => {
+                tally.succeeded += 1;
+                tally.effects += acknowledged;
+                tally.unacknowledged += u64::from(acknowledged == 0);
+            }
+            Some(failure) => {
+                tally.failed += 1;
+                tally.interval_failed += 1;
+                tally.failures.add(failure.message());
+            }
+        }
+    }
+
+    /// Brings the interval's latencies to the timeline.
+    pub(crate) fn flush(&mut self) {
+        let at_ns = self.interval_end_ns - INTERVAL_NS - self.began_ns;
+        for (step, tally) in self.steps.iter_mut().enumerate() {
+            if !tally.service.is_empty() {
+                tally.flush(&self.timeline, step, at_ns, self.phases.current());
+            }
+        }
+    }
+
+    /// Adds another user's figures to these; both have the same steps.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        for (mine, theirs) in self.steps.iter_mut().zip(other.steps) {
+            mine.absorb(theirs);
+        }
+        self.ledger.absorb(other.ledger);
+        self.failures.absorb(other.failures);
+    }
+
+    /// Ends the interval and begins the one of `now_ns`.
+    #[cold]
+    fn turn(&mut self, now_ns: u64) {
+        self.flush();
+        let seconds = (now_ns - self.began_ns) / INTERVAL_NS;
+        self.interval_end_ns = self.began_ns + (seconds + 1) * INTERVAL_NS;
+    }
+}
+
+/// The figures of one step of one user.
+pub(crate) struct StepTally {
+    pub(crate) spec: StepSpec,
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    pub(crate) effects: u64,
+    /// Successes that acknowledged nothing.
+    pub(crate) unacknowledged: u64,
+    pub(crate) failures: FailureTally,
+    /// Of this interval, as the next three.
+    interval_failed: u64,
+    service: Counts,
+    /// Only in an open model.
+    response: Option<Counts>,
+}
+
+impl StepTally {
+    fn new(spec: StepSpec) -> Self {
+        Self {
+            spec,
+            succeeded: 0,
+            failed: 0,
+            effects: 0,
+            unacknowledged: 0,
+            failures: FailureTally::default(),
+            interval_failed: 0,
+            service: Counts::new(),
+            response: None,
+        }
+    }
+
+    fn flush(&mut self, timeline: &Timeline, step: usize, at_ns: u64, phase: usize) {
+        let failed = std::mem::take(&mut self.interval_failed);
+        {
+            let mut shared = timeline.step(step);
+            self.service.add_to(&mut shared.service);
+            if let Some(response) = &self.response {
+                response.add_to(&mut shared.response);
+            }
+            // What users felt is what intervals and phases show.
+            let felt = self.response.as_ref().unwrap_or(&self.service);
+            shared.intervals.add(at_ns, failed, felt);
+            shared.add_to_phase(phase, failed, felt);
+        }
+        self.service.clear();
+        if let Some(response) = &mut self.response {
+            response.clear();
+        }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+        self.effects += other.effects;
+        self.unacknowledged += other.unacknowledged;
+        self.failures.absorb(other.failures);
+    }
+}
+
+/// What became of one thread's arrivals.
+pub(crate) struct OpenTally {
+    pub(crate) done: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) queued: u64,
+    pub(crate) dropped: u64,
+    pub(crate) late: u64,
+    pub(crate) response: Counts,
+    pub(crate) service: Counts,
+    pub(crate) lag: Counts,
+}
+
+impl OpenTally {
+    pub(crate) fn new() -> Self {
+        Self {
+            done: 0,
+            in_flight: 0,
+            queued: 0,
+            dropped: 0,
+            late: 0,
+            response: Counts::new(),
+            service: Counts::new(),
+            lag: Counts::new(),
+        }
+    }
+}
+
+/// Failures counted by message: the first so many distinct ones, the rest as "other".
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FailureTally {
+    messages: Vec<(String, u64)>, // at most MAX_MESSAGES
+    other: u64,
+}
+
+impl FailureTally {
+    pub(crate) fn add(&mut self, message: &str) {
+        self.add_many(message, 1);
+    }
+
+    /// The messages by falling count, and how many failures had yet another message.
+    pub(crate) fn into_parts(mut self) -> (Vec<(String, u64)>, u64) {
+        self.messages
+            .sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        (self.messages, self.other)
+    }
+
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.other += other.other;
+        for (message, count) in other.messages {
+            self.add_many(&message, count);
+        }
+    }
+
+    fn add_many(&mut self, message: &str, count: u64) {
+        let message = shortened(message);
+        if let Some(known) = self.messages.iter_mut().find(|(known, _)| known == message) {
+            known.1 += count;
+        } else if self.messages.len() < MAX_MESSAGES {
+            self.messages.push((message.to_owned(), count));
+        } else {
+            self.other += count;
+        }
+    }
+}
+
+fn shortened(message: &str) -> &str {
+    match message.char_indices().nth(MAX_MESSAGE_CHARS) {
+        Some((end, _)) => &message[..end],
+        None => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distinct_messages_are_bounded_and_the_rest_is_still_counted() {
+        let mut tally = FailureTally::default();
+        for n in 0..1000 {
+            tally.add(&format!("record {n} not found"));
+        }
+        tally.add("record 7 not found");
+        let (messages, other) = tally.into_parts();
+        assert_eq!(messages.len(), MAX_MESSAGES);
+        assert_eq!(messages[0], ("record 7 not found".to_owned(), 2));
+        assert_eq!(
+            messages.iter().map(|(_, count)| count).sum::<u64>() + other,
+            1001
+        );
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let mut tally = FailureTally::default();
+        tally.add(&"ß".repeat(10_000));
+        assert_eq!(tally.into_parts().0[0].0.chars().count(), MAX_MESSAGE_CHARS);
+    }
+}

@@ -1,0 +1,11 @@
+//! The engine as its users see it.
+
+mod effects;
+mod histograms;
+mod intervals;
+mod lifecycle;
+mod open;
+mod phases;
+mod store;
+mod thresholds;
+mod verification;

@@ -1,0 +1,148 @@
+//! Users who come, think and go, and phases with figures of their own.
+
+use std::time::Duration;
+
+use load_engine::{
+    Clock, Failure, Iteration, Model, PhaseSummary, Plan, RunRecord, Schedule, SimulatedClock,
+    StepSpec, StopHandle, ThinkTime, UserStage, Workload, run_on,
+};
+
+use crate::store::users;
+
+const CALL: StepSpec = StepSpec::new("call");
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A target that takes as long as it is told.
+struct Steady<'c> {
+    clock: &'c SimulatedClock,
+    service: Duration,
+}
+
+impl Workload for Steady<'_> {
+    type User = ();
+
+    fn steps(&self) -> Vec<StepSpec> {
+        vec![CALL]
+    }
+
+    fn set_up(&self, _user: u32) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+        it.step(CALL, |_| {
+            self.clock
+                .sleep_until(self.clock.now_ns() + self.service.as_nanos() as u64);
+            Ok(())
+        })
+    }
+}
+
+fn simulate(service: Duration, plan: &Plan) -> RunRecord {
+    let clock = SimulatedClock::new();
+    let target = Steady {
+        clock: &clock,
+        service,
+    };
+    run_on(&clock, &target, plan, &StopHandle::new(), |_| {})
+        .unwrap()
+        .0
+}
+
+fn render(phases: &[PhaseSummary]) -> String {
+    let line = |phase: &PhaseSummary| {
+        let (from, to) = (phase.start_ns / 1_000_000_000, phase.end_ns / 1_000_000_000);
+        let (done, in_flight) = (phase.completed, phase.in_flight);
+        let p99_ms = phase.steps[0].latency.p99_ns / 1_000_000;
+        format!(
+            "{} {from}..{to} s: {done}, {in_flight} in flight, p99 {p99_ms} ms\n",
+            phase.name
+        )
+    };
+    phases.iter().map(line).collect()
+}
+
+#[test]
+fn users_ramp_up_hold_and_ramp_down_and_each_phase_counts_its_own() {
+    let stages = [
+        UserStage::ramp(0, 10, 10 * SECOND),
+        UserStage::hold(10, 10 * SECOND),
+        UserStage::ramp(10, 0, 10 * SECOND),
+    ];
+    let plan = Plan::new("peak", Model::staged(stages))
+        .phase("ramp-up", 10 * SECOND)
+        .phase("peak", 10 * SECOND)
+        .phase("ramp-down", 10 * SECOND);
+    let record = simulate(Duration::from_millis(300), &plan);
+    assert_eq!(record.users, 10);
+    assert!(!record.interrupted);
+    // User n comes at second n + 1, so that 45 user-seconds of 300 ms each are in a ramp.
+    assert_eq!(
+        render(&record.phases),
+        "ramp-up 0..10 s: 153, 9 in flight, p99 300 ms\n\
+         peak 10..20 s: 334, 10 in flight, p99 300 ms\n\
+         ramp-down 20..30 s: 153, 0 in flight, p99 300 ms\n"
+    );
+    let in_phases: u64 = record.phases.iter().map(|phase| phase.completed).sum();
+    assert_eq!(in_phases, record.iterations.completed);
+}
+
+#[test]
+fn think_time_is_no_part_of_a_latency() {
+    let model = Model::elapsed(users(2), 10 * SECOND);
+    let plan =
+        Plan::new("think", model).think_time(ThinkTime::Constant(Duration::from_millis(400)));
+    let record = simulate(Duration::from_millis(100), &plan);
+    assert_eq!(record.iterations.completed, 2 * 20);
+    assert!(record.step("call").unwrap().service_time.max_ns < 101_000_000);
+    assert_eq!(record.wall_ns, 10_000_000_000);
+}
+
+#[test]
+fn an_exponential_think_time_gives_the_load_that_its_mean_promises() {
+    let model = Model::elapsed(users(20), 100 * SECOND);
+    let plan =
+        Plan::new("think", model).think_time(ThinkTime::Exponential(Duration::from_millis(900)));
+    let record = simulate(Duration::from_millis(100), &plan);
+    // One iteration a second and user; the standard deviation of the sum is about 40.
+    assert!(
+        (1_850..2_150).contains(&record.iterations.completed),
+        "{:?}",
+        record.iterations
+    );
+}
+
+#[test]
+fn arrivals_belong_to_the_phase_in_which_they_were_due() {
+    let schedule = Schedule::constant(10.0, 5 * SECOND).then_at(100.0, 5 * SECOND);
+    let plan = Plan::new("spike", Model::open(schedule, users(10)))
+        .phase("calm", 5 * SECOND)
+        .phase("spike", 5 * SECOND);
+    // Ten threads of 200 ms do 50 a second: the spike is twice too much.
+    let record = simulate(Duration::from_millis(200), &plan);
+    let (calm, spike) = (&record.phases[0], &record.phases[1]);
+    assert_eq!((calm.completed, calm.in_flight), (50, 2));
+    assert_eq!(spike.completed, 500);
+    assert!(
+        spike.in_flight > 240,
+        "half of the spike waits at its end: {}",
+        spike.in_flight
+    );
+    assert!(calm.steps[0].latency.max_ns < 201_000_000);
+    assert!(spike.steps[0].latency.max_ns > 4_500_000_000);
+}
+
+#[test]
+fn a_stopped_staged_run_says_so_and_one_that_is_through_does_not() {
+    let clock = SimulatedClock::new();
+    let target = Steady {
+        clock: &clock,
+        service: SECOND,
+    };
+    let stop = StopHandle::new();
+    stop.stop();
+    let plan = Plan::new("stopped", Model::staged([UserStage::hold(2, 5 * SECOND)]));
+    let (record, _) = run_on(&clock, &target, &plan, &stop, |_| {}).unwrap();
+    assert!(record.interrupted);
+    assert!(!simulate(SECOND, &plan).interrupted);
+}

@@ -1,0 +1,175 @@
+//! Thresholds, judged on runs.
+
+use std::time::Duration;
+
+use load_engine::{
+    Clock, Failure, Iteration, Judgement, Model, Plan, Ruling, RunRecord, SimulatedClock, StepSpec,
+    StopHandle, Threshold, Verification, Workload, run_on, verify,
+};
+
+use crate::store::{Honesty, Store, load, plan, users};
+
+const FAST: StepSpec = StepSpec::new("fast");
+const SLOW: StepSpec = StepSpec::new("slow step");
+
+/// 10 ms for one step; 100 ms for the other, which fails each fourth time.
+struct TwoSteps<'c>(&'c SimulatedClock);
+
+impl Workload for TwoSteps<'_> {
+    type User = ();
+
+    fn steps(&self) -> Vec<StepSpec> {
+        vec![FAST, SLOW]
+    }
+
+    fn set_up(&self, _user: u32) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+        let fails = it.index() % 4 == 3;
+        let wait = |ms: u64| self.0.sleep_until(self.0.now_ns() + ms * 1_000_000);
+        it.step(FAST, |_| {
+            wait(10);
+            Ok(())
+        })?;
+        it.step(SLOW, |_| {
+            wait(100);
+            if fails {
+                Err(Failure::new("slow"))
+            } else {
+                Ok(())
+            }
+        })
+    }
+}
+
+fn record() -> RunRecord {
+    let clock = SimulatedClock::new();
+    let second = Duration::from_millis(1_100);
+    let plan = Plan::new("two", Model::elapsed(users(2), 4 * second))
+        .phase("first", second)
+        .phase("rest", 3 * second);
+    run_on(&clock, &TwoSteps(&clock), &plan, &StopHandle::new(), |_| {})
+        .unwrap()
+        .0
+}
+
+fn judge(text: &str, record: &RunRecord, verification: Option<&Verification>) -> Judgement {
+    text.parse::<Threshold>()
+        .unwrap()
+        .judge(record, verification)
+}
+
+#[test]
+fn figures_are_those_of_the_run_the_step_and_the_phase() {
+    let record = record();
+    let observed = |text| judge(text, &record, None).observed.unwrap();
+    let ms = |text| (observed(text) / 1e6).round();
+    assert_eq!(ms("p99(fast) < 1s"), 10.0);
+    assert_eq!(ms("p50(\"slow step\") < 1s"), 100.0);
+    assert_eq!(ms("p50 < 1s"), 10.0, "half of all operations are fast");
+    assert_eq!(ms("p51 < 1s"), 100.0, "and the other half slow");
+    assert_eq!(ms("mean < 1s"), 55.0);
+    assert_eq!(ms("max(fast @ first) < 1s"), 10.0);
+    assert_eq!(observed("operations > 0"), 160.0);
+    assert_eq!(observed("operations(@ first) > 0"), 40.0);
+    assert_eq!(observed("failed(fast) == 0"), 0.0);
+    assert_eq!(observed("error_rate(\"slow step\") < 1"), 0.25);
+    assert_eq!(observed("error_rate < 1"), 0.125);
+    assert_eq!(observed("failed(\"slow step\" @ first) < 9"), 4.0);
+    assert_eq!(observed("failed_iterations < 99"), 20.0);
+    assert!((observed("rate > 0/s") - 160.0 / 4.4).abs() < 0.01);
+    assert!((observed("rate(fast @ rest) > 0/s") - 60.0 / 3.3).abs() < 0.01);
+    assert!(observed("memory_peak < 1GB") > 1e6);
+}
+
+#[test]
+fn a_threshold_is_held_or_broken_by_its_comparison() {
+    let record = record();
+    let ruling = |text| judge(text, &record, None).ruling;
+    for held in [
+        "error_rate < 13%",
+        "error_rate <= 12.5%",
+        "error_rate == 0.125",
+        "p99 > 99ms",
+    ] {
+        assert_eq!(ruling(held), Ruling::Held, "{held}");
+    }
+    for broken in [
+        "error_rate < 12.5%",
+        "error_rate != 0.125",
+        "operations >= 161",
+        "p99 < 99ms",
+    ] {
+        assert_eq!(ruling(broken), Ruling::Broken, "{broken}");
+    }
+}
+
+#[test]
+fn a_figure_that_is_not_there_is_unknown_with_the_reason() {
+    let record = record();
+    let reason = |text| {
+        let judgement = judge(text, &record, None);
+        assert_eq!(
+            (judgement.ruling, judgement.observed),
+            (Ruling::Unknown, None)
+        );
+        judgement.reason.unwrap()
+    };
+    assert_eq!(
+        reason("p99(fats) < 1s"),
+        "there is no step `fats`; there is `fast`, `slow step`"
+    );
+    assert_eq!(
+        reason("p99(fast @ peak) < 1s"),
+        "there is no phase `peak`; there is `first`, `rest`"
+    );
+    assert_eq!(reason("lost == 0"), "the effects were not verified");
+    assert_eq!(reason("dropped == 0"), "the model of load is not open");
+    let empty = RunRecord::default();
+    assert_eq!(
+        judge("p99 < 1s", &empty, None).reason.unwrap(),
+        "there was no operation"
+    );
+}
+
+#[test]
+fn names_can_be_checked_before_the_run() {
+    let threshold: Threshold = "p99(fats @ rest) < 1s".parse().unwrap();
+    let error = threshold.check_names(&[FAST, SLOW], &[]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "threshold `p99(fats @ rest) < 1s`, column 5: there is no step `fats`; there is `fast`, `slow step`"
+    );
+    let threshold: Threshold = "p99(fast @ rest) < 1s".parse().unwrap();
+    let error = threshold.check_names(&[FAST, SLOW], &[]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("column 12: there is no phase `rest`, nor any other")
+    );
+}
+
+#[test]
+fn a_lie_breaks_the_thresholds_of_the_ledger() {
+    let store = Store::new(Honesty::DropsEvery(50));
+    let (record, ledger) = load(&store, &plan(10, 50));
+    let verification = verify(&ledger, store.contents());
+    let ruling = |text| judge(text, &record, Some(&verification)).ruling;
+    assert_eq!(ruling("lost == 0"), Ruling::Broken);
+    assert_eq!(ruling("altered == 0"), Ruling::Held);
+    assert_eq!(ruling("verified >= 490"), Ruling::Held);
+    assert_eq!(ruling("vacuous == 0"), Ruling::Held);
+}
+
+#[test]
+fn a_judgement_survives_being_saved() {
+    let judgement = judge("error_rate(@ first) < 1%", &record(), None);
+    let json = serde_json::to_string(&judgement).unwrap();
+    assert!(
+        json.starts_with(r#"{"threshold":"error_rate(@ first) < 1%","ruling":"broken""#),
+        "{json}"
+    );
+    assert_eq!(serde_json::from_str::<Judgement>(&json).unwrap(), judgement);
+}

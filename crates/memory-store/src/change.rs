@@ -1,0 +1,31 @@
+//! What a committed write means for the tiers that are derived from the metadata.
+
+use crate::memory::Edge;
+use crate::names::{MemoryId, Namespace, Relation};
+
+/// One committed change. Changes are applied in the order of their commit, by the writer alone.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Remembered {
+        namespace: Namespace,
+        id: MemoryId,
+        unit: Option<Vec<f32>>,
+    },
+    Forgotten {
+        namespace: Namespace,
+        id: MemoryId,
+    },
+    Linked(Edge),
+    Unlinked {
+        namespace: Namespace,
+        source: MemoryId,
+        relation: Relation,
+        target: MemoryId,
+    },
+}
+
+/// A tier that can be rebuilt from the metadata at any moment. Applying cannot fail: whatever
+/// could be refused was refused before the commit.
+pub(crate) trait DerivedTier: Send + Sync {
+    fn apply(&self, change: &Change);
+}

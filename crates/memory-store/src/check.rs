@@ -1,0 +1,282 @@
+//! Do the tiers agree? The database is checked against itself, then the derived tiers against it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+
+use crate::error::{Result, SqliteContext};
+use crate::memory::{Edge, Memory};
+use crate::metadata::{
+    MEMORY_COLUMNS, StoredMemory, attribute_key, count, for_each_edge, for_each_vector,
+    memory_from_row, namespace_from_row, stored_memory_from_row,
+};
+use crate::names::{MemoryId, Namespace, Relation};
+use crate::report::{Disagreement, Report};
+use crate::similarity::unit_vector;
+use crate::tiers::Tiers;
+
+/// Checks the database against itself.
+pub(crate) fn check_metadata(connection: &Connection, path: &Path) -> Result<Report> {
+    let mut report = Report::default();
+    check_integrity(connection, &mut report).sqlite("check the integrity", path)?;
+    check_memories(connection, &mut report).sqlite("check the memories", path)?;
+    check_edges(connection, &mut report).sqlite("check the edges", path)?;
+    check_sequences(connection, &mut report).sqlite("check the namespaces", path)?;
+    Ok(report)
+}
+
+/// Checks the derived tiers against the database; to be called while nothing is written.
+pub(crate) fn check_derived(
+    connection: &Connection,
+    path: &Path,
+    tiers: &Tiers,
+    report: &mut Report,
+) -> Result<()> {
+    check_vectors(connection, tiers, report).sqlite("check the vectors", path)?;
+    check_relations(connection, tiers, report).sqlite("check the relations", path)?;
+    check_cache(connection, tiers, report).sqlite("check the cache", path)?;
+    let counted = tiers.counters().items.get();
+    if counted != report.items {
+        let what = "memories".to_owned();
+        report.disagreements.push(Disagreement::Count {
+            what,
+            counted,
+            stored: report.items,
+        });
+    }
+    Ok(())
+}
+
+fn check_integrity(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("PRAGMA integrity_check")?;
+    let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
+    for line in lines {
+        let detail = line?;
+        if detail != "ok" {
+            report
+                .disagreements
+                .push(Disagreement::Integrity { detail });
+        }
+    }
+    Ok(())
+}
+
+/// Content against digest, and labels against their indexes.
+fn check_memories(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+    let mut tags = LabelCheck::new(connection, "tags")?;
+    let mut attributes = LabelCheck::new(connection, "attributes")?;
+    let mut statement = connection.prepare(&format!(
+        "SELECT {MEMORY_COLUMNS}, n.name, m.row, m.digest, m.ns
+         FROM memories m JOIN namespaces n ON n.ns = m.ns"
+    ))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let ns: i64 = row.get(9)?;
+        let StoredMemory {
+            row,
+            memory,
+            digest,
+        } = stored_memory_from_row(row)?;
+        report.items += 1;
+        report.vectors += u64::from(memory.vector.is_some());
+        if memory.digest().as_bytes().as_slice() != digest {
+            let Memory { namespace, id, .. } = memory;
+            report
+                .disagreements
+                .push(Disagreement::Altered { namespace, id });
+            continue;
+        }
+        for tag in &memory.tags {
+            tags.expect(params![ns, tag, row])?;
+        }
+        for (name, value) in &memory.attributes {
+            attributes.expect(params![ns, name, attribute_key(value), row])?;
+        }
+    }
+    report
+        .disagreements
+        .extend(tags.finish().into_iter().chain(attributes.finish()));
+    Ok(())
+}
+
+/// Counts the labels found in their index; what is left over in the index is surplus.
+struct LabelCheck<'c> {
+    index: &'static str,
+    look_up: rusqlite::Statement<'c>,
+    rows: u64,
+    found: u64,
+    missing: u64,
+}
+
+impl<'c> LabelCheck<'c> {
+    fn new(connection: &'c Connection, index: &'static str) -> rusqlite::Result<Self> {
+        let look_up = match index {
+            "tags" => "SELECT 1 FROM tags WHERE ns = ?1 AND tag = ?2 AND row = ?3",
+            _ => "SELECT 1 FROM attributes WHERE ns = ?1 AND name = ?2 AND value = ?3 AND row = ?4",
+        };
+        Ok(Self {
+            index,
+            look_up: connection.prepare(look_up)?,
+            rows: count(connection, &format!("SELECT count(*) FROM {index}"))?,
+            found: 0,
+            missing: 0,
+        })
+    }
+
+    fn expect(&mut self, label: impl rusqlite::Params) -> rusqlite::Result<()> {
+        if self.look_up.exists(label)? {
+            self.found += 1;
+        } else {
+            self.missing += 1;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Option<Disagreement> {
+        let surplus = self.rows - self.found;
+        let index = self.index.to_owned();
+        (surplus > 0 || self.missing > 0).then_some(Disagreement::Labels {
+            index,
+            missing: self.missing,
+            surplus,
+        })
+    }
+}
+
+fn check_edges(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+    report.edges = count(connection, "SELECT count(*) FROM edges")?;
+    report.namespaces = count(connection, "SELECT count(*) FROM namespaces")?;
+    let mut statement = connection.prepare(
+        "SELECT n.name, e.source, e.relation, e.target
+         FROM edges e LEFT JOIN namespaces n ON n.ns = e.ns
+         WHERE NOT EXISTS(SELECT 1 FROM memories m WHERE m.ns = e.ns AND m.id = e.source)
+            OR NOT EXISTS(SELECT 1 FROM memories m WHERE m.ns = e.ns AND m.id = e.target)",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (source, relation, target): (i64, String, i64) =
+            (row.get(1)?, row.get(2)?, row.get(3)?);
+        let edge = format!("{source} -{relation}-> {target}");
+        let namespace = namespace_from_row(row, 0)?;
+        report
+            .disagreements
+            .push(Disagreement::DanglingEdge { namespace, edge });
+    }
+    Ok(())
+}
+
+fn check_sequences(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT n.name FROM namespaces n WHERE n.next_id < 9223372036854775807
+         AND EXISTS(SELECT 1 FROM memories m WHERE m.ns = n.ns AND m.id >= n.next_id)",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let namespace = namespace_from_row(row, 0)?;
+        report
+            .disagreements
+            .push(Disagreement::Sequence { namespace });
+    }
+    Ok(())
+}
+
+fn check_vectors(
+    connection: &Connection,
+    tiers: &Tiers,
+    report: &mut Report,
+) -> rusqlite::Result<()> {
+    let mut derived: BTreeMap<(Namespace, MemoryId), Vec<f32>> = BTreeMap::new();
+    tiers.similarity.for_each(|namespace, id, unit| {
+        derived.insert((namespace.clone(), id), unit.to_vec());
+    });
+    for_each_vector(connection, |namespace, id, vector| {
+        // A vector that cannot be compared could not be in the tier either.
+        let stored = unit_vector(&vector, String::new).ok();
+        let derived = derived.remove(&(namespace.clone(), id));
+        report.disagreements.extend(match (stored, derived) {
+            (_, None) => Some(Disagreement::MissingVector { namespace, id }),
+            (stored, derived) if stored != derived => {
+                Some(Disagreement::AlteredVector { namespace, id })
+            }
+            _ => None,
+        });
+    })?;
+    let ghosts = derived.into_keys();
+    report
+        .disagreements
+        .extend(ghosts.map(|(namespace, id)| Disagreement::GhostVector { namespace, id }));
+    Ok(())
+}
+
+type EdgeKey = (Namespace, MemoryId, Relation, MemoryId);
+
+fn check_relations(
+    connection: &Connection,
+    tiers: &Tiers,
+    report: &mut Report,
+) -> rusqlite::Result<()> {
+    let mut derived: BTreeMap<EdgeKey, Edge> = BTreeMap::new();
+    tiers.relations.for_each(|edge| {
+        derived.insert(edge_key(&edge), edge);
+    });
+    for_each_edge(connection, |stored| {
+        let (namespace, edge) = (stored.namespace.clone(), stored.label());
+        report
+            .disagreements
+            .extend(match derived.remove(&edge_key(&stored)) {
+                None => Some(Disagreement::MissingEdge { namespace, edge }),
+                Some(derived) if derived != stored => {
+                    Some(Disagreement::AlteredEdge { namespace, edge })
+                }
+                Some(_) => None,
+            });
+    })?;
+    report
+        .disagreements
+        .extend(derived.into_values().map(|ghost| {
+            let edge = ghost.label();
+            Disagreement::GhostEdge {
+                namespace: ghost.namespace,
+                edge,
+            }
+        }));
+    Ok(())
+}
+
+fn edge_key(edge: &Edge) -> EdgeKey {
+    (
+        edge.namespace.clone(),
+        edge.source,
+        edge.relation.clone(),
+        edge.target,
+    )
+}
+
+fn check_cache(
+    connection: &Connection,
+    tiers: &Tiers,
+    report: &mut Report,
+) -> rusqlite::Result<()> {
+    let mut cached = Vec::new();
+    tiers.cache.for_each(|memory| cached.push(memory));
+    let mut statement = connection.prepare(&format!(
+        "SELECT {MEMORY_COLUMNS} FROM memories m JOIN namespaces n ON n.ns = m.ns
+         WHERE n.name = ?1 AND m.id = ?2"
+    ))?;
+    for memory in cached {
+        let Memory { namespace, id, .. } = &*memory;
+        let mut rows = statement.query(params![namespace.as_str(), id.to_sql()])?;
+        let stored = rows
+            .next()?
+            .map(|row| memory_from_row(row, namespace))
+            .transpose()?;
+        if stored.is_none_or(|stored| stored.digest() != memory.digest()) {
+            let (namespace, id) = (namespace.clone(), *id);
+            report
+                .disagreements
+                .push(Disagreement::StaleCache { namespace, id });
+        }
+    }
+    Ok(())
+}

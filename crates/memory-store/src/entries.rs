@@ -1,0 +1,147 @@
+//! Every memory and every edge, streamed from the database.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+
+use crate::digest::MemoryDigest;
+use crate::error::{Result, SqliteContext};
+use crate::memory::{Edge, Memory};
+use crate::metadata::{
+    MEMORY_COLUMNS, StoredMemory, edge_from_row, open_for_verification, stored_memory_from_row,
+};
+
+/// Rows read at a time: enough to make a statement's start-up cost small, little enough to hold.
+const PAGE: u16 = 256;
+
+/// Something stored, with the digest of what was read.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Entry {
+    /// A memory.
+    Memory(Memory, MemoryDigest),
+    /// An edge.
+    Edge(Edge, MemoryDigest),
+}
+
+/// Every memory, in the order of their writing, then every edge; all from one snapshot of the
+/// database, read in pages. Ends after an error.
+#[derive(Debug)]
+pub struct Entries {
+    connection: Connection, // with one open read transaction
+    path: PathBuf,
+    page: std::vec::IntoIter<Entry>,
+    position: Position,
+}
+
+#[derive(Debug, Clone)]
+enum Position {
+    /// After this row of the memories.
+    Memories(i64),
+    /// After this edge: namespace number, source, relation, target.
+    Edges(i64, i64, String, i64),
+    End,
+}
+
+impl Entries {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let connection = open_for_verification(path)?;
+        connection
+            .execute_batch("BEGIN")
+            .sqlite("begin reading", path)?;
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            page: Vec::new().into_iter(),
+            position: Position::Memories(0),
+        })
+    }
+
+    /// Reads the next page that is not empty; none at the end.
+    fn turn_page(&mut self) -> rusqlite::Result<Vec<Entry>> {
+        loop {
+            let (page, next) = match &self.position {
+                Position::Memories(after) => read_memories(&self.connection, *after)?,
+                Position::Edges(ns, source, relation, target) => {
+                    read_edges(&self.connection, (*ns, *source, relation, *target))?
+                }
+                Position::End => return Ok(Vec::new()),
+            };
+            self.position = next;
+            if !page.is_empty() {
+                return Ok(page);
+            }
+        }
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(entry) = self.page.next() {
+            return Some(Ok(entry));
+        }
+        match self.turn_page().sqlite("read all entries", &self.path) {
+            Ok(page) => {
+                self.page = page.into_iter();
+                self.page.next().map(Ok)
+            }
+            Err(error) => {
+                self.position = Position::End;
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+fn read_memories(connection: &Connection, after: i64) -> rusqlite::Result<(Vec<Entry>, Position)> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {MEMORY_COLUMNS}, n.name, m.row, m.digest
+         FROM memories m JOIN namespaces n ON n.ns = m.ns
+         WHERE m.row > ?1 ORDER BY m.row LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(params![after, PAGE], stored_memory_from_row)?;
+    let mut page = Vec::with_capacity(PAGE.into());
+    let mut last = None;
+    for stored in rows {
+        let StoredMemory { row, memory, .. } = stored?;
+        let digest = memory.digest();
+        page.push(Entry::Memory(memory, digest));
+        last = Some(row);
+    }
+    let next = match last {
+        Some(row) => Position::Memories(row),
+        None => Position::Edges(0, 0, String::new(), 0),
+    };
+    Ok((page, next))
+}
+
+fn read_edges(
+    connection: &Connection,
+    after: (i64, i64, &str, i64),
+) -> rusqlite::Result<(Vec<Entry>, Position)> {
+    let mut statement = connection.prepare_cached(
+        "SELECT n.name, e.source, e.relation, e.target, e.weight, e.at, e.ns
+         FROM edges e JOIN namespaces n ON n.ns = e.ns
+         WHERE (e.ns, e.source, e.relation, e.target) > (?1, ?2, ?3, ?4)
+         ORDER BY e.ns, e.source, e.relation, e.target LIMIT ?5",
+    )?;
+    let (ns, source, relation, target) = after;
+    let mut rows = statement.query(params![ns, source, relation, target, PAGE])?;
+    let mut page = Vec::with_capacity(PAGE.into());
+    let mut next = Position::End;
+    while let Some(row) = rows.next()? {
+        let edge = edge_from_row(row)?;
+        let (source, target) = (edge.source.to_sql(), edge.target.to_sql());
+        next = Position::Edges(
+            row.get(6)?,
+            source,
+            edge.relation.as_str().to_owned(),
+            target,
+        );
+        let digest = edge.digest();
+        page.push(Entry::Edge(edge, digest));
+    }
+    Ok((page, next))
+}

@@ -1,0 +1,253 @@
+//! What can go wrong, in one enum.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::names::{MemoryId, Namespace};
+
+/// The result of an operation on the store.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation on the store failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file operation failed. The source says how; check the path and its permissions.
+    #[error("cannot {operation} {}", path.display())]
+    Io {
+        /// What was attempted, as a verb.
+        operation: &'static str,
+        /// The file or directory it was attempted on.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+
+    /// The disk is full, so the write was rolled back and nothing of it is stored.
+    /// Free space and write again; the store stays usable.
+    #[error("disk full, the write was rolled back: {path}", path = path.display())]
+    DiskFull {
+        /// The database that could not grow.
+        path: PathBuf,
+    },
+
+    /// The database does not read as one. Nothing was overwritten: copy the directory away before
+    /// trying to mend it.
+    #[error("database {} is corrupt: {detail}", path.display())]
+    Corrupt {
+        /// The database file.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+
+    /// The file is a SQLite database, but of another application. Choose another directory.
+    #[error("{} is not a memory store: application id {found:#x}, expected {expected:#x}", path.display())]
+    NotAMemoryStore {
+        /// The database file.
+        path: PathBuf,
+        /// The application id in its header.
+        found: i32,
+        /// The application id of a memory store.
+        expected: i32,
+    },
+
+    /// The database was written by another version. Open it with that version.
+    #[error("{} has schema version {found}, this build reads version {expected}", path.display())]
+    SchemaVersion {
+        /// The database file.
+        path: PathBuf,
+        /// The version in its header.
+        found: i32,
+        /// The version this build writes.
+        expected: i32,
+    },
+
+    /// Another store holds the directory. Close it, or open another directory.
+    #[error("{} is locked by {}", path.display(), holder(*pid))]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// The process that holds it, if it could be read.
+        pid: Option<u32>,
+    },
+
+    /// There is no store in the directory.
+    #[error("no memory store in {}", path.display())]
+    NoStore {
+        /// The directory that was looked in.
+        path: PathBuf,
+    },
+
+    /// SQLite failed in another way than those that have a variant of their own.
+    #[error("cannot {operation}: {source}")]
+    Sqlite {
+        /// What was attempted, as a verb.
+        operation: &'static str,
+        /// SQLite's answer.
+        source: rusqlite::Error,
+    },
+
+    /// The writer is gone, so no write can be accepted any more; reads still work. Reopen the
+    /// store: every acknowledged write is in it.
+    #[error("the store accepts no more writes: {reason}")]
+    Poisoned {
+        /// What ended the writer.
+        reason: String,
+    },
+
+    /// A name cannot be used. The detail says which rule it broke.
+    #[error("invalid {kind} {name:?}: {detail}")]
+    InvalidName {
+        /// What the name is of.
+        kind: &'static str,
+        /// The name as given.
+        name: String,
+        /// The rule it broke.
+        detail: &'static str,
+    },
+
+    /// An id is outside of 1..=2^63-1, the range that SQLite can store.
+    #[error("invalid memory id {id}: must be between 1 and {max}", max = MemoryId::MAX)]
+    InvalidId {
+        /// The id as given.
+        id: u64,
+    },
+
+    /// A value is larger than the store accepts. Split it, or keep it elsewhere and store a link.
+    #[error("{what} of {item} has {size} bytes, the limit is {limit}")]
+    TooLarge {
+        /// The part that is too large.
+        what: &'static str,
+        /// The item it belongs to.
+        item: String,
+        /// Its size in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+
+    /// The id is taken. Forget the old memory first, or let the store choose an id.
+    #[error("memory {id} already exists in namespace {namespace}")]
+    AlreadyExists {
+        /// Where it exists.
+        namespace: Namespace,
+        /// The id that is taken.
+        id: MemoryId,
+    },
+
+    /// No such memory. It was never remembered, or it was forgotten.
+    #[error("no memory {id} in namespace {namespace}")]
+    UnknownMemory {
+        /// Where it was looked for.
+        namespace: Namespace,
+        /// The id that was not found.
+        id: MemoryId,
+    },
+
+    /// A vector has another length than the others of its namespace, whose first vector set it.
+    #[error("vector of {item} has {found} dimensions, namespace {namespace} has {expected}")]
+    Dimension {
+        /// The item the vector belongs to.
+        item: String,
+        /// The namespace.
+        namespace: Namespace,
+        /// The length of this vector.
+        found: usize,
+        /// The length of the namespace's vectors.
+        expected: usize,
+    },
+
+    /// A vector cannot be compared by cosine. Repair the embedding that made it.
+    #[error("vector of {item} {detail}")]
+    InvalidVector {
+        /// The item the vector belongs to.
+        item: String,
+        /// What is wrong with it, and where.
+        detail: String,
+    },
+
+    /// An edge's weight is not a finite number.
+    #[error("weight of edge {edge} is {weight}, must be finite")]
+    InvalidWeight {
+        /// The edge as `source -relation-> target`.
+        edge: String,
+        /// The weight as given.
+        weight: f64,
+    },
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
+}
+
+/// Adds the operation and the path to an I/O error.
+pub(crate) trait IoContext<T> {
+    fn io(self, operation: &'static str, path: &std::path::Path) -> Result<T>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn io(self, operation: &'static str, path: &std::path::Path) -> Result<T> {
+        self.map_err(|source| Error::Io {
+            operation,
+            path: path.to_owned(),
+            source,
+        })
+    }
+}
+
+/// Sorts SQLite's errors into those that a caller treats differently.
+pub(crate) trait SqliteContext<T> {
+    fn sqlite(self, operation: &'static str, database: &std::path::Path) -> Result<T>;
+}
+
+impl<T> SqliteContext<T> for rusqlite::Result<T> {
+    fn sqlite(self, operation: &'static str, database: &std::path::Path) -> Result<T> {
+        self.map_err(|error| classify(error, operation, database))
+    }
+}
+
+fn classify(error: rusqlite::Error, operation: &'static str, database: &std::path::Path) -> Error {
+    use rusqlite::ErrorCode;
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Error::DiskFull {
+            path: database.to_owned(),
+        },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Corrupt {
+            path: database.to_owned(),
+            detail: error.to_string(),
+        },
+        _ if is_undecodable(&error) => Error::Corrupt {
+            path: database.to_owned(),
+            detail: error.to_string(),
+        },
+        _ => Error::Sqlite {
+            operation,
+            source: error,
+        },
+    }
+}
+
+/// Whether a row was read but does not hold what the schema says.
+fn is_undecodable(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error,
+    };
+    matches!(
+        error,
+        FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
+            | Utf8Error(..)
+    )
+}
+
+impl Error {
+    /// Whether the request was at fault: then it alone fails, and the rest of its group commits.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::AlreadyExists { .. } | Self::UnknownMemory { .. } | Self::Dimension { .. }
+        )
+    }
+}

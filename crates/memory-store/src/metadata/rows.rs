@@ -1,0 +1,120 @@
+//! Rows of the database as values.
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row};
+use serde::de::DeserializeOwned;
+
+use crate::digest::vector_from_bytes;
+use crate::memory::{Edge, Memory};
+use crate::names::{MemoryId, Namespace, Relation, Timestamp};
+
+/// What [`memory_from_row`] reads, in its order.
+pub(crate) const MEMORY_COLUMNS: &str = "m.id, m.at, m.text, m.tags, m.attributes, m.vector";
+
+/// A memory with what the database keeps beside it.
+pub(crate) struct StoredMemory {
+    pub(crate) row: i64,
+    pub(crate) memory: Memory,
+    pub(crate) digest: Vec<u8>,
+}
+
+pub(crate) fn memory_from_row(row: &Row<'_>, namespace: &Namespace) -> rusqlite::Result<Memory> {
+    Ok(Memory {
+        namespace: namespace.clone(),
+        id: MemoryId::from_sql(row.get(0)?)?,
+        at: Timestamp::from_unix_millis(row.get(1)?),
+        text: row.get(2)?,
+        tags: json(row, 3)?,
+        attributes: json(row, 4)?,
+        vector: vector(row, 5)?,
+    })
+}
+
+/// Reads [`MEMORY_COLUMNS`], then the namespace's name, the row and the digest.
+pub(crate) fn stored_memory_from_row(row: &Row<'_>) -> rusqlite::Result<StoredMemory> {
+    let namespace = namespace_from_row(row, 6)?;
+    Ok(StoredMemory {
+        row: row.get(7)?,
+        memory: memory_from_row(row, &namespace)?,
+        digest: row.get(8)?,
+    })
+}
+
+/// Reads the namespace's name, source, relation, target, weight and time.
+pub(crate) fn edge_from_row(row: &Row<'_>) -> rusqlite::Result<Edge> {
+    let relation: String = row.get(2)?;
+    Ok(Edge {
+        namespace: namespace_from_row(row, 0)?,
+        source: MemoryId::from_sql(row.get(1)?)?,
+        relation: Relation::new(relation).map_err(|error| undecodable(2, error))?,
+        target: MemoryId::from_sql(row.get(3)?)?,
+        weight: row.get(4)?,
+        at: Timestamp::from_unix_millis(row.get(5)?),
+    })
+}
+
+pub(crate) fn for_each_edge(
+    connection: &Connection,
+    mut visit: impl FnMut(Edge),
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT n.name, e.source, e.relation, e.target, e.weight, e.at
+         FROM edges e JOIN namespaces n ON n.ns = e.ns",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        visit(edge_from_row(row)?);
+    }
+    Ok(())
+}
+
+pub(crate) fn for_each_vector(
+    connection: &Connection,
+    mut visit: impl FnMut(Namespace, MemoryId, Vec<f32>),
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT n.name, m.id, m.vector FROM memories m JOIN namespaces n ON n.ns = m.ns
+         WHERE m.vector IS NOT NULL ORDER BY m.row",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let vector = vector(row, 2)?.unwrap_or_default();
+        visit(
+            namespace_from_row(row, 0)?,
+            MemoryId::from_sql(row.get(1)?)?,
+            vector,
+        );
+    }
+    Ok(())
+}
+
+pub(crate) fn namespace_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Namespace> {
+    let name: String = row.get(column)?;
+    Namespace::new(name).map_err(|error| undecodable(column, error))
+}
+
+pub(crate) fn count(connection: &Connection, sql: &str) -> rusqlite::Result<u64> {
+    connection
+        .query_row(sql, [], |row| row.get(0))
+        .map(i64::unsigned_abs)
+}
+
+fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| undecodable(column, error))
+}
+
+fn vector(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Vec<f32>>> {
+    let Some(bytes) = row.get_ref(column)?.as_blob_or_null()? else {
+        return Ok(None);
+    };
+    let odd = || rusqlite::Error::InvalidColumnType(column, "vector".into(), Type::Blob);
+    vector_from_bytes(bytes).map(Some).ok_or_else(odd)
+}
+
+fn undecodable(
+    column: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}

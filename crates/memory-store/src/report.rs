@@ -1,0 +1,184 @@
+//! What a check found.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{MemoryId, Namespace};
+
+/// What a check or a verification found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Memories in the metadata tier.
+    pub items: u64,
+    /// Edges in the metadata tier.
+    pub edges: u64,
+    /// Memories with a vector in the metadata tier.
+    pub vectors: u64,
+    /// Namespaces in the metadata tier.
+    pub namespaces: u64,
+    /// Every disagreement; empty if all is well.
+    pub disagreements: Vec<Disagreement>,
+}
+
+impl Report {
+    /// Whether all tiers agree.
+    pub fn is_clean(&self) -> bool {
+        self.disagreements.is_empty()
+    }
+}
+
+/// One thing that does not agree with the metadata tier, or within it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+#[non_exhaustive]
+pub enum Disagreement {
+    /// SQLite's own integrity check found damage.
+    Integrity {
+        /// What it said.
+        detail: String,
+    },
+    /// A memory's content is not what its digest says.
+    Altered {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its id.
+        id: MemoryId,
+    },
+    /// An index of labels has more or fewer rows than the memories have labels.
+    Labels {
+        /// `tags` or `attributes`.
+        index: String,
+        /// A memory's label without its row in the index.
+        missing: u64,
+        /// A row of the index without its memory's label.
+        surplus: u64,
+    },
+    /// An edge in the database ends at a memory that does not exist.
+    DanglingEdge {
+        /// Its namespace.
+        namespace: Namespace,
+        /// The edge as `source -relation-> target`.
+        edge: String,
+    },
+    /// A namespace would choose an id that is taken.
+    Sequence {
+        /// The namespace.
+        namespace: Namespace,
+    },
+    /// A memory has a vector that the similarity tier does not have.
+    MissingVector {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its id.
+        id: MemoryId,
+    },
+    /// The similarity tier has a vector that the memory does not have, or no longer.
+    GhostVector {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its id.
+        id: MemoryId,
+    },
+    /// The similarity tier has another vector than the memory.
+    AlteredVector {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its id.
+        id: MemoryId,
+    },
+    /// The relation tier lacks an edge.
+    MissingEdge {
+        /// Its namespace.
+        namespace: Namespace,
+        /// The edge as `source -relation-> target`.
+        edge: String,
+    },
+    /// The relation tier has an edge that the database does not have.
+    GhostEdge {
+        /// Its namespace.
+        namespace: Namespace,
+        /// The edge as `source -relation-> target`.
+        edge: String,
+    },
+    /// The relation tier has an edge with another weight or time.
+    AlteredEdge {
+        /// Its namespace.
+        namespace: Namespace,
+        /// The edge as `source -relation-> target`.
+        edge: String,
+    },
+    /// The cache has a memory that was forgotten or differs.
+    StaleCache {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its id.
+        id: MemoryId,
+    },
+    /// A running count differs from the rows.
+    Count {
+        /// What is counted.
+        what: String,
+        /// The running count.
+        counted: u64,
+        /// The rows.
+        stored: u64,
+    },
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integrity { detail } => write!(f, "database: {detail}"),
+            Self::Altered { namespace, id } => {
+                write!(f, "{namespace}/{id}: content differs from its digest")
+            }
+            Self::Labels {
+                index,
+                missing,
+                surplus,
+            } => {
+                write!(
+                    f,
+                    "index of {index}: {missing} rows missing, {surplus} too many"
+                )
+            }
+            Self::DanglingEdge { namespace, edge } => {
+                write!(f, "{namespace}: edge {edge} ends at no memory")
+            }
+            Self::Sequence { namespace } => write!(f, "{namespace}: next id is taken"),
+            Self::MissingVector { namespace, id } => {
+                write!(
+                    f,
+                    "{namespace}/{id}: vector missing from the similarity tier"
+                )
+            }
+            Self::GhostVector { namespace, id } => {
+                write!(f, "{namespace}/{id}: vector only in the similarity tier")
+            }
+            Self::AlteredVector { namespace, id } => {
+                write!(f, "{namespace}/{id}: vector differs in the similarity tier")
+            }
+            Self::MissingEdge { namespace, edge } => {
+                write!(f, "{namespace}: edge {edge} missing from the relation tier")
+            }
+            Self::GhostEdge { namespace, edge } => {
+                write!(f, "{namespace}: edge {edge} only in the relation tier")
+            }
+            Self::AlteredEdge { namespace, edge } => {
+                write!(f, "{namespace}: edge {edge} differs in the relation tier")
+            }
+            Self::StaleCache { namespace, id } => {
+                write!(f, "{namespace}/{id}: stale in the cache")
+            }
+            Self::Count {
+                what,
+                counted,
+                stored,
+            } => {
+                write!(f, "count of {what}: {counted}, stored are {stored}")
+            }
+        }
+    }
+}

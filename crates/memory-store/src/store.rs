@@ -1,0 +1,316 @@
+//! The store: four tiers behind one interface.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::check::{check_derived, check_metadata};
+use crate::entries::Entries;
+use crate::error::{IoContext, Result};
+use crate::filter::Filter;
+use crate::lock::DirectoryLock;
+use crate::memory::{Edge, Memory, NewMemory};
+use crate::metadata::{
+    DATABASE_FILE, PreparedMemory, ReaderPool, Session, find_memory, find_where, open_writer,
+};
+use crate::names::{MemoryId, Namespace, Relation};
+use crate::options::Options;
+use crate::relations::{Direction, Traversal};
+use crate::report::Report;
+use crate::stats::Stats;
+use crate::tiers::Tiers;
+use crate::writer::{Write, Writer, Written};
+
+/// What agents share: memories, their vectors, and the edges between them, in namespaces.
+///
+/// All methods take `&self` and may be called from any number of threads. A write returns once it
+/// is on disk and visible in every tier; reads do not wait for writes.
+pub struct MemoryStore {
+    // Dropped in this order: the directory is released last.
+    writer: Writer,
+    readers: ReaderPool,
+    tiers: Arc<Tiers>,
+    database: PathBuf,
+    _lock: DirectoryLock,
+}
+
+/// A memory found by similarity.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Recalled {
+    /// The memory.
+    pub memory: Arc<Memory>,
+    /// The cosine of the angle between its vector and the query, in [-1, 1].
+    pub score: f32,
+}
+
+/// A memory found by following edges.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Related {
+    /// The memory.
+    pub memory: Arc<Memory>,
+    /// The shortest way to it, from the start to this memory, both inclusive.
+    pub path: Vec<MemoryId>,
+    /// The product of the weights along the path.
+    pub strength: f64,
+}
+
+impl Related {
+    /// How many edges away it is.
+    pub fn hops(&self) -> usize {
+        self.path.len() - 1
+    }
+}
+
+impl MemoryStore {
+    /// Opens the store in a directory with default settings. A missing store is created.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`](crate::Error::Locked) if another store has the directory open,
+    /// [`Error::SchemaVersion`](crate::Error::SchemaVersion),
+    /// [`Error::NotAMemoryStore`](crate::Error::NotAMemoryStore) or
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if what is there cannot be used, in which case
+    /// nothing is overwritten; and I/O errors.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
+        Self::options().open(directory)
+    }
+
+    /// Settings to open a store with.
+    pub fn options() -> Options {
+        Options::default()
+    }
+
+    pub(crate) fn open_with(directory: &Path, options: &Options) -> Result<Self> {
+        std::fs::create_dir_all(directory).io("create", directory)?;
+        let lock = DirectoryLock::acquire(directory)?;
+        let database = directory.join(DATABASE_FILE);
+        let connection = open_writer(&database)?;
+        let tiers = Arc::new(Tiers::load(&connection, &database, options.cache_bytes)?);
+        let readers = ReaderPool::open(&database, options.readers)?;
+        let session = Session::new(connection, database.clone());
+        let writer = Writer::start(session, Arc::clone(&tiers), options.queue_length)
+            .io("start the writer of", directory)?;
+        Ok(Self {
+            writer,
+            readers,
+            tiers,
+            database,
+            _lock: lock,
+        })
+    }
+
+    /// Stores a memory; its id is returned once it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyExists`](crate::Error::AlreadyExists) if the chosen id is taken,
+    /// [`Error::InvalidVector`](crate::Error::InvalidVector) or
+    /// [`Error::Dimension`](crate::Error::Dimension) if the vector cannot be compared,
+    /// [`Error::DiskFull`](crate::Error::DiskFull), and
+    /// [`Error::Poisoned`](crate::Error::Poisoned) if the writer is gone. Nothing is stored then.
+    pub fn remember(&self, memory: NewMemory) -> Result<MemoryId> {
+        let prepared = PreparedMemory::new(memory)?;
+        match self.writer.write(Write::Remember(Box::new(prepared)))? {
+            Written::Remembered(id) => Ok(id),
+            other => unreachable!("remember was answered with {other:?}"),
+        }
+    }
+
+    /// The memory of that id, from the cache if it is there.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn get(&self, namespace: &Namespace, id: MemoryId) -> Result<Option<Arc<Memory>>> {
+        self.tiers
+            .cache
+            .get_or_load(namespace, id, || find_memory(&self.readers, namespace, id))
+    }
+
+    /// The `k` memories whose vectors are nearest to the query by cosine, the best first; equals
+    /// by id. Exact: every vector of the namespace is compared.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidVector`](crate::Error::InvalidVector) or
+    /// [`Error::Dimension`](crate::Error::Dimension) if the query cannot be compared; and if the
+    /// database cannot be read.
+    pub fn recall_similar(
+        &self,
+        namespace: &Namespace,
+        query: &[f32],
+        k: usize,
+    ) -> Result<Vec<Recalled>> {
+        let similar = self.tiers.similarity.search(namespace, query, k)?;
+        let mut recalled = Vec::with_capacity(similar.len());
+        for found in similar {
+            // One that was forgotten since the search is left out.
+            if let Some(memory) = self.get(namespace, found.id)? {
+                recalled.push(Recalled {
+                    memory,
+                    score: found.score,
+                });
+            }
+        }
+        Ok(recalled)
+    }
+
+    /// The memories that a traversal reaches, by hops, then strength, then id.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn recall_related(
+        &self,
+        namespace: &Namespace,
+        traversal: &Traversal,
+    ) -> Result<Vec<Related>> {
+        let visits = self.tiers.relations.traverse(namespace, traversal);
+        let mut related = Vec::with_capacity(visits.len());
+        for visit in visits {
+            if let Some(memory) = self.get(namespace, visit.id)? {
+                related.push(Related {
+                    memory,
+                    path: visit.path,
+                    strength: visit.strength,
+                });
+            }
+        }
+        Ok(related)
+    }
+
+    /// The memories that meet a filter, the newest first; equals by id, the highest first.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn recall_where(&self, namespace: &Namespace, filter: &Filter) -> Result<Vec<Memory>> {
+        find_where(&self.readers, namespace, filter)
+    }
+
+    /// The edges at a memory, ordered by source, relation and target.
+    pub fn edges_of(&self, namespace: &Namespace, id: MemoryId, direction: Direction) -> Vec<Edge> {
+        self.tiers.relations.edges_of(namespace, id, direction)
+    }
+
+    /// Stores an edge, in place of one of the same source, relation and target.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownMemory`](crate::Error::UnknownMemory) if an end does not exist,
+    /// [`Error::InvalidWeight`](crate::Error::InvalidWeight), and those of
+    /// [`remember`](Self::remember) that concern the disk.
+    pub fn link(&self, edge: Edge) -> Result<()> {
+        edge.check()?;
+        self.writer.write(Write::Link(edge)).map(drop)
+    }
+
+    /// Removes an edge; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`remember`](Self::remember) that concern the disk.
+    pub fn unlink(
+        &self,
+        namespace: &Namespace,
+        source: MemoryId,
+        relation: &Relation,
+        target: MemoryId,
+    ) -> Result<bool> {
+        let (namespace, relation) = (namespace.clone(), relation.clone());
+        self.remove(Write::Unlink {
+            namespace,
+            source,
+            relation,
+            target,
+        })
+    }
+
+    /// Removes a memory and every edge at it from all tiers; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`remember`](Self::remember) that concern the disk.
+    pub fn forget(&self, namespace: &Namespace, id: MemoryId) -> Result<bool> {
+        self.remove(Write::Forget {
+            namespace: namespace.clone(),
+            id,
+        })
+    }
+
+    /// The figures of this moment.
+    pub fn stats(&self) -> Stats {
+        let counters = self.tiers.counters();
+        Stats {
+            items: counters.items.get(),
+            edges: self.tiers.relations.len() as u64,
+            vectors: self.tiers.similarity.len() as u64,
+            cache_hits: self.tiers.cache.hits(),
+            cache_misses: self.tiers.cache.misses(),
+            writes: counters.writes.get(),
+            commits: counters.commits.get(),
+        }
+    }
+
+    /// Streams every memory and every edge of all namespaces as of now, each with its digest. The
+    /// picture is consistent; while it is open, the write-ahead log cannot be reused and grows.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn iter_all(&self) -> Result<Entries> {
+        Entries::open(&self.database)
+    }
+
+    /// Compares all tiers and names every disagreement. Writes wait meanwhile, so that the tiers
+    /// stand still.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read, or the writer is gone.
+    pub fn check(&self) -> Result<Report> {
+        let tiers = Arc::clone(&self.tiers);
+        self.writer.inspect(move |session| {
+            let mut report = check_metadata(session.connection(), session.path())?;
+            check_derived(session.connection(), session.path(), &tiers, &mut report)?;
+            Ok(report)
+        })?
+    }
+
+    /// Finishes the writes that are queued and closes the database. Dropping the store does the
+    /// same but cannot tell of an error.
+    ///
+    /// # Errors
+    ///
+    /// If the database could not be closed. Acknowledged writes are safe in any case.
+    pub fn close(&self) -> Result<()> {
+        self.writer.close()
+    }
+
+    fn remove(&self, write: Write) -> Result<bool> {
+        match self.writer.write(write)? {
+            Written::Removed(existed) => Ok(existed),
+            other => unreachable!("a removal was answered with {other:?}"),
+        }
+    }
+}
+
+impl Drop for MemoryStore {
+    fn drop(&mut self) {
+        // Nobody is left to be told.
+        let _ = self.writer.close();
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,359 @@
+//! The one writer: callers queue their writes, the writer commits all that are waiting in one
+//! transaction, brings the derived tiers up to date, and only then acknowledges.
+//!
+//! A lone caller's write is committed at once; while a commit is being synced, the next group
+//! gathers in the queue (see `pace`).
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
+
+use crate::change::Change;
+use crate::error::{Error, Result};
+use crate::memory::Edge;
+use crate::metadata::{PreparedMemory, Session};
+use crate::names::{MemoryId, Namespace, Relation};
+use crate::pace::{Moment, Pace};
+use crate::tiers::Tiers;
+
+/// Writes in one transaction at most. Beyond this the sync is a small part of the time, and the
+/// first of the group would only wait longer.
+const MAX_GROUP: usize = 512;
+
+/// What a caller asks to be written.
+#[derive(Debug)]
+pub(crate) enum Write {
+    Remember(Box<PreparedMemory>),
+    Forget {
+        namespace: Namespace,
+        id: MemoryId,
+    },
+    Link(Edge),
+    Unlink {
+        namespace: Namespace,
+        source: MemoryId,
+        relation: Relation,
+        target: MemoryId,
+    },
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Written {
+    Remembered(MemoryId),
+    Linked,
+    /// A forget or an unlink, and whether there was something to remove.
+    Removed(bool),
+}
+
+/// Runs between two groups, when the database and the derived tiers agree and stand still.
+type Inspection = Box<dyn FnOnce(&mut Session) + Send>;
+
+enum Job {
+    Write(Write, Sender<Result<Written>>),
+    Inspect(Inspection),
+    Close,
+}
+
+/// What ends a group before the queue is empty.
+enum Interlude {
+    Inspect(Inspection),
+    Close,
+}
+
+/// The callers' end of the writer.
+pub(crate) struct Writer {
+    queue: Sender<Job>,
+    thread: Mutex<Option<JoinHandle<Result<()>>>>,
+    poison: Arc<Poison>,
+}
+
+impl Writer {
+    pub(crate) fn start(
+        session: Session,
+        tiers: Arc<Tiers>,
+        queue_length: NonZeroUsize,
+    ) -> std::io::Result<Self> {
+        let (queue, jobs) = bounded(queue_length.get());
+        let poison = Arc::new(Poison::default());
+        let worker = Worker {
+            session,
+            tiers,
+            poison: Arc::clone(&poison),
+            pace: Pace::default(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("memory-store:writer".into())
+            .spawn(move || worker.run(&jobs))?;
+        Ok(Self {
+            queue,
+            thread: Mutex::new(Some(thread)),
+            poison,
+        })
+    }
+
+    /// Queues a write and waits until it is durable. A full queue makes the caller wait.
+    pub(crate) fn write(&self, write: Write) -> Result<Written> {
+        let (reply, acknowledged) = bounded(1);
+        self.send(Job::Write(write, reply))?;
+        acknowledged
+            .recv()
+            .unwrap_or_else(|_| Err(self.poison.error()))
+    }
+
+    /// Runs something between two groups and waits for its result.
+    pub(crate) fn inspect<T: Send + 'static>(
+        &self,
+        inspection: impl FnOnce(&mut Session) -> T + Send + 'static,
+    ) -> Result<T> {
+        let (reply, result) = bounded(1);
+        self.send(Job::Inspect(Box::new(move |session| {
+            // A caller that is gone needs no result.
+            let _ = reply.send(inspection(session));
+        })))?;
+        result.recv().map_err(|_| self.poison.error())
+    }
+
+    /// Lets the writer finish what is queued and waits for it. A second call has nothing to do.
+    pub(crate) fn close(&self) -> Result<()> {
+        let Some(thread) = self.thread.lock().take() else {
+            return Ok(());
+        };
+        // A writer that is gone already has told why to whoever was writing.
+        let _ = self.queue.send(Job::Close);
+        thread.join().unwrap_or_else(|_| Err(self.poison.error()))
+    }
+
+    fn send(&self, job: Job) -> Result<()> {
+        self.poison.check()?;
+        self.queue.send(job).map_err(|_| self.poison.error())
+    }
+}
+
+/// Why the writer ended, once it did.
+#[derive(Debug, Default)]
+struct Poison(OnceLock<String>);
+
+impl Poison {
+    fn set(&self, reason: String) {
+        // The first reason is the cause; what follows from it is not told.
+        let _ = self.0.set(reason);
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.0.get().is_some() {
+            Err(self.error())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn error(&self) -> Error {
+        let reason = self
+            .0
+            .get()
+            .cloned()
+            .unwrap_or_else(|| "the writer has ended".into());
+        Error::Poisoned { reason }
+    }
+}
+
+/// Poisons the store if the writer panics.
+struct PoisonOnPanic(Arc<Poison>);
+
+impl Drop for PoisonOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set("the writer panicked".into());
+        }
+    }
+}
+
+struct Worker {
+    session: Session,
+    tiers: Arc<Tiers>,
+    poison: Arc<Poison>,
+    pace: Pace,
+}
+
+type Pending = (Write, Sender<Result<Written>>);
+
+impl Worker {
+    fn run(mut self, jobs: &Receiver<Job>) -> Result<()> {
+        let _poison = PoisonOnPanic(Arc::clone(&self.poison));
+        while let Ok(job) = jobs.recv() {
+            let (group, interlude) = gather(job, jobs, &self.pace);
+            self.write_group(group);
+            match interlude {
+                Some(Interlude::Inspect(inspection)) => inspection(&mut self.session),
+                Some(Interlude::Close) => self.poison.set("it was closed".into()),
+                None => {}
+            }
+            // Whoever queued behind this finds the queue gone, and the reason in the poison.
+            if self.poison.check().is_err() {
+                break;
+            }
+        }
+        self.session.close()
+    }
+
+    fn write_group(&mut self, group: Vec<Pending>) {
+        if group.is_empty() {
+            return;
+        }
+        let writes: Vec<&Write> = group.iter().map(|(write, _)| write).collect();
+        let began = Moment::now();
+        let committed = self.commit(&writes);
+        self.pace.learn(group.len(), began);
+        match committed {
+            Ok(results) => self.acknowledge(group, results),
+            // One write of the group may be what failed: the others get their own transaction.
+            Err(_) if group.len() > 1 && self.poison.check().is_ok() => {
+                group
+                    .into_iter()
+                    .for_each(|pending| self.write_group(vec![pending]));
+            }
+            Err(error) => {
+                let mut error = Some(error);
+                for (_, reply) in group {
+                    let error = error.take().unwrap_or_else(|| self.poison.error());
+                    let _ = reply.send(Err(error));
+                }
+            }
+        }
+    }
+
+    /// Runs a group in one transaction; the inner results are those of single writes, which leave
+    /// no trace if they were refused.
+    fn commit(&mut self, writes: &[&Write]) -> Result<Vec<Result<Written>>> {
+        let committed = self.run_transaction(writes);
+        if let Err(error) = &committed {
+            self.poison_if_unsafe(error);
+            if let Err(error) = self.session.rollback() {
+                self.poison.set(format!("cannot roll back: {error}"));
+            }
+        }
+        committed
+    }
+
+    fn run_transaction(&mut self, writes: &[&Write]) -> Result<Vec<Result<Written>>> {
+        self.session.begin()?;
+        let mut results = Vec::with_capacity(writes.len());
+        for write in writes {
+            match apply(&mut self.session, write) {
+                Err(error) if !error.is_refusal() => return Err(error),
+                result => results.push(result),
+            }
+        }
+        self.session.commit()?;
+        Ok(results)
+    }
+
+    /// After a failed sync the kernel may have dropped the pages and report success to a retry; so
+    /// after an I/O error nothing more is promised. A full disk is rolled back whole, and is not.
+    fn poison_if_unsafe(&self, error: &Error) {
+        let is_safe = match error {
+            Error::DiskFull { .. } => true,
+            Error::Sqlite { source, .. } => {
+                source.sqlite_error_code() != Some(rusqlite::ErrorCode::SystemIoFailure)
+            }
+            _ => false,
+        };
+        if !is_safe {
+            self.poison.set(error.to_string());
+        }
+    }
+
+    fn acknowledge(&self, group: Vec<Pending>, results: Vec<Result<Written>>) {
+        let counters = self.tiers.counters();
+        counters.commits.add(1);
+        counters
+            .writes
+            .add(results.iter().filter(|result| result.is_ok()).count() as u64);
+        let mut replies = Vec::with_capacity(group.len());
+        for ((write, reply), result) in group.into_iter().zip(results) {
+            if let Some(change) = result
+                .as_ref()
+                .ok()
+                .and_then(|written| change(write, *written))
+            {
+                self.tiers.apply(&change);
+            }
+            replies.push((reply, result));
+        }
+        // After all changes of the group: a woken caller must not compete with them for the core.
+        for (reply, result) in replies {
+            let _ = reply.send(result);
+        }
+    }
+}
+
+/// Collects what is queued behind a job, up to what ends the group.
+fn gather(first: Job, jobs: &Receiver<Job>, pace: &Pace) -> (Vec<Pending>, Option<Interlude>) {
+    let began = Moment::now();
+    let mut group = Vec::new();
+    let mut next = Some(first);
+    while let Some(job) = next {
+        match job {
+            Job::Write(write, reply) => group.push((write, reply)),
+            Job::Inspect(inspection) => return (group, Some(Interlude::Inspect(inspection))),
+            Job::Close => return (group, Some(Interlude::Close)),
+        }
+        let has_room = group.len() < MAX_GROUP;
+        next = if has_room {
+            pace.next(group.len(), jobs, began)
+        } else {
+            None
+        };
+    }
+    (group, None)
+}
+
+fn apply(session: &mut Session, write: &Write) -> Result<Written> {
+    match write {
+        Write::Remember(prepared) => session.remember(prepared).map(Written::Remembered),
+        Write::Forget { namespace, id } => session.forget(namespace, *id).map(Written::Removed),
+        Write::Link(edge) => session.link(edge).map(|()| Written::Linked),
+        Write::Unlink {
+            namespace,
+            source,
+            relation,
+            target,
+        } => session
+            .unlink(namespace, *source, relation, *target)
+            .map(Written::Removed),
+    }
+}
+
+/// What a committed write means for the derived tiers; nothing if it removed nothing.
+fn change(write: Write, written: Written) -> Option<Change> {
+    match (write, written) {
+        (Write::Remember(prepared), Written::Remembered(id)) => Some(Change::Remembered {
+            namespace: prepared.memory.namespace,
+            id,
+            unit: prepared.unit,
+        }),
+        (Write::Forget { namespace, id }, Written::Removed(true)) => {
+            Some(Change::Forgotten { namespace, id })
+        }
+        (Write::Link(edge), Written::Linked) => Some(Change::Linked(edge)),
+        (
+            Write::Unlink {
+                namespace,
+                source,
+                relation,
+                target,
+            },
+            Written::Removed(true),
+        ) => Some(Change::Unlinked {
+            namespace,
+            source,
+            relation,
+            target,
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,155 @@
+//! What opening does with what it finds, and what verifying leaves as it was.
+
+use std::fs;
+use std::path::Path;
+
+use memory_store::{Entry, Error, MemoryStore, read_all, verify};
+
+use super::{edge, id, memory, namespace, open_temporary};
+
+fn database(directory: &Path) -> std::path::PathBuf {
+    directory.join("memory.sqlite")
+}
+
+#[test]
+fn a_second_store_on_the_directory_is_refused_with_the_holders_pid() {
+    let (directory, store) = open_temporary();
+    let error = MemoryStore::open(directory.path()).unwrap_err();
+    assert!(matches!(error, Error::Locked { pid: Some(pid), .. } if pid == std::process::id()));
+    drop(store);
+    MemoryStore::open(directory.path()).unwrap();
+}
+
+#[test]
+fn another_schema_version_is_refused_and_both_are_named() {
+    let (directory, store) = open_temporary();
+    drop(store);
+    let connection = rusqlite::Connection::open(database(directory.path())).unwrap();
+    let ours: i32 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    for error in [
+        MemoryStore::open(directory.path()).unwrap_err(),
+        verify(directory.path()).unwrap_err(),
+    ] {
+        let Error::SchemaVersion {
+            found, expected, ..
+        } = error
+        else {
+            panic!("{error}")
+        };
+        assert_eq!((found, expected), (99, ours));
+    }
+}
+
+#[test]
+fn a_database_of_another_application_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = database(directory.path());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch("CREATE TABLE theirs(x)").unwrap();
+    drop(connection);
+    let before = fs::read(&path).unwrap();
+    let error = MemoryStore::open(directory.path()).unwrap_err();
+    assert!(matches!(error, Error::NotAMemoryStore { .. }), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_corrupt_database_is_an_error_and_not_overwritten() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = database(directory.path());
+    fs::write(
+        &path,
+        "this was never a database, whatever its name says".repeat(100),
+    )
+    .unwrap();
+    let before = fs::read(&path).unwrap();
+    for error in [
+        MemoryStore::open(directory.path()).unwrap_err(),
+        verify(directory.path()).unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn damage_to_a_page_is_found_when_verified() {
+    let (directory, store) = open_temporary();
+    for number in 1..=200 {
+        store
+            .remember(memory(&format!("{number} {}", "x".repeat(500))))
+            .unwrap();
+    }
+    drop(store);
+    let path = database(directory.path());
+    let mut bytes = fs::read(&path).unwrap();
+    // One letter of a text: SQLite keeps no checksum and cannot see it, the digest does.
+    let place = bytes
+        .windows(20)
+        .rposition(|window| window == [b'x'; 20])
+        .unwrap();
+    bytes[place] = b'y';
+    fs::write(&path, bytes).unwrap();
+    let report = verify(directory.path()).unwrap();
+    assert_eq!(report.disagreements.len(), 1);
+    assert!(
+        report.disagreements[0]
+            .to_string()
+            .ends_with("content differs from its digest")
+    );
+}
+
+#[test]
+fn a_directory_without_a_store_is_not_verified_into_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = verify(directory.path()).unwrap_err();
+    assert!(matches!(error, Error::NoStore { .. }), "{error}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn everything_is_streamed_with_the_digests_that_were_promised() {
+    let (directory, store) = open_temporary();
+    let mut promised = Vec::new();
+    for number in 1..=600 {
+        let new = memory(&format!("memory {number}"))
+            .tag("t")
+            .attribute("n", number);
+        promised.push(new.digest());
+        store.remember(new).unwrap();
+    }
+    for number in 1..=300 {
+        let edge = edge(id(number), "next", id(number + 1));
+        promised.push(edge.digest());
+        store.link(edge).unwrap();
+    }
+    let digests = |entries: memory_store::Entries| -> Vec<_> {
+        entries
+            .map(|entry| match entry.unwrap() {
+                Entry::Memory(_, digest) | Entry::Edge(_, digest) => digest,
+                other => panic!("unknown entry {other:?}"),
+            })
+            .collect()
+    };
+    assert_eq!(digests(store.iter_all().unwrap()), promised);
+    store.close().unwrap();
+    assert_eq!(digests(read_all(directory.path()).unwrap()), promised);
+}
+
+#[test]
+fn a_closed_store_refuses_writes_and_still_reads() {
+    let (_directory, store) = open_temporary();
+    let kept = store.remember(memory("kept")).unwrap();
+    store.close().unwrap();
+    store.close().unwrap();
+    let error = store.remember(memory("late")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the store accepts no more writes: it was closed"
+    );
+    assert_eq!(store.get(&namespace(), kept).unwrap().unwrap().text, "kept");
+}

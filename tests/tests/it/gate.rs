@@ -1,0 +1,116 @@
+//! An action's way through the subsystems: rehearsed, asked for, decided from the rehearsal, and let
+//! through the gate as it was approved, also after everything was closed and opened again.
+
+use std::path::Path;
+
+use action::{Action, ActionPath};
+use approval_workflow::{
+    ApprovalWorkflow, Decision, DenyReason, NewRequest, Permission, PersonId, Policy, RequestId,
+    Timestamp,
+};
+use forensic_simulator::{ForensicSimulator, Outcome, Simulator, Workflow, World};
+
+const NOW: u64 = 1_767_225_600_000_000; // microseconds
+
+struct Rooms {
+    approvals: ApprovalWorkflow,
+    simulator: ForensicSimulator,
+}
+
+impl Rooms {
+    fn open(dir: &Path) -> Self {
+        let policy =
+            r#"{ "rules": [{ "pattern": "kv/**", "sensitivity": "high", "expiry": "4h" }] }"#;
+        let policy: Policy = serde_json::from_str(policy).unwrap();
+        let world = World::from_iter([("accounts/ann", 20), ("accounts/bob", 0)]);
+        let simulator = Simulator::builder().builtins().build().unwrap();
+        Self {
+            approvals: ApprovalWorkflow::open(dir.join("approvals"), policy).unwrap(),
+            simulator: ForensicSimulator::open(dir.join("simulations"), simulator, world).unwrap(),
+        }
+    }
+
+    /// Rehearses a transfer, asks for it, and decides as the rehearsal says.
+    fn propose(&self, amount: u64) -> (RequestId, Action, Outcome) {
+        let action = transfer(amount);
+        let workflow = Workflow::new("pay").step("pay", action.clone());
+        let at = forensic_simulator::Timestamp::from_micros(NOW);
+        let outcome = self
+            .simulator
+            .simulate(&workflow, at)
+            .unwrap()
+            .report
+            .outcome;
+
+        let agent = PersonId::new("agent-7").unwrap();
+        let request = NewRequest::new(action.clone(), agent, Timestamp::from_micros(NOW));
+        let id = self
+            .approvals
+            .request(request)
+            .unwrap()
+            .submission
+            .id
+            .clone();
+        let (reviewer, at) = (
+            PersonId::new("alice").unwrap(),
+            Timestamp::from_micros(NOW + 1),
+        );
+        let decision = match outcome {
+            Outcome::Success => Decision::approve(reviewer, at),
+            _ => Decision::deny(reviewer, at),
+        };
+        self.approvals.decide(&id, decision).unwrap();
+        (id, action, outcome)
+    }
+
+    fn ask(&self, id: &RequestId, action: &Action) -> Permission {
+        self.approvals
+            .can_execute(id, action, Timestamp::from_micros(NOW + 2))
+    }
+}
+
+fn transfer(amount: u64) -> Action {
+    Action::new(ActionPath::new("kv/transfer").unwrap(), "Pay Bob")
+        .with_parameter("from", "accounts/ann")
+        .with_parameter("to", "accounts/bob")
+        .with_parameter("amount", amount)
+}
+
+#[test]
+fn what_was_rehearsed_and_approved_may_run_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let rooms = Rooms::open(dir.path());
+    let (id, action, outcome) = rooms.propose(15);
+    assert_eq!(outcome, Outcome::Success);
+    assert!(rooms.ask(&id, &action).is_allowed());
+    assert_eq!(
+        rooms.ask(&id, &transfer(16)),
+        Permission::Denied(DenyReason::ActionChanged)
+    );
+
+    rooms.approvals.close().unwrap();
+    rooms.simulator.close().unwrap();
+    let rooms = Rooms::open(dir.path());
+    assert!(
+        rooms.ask(&id, &action).is_allowed(),
+        "an approval outlives the process"
+    );
+    assert_eq!(
+        rooms.ask(&id, &transfer(16)),
+        Permission::Denied(DenyReason::ActionChanged)
+    );
+    assert_eq!(rooms.simulator.statistics().reports, 1);
+}
+
+#[test]
+fn what_would_fail_is_denied_and_stays_denied() {
+    let dir = tempfile::tempdir().unwrap();
+    let rooms = Rooms::open(dir.path());
+    let (id, action, outcome) = rooms.propose(21);
+    assert_eq!(outcome, Outcome::WouldFail);
+    assert_eq!(
+        rooms.ask(&id, &action),
+        Permission::Denied(DenyReason::Denied)
+    );
+    assert_eq!(rooms.approvals.audit_trail(&id).unwrap().len(), 2);
+}

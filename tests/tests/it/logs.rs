@@ -1,0 +1,61 @@
+//! What a run leaves behind is for other tools too.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use harness::{NoProgress, Scenario, Settings, Suite};
+use jsonl_storage::Record;
+use serde_json::Value;
+
+fn segments(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(segments(&path));
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "jsonl")
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_log_of_a_run_is_read_by_serde_jsonlines() {
+    let out = tempfile::tempdir().unwrap();
+    let scenarios = [
+        Scenario::Approval,
+        Scenario::Forensic,
+        Scenario::Integrated,
+        Scenario::Storage,
+    ];
+    let suite = Suite::new(Settings::quick(), scenarios).keep(true);
+    let report = suite.run(out.path(), &mut NoProgress).unwrap();
+    assert!(
+        report.verdict.health.is_pass(),
+        "{}",
+        harness::render::markdown(&report)
+    );
+
+    let mut logs = 0;
+    for result in &report.scenarios {
+        let data = result.data_kept_in.as_ref().unwrap();
+        for segment in segments(Path::new(data)) {
+            let records: Vec<Record<Value>> = serde_jsonlines::json_lines(&segment)
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            assert!(!records.is_empty(), "{}", segment.display());
+            assert!(
+                records
+                    .windows(2)
+                    .all(|pair| pair[0].seq.next() == pair[1].seq)
+            );
+            logs += 1;
+        }
+    }
+    assert_eq!(logs, 5, "the integrated scenario has two");
+}

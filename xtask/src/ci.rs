@@ -1,0 +1,296 @@
+//! `cargo xtask ci`: everything that a change must pass, in one command.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{cargo, tidy};
+
+pub(crate) const HELP: &str = "\
+Runs everything that a change must pass, and stops at the first stage that fails.
+
+Usage: cargo xtask ci [--skip <STAGE>]...
+
+Options:
+  --skip <STAGE>  Leave a stage out; may be repeated
+
+Stages, in order:
+  tidy    cargo xtask tidy
+  fmt     the formatting of all packages
+  clippy  lints over all targets, warnings denied
+  test    every test, examples in the documents included
+  bench   every benchmark once, as a check that it still runs
+  doc     the documentation, warnings denied
+
+Exit codes: 0 all held; 1 a stage failed; 2 it could not run.";
+
+/// Cheap before dear, so that the first failure is seen soon.
+const STAGES: &[Stage] = &[
+    Stage {
+        name: "tidy",
+        work: Work::Tidy,
+    },
+    Stage {
+        name: "fmt",
+        work: Work::cargo(&["fmt", "--all", "--check"]),
+    },
+    Stage {
+        name: "clippy",
+        work: Work::cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    },
+    Stage {
+        name: "test",
+        work: Work::cargo(&["test", "--workspace"]),
+    },
+    Stage {
+        name: "bench",
+        work: Work::cargo(&["bench", "--workspace", "--", "--test"]),
+    },
+    Stage {
+        name: "doc",
+        work: Work::Cargo {
+            env: Some(("RUSTDOCFLAGS", "-D warnings")),
+            args: &["doc", "--no-deps", "--workspace"],
+        },
+    },
+];
+
+/// What to leave out.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Options {
+    skipped: Vec<&'static str>, // names in STAGES
+}
+
+impl Options {
+    /// # Errors
+    ///
+    /// On anything but `--skip` and the name of a stage.
+    pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options> {
+        let mut options = Options::default();
+        let mut args = args
+            .into_iter()
+            .map(|arg| arg.to_string_lossy().into_owned());
+        while let Some(arg) = args.next() {
+            let name = match arg.split_once('=') {
+                Some(("--skip", name)) => name.to_owned(),
+                _ if arg == "--skip" => args.next().context("--skip wants the name of a stage")?,
+                _ => bail!("ci knows no argument {arg:?}; see `cargo xtask ci --help`"),
+            };
+            options.skipped.push(stage_name(&name)?);
+        }
+        Ok(options)
+    }
+
+    fn keeps(&self, stage: &Stage) -> bool {
+        !self.skipped.contains(&stage.name)
+    }
+}
+
+/// Runs the stages that `options` keep.
+///
+/// # Errors
+///
+/// When a stage cannot be started; one that fails is the exit code 1.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let mut times = Vec::new();
+    for stage in STAGES.iter().filter(|stage| options.keeps(stage)) {
+        println!("\n==== {}: {}", stage.name, stage.work.command_line());
+        let start = Instant::now();
+        let held = stage
+            .work
+            .run()
+            .with_context(|| format!("stage {} of ci", stage.name))?;
+        let took = start.elapsed();
+        if !held {
+            println!("\n==== {} failed after {}", stage.name, seconds(took));
+            println!("rerun it with: {}", stage.work.command_line());
+            return Ok(ExitCode::FAILURE);
+        }
+        println!("==== {} held in {}", stage.name, seconds(took));
+        times.push((stage.name, took));
+    }
+    println!("\n==== ci: {}", summary(&times, options));
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Stage {
+    name: &'static str,
+    work: Work,
+}
+
+enum Work {
+    Tidy,
+    Cargo {
+        env: Option<(&'static str, &'static str)>,
+        args: &'static [&'static str],
+    },
+}
+
+impl Work {
+    const fn cargo(args: &'static [&'static str]) -> Work {
+        Work::Cargo { env: None, args }
+    }
+
+    fn run(&self) -> Result<bool> {
+        match self {
+            Work::Tidy => tidy::holds(),
+            Work::Cargo { env, args } => {
+                let mut command = cargo::cargo();
+                command.current_dir(cargo::root()).args(*args).envs(*env);
+                let status = command
+                    .status()
+                    .with_context(|| cargo::cannot_start(command.get_program()))?;
+                Ok(status.success())
+            }
+        }
+    }
+
+    /// What to type in a shell for this alone.
+    fn command_line(&self) -> String {
+        match self {
+            Work::Tidy => "cargo xtask tidy".to_owned(),
+            Work::Cargo { env, args } => {
+                let env = env.map(|(name, value)| format!("{name}=\"{value}\" "));
+                format!("{}cargo {}", env.unwrap_or_default(), args.join(" "))
+            }
+        }
+    }
+}
+
+fn stage_name(name: &str) -> Result<&'static str> {
+    let known = || STAGES.iter().map(|stage| stage.name);
+    known().find(|stage| *stage == name).with_context(|| {
+        let known: Vec<_> = known().collect();
+        format!(
+            "ci has no stage {name:?}; its stages are {}",
+            known.join(", ")
+        )
+    })
+}
+
+fn summary(times: &[(&str, Duration)], options: &Options) -> String {
+    let stages: Vec<_> = times
+        .iter()
+        .map(|(name, took)| format!("{name} {}", seconds(*took)))
+        .collect();
+    let total = seconds(times.iter().map(|(_, took)| *took).sum());
+    let skipped = match options.skipped.join(", ") {
+        names if names.is_empty() => names,
+        names => format!(" (skipped: {names})"),
+    };
+    format!("all held in {total}: {}{skipped}", stages.join(", "))
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options> {
+        Options::parse(line.split_whitespace().map(OsString::from))
+    }
+
+    fn kept(line: &str) -> Vec<&'static str> {
+        let options = parse(line).unwrap();
+        STAGES
+            .iter()
+            .filter(|stage| options.keeps(stage))
+            .map(|stage| stage.name)
+            .collect()
+    }
+
+    #[test]
+    fn without_options_every_stage_runs_in_the_order_of_the_help() {
+        let in_help: Vec<_> = HELP
+            .lines()
+            .skip_while(|line| !line.starts_with("Stages"))
+            .skip(1)
+            .map_while(|line| line.strip_prefix("  ")?.split(' ').next())
+            .collect();
+        assert_eq!(kept(""), in_help);
+    }
+
+    #[test]
+    fn a_skipped_stage_is_left_out() {
+        assert_eq!(
+            kept("--skip test"),
+            ["tidy", "fmt", "clippy", "bench", "doc"]
+        );
+        assert_eq!(
+            kept("--skip=test --skip doc"),
+            ["tidy", "fmt", "clippy", "bench"]
+        );
+    }
+
+    #[test]
+    fn an_unknown_stage_is_named_beside_those_there_are() {
+        let error = parse("--skip tests").unwrap_err().to_string();
+        let stages = "tidy, fmt, clippy, test, bench, doc";
+        assert_eq!(
+            error,
+            format!("ci has no stage \"tests\"; its stages are {stages}")
+        );
+    }
+
+    #[test]
+    fn a_skip_without_a_stage_and_an_unknown_argument_are_errors() {
+        assert_eq!(
+            parse("--skip").unwrap_err().to_string(),
+            "--skip wants the name of a stage"
+        );
+        assert!(
+            parse("--only test")
+                .unwrap_err()
+                .to_string()
+                .contains("\"--only\"")
+        );
+        assert!(
+            parse("--skip-all=test")
+                .unwrap_err()
+                .to_string()
+                .contains("\"--skip-all=test\"")
+        );
+    }
+
+    #[test]
+    fn a_stage_says_the_command_that_reruns_it() {
+        let lines: Vec<_> = STAGES
+            .iter()
+            .map(|stage| stage.work.command_line())
+            .collect();
+        assert_eq!(lines[0], "cargo xtask tidy");
+        assert_eq!(
+            lines[2],
+            "cargo clippy --workspace --all-targets -- -D warnings"
+        );
+        assert_eq!(
+            lines[5],
+            "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps --workspace"
+        );
+    }
+
+    #[test]
+    fn the_summary_names_times_and_what_was_skipped() {
+        let times = [
+            ("fmt", Duration::from_millis(250)),
+            ("doc", Duration::from_secs(2)),
+        ];
+        let line = summary(&times, &parse("--skip test").unwrap());
+        assert_eq!(
+            line,
+            "all held in 2.2 s: fmt 0.2 s, doc 2.0 s (skipped: test)"
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! The rank table: a crate imports only rooms of a lower rank.
+
+use super::Violation;
+use super::workspace::{Import, Package};
+
+/// The rooms by rank. `ARCHITECTURE.md` says what each one owns.
+const TABLE: &[&[&str]] = &[
+    &["action", "jsonl-storage", "load-engine"],
+    &["approval-workflow", "forensic-simulator", "memory-store"],
+    &["harness"],
+    &["server"],
+    &["cli"],
+];
+
+/// They look at the rooms from outside, so they may import any.
+const ABOVE_ALL: &[&str] = &["proofload-benches", "proofload-tests"];
+
+/// It checks the others, so it imports none.
+const BESIDE_ALL: &str = "xtask";
+
+/// The rank of a room, if it is one.
+pub(super) fn rank(package: &str) -> Option<usize> {
+    TABLE.iter().position(|rooms| rooms.contains(&package))
+}
+
+pub(super) fn check(packages: &[Package]) -> Vec<Violation> {
+    packages.iter().flat_map(check_package).collect()
+}
+
+fn check_package(package: &Package) -> Vec<Violation> {
+    let name = package.name.as_str();
+    // The highest rank that it may import lies below this one.
+    let below = match rank(name) {
+        Some(rank) => rank,
+        None if ABOVE_ALL.contains(&name) => TABLE.len(),
+        None if name == BESIDE_ALL => 0,
+        None => {
+            let what = format!("{name} is not in the rank table (xtask/src/tidy/ranks.rs)");
+            return vec![Violation::in_file(&package.manifest, what)];
+        }
+    };
+    let faults = package
+        .imports
+        .iter()
+        .filter_map(|import| fault(name, below, import));
+    faults
+        .map(|what| Violation::in_file(&package.manifest, what))
+        .collect()
+}
+
+fn fault(name: &str, below: usize, Import { package, kind }: &Import) -> Option<String> {
+    match rank(package) {
+        Some(rank) if rank < below => None,
+        Some(_) if name == BESIDE_ALL => Some(format!(
+            "{name} imports {package} ({kind}), and imports no crate of the product"
+        )),
+        Some(rank) => Some(format!(
+            "{name} (rank {below}) imports {package} (rank {rank}, {kind}): \
+             only lower ranks may be imported"
+        )),
+        None => Some(format!(
+            "{name} imports {package} ({kind}), which is no room of the rank table"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::render;
+
+    fn check_one(package: Package) -> String {
+        render(&check(&[package]))
+    }
+
+    #[test]
+    fn lower_ranks_may_be_imported() {
+        let harness = Package::named("harness")
+            .importing("load-engine", "normal")
+            .importing("memory-store", "dev")
+            .importing("action", "build");
+        assert_eq!(check_one(harness), "");
+        let tests = Package::named("proofload-tests").importing("cli", "dev");
+        assert_eq!(check_one(tests), "");
+        assert_eq!(check_one(Package::named("xtask")), "");
+    }
+
+    #[test]
+    fn an_import_of_an_equal_or_higher_rank_is_named_whatever_its_kind() {
+        for (room, kind) in [
+            ("load-engine", "normal"),
+            ("harness", "dev"),
+            ("cli", "build"),
+        ] {
+            let rank = rank(room).unwrap();
+            assert_eq!(
+                check_one(Package::named("action").importing(room, kind)),
+                format!(
+                    "crates/action/Cargo.toml: action (rank 0) imports {room} (rank {rank}, \
+                     {kind}): only lower ranks may be imported"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_crate_without_a_rank_is_named() {
+        assert_eq!(
+            check_one(Package::named("stray")),
+            "crates/stray/Cargo.toml: stray is not in the rank table (xtask/src/tidy/ranks.rs)"
+        );
+    }
+
+    #[test]
+    fn an_import_of_something_without_a_rank_is_named() {
+        assert_eq!(
+            check_one(Package::named("cli").importing("xtask", "normal")),
+            "crates/cli/Cargo.toml: cli imports xtask (normal), which is no room of the rank table"
+        );
+    }
+
+    #[test]
+    fn xtask_imports_no_room() {
+        assert_eq!(
+            check_one(Package::named("xtask").importing("action", "dev")),
+            "crates/xtask/Cargo.toml: xtask imports action (dev), \
+             and imports no crate of the product"
+        );
+    }
+}
