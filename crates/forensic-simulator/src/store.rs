@@ -71,12 +71,12 @@ impl StoreOptions {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            held_reports: 16_384,
+            held_reports: 4_096,
         }
     }
 
-    /// Sets how many reports are held in memory (default: 16,384; of five steps each, that is
-    /// about 64 MB).
+    /// Sets how many reports are held in memory (default: 4,096; of five steps each, that is
+    /// about 30 MB).
     #[must_use]
     pub fn held_reports(mut self, reports: usize) -> Self {
         self.held_reports = reports;
