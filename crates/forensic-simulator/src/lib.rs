@@ -58,7 +58,6 @@ mod risk;
 mod rollback;
 mod run;
 mod schema;
-mod schema_text;
 mod simulator;
 mod statistics;
 mod store;
