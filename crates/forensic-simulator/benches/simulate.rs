@@ -4,7 +4,10 @@ use std::hint::black_box;
 
 use action::{Action, ActionPath};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use forensic_simulator::{Plan, Report, SimulationStore, Simulator, Timestamp, Workflow, World};
+use forensic_simulator::{
+    FaultDepth, Forecast, Plan, Report, Risk, SimulationStore, Simulator, Timestamp, Workflow,
+    World,
+};
 use serde_json::{Value, json};
 
 fn act(path: &str, parameters: &Value) -> Action {
@@ -73,6 +76,29 @@ fn simulate(c: &mut Criterion) {
     });
 }
 
+fn analyses(c: &mut Criterion) {
+    let simulator = simulator();
+    let world = world(100_000);
+    let plan = simulator.check(five_actions()).expect("a plan");
+    let now = Timestamp::from_micros(0);
+    let report = report(&simulator, &plan, &world);
+    let mut group = c.benchmark_group("analyse five actions");
+    group.bench_function("conflicts", |b| {
+        b.iter(|| simulator.conflicts(&plan, &world, now));
+    });
+    group.bench_function("rollback", |b| {
+        b.iter(|| simulator.rollback(&plan, &world, now));
+    });
+    group.bench_function("faults, one and two", |b| {
+        b.iter(|| simulator.fault_matrix(&plan, &world, now, FaultDepth::Two));
+    });
+    group.bench_function("10,000 draws of duration and cost", |b| {
+        b.iter(|| Forecast::of(&plan, &report, 10_000, 1));
+    });
+    group.bench_function("risk and reach", |b| b.iter(|| Risk::of(&report)));
+    group.finish();
+}
+
 fn steps(c: &mut Criterion) {
     let simulator = simulator();
     let world = world(1_000);
@@ -131,5 +157,5 @@ fn fill(store: &SimulationStore, report: &Report, reports: u32) {
     });
 }
 
-criterion_group!(benches, simulate, steps, store);
+criterion_group!(benches, simulate, analyses, steps, store);
 criterion_main!(benches);

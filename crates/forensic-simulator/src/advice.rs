@@ -42,6 +42,7 @@ pub struct Recommendation {
 }
 
 /// What the simulator knows of a step beyond its report.
+#[derive(Debug, Clone)]
 pub(crate) struct Remark {
     /// A handler's own advice.
     pub(crate) remedy: Option<String>,

@@ -28,6 +28,16 @@ pub(crate) struct Draft {
     pub(crate) estimate: Estimate,
     pub(crate) unsafe_because: Option<String>,
     pub(crate) remedy: Option<String>,
+    pub(crate) answer: Option<Fact>,
+}
+
+impl Draft {
+    pub(crate) fn only_preconditions(self) -> Self {
+        Self {
+            preconditions: self.preconditions,
+            ..Self::default()
+        }
+    }
 }
 
 impl<'s, 'w> Context<'s, 'w> {
@@ -136,6 +146,11 @@ impl<'s, 'w> Context<'s, 'w> {
             target: target.into(),
             effect: effect.into(),
         });
+    }
+
+    /// Says what the action would answer to its caller.
+    pub fn answer(&mut self, answer: impl Into<Fact>) {
+        self.draft.answer = Some(answer.into());
     }
 
     /// Notes a precondition that was looked at, with what was found.

@@ -110,6 +110,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A plan of another tool that cannot be read. Make it anew with a version that is supported.
+    #[error("{format}, {place}: {reason}")]
+    Import {
+        /// What it should be.
+        format: &'static str,
+        /// Where it is wrong.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Text that is no digest. A digest is hexadecimal, in lower case.
     #[error("invalid digest {text:?}, expected {digits} lower-case hexadecimal digits")]
     Digest {

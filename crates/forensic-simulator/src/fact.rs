@@ -183,7 +183,10 @@ impl fmt::Display for Fact {
         match self {
             Self::Known(value) => value.fmt(f),
             Self::Unknown(unknown) => write!(f, "(unknown: {})", unknown.origin),
-            Self::Secret(secret) => write!(f, "(secret: {})", secret.label),
+            Self::Secret(secret) => match &secret.fingerprint {
+                Some(fingerprint) => write!(f, "(secret: {}, {fingerprint})", secret.label),
+                None => write!(f, "(secret: {})", secret.label),
+            },
         }
     }
 }

@@ -2,7 +2,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use action::{ActionPath, PathPattern};
+use action::{Action, ActionPath, PathPattern};
+use serde::{Deserialize, Serialize};
 
 use crate::{Context, Error, Outcome, Reversibility};
 
@@ -42,6 +43,40 @@ pub trait Handler: Send + Sync {
     /// Whether such an action can be taken back. [`Reversibility::Opaque`] unless it is said.
     fn reversibility(&self) -> Reversibility {
         Reversibility::Opaque
+    }
+
+    /// The action that makes up for one that was done, where
+    /// [`reversibility`](Handler::reversibility) names its path.
+    fn compensation(&self, action: &Action) -> Option<Action> {
+        let _ = action;
+        None
+    }
+
+    /// How such an action may fail although every precondition holds.
+    fn failure_modes(&self) -> &[FailureMode] {
+        &[FailureMode::NothingDone, FailureMode::DoneUnacknowledged]
+    }
+}
+
+/// How an action fails although every precondition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureMode {
+    /// It has no effect.
+    NothingDone,
+    /// It stops after half of its changes.
+    HalfDone,
+    /// It has every effect, and its caller is told of a failure, such as a time-out.
+    DoneUnacknowledged,
+}
+
+impl FailureMode {
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::NothingDone => "it fails without an effect",
+            Self::HalfDone => "it fails with half of its changes made",
+            Self::DoneUnacknowledged => "it is done, and its caller is told that it failed",
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::world::Held;
 use crate::{Change, Fact, Key, Read, World};
 
 /// Its size is what the plan touched, never what the world holds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Overlay<'w> {
     world: &'w World,
     index: HashMap<Key, usize>,
@@ -20,7 +20,7 @@ pub(crate) struct Overlay<'w> {
 }
 
 /// A key that was touched.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Slot<'w> {
     key: Key,
     base: Option<&'w Held>,
@@ -31,7 +31,7 @@ struct Slot<'w> {
     written: Option<Written>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Written {
     fact: Option<Fact>,
     step: u32,
@@ -63,15 +63,20 @@ impl<'w> Overlay<'w> {
     }
 
     pub(crate) fn read(&mut self, key: &str) -> Option<Fact> {
-        let slot = self.slot(key);
-        self.read_slot(slot)
+        let index = self.slot(key);
+        let slot = &mut self.slots[index];
+        if slot.read_in != self.step {
+            slot.read_in = self.step;
+            self.reads.push(slot.key.clone());
+        }
+        self.current(index)
     }
 
-    /// Writes a key, or removes it. The value from before becomes part of the report, so it counts
-    /// as read.
+    /// Writes a key, or removes it. The value from before becomes part of the report, so the report
+    /// depends on it; the step does not.
     pub(crate) fn write(&mut self, key: &str, after: Option<Fact>) {
         let index = self.slot(key);
-        let before = self.read_slot(index);
+        let before = self.current(index);
         let slot = &mut self.slots[index];
         if let Some(own) = slot.written.as_mut().filter(|own| own.step == self.step) {
             own.fact.clone_from(&after);
@@ -112,6 +117,32 @@ impl<'w> Overlay<'w> {
         }
     }
 
+    /// Ends the step as if it had been cut off after half of its changes, rounded down.
+    pub(crate) fn keep_half_of_step(&mut self) -> StepEffects {
+        let half = self.changes.len() / 2;
+        for (slot, previous) in self.previous.drain(half..) {
+            self.slots[slot].written = previous;
+        }
+        self.changes.truncate(half);
+        self.keep_step()
+    }
+
+    /// How the keys differ now from the world, sorted by key.
+    pub(crate) fn net_changes(&self) -> Vec<Change> {
+        let written = self.slots.iter().filter_map(|slot| {
+            let after = slot.written.as_ref()?.fact.as_ref();
+            let before = slot.base.map(|held| &held.fact);
+            (before != after).then(|| Change {
+                key: slot.key.clone(),
+                before: before.cloned(),
+                after: after.cloned(),
+            })
+        });
+        let mut changes: Vec<_> = written.collect();
+        changes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        changes
+    }
+
     /// Everything that was taken from the world, sorted by key.
     pub(crate) fn into_reads(self) -> Vec<Read> {
         let read = self.slots.into_iter().filter(|slot| slot.base_was_read);
@@ -145,12 +176,8 @@ impl<'w> Overlay<'w> {
         self.slots.len() - 1
     }
 
-    fn read_slot(&mut self, index: usize) -> Option<Fact> {
+    fn current(&mut self, index: usize) -> Option<Fact> {
         let slot = &mut self.slots[index];
-        if slot.read_in != self.step {
-            slot.read_in = self.step;
-            self.reads.push(slot.key.clone());
-        }
         match &slot.written {
             Some(written) => written.fact.clone(),
             None => {

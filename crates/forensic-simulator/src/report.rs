@@ -121,6 +121,9 @@ pub struct StepReport {
     /// What it would do outside of the world that is modelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub external: Vec<ExternalEffect>,
+    /// What it would answer to its caller, where the handler says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Fact>,
     /// Whether it can be taken back.
     pub reversibility: Reversibility,
     /// How long it would take and what it would cost.

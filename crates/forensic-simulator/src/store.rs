@@ -44,9 +44,9 @@ struct Record {
 
 /// Keeps reports on a log, and statistics of all of them in memory.
 ///
-/// In memory it holds the totals and the latest reports, in full: the log is read from its start
-/// only, so an older report costs a scan of the log. Set the number of reports that are held by
-/// [`StoreOptions::held_reports`] to what is asked for again.
+/// In memory it holds the totals and the latest reports, in full, since what was just simulated is
+/// what is asked for; an older report costs one read of the log, which finds a record by its number.
+/// So memory is bounded however many reports there are.
 #[derive(Debug)]
 pub struct SimulationStore {
     log: Log<Record>,
@@ -71,12 +71,12 @@ impl StoreOptions {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            held_reports: 16_384,
+            held_reports: 4_096,
         }
     }
 
-    /// Sets how many reports are held in memory (default: 16,384; of five steps each, that is
-    /// about 64 MB).
+    /// Sets how many reports are held in memory (default: 4,096; of five steps each, that is
+    /// about 30 MB).
     #[must_use]
     pub fn held_reports(mut self, reports: usize) -> Self {
         self.held_reports = reports;
@@ -157,7 +157,7 @@ impl SimulationStore {
         Ok(stored)
     }
 
-    /// A report by its number: at once if it is among the latest, else by reading the log.
+    /// A report by its number: from memory if it is among the latest, else by one read of the log.
     ///
     /// # Errors
     ///
@@ -172,13 +172,10 @@ impl SimulationStore {
         if id.0 == 0 || id > last {
             return Err(Error::NoReport { id, last });
         }
-        for record in self.log.scan()? {
-            let record = record?;
-            if record.seq.0 == id.0 {
-                return unpack(record.seq, &record.data);
-            }
+        match self.log.get(Seq(id.0))? {
+            Some(record) => unpack(record.seq, &record.data),
+            None => Err(Error::NoReport { id, last }),
         }
-        Err(Error::NoReport { id, last })
     }
 
     /// How the second report differs from the first.

@@ -2,23 +2,14 @@
 
 use std::sync::Arc;
 
-use action::{Action, ActionPath, PathPattern};
+use crate::common::{ALL, act, any_workflow, any_world, simulator};
+use action::PathPattern;
 use forensic_simulator::{
     Comparison, Context, Fact, Handler, IssueKind, Outcome, Report, Simulator, StepId, Stop,
     Timestamp, Workflow, World,
 };
 use proptest::prelude::*;
-use serde_json::{Value, json};
-
-fn simulator() -> Simulator {
-    Simulator::builder().builtins().build().unwrap()
-}
-
-fn act(path: &str, parameters: &Value) -> Action {
-    let mut action = Action::new(ActionPath::new(path).unwrap(), path);
-    action.parameters = parameters.as_object().unwrap().clone();
-    action
-}
+use serde_json::json;
 
 fn run(workflow: Workflow, world: &World) -> Report {
     let simulator = simulator();
@@ -337,49 +328,12 @@ fn a_handler_that_stops_leaves_nothing_behind() {
     assert_eq!(report.step("check").unwrap().outcome, Outcome::Success);
 }
 
-fn any_step() -> impl Strategy<Value = Action> {
-    let key = prop::sample::select(vec!["a", "b", "c", "d"]);
-    (0..7, key.clone(), key, -3..9_i64).prop_map(|(kind, one, two, n)| match kind {
-        0 => act("kv/read", &json!({"key": one})),
-        1 => act("kv/create", &json!({"key": one, "value": n})),
-        2 => act("kv/update", &json!({"key": one, "value": n as f64 / 3.0})),
-        3 => act("kv/delete", &json!({"key": one})),
-        4 => act("kv/transfer", &json!({"from": one, "to": two, "amount": n})),
-        5 => act("kv/adjust", &json!({"key": one, "by": n})),
-        _ => act("nobody/knows", &json!({})),
-    })
-}
-
-fn any_workflow() -> impl Strategy<Value = Workflow> {
-    prop::collection::vec(
-        (any_step(), any::<prop::sample::Index>(), any::<bool>()),
-        1..8,
-    )
-    .prop_map(|steps| {
-        let mut workflow = Workflow::new("any");
-        for (position, (action, index, waits)) in steps.into_iter().enumerate() {
-            let before = (position > 0 && waits).then(|| index.index(position).to_string());
-            workflow = workflow.step_after(position.to_string(), action, before);
-        }
-        workflow
-    })
-}
-
-fn any_world() -> impl Strategy<Value = World> {
-    prop::collection::btree_map(
-        prop::sample::select(vec!["a", "b", "c", "d"]),
-        -2..20_i64,
-        0..4,
-    )
-    .prop_map(World::from_iter)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn the_same_inputs_give_the_same_bytes_and_the_world_stays_as_it_is(
-        workflow in any_workflow(), mut world in any_world(), noise in 0..100
+        workflow in any_workflow(ALL, 8), mut world in any_world(), noise in 0..100
     ) {
         let before = world.clone();
         let first = run(workflow.clone(), &world).to_json().unwrap();
@@ -390,7 +344,7 @@ proptest! {
     }
 
     #[test]
-    fn a_report_survives_its_json_with_its_digest(workflow in any_workflow(), world in any_world()) {
+    fn a_report_survives_its_json_with_its_digest(workflow in any_workflow(ALL, 8), world in any_world()) {
         let report = run(workflow, &world);
         let back: Report = serde_json::from_str(&report.to_json().unwrap()).unwrap();
         prop_assert_eq!(back.digest().unwrap(), report.digest().unwrap());
@@ -398,7 +352,7 @@ proptest! {
     }
 
     #[test]
-    fn changes_chain_and_their_sum_is_the_net_change(workflow in any_workflow(), world in any_world()) {
+    fn changes_chain_and_their_sum_is_the_net_change(workflow in any_workflow(ALL, 8), world in any_world()) {
         let report = run(workflow, &world);
         let mut state = world.clone();
         for change in report.changes() {
@@ -412,7 +366,7 @@ proptest! {
 
     #[test]
     fn a_transfer_never_makes_or_loses_money(
-        workflow in any_workflow(), world in any_world()
+        workflow in any_workflow(ALL, 8), world in any_world()
     ) {
         let report = run(workflow, &world);
         for step in report.steps.iter().filter(|step| step.path.as_str() == "kv/transfer") {

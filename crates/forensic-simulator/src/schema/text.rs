@@ -6,7 +6,7 @@ use action::PathPattern;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Outcome, Reversibility, Spread};
+use crate::{FailureMode, Outcome, Reversibility, Spread};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +31,9 @@ pub(crate) struct SchemaText {
     #[serde(default)]
     pub(crate) effects: Vec<EffectText>,
     pub(crate) reversibility: Reversibility,
+    /// The parameters of the action that makes up for this one.
+    pub(crate) compensation: Option<BTreeMap<String, Value>>,
+    pub(crate) failure_modes: Option<Vec<FailureMode>>,
     #[serde(default)]
     pub(crate) duration_us: SpreadText,
     #[serde(default)]

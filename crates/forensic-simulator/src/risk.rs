@@ -1,0 +1,124 @@
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{IssueKind, Outcome, Report, Reversibility, StepId};
+
+/// How far a plan reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BlastRadius {
+    /// How many keys would be other than before.
+    pub keys: usize,
+    /// How many of them would be gone.
+    pub removed: usize,
+    /// The parts of the world that these keys belong to: the text before their first `/`.
+    pub areas: BTreeSet<String>,
+    /// What would be reached outside of the world.
+    pub targets: BTreeSet<String>,
+    /// The first step that nothing takes back: before it, the plan can still be abandoned.
+    pub pivot: Option<StepId>,
+    /// The steps that nothing takes back, or of which nobody said.
+    pub irreversible: Vec<StepId>,
+}
+
+impl BlastRadius {
+    /// Measures a report.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let net = report.net_changes();
+        let area = |key: &str| key.split('/').next().unwrap_or(key).to_owned();
+        let external = report.steps.iter().flat_map(|step| &step.external);
+        let last = report.steps.iter().filter(|step| {
+            let lasting = !step.external.is_empty() || step.changes.iter().any(|c| !c.is_noop());
+            let open = matches!(
+                step.reversibility,
+                Reversibility::Irreversible | Reversibility::Opaque
+            );
+            open && (lasting || matches!(step.outcome, Outcome::Unknown | Outcome::Unsafe))
+        });
+        let irreversible: Vec<_> = last.map(|step| step.id.clone()).collect();
+        Self {
+            keys: net.len(),
+            removed: net.iter().filter(|change| change.after.is_none()).count(),
+            areas: net.iter().map(|change| area(change.key.as_str())).collect(),
+            targets: external.map(|external| external.target.clone()).collect(),
+            pivot: irreversible.first().cloned(),
+            irreversible,
+        }
+    }
+}
+
+/// How much a plan needs a second look: 0 is "none", 100 is "do not run it".
+///
+/// It is the sum of its factors, cut at 100, so every point can be explained. The weights are a
+/// convention, not a measurement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Risk {
+    /// The score.
+    pub score: u32, // in 0..=100
+    /// What it is made of, the heaviest first.
+    pub factors: Vec<RiskFactor>,
+}
+
+/// One reason for a [`Risk`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RiskFactor {
+    /// How much it adds.
+    pub points: u32,
+    /// What was seen.
+    pub evidence: String,
+}
+
+impl Risk {
+    /// Scores a report.
+    ///
+    /// Unsafe steps count 60 each, a plan that stops half done 40, steps that nothing takes back 20
+    /// each, steps that are not modelled 15 each, steps that would fail 10 each, removed keys 2 each
+    /// (20 at most), changed keys 1 for each ten (10 at most).
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let radius = BlastRadius::of(report);
+        let issues = |kind| {
+            let of_kind = report
+                .safety_issues
+                .iter()
+                .filter(|issue| issue.kind == kind);
+            of_kind.count()
+        };
+        let outcomes = |outcome| report.steps.iter().filter(|s| s.outcome == outcome).count();
+        let mut factors = Vec::new();
+        let mut add = |points: usize, evidence: String| {
+            if points > 0 {
+                let points = u32::try_from(points).unwrap_or(u32::MAX);
+                factors.push(RiskFactor { points, evidence });
+            }
+        };
+        let count = issues(IssueKind::UnsafeStep);
+        add(60 * count, format!("{count} unsafe steps"));
+        let half_done = issues(IssueKind::HalfDone).min(1);
+        add(
+            40 * half_done,
+            "it would stop after something that nothing takes back".to_owned(),
+        );
+        let count = issues(IssueKind::IrreversibleEffect);
+        add(20 * count, format!("{count} steps that nothing takes back"));
+        let count = report.not_modelled.len();
+        add(15 * count, format!("{count} steps that are not modelled"));
+        let count = outcomes(Outcome::WouldFail);
+        add(10 * count, format!("{count} steps that would fail"));
+        let count = radius.removed;
+        add((2 * count).min(20), format!("{count} keys removed"));
+        let count = radius.keys;
+        add(count.div_ceil(10).min(10), format!("{count} keys changed"));
+        factors.sort_by_key(|factor| std::cmp::Reverse(factor.points));
+        let sum = factors
+            .iter()
+            .fold(0_u32, |sum, f| sum.saturating_add(f.points));
+        Self {
+            score: sum.min(100),
+            factors,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+use serde::{Deserialize, Serialize};
+
+use crate::run::Run;
+use crate::{
+    Change, ExternalEffect, Handler, Outcome, Plan, Reversibility, Simulator, Step, StepId,
+    StepReport, Timestamp, World,
+};
+
+/// How the steps that were done are taken back, itself simulated, and what stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Rollback {
+    /// One for each step that was done, the last one first.
+    pub steps: Vec<Undo>,
+    /// The keys that are not as they were at the start, sorted.
+    pub residue: Vec<Change>,
+    /// What was done outside of the world, and is not taken back.
+    pub external_residue: Vec<ExternalEffect>,
+    /// The steps that may have done something that is not modelled.
+    pub not_modelled: Vec<StepId>,
+}
+
+impl Rollback {
+    /// Whether the world would be as before the plan, as far as it is modelled.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.residue.is_empty() && self.external_residue.is_empty() && self.not_modelled.is_empty()
+    }
+}
+
+/// Taking back one step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The step.
+    pub step: StepId,
+    /// By what.
+    pub how: UndoKind,
+    /// What would come of it.
+    pub outcome: Outcome,
+    /// Why, unless it is a success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What it would change.
+    pub changes: Vec<Change>,
+}
+
+/// By what a step is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UndoKind {
+    /// There is nothing to take back.
+    Nothing,
+    /// The values from before are written again.
+    Restore,
+    /// Another action makes up for it.
+    Compensate,
+    /// Nothing does.
+    Impossible,
+}
+
+impl Simulator {
+    /// Plays a plan, and then takes back every step that was done, the last one first.
+    #[must_use]
+    pub fn rollback(&self, plan: &Plan, world: &World, at: Timestamp) -> Rollback {
+        let mut run = Run::new(self, plan, world, at);
+        for &position in plan.order() {
+            run.step(position);
+        }
+        roll_back(self, run)
+    }
+}
+
+/// Takes back what whoever runs the plan knows to be done.
+pub(crate) fn roll_back(simulator: &Simulator, mut run: Run<'_>) -> Rollback {
+    let done = std::mem::take(&mut run.steps);
+    let mut rollback = Rollback {
+        steps: Vec::new(),
+        residue: Vec::new(),
+        external_residue: Vec::new(),
+        not_modelled: Vec::new(),
+    };
+    for step in done.iter().rev() {
+        if matches!(step.outcome, Outcome::Unknown | Outcome::Unsafe) && !step.would_run {
+            rollback.not_modelled.push(step.id.clone());
+        }
+        if !step.would_run {
+            // Something that failed after it had an effect: nobody takes back what they think was
+            // not done.
+            rollback
+                .external_residue
+                .extend(step.external.iter().cloned());
+            continue;
+        }
+        let undo = undo(simulator, &mut run, step);
+        if undo.how == UndoKind::Impossible {
+            rollback
+                .external_residue
+                .extend(step.external.iter().cloned());
+        }
+        rollback.steps.push(undo);
+    }
+    rollback.residue = run.overlay.net_changes();
+    rollback
+}
+
+fn undo(simulator: &Simulator, run: &mut Run<'_>, step: &StepReport) -> Undo {
+    let nothing = step.external.is_empty() && step.changes.iter().all(Change::is_noop);
+    match &step.reversibility {
+        _ if nothing => end(step, UndoKind::Nothing, Outcome::Success, None, Vec::new()),
+        Reversibility::Reversible => {
+            let changes = restore(run, step);
+            end(step, UndoKind::Restore, Outcome::Success, None, changes)
+        }
+        Reversibility::CompensatedBy(_) => compensate(simulator, run, step),
+        Reversibility::Irreversible => impossible(step, "nothing takes it back"),
+        Reversibility::Opaque => impossible(step, "nobody said how it is taken back"),
+    }
+}
+
+fn restore(run: &mut Run<'_>, step: &StepReport) -> Vec<Change> {
+    run.overlay.begin_step();
+    for change in step.changes.iter().rev() {
+        run.overlay
+            .write(change.key.as_str(), change.before.clone());
+    }
+    run.overlay.keep_step().changes
+}
+
+fn compensate(simulator: &Simulator, run: &mut Run<'_>, step: &StepReport) -> Undo {
+    let Some(original) = run.action_of(&step.id) else {
+        return impossible(step, "its action is not part of the plan");
+    };
+    let handler = simulator.handlers.find(&original.path);
+    let Some(action) = handler.and_then(|handler| Handler::compensation(handler, original)) else {
+        return impossible(step, "nothing says with which parameters it is made up for");
+    };
+    let step_of_undo = Step {
+        id: step.id.clone(),
+        action,
+        depends_on: Vec::new(),
+    };
+    let (outcome, reason, changes) = run.play_beside(&step_of_undo);
+    let reason = (outcome != Outcome::Success).then(|| reason.to_string());
+    end(step, UndoKind::Compensate, outcome, reason, changes)
+}
+
+fn impossible(step: &StepReport, reason: &str) -> Undo {
+    let (how, outcome) = (UndoKind::Impossible, Outcome::WouldFail);
+    end(step, how, outcome, Some(reason.to_owned()), Vec::new())
+}
+
+fn end(
+    step: &StepReport,
+    how: UndoKind,
+    outcome: Outcome,
+    reason: Option<String>,
+    changes: Vec<Change>,
+) -> Undo {
+    Undo {
+        step: step.id.clone(),
+        how,
+        outcome,
+        reason,
+        changes,
+    }
+}

@@ -1,0 +1,270 @@
+use std::sync::Arc;
+
+use action::Action;
+
+use crate::advice::{self, Remark};
+use crate::context::Draft;
+use crate::overlay::{Overlay, StepEffects};
+use crate::{
+    Change, Context, Estimate, FailureMode, Handler, Outcome, Plan, Report, Reversibility,
+    Simulator, Spread, Step, StepId, StepReport, Stop, Timestamp, World,
+};
+
+/// One simulation on its way: steps are played one by one, in any order that the plan allows.
+#[derive(Clone)]
+pub(crate) struct Run<'a> {
+    simulator: &'a Simulator,
+    plan: &'a Plan,
+    at: Timestamp,
+    pub(crate) overlay: Overlay<'a>,
+    pub(crate) steps: Vec<StepReport>,
+    remarks: Vec<Remark>,
+    /// By position in the plan.
+    done: Vec<Done>,
+}
+
+/// What later steps need to know of one before them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Done {
+    state: State,
+    /// When it would end, counted from the start of the plan.
+    end: Spread,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum State {
+    /// Done, and the overlay shows what it did.
+    #[default]
+    Done,
+    /// Not done.
+    NotDone,
+    /// Perhaps done, with effects that the overlay does not show.
+    NotKnown,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(
+        simulator: &'a Simulator,
+        plan: &'a Plan,
+        world: &'a World,
+        at: Timestamp,
+    ) -> Self {
+        let steps = plan.steps().len();
+        Self {
+            simulator,
+            plan,
+            at,
+            overlay: Overlay::new(world, steps),
+            steps: Vec::with_capacity(steps),
+            remarks: Vec::with_capacity(steps),
+            done: vec![Done::default(); steps],
+        }
+    }
+
+    /// Plays one step; those that it waits for were played before.
+    pub(crate) fn step(&mut self, position: usize) {
+        self.play_step(position, None);
+    }
+
+    /// Plays one step that fails on its way, unless it would not even begin.
+    pub(crate) fn fail_step(&mut self, position: usize, mode: FailureMode) {
+        self.play_step(position, Some(mode));
+    }
+
+    /// Whether a step was done, and whoever runs the plan knows it.
+    pub(crate) fn is_done(&self, position: usize) -> bool {
+        self.done[position].state == State::Done
+    }
+
+    /// How a step ended, as far as later ones depend on it.
+    pub(crate) fn state_code(&self, position: usize) -> u8 {
+        self.done[position].state as u8
+    }
+
+    /// The action of a step, by its id.
+    pub(crate) fn action_of(&self, id: &StepId) -> Option<&'a Action> {
+        let step = self.plan.steps().iter().find(|step| step.id == *id)?;
+        Some(&step.action)
+    }
+
+    fn play_step(&mut self, position: usize, fault: Option<FailureMode>) {
+        let step = &self.plan.steps()[position];
+        let handler = self.simulator.handlers.find(&step.action.path);
+        self.overlay.begin_step();
+        let played = match (self.waits_in_vain(position), handler) {
+            (Some(played), _) => played,
+            (None, Some(handler)) => self.play(handler, step, fault),
+            (None, None) => Played::stopped(Stop::unknown(format!(
+                "no handler models {}",
+                step.action.path
+            ))),
+        };
+        let reversibility = handler.map_or(Reversibility::Opaque, Handler::reversibility);
+        self.record(position, played, reversibility);
+    }
+
+    /// Plays an action that is no step of the plan, after the steps that were played.
+    pub(crate) fn play_beside(&mut self, step: &Step) -> (Outcome, Arc<str>, Vec<Change>) {
+        self.overlay.begin_step();
+        let played = match self.simulator.handlers.find(&step.action.path) {
+            Some(handler) => self.play(handler, step, None),
+            None => Played::stopped(Stop::unknown("no handler models it")),
+        };
+        let (outcome, reason, ..) = played.judge();
+        (outcome, reason, played.effects.changes)
+    }
+
+    /// What becomes of a step whose dependencies are not done, or not known to be.
+    fn waits_in_vain(&self, position: usize) -> Option<Played> {
+        let in_state = |state| -> Vec<StepId> {
+            let of_step = self.plan.dependencies(position).iter();
+            let stuck = of_step.filter(|&&dependency| self.done[dependency].state == state);
+            stuck
+                .map(|&dependency| self.plan.steps()[dependency].id.clone())
+                .collect()
+        };
+        for (state, outcome, why) in [
+            (State::NotDone, Outcome::Blocked, "would not be done"),
+            (State::NotKnown, Outcome::Unknown, "is not modelled"),
+        ] {
+            let blocked_by = in_state(state);
+            if let Some(first) = blocked_by.first() {
+                let reason = format!("it waits for step {first}, which {why}");
+                let mut played = Played::stopped(Stop::new(outcome, reason));
+                played.blocked_by = blocked_by;
+                return Some(played);
+            }
+        }
+        None
+    }
+
+    fn play(&mut self, handler: &dyn Handler, step: &Step, fault: Option<FailureMode>) -> Played {
+        let mut context = Context::new(step, self.at, &mut self.overlay);
+        let result = handler.simulate(&mut context);
+        let draft = context.draft;
+        let (effects, draft, stop) = match (result, fault) {
+            (Err(stop), _) => (
+                self.overlay.drop_step(),
+                draft.only_preconditions(),
+                Some(stop),
+            ),
+            (Ok(()), None) => (self.overlay.keep_step(), draft, None),
+            (Ok(()), Some(mode)) => {
+                let (effects, draft) = match mode {
+                    FailureMode::NothingDone => {
+                        (self.overlay.drop_step(), draft.only_preconditions())
+                    }
+                    FailureMode::HalfDone => (self.overlay.keep_half_of_step(), draft),
+                    FailureMode::DoneUnacknowledged => (self.overlay.keep_step(), draft),
+                };
+                (effects, draft, Some(Stop::would_fail(mode.words())))
+            }
+        };
+        Played {
+            effects,
+            draft,
+            stop,
+            blocked_by: Vec::new(),
+        }
+    }
+
+    fn record(&mut self, position: usize, played: Played, reversibility: Reversibility) {
+        let step = &self.plan.steps()[position];
+        let (outcome, reason, remedy, state) = played.judge();
+        let begin = self.plan.dependencies(position).iter();
+        let begin = begin.fold(Spread::default(), |latest, &dependency| {
+            latest.max(self.done[dependency].end)
+        });
+        let end = begin.plus(played.draft.estimate.duration_us);
+        self.done[position] = Done { state, end };
+        self.remarks.push(Remark { remedy });
+        self.steps.push(StepReport {
+            id: step.id.clone(),
+            path: step.action.path.clone(),
+            action: self.plan.action_digest(position),
+            outcome,
+            reason,
+            would_run: state == State::Done,
+            blocked_by: played.blocked_by,
+            preconditions: played.draft.preconditions,
+            reads: played.effects.reads,
+            changes: played.effects.changes,
+            external: played.draft.external,
+            answer: played.draft.answer,
+            reversibility,
+            estimate: played.draft.estimate,
+        });
+    }
+
+    pub(crate) fn finish(self) -> Report {
+        let plan = self.plan;
+        let steps = self.steps;
+        let outcome = steps.iter().map(|step| step.outcome).max();
+        let mut estimate = Estimate::default();
+        for (done, step) in self.done.iter().zip(&steps) {
+            estimate.duration_us = estimate.duration_us.max(done.end);
+            estimate.cost_micros = estimate.cost_micros.plus(step.estimate.cost_micros);
+        }
+        let mut positions = plan.order().iter();
+        let not_modelled = steps.iter().filter(|_| {
+            let done = positions.next().map(|&position| self.done[position].state);
+            done == Some(State::NotKnown)
+        });
+        Report {
+            workflow: plan.workflow().name.clone(),
+            plan: plan.digest(),
+            at: self.at,
+            outcome: outcome.unwrap_or_default(),
+            safety_issues: advice::safety_issues(&steps),
+            recommendations: advice::recommendations(&steps, &self.remarks),
+            reads: self.overlay.into_reads(),
+            estimate,
+            not_modelled: not_modelled.map(|step| step.id.clone()).collect(),
+            steps,
+        }
+    }
+}
+
+/// How playing one step ended.
+struct Played {
+    effects: StepEffects,
+    draft: Draft,
+    stop: Option<Stop>,
+    blocked_by: Vec<StepId>,
+}
+
+impl Played {
+    fn stopped(stop: Stop) -> Self {
+        Self {
+            effects: StepEffects::default(),
+            draft: Draft::default(),
+            stop: Some(stop),
+            blocked_by: Vec::new(),
+        }
+    }
+
+    fn judge(&self) -> (Outcome, Arc<str>, Option<String>, State) {
+        match (&self.stop, &self.draft.unsafe_because) {
+            (Some(stop), _) => {
+                let state = match stop.outcome {
+                    Outcome::Unknown | Outcome::Unsafe => State::NotKnown,
+                    Outcome::Success | Outcome::Blocked | Outcome::WouldFail => State::NotDone,
+                };
+                let reason = stop.reason.as_str().into();
+                (stop.outcome, reason, stop.remedy.clone(), state)
+            }
+            (None, Some(reason)) => {
+                let remedy = self.draft.remedy.clone();
+                (Outcome::Unsafe, reason.as_str().into(), remedy, State::Done)
+            }
+            (None, None) => {
+                let reason = match (self.effects.changes.len(), self.draft.external.len()) {
+                    (0, 0) => "it would change nothing",
+                    (0, _) => "it would act outside of the world that is modelled",
+                    _ => "every precondition holds",
+                };
+                (Outcome::Success, reason.into(), None, State::Done)
+            }
+        }
+    }
+}
