@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::recovery::Tail;
-use crate::{Error, LogOptions, Seq, futex, line};
+use crate::{Error, LogOptions, Seq, backend, futex, line};
 
 /// A record on its way to the disk.
 ///
@@ -270,14 +270,11 @@ fn describe(error: &Error) -> String {
 
 impl Tail {
     fn append(&mut self, batch: &[u8]) -> Result<(), Error> {
-        use std::io::Write as _;
         if batch.is_empty() {
             return Ok(());
         }
         let path = &self.segment.path;
-        self.file
-            .write_all(batch)
-            .map_err(Error::io("write", path))?;
+        backend::write_all_at(&*self.file, batch, self.end).map_err(Error::io("write", path))?;
         self.file.sync_data().map_err(Error::io("sync", path))?;
         self.end += batch.len() as u64;
         Ok(())

@@ -39,25 +39,29 @@
 //! `,"crc":`, in hexadecimal. Every line is JSON, so `jq .data` and the `serde_jsonlines` crate (as
 //! [`Record`]) read it.
 
+mod backend;
 mod commit;
 mod error;
+mod fs;
 mod futex;
 mod line;
-mod lock;
 mod log;
 mod options;
+mod reader;
 mod recovery;
 mod scan;
 mod segment;
 mod seq;
 mod verify;
 
+pub use crate::backend::{Backend, BackendFile, Lock, LockGuard, OpenMode};
 pub use crate::commit::Ticket;
 pub use crate::error::Error;
+pub use crate::fs::FsBackend;
 pub use crate::log::Log;
 pub use crate::options::LogOptions;
 pub use crate::recovery::{Recovery, TornTail};
 pub use crate::scan::{Record, Scan};
 pub use crate::segment::is_log;
 pub use crate::seq::Seq;
-pub use crate::verify::{Break, BreakKind, Verified, verify};
+pub use crate::verify::{Break, BreakKind, Verified, verify, verify_on};

@@ -1,14 +1,14 @@
 use std::cell::RefCell;
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_jsonlines::JsonLinesWriter;
 
+use crate::backend::{Backend, Lock, LockGuard};
 use crate::commit::{Committer, Ticket};
-use crate::lock::DirLock;
 use crate::recovery::{self, Recovery};
 use crate::scan::Scan;
 use crate::{Error, LogOptions, Seq, segment};
@@ -19,21 +19,21 @@ use crate::{Error, LogOptions, Seq, segment};
 /// [`Log::close`] has one.
 #[derive(Debug)]
 pub struct Log<T> {
-    dir: PathBuf,
+    backend: Arc<dyn Backend>,
     committer: Arc<Committer>,
     recovery: Recovery,
-    _lock: DirLock,
+    _lock: Box<dyn LockGuard>,
     _records: PhantomData<fn(T) -> T>,
 }
 
 impl<T: Serialize + DeserializeOwned> Log<T> {
-    pub(crate) fn open(dir: &Path, options: &LogOptions) -> Result<Self, Error> {
-        let lock = DirLock::acquire(dir)?;
-        let (recovery, tail) = recovery::recover(dir)?;
-        let committer = Arc::new(Committer::new(dir, tail, recovery.last, options));
+    pub(crate) fn open(backend: Arc<dyn Backend>, options: &LogOptions) -> Result<Self, Error> {
+        let lock = lock(&*backend)?;
+        let (recovery, tail) = recovery::recover(&backend)?;
+        let committer = Committer::new(backend.dir(), tail, recovery.last, options);
         Ok(Self {
-            dir: dir.to_owned(),
-            committer,
+            backend,
+            committer: Arc::new(committer),
             recovery,
             _lock: lock,
             _records: PhantomData,
@@ -82,7 +82,8 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     /// [`Error::Io`] when the directory cannot be read.
     pub fn scan(&self) -> Result<Scan<T>, Error> {
         let last = self.durable();
-        Ok(Scan::new(segment::list(&self.dir)?, last))
+        let segments = segment::list(&*self.backend)?;
+        Ok(Scan::new(Arc::clone(&self.backend), segments, last))
     }
 
     /// What opening found.
@@ -94,7 +95,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     /// The directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.backend.dir()
     }
 
     /// Writes and syncs what was submitted, and gives the directory free.
@@ -111,6 +112,17 @@ impl<T> Drop for Log<T> {
     fn drop(&mut self) {
         // A caller that needs to know has waited for its tickets, or calls `close`.
         let _ = self.committer.flush();
+    }
+}
+
+fn lock(backend: &dyn Backend) -> Result<Box<dyn LockGuard>, Error> {
+    let dir = backend.dir();
+    match backend.lock().map_err(Error::io("lock", dir))? {
+        Lock::Held(guard) => Ok(guard),
+        Lock::Taken { holder } => Err(Error::Locked {
+            dir: dir.to_owned(),
+            holder,
+        }),
     }
 }
 

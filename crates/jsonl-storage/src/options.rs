@@ -1,10 +1,11 @@
-use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Log, segment};
+use crate::backend::Backend;
+use crate::{Error, FsBackend, Log};
 
 /// How a log is opened; ends in [`LogOptions::open`].
 #[derive(Debug, Clone)]
@@ -41,13 +42,20 @@ impl LogOptions {
         T: Serialize + DeserializeOwned,
     {
         let dir = dir.as_ref();
-        if !dir.is_dir() {
-            fs::create_dir_all(dir).map_err(Error::io("create directory", dir))?;
-            if let Some(parent) = dir.parent().filter(|parent| parent.is_dir()) {
-                segment::sync_dir(parent)?;
-            }
-        }
-        Log::open(dir, &self)
+        let backend = FsBackend::create(dir).map_err(Error::io("create directory", dir))?;
+        self.open_on(Arc::new(backend))
+    }
+
+    /// Opens the log that a [`Backend`] keeps.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogOptions::open`].
+    pub fn open_on<T>(self, backend: Arc<dyn Backend>) -> Result<Log<T>, Error>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        Log::open(backend, &self)
     }
 }
 

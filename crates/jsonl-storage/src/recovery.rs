@@ -1,7 +1,8 @@
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::backend::{self, Backend, BackendFile, OpenMode};
 use crate::scan::{Lines, Raw};
 use crate::segment::{self, Segment};
 use crate::{BreakKind, Error, Seq};
@@ -36,45 +37,44 @@ pub struct TornTail {
 #[derive(Debug)]
 pub(crate) struct Tail {
     pub(crate) segment: Segment,
-    pub(crate) file: File,
+    pub(crate) file: Arc<dyn BackendFile>,
     pub(crate) end: u64,
 }
 
 /// Checks every record, sets a torn tail aside, and opens the last segment for appending.
-pub(crate) fn recover(dir: &Path) -> Result<(Recovery, Tail), Error> {
-    let mut segments = segment::list(dir)?;
+pub(crate) fn recover(backend: &Arc<dyn Backend>) -> Result<(Recovery, Tail), Error> {
+    let mut segments = segment::list(&**backend)?;
     let mut recovery = Recovery::default();
-    let tear = read_all(segments.clone(), &mut recovery)?;
+    let lines = Lines::new(Arc::clone(backend), segments.clone());
+    let tear = read_all(lines, &mut recovery)?;
     if let Some(tear) = tear {
-        recovery.torn = Some(set_aside(dir, &tear)?);
+        recovery.torn = Some(set_aside(&**backend, &tear)?);
     }
-    let (segment, created) = match segments.pop() {
-        Some(last) => (last, false),
-        None => (Segment::new(dir, Seq(1)), true),
+    let (segment, mode) = match segments.pop() {
+        Some(last) => (last, OpenMode::Write),
+        None => (Segment::new(backend.dir(), Seq(1)), OpenMode::CreateNew),
     };
     let path = &segment.path;
-    let file = OpenOptions::new()
-        .append(true)
-        .create(created)
-        .open(path)
+    let file = backend
+        .open(&segment.name, mode)
         .map_err(Error::io("open", path))?;
     // Records that a killed process wrote but did not sync are about to be taken for part of the
     // log: they must be on disk before anything is built on them.
-    file.sync_all().map_err(Error::io("sync", path))?;
-    segment::sync_dir(dir)?;
-    let end = file.metadata().map_err(Error::io("examine", path))?.len();
+    file.sync_data().map_err(Error::io("sync", path))?;
+    segment::sync_dir(&**backend)?;
+    let end = file.size().map_err(Error::io("examine", path))?;
     Ok((recovery, Tail { segment, file, end }))
 }
 
 /// Where a tail is torn.
-struct Tear {
-    path: PathBuf,
-    line: u64,
-    byte: u64,
+#[derive(Debug)]
+pub(crate) struct Tear {
+    pub(crate) segment: Segment,
+    pub(crate) line: u64,
+    pub(crate) byte: u64,
 }
 
-fn read_all(segments: Vec<Segment>, recovery: &mut Recovery) -> Result<Option<Tear>, Error> {
-    let mut lines = Lines::new(segments);
+fn read_all(mut lines: Lines, recovery: &mut Recovery) -> Result<Option<Tear>, Error> {
     let mut first_break: Option<(Tear, BreakKind)> = None;
     let mut synced = Seq::ZERO;
     while let Some(raw) = lines.advance()? {
@@ -88,15 +88,14 @@ fn read_all(segments: Vec<Segment>, recovery: &mut Recovery) -> Result<Option<Te
                 }
             }
             Raw::Broken { kind } => {
-                let (path, line, byte) = (lines.path(), lines.line, lines.byte);
-                first_break.get_or_insert((Tear { path, line, byte }, kind));
+                first_break.get_or_insert_with(|| (lines.tear(), kind));
             }
         }
     }
     match first_break {
         // Something was damaged after it had been synced: that is no torn tail.
         Some((tear, kind)) if recovery.last < synced => Err(Error::Corrupt {
-            file: tear.path,
+            file: tear.segment.path,
             line: tear.line,
             byte: tear.byte,
             kind,
@@ -106,43 +105,52 @@ fn read_all(segments: Vec<Segment>, recovery: &mut Recovery) -> Result<Option<Te
 }
 
 /// Copies the torn bytes to a side file, makes that durable, and only then cuts them off.
-fn set_aside(dir: &Path, tear: &Tear) -> Result<TornTail, Error> {
-    let path = &tear.path;
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
+fn set_aside(backend: &dyn Backend, tear: &Tear) -> Result<TornTail, Error> {
+    let path = &tear.segment.path;
+    let file = backend
+        .open(&tear.segment.name, OpenMode::Write)
         .map_err(Error::io("open", path))?;
-    let (kept_in, mut side) = create_side_file(dir, tear)?;
-    file.seek(SeekFrom::Start(tear.byte))
-        .map_err(Error::io("read", path))?;
-    let bytes = io::copy(&mut file.by_ref().take(u64::MAX), &mut side)
-        .map_err(Error::io("write", &kept_in))?;
-    side.sync_all().map_err(Error::io("sync", &kept_in))?;
-    segment::sync_dir(dir)?;
+    let end = file.size().map_err(Error::io("examine", path))?;
+    let (kept_in, side) = create_side_file(backend, tear)?;
+    copy(&*file, tear.byte, &*side).map_err(Error::io("write", &kept_in))?;
+    side.sync_data().map_err(Error::io("sync", &kept_in))?;
+    segment::sync_dir(backend)?;
     file.set_len(tear.byte)
         .map_err(Error::io("cut the torn end of", path))?;
-    file.sync_all().map_err(Error::io("sync", path))?;
+    file.sync_data().map_err(Error::io("sync", path))?;
     Ok(TornTail {
         segment: path.clone(),
         line: tear.line,
         byte: tear.byte,
-        bytes,
+        bytes: end - tear.byte,
         kept_in,
     })
 }
 
+/// Copies from `start` to the end.
+fn copy(from: &dyn BackendFile, start: u64, to: &dyn BackendFile) -> io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    let mut copied = 0;
+    loop {
+        let read = backend::read_full_at(from, &mut buffer, start + copied)?;
+        if read == 0 {
+            return Ok(());
+        }
+        backend::write_all_at(to, &buffer[..read], copied)?;
+        copied += read as u64;
+    }
+}
+
 /// `torn-<segment>-<byte>[.n].bin`, never one that exists.
-fn create_side_file(dir: &Path, tear: &Tear) -> Result<(PathBuf, File), Error> {
-    let stem = tear
-        .path
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+fn create_side_file(
+    backend: &dyn Backend,
+    tear: &Tear,
+) -> Result<(PathBuf, Arc<dyn BackendFile>), Error> {
+    let stem = tear.segment.name.trim_end_matches(".jsonl");
     for attempt in 0u32.. {
-        let path = dir.join(format!("torn-{stem}-{}.{attempt}.bin", tear.byte));
-        match fs::File::create_new(&path) {
+        let name = format!("torn-{stem}-{}.{attempt}.bin", tear.byte);
+        let path = backend.dir().join(&name);
+        match backend.open(&name, OpenMode::CreateNew) {
             Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(Error::io("create", &path)(error)),

@@ -1,5 +1,3 @@
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,6 +5,9 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::backend::{Backend, OpenMode};
+use crate::reader::LineReader;
+use crate::recovery::Tear;
 use crate::segment::Segment;
 use crate::{BreakKind, Error, Seq, line};
 
@@ -30,9 +31,9 @@ pub struct Scan<T> {
 }
 
 impl<T> Scan<T> {
-    pub(crate) fn new(segments: Vec<Segment>, last: Seq) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, segments: Vec<Segment>, last: Seq) -> Self {
         Self {
-            lines: Lines::new(segments),
+            lines: Lines::new(backend, segments),
             last,
             _data: PhantomData,
         }
@@ -89,9 +90,9 @@ pub(crate) enum Raw {
 /// After a break it goes on at the next line, so that a verification can list every break.
 #[derive(Debug)]
 pub(crate) struct Lines {
+    backend: Arc<dyn Backend>,
     segments: std::vec::IntoIter<Segment>,
     open: Option<Open>,
-    buffer: Vec<u8>,
     data: std::ops::Range<usize>,
     /// The sequence number that the next line should have.
     pub(crate) expected: Seq,
@@ -103,17 +104,16 @@ pub(crate) struct Lines {
 #[derive(Debug)]
 struct Open {
     segment: Segment,
-    reader: BufReader<File>,
-    next_byte: u64,
+    reader: LineReader,
 }
 
 impl Lines {
-    pub(crate) fn new(segments: Vec<Segment>) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, segments: Vec<Segment>) -> Self {
         let expected = segments.first().map_or(Seq(1), |segment| segment.first);
         Self {
+            backend,
             segments: segments.into_iter(),
             open: None,
-            buffer: Vec::new(),
             data: 0..0,
             expected,
             line: 0,
@@ -136,7 +136,10 @@ impl Lines {
 
     /// The data of the last whole line.
     pub(crate) fn data(&self) -> &[u8] {
-        &self.buffer[self.data.clone()]
+        match &self.open {
+            Some(open) => open.reader.bytes(self.data.clone()),
+            None => &[],
+        }
     }
 
     /// The segment that the last line stands in.
@@ -144,6 +147,20 @@ impl Lines {
         self.open
             .as_ref()
             .map_or_else(PathBuf::new, |open| open.segment.path.clone())
+    }
+
+    /// The place of the last line, as that of a tear.
+    ///
+    /// # Panics
+    ///
+    /// When no line was read.
+    pub(crate) fn tear(&self) -> Tear {
+        let open = self.open.as_ref().expect("a line was read");
+        Tear {
+            segment: open.segment.clone(),
+            line: self.line,
+            byte: self.byte,
+        }
     }
 
     pub(crate) fn corrupt(&self, kind: BreakKind) -> Error {
@@ -159,13 +176,12 @@ impl Lines {
         let Some(segment) = self.segments.next() else {
             return Ok(false);
         };
-        let file = File::open(&segment.path).map_err(Error::io("open", &segment.path))?;
-        let reader = BufReader::with_capacity(256 << 10, file);
-        self.open = Some(Open {
-            segment,
-            reader,
-            next_byte: 0,
-        });
+        let file = self
+            .backend
+            .open(&segment.name, OpenMode::Read)
+            .map_err(Error::io("open", &segment.path))?;
+        let reader = LineReader::new(file, 0, u64::MAX);
+        self.open = Some(Open { segment, reader });
         self.line = 0;
         Ok(true)
     }
@@ -174,41 +190,29 @@ impl Lines {
         let Some(open) = &mut self.open else {
             return Ok(None);
         };
-        self.buffer.clear();
-        let read = open
-            .reader
-            .read_until(b'\n', &mut self.buffer)
-            .map_err(Error::io("read", &open.segment.path))?;
-        if read == 0 {
+        let next = open.reader.next();
+        let Some(span) = next.map_err(Error::io("read", &open.segment.path))? else {
             return Ok(None);
-        }
-        (self.line, self.byte) = (self.line + 1, open.next_byte);
-        open.next_byte += read as u64;
-        Ok(Some(self.judge()))
-    }
-
-    fn judge(&mut self) -> Raw {
-        let Some(text) = self.buffer.strip_suffix(b"\n") else {
-            return Raw::Broken {
-                kind: BreakKind::Unterminated,
-            };
         };
+        (self.line, self.byte) = (self.line + 1, span.byte);
+        if !span.terminated {
+            let kind = BreakKind::Unterminated;
+            return Ok(Some(Raw::Broken { kind }));
+        }
+        let text = open.reader.bytes(span.text.clone());
         let parsed = match line::decode(text) {
             Ok(parsed) => parsed,
-            Err(kind) => return Raw::Broken { kind },
+            Err(kind) => return Ok(Some(Raw::Broken { kind })),
         };
-        let start = parsed.data.as_ptr() as usize - text.as_ptr() as usize;
+        let start = span.text.start + (parsed.data.as_ptr() as usize - text.as_ptr() as usize);
         self.data = start..start + parsed.data.len();
         let (seq, synced, expected) = (parsed.seq, parsed.synced, self.expected);
         self.expected = seq.next();
         if seq != expected {
-            return Raw::Broken {
-                kind: BreakKind::OutOfOrder {
-                    expected,
-                    found: seq,
-                },
-            };
+            let found = seq;
+            let kind = BreakKind::OutOfOrder { expected, found };
+            return Ok(Some(Raw::Broken { kind }));
         }
-        Raw::Whole { seq, synced }
+        Ok(Some(Raw::Whole { seq, synced }))
     }
 }

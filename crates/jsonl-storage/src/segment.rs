@@ -1,9 +1,9 @@
 //! The files of a log: `segment-<first sequence number>.jsonl`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Seq};
+use crate::backend::Backend;
+use crate::{Error, FsBackend, Seq};
 
 const PREFIX: &str = "segment-";
 const SUFFIX: &str = ".jsonl";
@@ -12,52 +12,51 @@ const SUFFIX: &str = ".jsonl";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Segment {
     pub(crate) first: Seq,
+    pub(crate) name: String,
+    /// For messages; the backend is asked by name.
     pub(crate) path: PathBuf,
 }
 
 impl Segment {
     pub(crate) fn new(dir: &Path, first: Seq) -> Self {
-        Self {
-            first,
-            path: dir.join(format!("{PREFIX}{:020}{SUFFIX}", first.0)),
-        }
+        let name = format!("{PREFIX}{:020}{SUFFIX}", first.0);
+        let path = dir.join(&name);
+        Self { first, name, path }
     }
 }
 
 /// The segments of a directory in the order of their records.
-pub(crate) fn list(dir: &Path) -> Result<Vec<Segment>, Error> {
-    let entries = fs::read_dir(dir).map_err(Error::io("read directory", dir))?;
-    let mut segments = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(Error::io("read directory", dir))?;
-        if let Some(first) = entry.file_name().to_str().and_then(first_of) {
-            segments.push(Segment {
-                first,
-                path: entry.path(),
-            });
-        }
-    }
-    segments.sort_by_key(|segment| segment.first);
-    Ok(segments)
+pub(crate) fn list(backend: &dyn Backend) -> Result<Vec<Segment>, Error> {
+    let dir = backend.dir();
+    let names = backend.list().map_err(Error::io("read directory", dir))?;
+    let mut firsts: Vec<_> = names.iter().filter_map(|name| first_of(name)).collect();
+    firsts.sort_unstable();
+    Ok(firsts
+        .into_iter()
+        .map(|first| Segment::new(dir, first))
+        .collect())
 }
 
 /// Whether a directory holds a log, that is, at least one segment.
 #[must_use]
 pub fn is_log(dir: &Path) -> bool {
-    list(dir).is_ok_and(|segments| !segments.is_empty())
+    list(&FsBackend::new(dir)).is_ok_and(|segments| !segments.is_empty())
 }
 
 fn first_of(name: &str) -> Option<Seq> {
     let digits = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
-    let number = digits.parse().ok()?;
+    let number = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())??;
     (digits.len() == 20 && number > 0).then_some(Seq(number))
 }
 
 /// Makes the names in a directory durable: a synced file whose name is lost is lost.
-pub(crate) fn sync_dir(dir: &Path) -> Result<(), Error> {
-    fs::File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(Error::io("sync directory", dir))
+pub(crate) fn sync_dir(backend: &dyn Backend) -> Result<(), Error> {
+    backend
+        .sync_dir()
+        .map_err(Error::io("sync directory", backend.dir()))
 }
 
 #[cfg(test)]
@@ -78,6 +77,7 @@ mod tests {
         for other in [
             "segment-42.jsonl",
             "segment-00000000000000000000.jsonl",
+            "segment-+0000000000000000042.jsonl",
             "LOCK",
             "a.jsonl",
         ] {

@@ -1,8 +1,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::backend::Backend;
 use crate::scan::{Lines, Raw};
-use crate::{Error, Seq, segment};
+use crate::{Error, FsBackend, Seq, segment};
 
 /// What [`verify`] found in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +108,16 @@ impl fmt::Display for BreakKind {
 /// [`Error::Io`] when the directory or a segment cannot be read. Damage is no error here, it is
 /// the result.
 pub fn verify(dir: &Path) -> Result<Verified, Error> {
-    let segments = segment::list(dir)?;
+    verify_on(Arc::new(FsBackend::new(dir)))
+}
+
+/// As [`verify`], of a log that is kept in any [`Backend`].
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_on(backend: Arc<dyn Backend>) -> Result<Verified, Error> {
+    let segments = segment::list(&*backend)?;
     let mut found = Verified {
         segments: segments.len(),
         records: 0,
@@ -114,7 +125,7 @@ pub fn verify(dir: &Path) -> Result<Verified, Error> {
         synced: Seq::ZERO,
         breaks: Vec::new(),
     };
-    let mut lines = Lines::new(segments);
+    let mut lines = Lines::new(backend, segments);
     while let Some(raw) = lines.advance()? {
         match raw {
             Raw::Whole { seq, synced } => {
