@@ -1,0 +1,183 @@
+//! The crash suite: lives and crashes from one seed, over any wrapping of the simulated disk.
+
+use std::sync::Arc;
+
+use jsonl_storage::Backend;
+
+use crate::backend::{CrashPoint, Machine, Plan};
+use crate::disk::{Disk, Survival};
+use crate::life::{Failure, Model, Script, live};
+use crate::rng::Rng;
+
+/// What stands between the log and the machine: nothing, or a fault of ours.
+pub(crate) type Wrap<'a> = &'a dyn Fn(&Machine) -> Arc<dyn Backend>;
+
+/// The log over the machine as it is.
+pub(crate) fn honest(machine: &Machine) -> Arc<dyn Backend> {
+    machine.backend()
+}
+
+/// Several lives on one disk, each ended by a crash at a random place of it, and one that must go
+/// well.
+pub(crate) fn crashing_lives(seed: u64, wrap: Wrap<'_>) -> Result<(), Failure> {
+    let mut rng = Rng::new(seed);
+    let mut disk = Disk::default();
+    let mut model = Model::default();
+    let (steps, longest_text) = rng.pick(&[(5, 40), (12, 300), (30, 2_000)]);
+    for _ in 0..=rng.below(4) {
+        let script = Script::random(&mut rng, steps, longest_text);
+        let plan = random_plan(&mut rng, steps);
+        let machine = Machine::new(disk, plan);
+        live(&machine, &wrap(&machine), &script, &mut model, &mut rng)?;
+        disk = crash(&machine, &mut rng);
+    }
+    must_go_on(disk, &mut model, wrap, &mut rng)
+}
+
+fn random_plan(rng: &mut Rng, steps: usize) -> Plan {
+    let crash_at = CrashPoint {
+        change: rng.below(3 * steps + 5),
+        bytes: rng.below(3_000),
+    };
+    Plan {
+        crash_at: rng.chance(80).then_some(crash_at),
+        fail_sync: rng.chance(15).then(|| rng.next() % (steps as u64 + 4)),
+        partial: rng.chance(30),
+        capacity: None,
+        seed: rng.next(),
+    }
+}
+
+/// After a failed sync the power goes: the page cache of a machine that stays up lies.
+fn crash(machine: &Machine, rng: &mut Rng) -> Disk {
+    if rng.chance(25) && !machine.sync_has_failed() {
+        return machine.disk_after_kill();
+    }
+    machine.disk_after_power_cut(rng.pick(&Survival::ALL), rng)
+}
+
+/// Opens, checks, appends, reopens and checks, with nothing in the way; then the same after a last
+/// power cut, which shows whether what was just acknowledged is durable.
+fn must_go_on(
+    mut disk: Disk,
+    model: &mut Model,
+    wrap: Wrap<'_>,
+    rng: &mut Rng,
+) -> Result<(), Failure> {
+    for _ in 0..2 {
+        let machine = Machine::new(disk, Plan::default());
+        live(&machine, &wrap(&machine), &Script::going_on(), model, rng)?;
+        disk = machine.disk_after_power_cut(Survival::Nothing, rng);
+    }
+    Ok(())
+}
+
+/// How many crashes [`every_crash`] tried.
+#[derive(Debug, Default)]
+pub(crate) struct Tried {
+    pub(crate) crashes: u64,
+    pub(crate) changes: usize,
+}
+
+/// One small life, crashed at every change and every byte of every write, with every survival, and
+/// once more within the recovery.
+pub(crate) fn every_crash(seed: u64, wrap: Wrap<'_>) -> Result<Tried, Failure> {
+    let mut rng = Rng::new(seed);
+    let (disk, model) = some_past(&mut rng, wrap)?;
+    let script = Script::random(&mut rng, 6, 40);
+
+    let whole = Machine::new(disk.clone(), Plan::default());
+    live(
+        &whole,
+        &wrap(&whole),
+        &script,
+        &mut model.clone(),
+        &mut rng.clone(),
+    )?;
+    let changes = whole.changes();
+
+    let mut tried = Tried {
+        crashes: 0,
+        changes: changes.len(),
+    };
+    for (change, &length) in changes.iter().chain([&0]).enumerate() {
+        for bytes in 0..=length {
+            let plan = Plan {
+                crash_at: Some(CrashPoint { change, bytes }),
+                ..Plan::default()
+            };
+            let machine = Machine::new(disk.clone(), plan);
+            let mut before = model.clone();
+            live(
+                &machine,
+                &wrap(&machine),
+                &script,
+                &mut before,
+                &mut rng.clone(),
+            )?;
+            // What a byte prefix leaves is tried anyway.
+            for survival in Survival::ALL
+                .into_iter()
+                .filter(|&it| it != Survival::Prefix)
+            {
+                tried.crashes += 1;
+                let mut rng = Rng::new(seed ^ tried.crashes.rotate_left(32));
+                let after = machine.disk_after_power_cut(survival, &mut rng);
+                recover_twice(after, before.clone(), wrap, &mut rng).map_err(|failure| {
+                    let place = format!("change {change}, byte {bytes}, {survival:?}");
+                    Failure(format!("{place}: {failure}"))
+                })?;
+            }
+        }
+    }
+    Ok(tried)
+}
+
+/// A disk on which a log has lived and perhaps crashed, so that the opening has something to do.
+fn some_past(rng: &mut Rng, wrap: Wrap<'_>) -> Result<(Disk, Model), Failure> {
+    let mut model = Model::default();
+    if rng.chance(25) {
+        return Ok((Disk::default(), model));
+    }
+    let script = Script::random(rng, 5, 60);
+    let crash_at = CrashPoint {
+        change: 4 + rng.below(6),
+        bytes: rng.below(150),
+    };
+    let plan = Plan {
+        crash_at: Some(crash_at),
+        ..Plan::default()
+    };
+    let machine = Machine::new(Disk::default(), plan);
+    live(&machine, &wrap(&machine), &script, &mut model, rng)?;
+    Ok((
+        machine.disk_after_power_cut(Survival::Everything, rng),
+        model,
+    ))
+}
+
+fn recover_twice(
+    disk: Disk,
+    mut model: Model,
+    wrap: Wrap<'_>,
+    rng: &mut Rng,
+) -> Result<(), Failure> {
+    let crash_at = CrashPoint {
+        change: rng.below(9),
+        bytes: rng.below(100),
+    };
+    let plan = Plan {
+        crash_at: Some(crash_at),
+        ..Plan::default()
+    };
+    let machine = Machine::new(disk, plan);
+    live(
+        &machine,
+        &wrap(&machine),
+        &Script::going_on(),
+        &mut model,
+        rng,
+    )?;
+    let after = machine.disk_after_power_cut(rng.pick(&Survival::ALL), rng);
+    must_go_on(after, &mut model, wrap, rng)
+}
