@@ -10,72 +10,56 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::clock::Stopwatch;
+use crate::flusher::Flusher;
+use crate::queue::{Batch, Epoch, Facts, Queue};
 use crate::recovery::Tail;
-use crate::{Error, LogOptions, Seq, backend, futex, line};
-
-/// A record on its way to the disk.
-///
-/// Dropping it loses nothing: the record is written with the next sync or at the close.
-#[derive(Debug)]
-#[must_use = "the record is durable only once the ticket was waited for"]
-pub struct Ticket {
-    seq: Seq,
-    committer: Arc<Committer>,
-}
-
-impl Ticket {
-    /// The record's number.
-    #[must_use]
-    pub fn seq(&self) -> Seq {
-        self.seq
-    }
-
-    /// Blocks until the record, and so every one before it, is on disk.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] when the write or the sync failed, [`Error::Poisoned`] when an earlier one did.
-    pub fn wait(self) -> Result<Seq, Error> {
-        self.committer.wait(self.seq)
-    }
-}
+use crate::wakers::Wakers;
+use crate::writer::Fault;
+use crate::{Durability, Error, LogOptions, Seq, futex};
 
 /// The queue of framed records and the state of the disk behind it.
 #[derive(Debug)]
 pub(crate) struct Committer {
     dir: PathBuf,
-    queue_bytes: usize,
+    level: Durability,
+    bounds: Bounds,
     queue: Mutex<Queue>,
-    /// Taken by the leader only.
-    tail: Mutex<Writer>,
+    /// Taken by the leader, and by an explicit sync.
+    writer: Mutex<Writer>,
+    written: AtomicU64,
     durable: AtomicU64,
     leading: AtomicBool,
     /// Changes when a round ends, whatever its result.
     round: AtomicU32,
+    /// How many threads sleep until `round` changes.
+    sleepers: AtomicU32,
     /// How often a caller began to wait, since the opening.
     arrivals: AtomicU64,
     /// The number of arrivals that a gathering leader waits for; 0 when none does.
     goal: AtomicU64,
     gathered: AtomicU32,
     failure: OnceLock<Error>,
+    pub(crate) wakers: Wakers,
+    pub(crate) flusher: Flusher,
 }
 
-#[derive(Debug)]
-struct Queue {
-    bytes: Vec<u8>,
-    /// The number of the last record in `bytes`, or of the last one that was taken from it.
-    last: Seq,
+/// How much may wait to be written.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    bytes: usize,
+    records: usize,
 }
 
 #[derive(Debug)]
 struct Writer {
     tail: Tail,
-    /// The buffer that the leader swaps with the queue's, so that neither is allocated anew.
-    spare: Vec<u8>,
+    /// The batch that the leader swaps with the queue's, so that neither is allocated anew.
+    spare: Batch,
     pace: Pace,
 }
 
@@ -93,73 +77,149 @@ impl Committer {
     pub(crate) fn new(dir: &Path, tail: Tail, last: Seq, options: &LogOptions) -> Self {
         Self {
             dir: dir.to_owned(),
-            queue_bytes: options.queue_bytes,
-            queue: Mutex::new(Queue {
-                bytes: Vec::new(),
-                last,
-            }),
-            tail: Mutex::new(Writer {
+            level: options.durability,
+            bounds: Bounds::of(options),
+            queue: Mutex::new(Queue::new(last)),
+            writer: Mutex::new(Writer {
                 tail,
-                spare: Vec::new(),
+                spare: Batch::default(),
                 pace: Pace::default(),
             }),
+            written: AtomicU64::new(last.0),
             durable: AtomicU64::new(last.0),
             leading: AtomicBool::new(false),
             round: AtomicU32::new(0),
+            sleepers: AtomicU32::new(0),
             arrivals: AtomicU64::new(0),
             goal: AtomicU64::new(0),
             gathered: AtomicU32::new(0),
             failure: OnceLock::new(),
+            wakers: Wakers::default(),
+            flusher: Flusher::default(),
         }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub(crate) fn durable(&self) -> Seq {
         Seq(self.durable.load(Ordering::Acquire))
     }
 
-    pub(crate) fn submit(self: &Arc<Self>, data: &[u8]) -> Result<Ticket, Error> {
+    /// The last record that the operating system has.
+    pub(crate) fn written(&self) -> Seq {
+        Seq(self.written.load(Ordering::Acquire))
+    }
+
+    /// Gives a record its place, once there is room in the queue.
+    pub(crate) fn submit(&self, data: &[u8], facts: Facts) -> Result<(Seq, Arc<Epoch>), Error> {
         self.check()?;
-        let mut queue = self.queue.lock();
-        let seq = queue.last.next();
-        queue.last = seq;
-        line::encode(&mut queue.bytes, seq, self.durable(), data);
-        let full = queue.bytes.len() > self.queue_bytes;
-        drop(queue);
-        if full {
-            self.wait(seq)?;
-        }
-        Ok(Ticket {
-            seq,
-            committer: Arc::clone(self),
-        })
-    }
-
-    pub(crate) fn flush(&self) -> Result<(), Error> {
-        let last = self.queue.lock().last;
-        self.wait(last).map(|_| ())
-    }
-
-    pub(crate) fn wait(&self, seq: Seq) -> Result<Seq, Error> {
-        self.arrive();
         loop {
-            if self.durable() >= seq {
-                return Ok(seq);
+            let mut queue = self.queue.lock();
+            if self.bounds.allow(&queue.batch) {
+                return Ok(queue.push(self.durable(), data, facts));
             }
-            self.check()?;
-            let round = self.round.load(Ordering::SeqCst);
-            if let Some(lead) = Lead::try_take(self) {
-                lead.commit()?;
-            } else if self.durable() < seq {
-                futex::wait(&self.round, round);
+            let (last, epoch) = (queue.last, Arc::clone(&queue.epoch));
+            drop(queue);
+            match self.wait_for(last, &epoch, Self::written) {
+                // The others' records were refused and are out of the way: ours may fit.
+                Err(Error::Full { .. }) if self.level != Durability::Buffered => {}
+                result => result?,
             }
         }
     }
 
-    fn arrive(&self) {
+    /// Waits until a record is as durable as the level says.
+    pub(crate) fn wait(&self, seq: Seq, epoch: &Epoch) -> Result<Seq, Error> {
+        self.wait_for(seq, epoch, Self::acknowledged).map(|()| seq)
+    }
+
+    /// Writes everything that was submitted, and syncs it if the level says so.
+    pub(crate) fn flush(&self) -> Result<(), Error> {
+        let queue = self.queue.lock();
+        let (last, epoch) = (queue.last, Arc::clone(&queue.epoch));
+        drop(queue);
+        self.wait_for(last, &epoch, Self::written)
+    }
+
+    /// Writes and syncs everything that was submitted, whatever the level.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.flush()?;
+        let mut writer = self.writer.lock();
+        self.check()?;
+        let written = self.written();
+        if self.durable() >= written {
+            return Ok(());
+        }
+        let synced = writer.tail.sync();
+        match &synced {
+            Ok(()) => self.durable.store(written.0, Ordering::Release),
+            Err(error) => drop(self.failure.set(error.clone())),
+        }
+        synced
+    }
+
+    /// What became of a record, when that is known without waiting.
+    pub(crate) fn outcome(&self, seq: Seq, epoch: &Epoch) -> Option<Result<(), Error>> {
+        self.settled(seq, epoch, Self::acknowledged)
+            .or_else(|| self.check().err().map(Err))
+    }
+
+    pub(crate) fn ask_for_a_leader(self: &Arc<Self>) -> Result<(), Error> {
+        self.flusher.ask(self)
+    }
+
+    /// Counts a caller that begins to wait.
+    pub(crate) fn arrive(&self) {
         let arrived = self.arrivals.fetch_add(1, Ordering::SeqCst) + 1;
         let goal = self.goal.load(Ordering::SeqCst);
         if goal != 0 && arrived >= goal {
             futex::bump(&self.gathered, 1);
+        }
+    }
+
+    fn acknowledged(&self) -> Seq {
+        match self.level {
+            Durability::Synced => self.durable(),
+            Durability::Flushed => self.written(),
+            Durability::Buffered if self.failure.get().is_none() => Seq(u64::MAX),
+            Durability::Buffered => self.written(),
+        }
+    }
+
+    fn settled(
+        &self,
+        seq: Seq,
+        epoch: &Epoch,
+        reached: fn(&Self) -> Seq,
+    ) -> Option<Result<(), Error>> {
+        // In this order: the number counts only while it is still this record's.
+        let reached = reached(self);
+        match epoch.outcome(seq) {
+            None => (reached >= seq).then_some(Ok(())),
+            outcome => outcome,
+        }
+    }
+
+    fn wait_for(&self, seq: Seq, epoch: &Epoch, reached: fn(&Self) -> Seq) -> Result<(), Error> {
+        self.arrive();
+        loop {
+            if let Some(outcome) = self.settled(seq, epoch, reached) {
+                return outcome;
+            }
+            self.check()?;
+            let round = self.round.load(Ordering::SeqCst);
+            if let Some(lead) = Lead::try_take(self) {
+                // Somebody else's round may have been ours, just before.
+                if self.settled(seq, epoch, reached).is_none() {
+                    lead.commit()?;
+                }
+            } else if self.settled(seq, epoch, reached).is_none() {
+                self.sleepers.fetch_add(1, Ordering::SeqCst);
+                futex::wait(&self.round, round);
+                self.sleepers.fetch_sub(1, Ordering::SeqCst);
+            }
         }
     }
 
@@ -179,11 +239,11 @@ impl Committer {
         if pace.expected <= 1 || limit.is_zero() {
             return;
         }
-        let began = Instant::now();
+        let watch = Stopwatch::start();
         self.goal.store(goal, Ordering::SeqCst);
         loop {
             let seen = self.gathered.load(Ordering::SeqCst);
-            let left = limit.saturating_sub(began.elapsed());
+            let left = watch.left_of(limit);
             if self.arrivals.load(Ordering::SeqCst) >= goal || left.is_zero() {
                 break;
             }
@@ -193,38 +253,85 @@ impl Committer {
     }
 
     /// Writes and syncs what is queued.
-    fn commit(&self) -> Result<(), Error> {
-        let mut writer = self.tail.lock();
-        self.gather(&writer.pace);
+    fn commit(&self) -> Result<(), Fault> {
+        let mut writer = self.writer.lock();
+        if self.level == Durability::Synced {
+            self.gather(&writer.pace);
+        }
         let mut batch = std::mem::take(&mut writer.spare);
         let arrivals = self.arrivals.load(Ordering::SeqCst);
         let mut queue = self.queue.lock();
-        std::mem::swap(&mut batch, &mut queue.bytes);
+        std::mem::swap(&mut batch, &mut queue.batch);
         let last = queue.last;
         drop(queue);
 
-        let began = Instant::now();
-        writer.tail.append(&batch)?;
-        let sync = began.elapsed();
-        self.durable.store(last.0, Ordering::Release);
-
-        let released = arrivals - writer.pace.taken_at;
+        let watch = Stopwatch::start();
+        match writer.tail.append(&batch, self.level) {
+            Ok(()) => self.publish(last),
+            Err(Fault::Full(error)) => return Err(self.take_back(batch, error)),
+            Err(fatal) => return Err(fatal),
+        }
         let since = self.arrivals.load(Ordering::SeqCst) - arrivals;
+        writer.pace = writer.pace.after(watch.elapsed(), arrivals, since);
+        batch.clear(self.bounds.bytes);
+        writer.spare = batch;
+        Ok(())
+    }
+
+    fn publish(&self, last: Seq) {
+        self.written.store(last.0, Ordering::Release);
+        if self.level == Durability::Synced {
+            self.durable.store(last.0, Ordering::Release);
+        }
+    }
+
+    /// After a write for which there was no room: refuses what waits, or keeps what was already
+    /// acknowledged.
+    fn take_back(&self, batch: Batch, error: Error) -> Fault {
+        let mut queue = self.queue.lock();
+        if self.level == Durability::Buffered {
+            queue.restore(batch);
+        } else {
+            queue.fail(self.written(), error.clone(), self.bounds.bytes);
+        }
+        Fault::Full(error)
+    }
+}
+
+impl Bounds {
+    /// What [`Durability::Buffered`] collects before it writes: more gains nothing.
+    const BUFFER_BYTES: usize = 256 << 10;
+
+    fn of(options: &LogOptions) -> Self {
+        let most = match options.durability {
+            Durability::Buffered => Self::BUFFER_BYTES,
+            Durability::Synced | Durability::Flushed => usize::MAX,
+        };
+        Self {
+            bytes: options.queue_bytes.min(most),
+            records: options.queue_records,
+        }
+    }
+
+    fn allow(self, queued: &Batch) -> bool {
+        queued.bytes.len() <= self.bytes && queued.records < self.records
+    }
+}
+
+impl Pace {
+    fn after(&self, sync: Duration, arrivals: u64, since: u64) -> Self {
+        let released = arrivals - self.taken_at;
         // The mean of the last few rounds: one slow sync should not make the next leader patient.
-        let sync = if writer.pace.sync.is_zero() {
+        let sync = if self.sync.is_zero() {
             sync
         } else {
-            (writer.pace.sync * 3 + sync) / 4
+            (self.sync * 3 + sync) / 4
         };
-        writer.pace = Pace {
+        Self {
             sync,
             taken_at: arrivals,
             expected: released + since,
-        };
-        batch.clear();
-        batch.shrink_to(self.queue_bytes);
-        writer.spare = batch;
-        Ok(())
+        }
     }
 }
 
@@ -240,43 +347,35 @@ impl<'a> Lead<'a> {
 
     fn commit(self) -> Result<(), Error> {
         self.0.check()?;
-        let result = self.0.commit();
-        if let Err(error) = &result {
-            // Set before the others wake, so that each of them finds it.
-            let _ = self.0.failure.set(error.clone());
-        }
-        result
+        self.0.commit().map_err(|fault| match fault {
+            Fault::Full(error) => error,
+            Fault::Fatal(error) => {
+                // Set before the others wake, so that each of them finds it.
+                let _ = self.0.failure.set(error.clone());
+                error
+            }
+        })
     }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
+        let committer = self.0;
         if std::thread::panicking() {
             let cause = "a thread panicked while it was writing".to_owned();
-            let dir = self.0.dir.clone();
-            let _ = self.0.failure.set(Error::Poisoned { dir, cause });
+            let dir = committer.dir.clone();
+            let _ = committer.failure.set(Error::Poisoned { dir, cause });
         }
-        self.0.leading.store(false, Ordering::SeqCst);
-        futex::bump(&self.0.round, futex::ALL);
+        committer.leading.store(false, Ordering::SeqCst);
+        futex::bump_for(&committer.round, &committer.sleepers);
+        committer.wakers.wake_all();
     }
 }
 
 fn describe(error: &Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
-}
-
-impl Tail {
-    fn append(&mut self, batch: &[u8]) -> Result<(), Error> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let path = &self.segment.path;
-        backend::write_all_at(&*self.file, batch, self.end).map_err(Error::io("write", path))?;
-        self.file.sync_data().map_err(Error::io("sync", path))?;
-        self.end += batch.len() as u64;
-        Ok(())
+    match (error, std::error::Error::source(error)) {
+        (Error::Poisoned { cause, .. }, _) => cause.clone(),
+        (_, Some(source)) => format!("{error}: {source}"),
+        (_, None) => error.to_string(),
     }
 }

@@ -21,6 +21,17 @@ pub enum Error {
         #[source]
         source: Arc<io::Error>,
     },
+    /// There is no room on the disk, or the quota or the file size limit is reached. The record is
+    /// not in the log and nothing of it is left on disk; everything acknowledged before is. Make
+    /// room and append it again: the log goes on as it is.
+    #[error("no room to write {}", path.display())]
+    Full {
+        /// The file that could not grow.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: Arc<io::Error>,
+    },
     /// Another process, or another [`Log`](crate::Log) in this one, has the log open for writing.
     /// Close it, or read without opening by [`verify`](crate::verify).
     #[error("{} is already open for writing by process {holder}", dir.display())]
@@ -72,6 +83,13 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn full(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Full {
+            path: path.to_owned(),
+            source: Arc::new(source),
+        }
+    }
+
     pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io {
             operation,

@@ -23,8 +23,14 @@ pub(crate) fn bump(word: &AtomicU32, most: u32) {
     let _ = futex::wake(word, futex::Flags::PRIVATE, most);
 }
 
-/// For [`bump`]: every thread that waits.
-pub(crate) const ALL: u32 = i32::MAX as u32;
+/// Changes `word` and wakes every thread that waits for it, if `sleepers` counts any: they count
+/// themselves before they sleep, and a kernel call for nobody costs as much as a small write.
+pub(crate) fn bump_for(word: &AtomicU32, sleepers: &AtomicU32) {
+    word.fetch_add(1, Ordering::SeqCst);
+    if sleepers.load(Ordering::SeqCst) > 0 {
+        let _ = futex::wake(word, futex::Flags::PRIVATE, i32::MAX as u32);
+    }
+}
 
 fn wait_for(word: &AtomicU32, seen: u32, limit: Option<Duration>) {
     let limit = limit.and_then(|limit| futex::Timespec::try_from(limit).ok());

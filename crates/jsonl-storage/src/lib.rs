@@ -40,28 +40,34 @@
 //! [`Record`]) read it.
 
 mod backend;
+mod clock;
 mod commit;
 mod error;
+mod flusher;
 mod fs;
 mod futex;
 mod line;
 mod log;
 mod options;
+mod queue;
 mod reader;
 mod recovery;
 mod scan;
 mod segment;
 mod seq;
+mod ticket;
 mod verify;
+mod wakers;
+mod writer;
 
 pub use crate::backend::{Backend, BackendFile, Lock, LockGuard, OpenMode};
-pub use crate::commit::Ticket;
 pub use crate::error::Error;
 pub use crate::fs::FsBackend;
 pub use crate::log::Log;
-pub use crate::options::LogOptions;
+pub use crate::options::{Durability, LogOptions};
 pub use crate::recovery::{Recovery, TornTail};
 pub use crate::scan::{Record, Scan};
 pub use crate::segment::is_log;
 pub use crate::seq::Seq;
+pub use crate::ticket::Ticket;
 pub use crate::verify::{Break, BreakKind, Verified, verify, verify_on};

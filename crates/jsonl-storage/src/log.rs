@@ -8,9 +8,11 @@ use serde::de::DeserializeOwned;
 use serde_jsonlines::JsonLinesWriter;
 
 use crate::backend::{Backend, Lock, LockGuard};
-use crate::commit::{Committer, Ticket};
+use crate::commit::Committer;
+use crate::queue::{Epoch, Facts};
 use crate::recovery::{self, Recovery};
 use crate::scan::Scan;
+use crate::ticket::Ticket;
 use crate::{Error, LogOptions, Seq, segment};
 
 /// An open log. Share it by reference or in an [`Arc`].
@@ -40,15 +42,18 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         })
     }
 
-    /// Appends a record and returns when it is on disk.
+    /// Appends a record and returns when it is as durable as the log's
+    /// [`Durability`](crate::Durability) says: by default, when it is on disk.
     ///
     /// # Errors
     ///
-    /// [`Error::Encode`] when the record has no JSON form, in which case nothing was appended;
-    /// [`Error::Io`] or [`Error::Poisoned`] when it could not be made durable, in which case it
-    /// may or may not be there after the next opening.
+    /// [`Error::Encode`] when the record has no JSON form, and [`Error::Full`] when there is no
+    /// room for it: nothing was appended, and the log goes on. [`Error::Io`] or
+    /// [`Error::Poisoned`] when it could not be made durable, in which case it may or may not be
+    /// there after the next opening.
     pub fn append(&self, record: &T) -> Result<Seq, Error> {
-        self.submit(record)?.wait()
+        let (seq, epoch) = self.enqueue(record)?;
+        self.committer.wait(seq, &epoch)
     }
 
     /// Gives a record its place in the log and returns without waiting for the disk.
@@ -60,12 +65,64 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     ///
     /// As [`Log::append`].
     pub fn submit(&self, record: &T) -> Result<Ticket, Error> {
+        let (seq, epoch) = self.enqueue(record)?;
+        Ok(Ticket::new(seq, Arc::clone(&self.committer), epoch))
+    }
+
+    /// Appends many records, in order and next to one another unless others append meanwhile, and
+    /// waits once. Gives the number of the last one, or `None` for no records.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::append`]. Those before the one that failed may be in the log.
+    pub fn append_all<'a>(
+        &self,
+        records: impl IntoIterator<Item = &'a T>,
+    ) -> Result<Option<Seq>, Error>
+    where
+        T: 'a,
+    {
+        let mut last: Option<(Seq, Arc<Epoch>)> = None;
+        for record in records {
+            let next = self.enqueue(record)?;
+            if let Some((seq, epoch)) = last.take() {
+                // A full disk may have refused the ones before while the queue made room.
+                if let Some(refused) = epoch.outcome(seq) {
+                    refused?;
+                }
+            }
+            last = Some(next);
+        }
+        last.map(|(seq, epoch)| self.committer.wait(seq, &epoch))
+            .transpose()
+    }
+
+    /// Hands everything that was submitted to the operating system, and to the disk if the log's
+    /// level is [`Durability::Synced`](crate::Durability::Synced).
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::append`].
+    pub fn flush(&self) -> Result<(), Error> {
+        self.committer.flush()
+    }
+
+    /// Has everything that was submitted on disk when it returns, whatever the log's level.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::append`].
+    pub fn sync(&self) -> Result<(), Error> {
+        self.committer.sync()
+    }
+
+    fn enqueue(&self, record: &T) -> Result<(Seq, Arc<Epoch>), Error> {
         // Encoding is the costly part, so it happens outside of the lock, in a buffer that each
         // thread keeps.
         thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
         SCRATCH.with_borrow_mut(|scratch| {
             encode(scratch, record)?;
-            self.committer.submit(scratch)
+            self.committer.submit(scratch, Facts::default())
         })
     }
 
@@ -75,13 +132,14 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         self.committer.durable()
     }
 
-    /// Reads the records from the first one up to the last one that is durable now.
+    /// Reads the records from the first one up to the last one that is durable now (with a level
+    /// below [`Durability::Synced`](crate::Durability::Synced): that was written by now).
     ///
     /// # Errors
     ///
     /// [`Error::Io`] when the directory cannot be read.
     pub fn scan(&self) -> Result<Scan<T>, Error> {
-        let last = self.durable();
+        let last = self.committer.written();
         let segments = segment::list(&*self.backend)?;
         Ok(Scan::new(Arc::clone(&self.backend), segments, last))
     }
@@ -104,14 +162,15 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     ///
     /// As [`Log::append`], for everything that was submitted and not waited for.
     pub fn close(self) -> Result<(), Error> {
-        self.committer.flush()
+        self.committer.sync()
     }
 }
 
 impl<T> Drop for Log<T> {
     fn drop(&mut self) {
         // A caller that needs to know has waited for its tickets, or calls `close`.
-        let _ = self.committer.flush();
+        let _ = self.committer.sync();
+        self.committer.flusher.stop();
     }
 }
 

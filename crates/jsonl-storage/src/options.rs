@@ -10,7 +10,24 @@ use crate::{Error, FsBackend, Log};
 /// How a log is opened; ends in [`LogOptions::open`].
 #[derive(Debug, Clone)]
 pub struct LogOptions {
+    pub(crate) durability: Durability,
     pub(crate) queue_bytes: usize,
+    pub(crate) queue_records: usize,
+}
+
+/// When an append counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// When the record, and what is needed to find it, is on disk. Survives a loss of power.
+    #[default]
+    Synced,
+    /// When the operating system has the record. Survives the end of the process in whatever way,
+    /// and a loss of power only after [`Log::sync`], [`Log::close`] or a rotation.
+    Flushed,
+    /// When the record is in this process's buffer of at most 256 KiB, which is written when it is
+    /// full, and by [`Log::flush`], [`Log::sync`] and [`Log::close`]. What is in it is lost with
+    /// the process. [`Log::scan`] sees what was written.
+    Buffered,
 }
 
 impl LogOptions {
@@ -18,15 +35,33 @@ impl LogOptions {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            durability: Durability::default(),
             queue_bytes: 32 << 20,
+            queue_records: 1 << 20,
         }
     }
 
-    /// Bounds what waits to be written, in bytes (default: 32 MiB). A [`Log::submit`] beyond it
-    /// writes and syncs before it returns, so memory stays bounded however fast the callers are.
+    /// Sets when an append counts as done (default: [`Durability::Synced`]).
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Bounds what waits to be written, in bytes (default: 32 MiB; the last record may exceed
+    /// it). A [`Log::submit`] beyond it first has what waits written, so memory stays bounded
+    /// however fast the callers are.
     #[must_use]
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = bytes;
+        self
+    }
+
+    /// Bounds what waits to be written, in records (default: 1,048,576), as
+    /// [`LogOptions::queue_bytes`] does in bytes.
+    #[must_use]
+    pub fn queue_records(mut self, records: usize) -> Self {
+        self.queue_records = records.max(1);
         self
     }
 

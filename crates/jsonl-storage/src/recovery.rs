@@ -39,6 +39,8 @@ pub(crate) struct Tail {
     pub(crate) segment: Segment,
     pub(crate) file: Arc<dyn BackendFile>,
     pub(crate) end: u64,
+    /// Up to where it is known to be durable; at most `end`.
+    pub(crate) synced: u64,
 }
 
 /// Checks every record, sets a torn tail aside, and opens the last segment for appending.
@@ -63,7 +65,14 @@ pub(crate) fn recover(backend: &Arc<dyn Backend>) -> Result<(Recovery, Tail), Er
     file.sync_data().map_err(Error::io("sync", path))?;
     segment::sync_dir(&**backend)?;
     let end = file.size().map_err(Error::io("examine", path))?;
-    Ok((recovery, Tail { segment, file, end }))
+    let synced = end;
+    let tail = Tail {
+        segment,
+        file,
+        end,
+        synced,
+    };
+    Ok((recovery, tail))
 }
 
 /// Where a tail is torn.
