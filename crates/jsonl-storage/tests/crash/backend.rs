@@ -79,8 +79,14 @@ impl Machine {
         self.state().changes.clone()
     }
 
-    pub(crate) fn syncs(&self) -> u64 {
-        self.state().syncs
+    /// Whether the disk may be full.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.state().plan.capacity.is_some()
+    }
+
+    /// Whether want of room is all that can be wrong.
+    pub(crate) fn is_only_full(&self) -> bool {
+        self.is_limited() && !self.is_down() && !self.sync_has_failed()
     }
 
     pub(crate) fn set_capacity(&self, bytes: Option<usize>) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use jsonl_storage::{Backend, Error, Log, LogOptions, Seq, Ticket, verify_on};
+use jsonl_storage::{Backend, Durability, Error, Log, LogOptions, Seq, Ticket, verify_on};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Machine;
@@ -19,11 +19,12 @@ pub(crate) struct Payload {
 /// What a life does after the opening.
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
+    durability: Durability,
     queue_bytes: usize,
     steps: Vec<Step>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     /// Appends a record with a text of so many characters, and waits.
     Append(usize),
@@ -32,47 +33,56 @@ enum Step {
     Wait,
     /// Drops the tickets without having waited.
     Forget,
-    Close,
+    Flush,
+    Sync,
+    Reopen,
     Read,
 }
 
-/// The longest text, in characters, and what it is made of: with escapes, and of several bytes.
+/// What a text is made of: with escapes, and letters of several bytes.
 const LETTERS: [char; 8] = ['a', 'Z', ' ', '"', '\\', '\n', 'ä', '漢'];
 
 impl Script {
     pub(crate) fn random(rng: &mut Rng, steps: usize, longest_text: usize) -> Self {
-        let steps = (0..steps)
-            .map(|_| Step::random(rng, longest_text))
-            .collect();
+        let durability = match rng.below(10) {
+            0..7 => Durability::Synced,
+            7..9 => Durability::Flushed,
+            _ => Durability::Buffered,
+        };
         Self {
+            durability,
             queue_bytes: rng.pick(&[200, 5_000, 1 << 20]),
-            steps,
+            steps: (0..steps)
+                .map(|_| Step::random(rng, longest_text))
+                .collect(),
         }
     }
 
     /// For what has to work after everything else: a few appends, a reopening, another append.
     pub(crate) fn going_on() -> Self {
-        let steps = vec![
-            Step::Append(5),
-            Step::Append(30),
-            Step::Close,
-            Step::Append(1),
-        ];
         Self {
+            durability: Durability::Synced,
             queue_bytes: 1 << 20,
-            steps,
+            steps: vec![
+                Step::Append(5),
+                Step::Append(30),
+                Step::Reopen,
+                Step::Append(1),
+            ],
         }
     }
 }
 
 impl Step {
     fn random(rng: &mut Rng, longest_text: usize) -> Self {
-        match rng.below(20) {
-            0..8 => Self::Append(rng.below(longest_text)),
-            8..14 => Self::Submit(rng.below(longest_text)),
-            14..17 => Self::Wait,
-            17 => Self::Forget,
-            18 => Self::Close,
+        match rng.below(24) {
+            0..9 => Self::Append(rng.below(longest_text)),
+            9..15 => Self::Submit(rng.below(longest_text)),
+            15..18 => Self::Wait,
+            18 => Self::Forget,
+            19 => Self::Flush,
+            20 => Self::Sync,
+            21 => Self::Reopen,
             _ => Self::Read,
         }
     }
@@ -83,34 +93,65 @@ impl Step {
 pub(crate) struct Model {
     /// In the order of the log. Those behind the acknowledged ones may be lost, from the end on.
     attempted: Vec<Payload>,
+    /// How many must be there as long as the machine is up.
     acknowledged: usize,
+    /// How many must be there after a power cut.
+    durable: usize,
     numbers: u64,
 }
 
 impl Model {
-    fn attempt(&mut self, length: usize, rng: &mut Rng) -> Payload {
-        self.numbers += 1;
-        let text = (0..length).map(|_| rng.pick(&LETTERS)).collect();
-        let payload = Payload {
-            number: self.numbers,
-            text,
-        };
-        self.attempted.push(payload.clone());
-        payload
+    /// What a log of a lower level acknowledged without a sync may be gone.
+    pub(crate) fn power_was_cut(&mut self) {
+        self.acknowledged = self.durable;
     }
 
-    fn acknowledge(&mut self, seq: Seq) -> Result<(), Failure> {
-        let upto = usize::try_from(seq.0).expect("few records");
+    fn next(&mut self, length: usize, rng: &mut Rng) -> Payload {
+        self.numbers += 1;
+        let text = (0..length).map(|_| rng.pick(&LETTERS)).collect();
+        Payload {
+            number: self.numbers,
+            text,
+        }
+    }
+
+    /// A record that was given a place.
+    fn place(&mut self, payload: Payload, seq: Seq, may_refuse: bool) -> Result<(), Failure> {
+        let before = index(seq) - 1;
+        // A full disk may have refused what waited before it, but not what was acknowledged.
+        let least = if may_refuse {
+            self.acknowledged
+        } else {
+            self.attempted.len()
+        };
+        ensure((least..=self.attempted.len()).contains(&before), || {
+            format!(
+                "a record became number {seq}, behind {} others",
+                self.attempted.len()
+            )
+        })?;
+        self.attempted.truncate(before);
+        self.attempted.push(payload);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, upto: usize) -> Result<(), Failure> {
         ensure(upto <= self.attempted.len(), || {
-            format!("record {seq} was never submitted")
+            format!("record {upto} was never submitted")
         })?;
         self.acknowledged = self.acknowledged.max(upto);
         Ok(())
     }
 
-    pub(crate) fn acknowledged(&self) -> usize {
-        self.acknowledged
+    fn synced(&mut self, upto: usize) -> Result<(), Failure> {
+        self.acknowledge(upto)?;
+        self.durable = self.durable.max(upto);
+        Ok(())
     }
+}
+
+fn index(seq: Seq) -> usize {
+    usize::try_from(seq.0).expect("few records")
 }
 
 /// A promise that was broken, in words.
@@ -132,6 +173,7 @@ pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<
 }
 
 /// Why a life ended early: a promise broken, or an error that may have had a cause.
+#[derive(Debug)]
 enum Stop {
     Broken(Failure),
     Refused(Error),
@@ -161,172 +203,243 @@ pub(crate) fn live(
     model: &mut Model,
     rng: &mut Rng,
 ) -> Result<(), Failure> {
-    match try_live(backend, script, model, rng) {
+    let mut life = Life {
+        machine,
+        backend,
+        script,
+        model,
+        rng,
+    };
+    match life.run() {
         Ok(()) => Ok(()),
         Err(Stop::Broken(failure)) => Err(failure),
         Err(Stop::Refused(_)) if machine.is_down() || machine.sync_has_failed() => Ok(()),
-        Err(Stop::Refused(error)) => Err(Failure(format!("nothing was wrong, but: {error}"))),
+        Err(Stop::Refused(error)) => Err(Failure(format!("nothing was wrong, but: {error:?}"))),
     }
 }
 
-fn try_live(
-    backend: &Arc<dyn Backend>,
-    script: &Script,
-    model: &mut Model,
-    rng: &mut Rng,
-) -> Result<(), Stop> {
-    check_before_opening(backend, model)?;
-    let mut log = open(backend, script, model)?;
-    let mut tickets = Vec::new();
-    for step in &script.steps {
-        match step {
-            Step::Close => {
+struct Life<'a> {
+    machine: &'a Machine,
+    backend: &'a Arc<dyn Backend>,
+    script: &'a Script,
+    model: &'a mut Model,
+    rng: &'a mut Rng,
+}
+
+impl Life<'_> {
+    fn run(&mut self) -> Result<(), Stop> {
+        self.check_before_opening()?;
+        let mut log = self.open()?;
+        let mut tickets = Vec::new();
+        for &step in &self.script.steps {
+            if let Step::Reopen = step {
                 tickets.clear();
-                close(log, model)?;
-                log = open(backend, script, model)?;
+                self.close(log)?;
+                log = self.open()?;
+            } else if let Err(stop) = self.take(step, &log, &mut tickets) {
+                tickets.clear();
+                self.after_refusal(&log, stop)?;
             }
-            step => take(step, &log, &mut tickets, model, rng)
-                .or_else(|stop| after_refusal(&log, model, stop))?,
+            // What the log calls durable counts as much as what it has answered.
+            self.model.synced(index(log.durable()))?;
         }
+        drop(tickets);
+        self.close(log)
     }
-    drop(tickets);
-    close(log, model)
-}
 
-fn take(
-    step: &Step,
-    log: &Log<Payload>,
-    tickets: &mut Vec<Ticket>,
-    model: &mut Model,
-    rng: &mut Rng,
-) -> Result<(), Stop> {
-    match *step {
-        Step::Append(length) => {
-            let seq = log.append(&model.attempt(length, rng))?;
-            model.acknowledge(seq)?;
-        }
-        Step::Submit(length) => tickets.push(log.submit(&model.attempt(length, rng))?),
-        Step::Wait => {
-            if let Some(last) = tickets.drain(..).next_back() {
-                model.acknowledge(last.wait()?)?;
+    fn take(
+        &mut self,
+        step: Step,
+        log: &Log<Payload>,
+        tickets: &mut Vec<Ticket>,
+    ) -> Result<(), Stop> {
+        match step {
+            Step::Append(length) => {
+                // Placed before the answer, which may not come and still leave the record.
+                let seq = self.submit(length, log)?.wait()?;
+                self.acknowledged(seq)?;
             }
+            Step::Submit(length) => tickets.push(self.submit(length, log)?),
+            Step::Wait => {
+                if let Some(last) = tickets.drain(..).next_back() {
+                    let seq = last.wait()?;
+                    self.acknowledged(seq)?;
+                }
+            }
+            Step::Forget => tickets.clear(),
+            Step::Flush => {
+                log.flush()?;
+                self.model.acknowledge(self.model.attempted.len())?;
+            }
+            Step::Sync => {
+                log.sync()?;
+                self.model.synced(self.model.attempted.len())?;
+            }
+            Step::Read => drop(self.check_content(log)?),
+            Step::Reopen => unreachable!("takes the log itself"),
         }
-        Step::Forget => tickets.clear(),
-        Step::Read => check_content(log, model)?,
-        Step::Close => unreachable!("takes the log itself"),
+        Ok(())
     }
-    // What the log calls durable counts as much as what it has answered.
-    model.acknowledge(log.durable())?;
-    Ok(())
-}
 
-/// Once it has failed, a log takes nothing more, and still shows what it has acknowledged.
-fn after_refusal(log: &Log<Payload>, model: &Model, stop: Stop) -> Result<(), Stop> {
-    if matches!(stop, Stop::Broken(_)) {
-        return Err(stop);
+    fn submit(&mut self, length: usize, log: &Log<Payload>) -> Result<Ticket, Stop> {
+        let payload = self.model.next(length, self.rng);
+        let ticket = log.submit(&payload)?;
+        self.model
+            .place(payload, ticket.seq(), self.machine.is_limited())?;
+        Ok(ticket)
     }
-    let another = Payload {
-        number: u64::MAX,
-        text: String::new(),
-    };
-    let taken = log.append(&another).is_ok();
-    ensure(!taken, || {
-        "an append succeeded after one had failed".to_owned()
-    })?;
-    match log.scan().map(|scan| scan.collect::<Result<Vec<_>, _>>()) {
-        Ok(Ok(records)) => ensure(records.len() >= model.acknowledged, || {
-            format!(
-                "{} of {} readable after a failure",
-                records.len(),
-                model.acknowledged
-            )
-        })?,
-        // The machine is down, or reads fail for the reason that the stop gives.
-        Ok(Err(_)) | Err(_) => {}
+
+    fn acknowledged(&mut self, seq: Seq) -> Result<(), Failure> {
+        match self.script.durability {
+            Durability::Synced => self.model.synced(index(seq)),
+            Durability::Flushed => self.model.acknowledge(index(seq)),
+            // Promises nothing that a kill or a power cut could break.
+            Durability::Buffered => Ok(()),
+        }
     }
-    Err(stop)
-}
 
-fn close(log: Log<Payload>, model: &mut Model) -> Result<(), Stop> {
-    log.close()?;
-    model.acknowledged = model.attempted.len();
-    Ok(())
-}
+    /// A full disk refuses what waits, and nothing else; there is some more room then. After any
+    /// other failure a log takes nothing more, and still shows what it has acknowledged.
+    fn after_refusal(&mut self, log: &Log<Payload>, stop: Stop) -> Result<(), Stop> {
+        match stop {
+            Stop::Refused(Error::Full { .. }) if self.machine.is_limited() => {
+                self.make_room();
+                self.check_after_full(log)
+            }
+            Stop::Refused(_) => {
+                let another = Payload {
+                    number: u64::MAX,
+                    text: String::new(),
+                };
+                let taken = log.append(&another).is_ok();
+                ensure(!taken, || {
+                    "an append succeeded after one had failed".to_owned()
+                })?;
+                if !self.machine.is_down() {
+                    self.check_content(log)?;
+                }
+                Err(stop)
+            }
+            Stop::Broken(_) => Err(stop),
+        }
+    }
 
-/// What a crash leaves must not look like damage, whoever looks first.
-fn check_before_opening(backend: &Arc<dyn Backend>, model: &Model) -> Result<(), Stop> {
-    let found = verify_on(Arc::clone(backend))?;
-    ensure(found.holds(), || {
-        format!("verify reports damage: {:?}", found.breaks)
-    })?;
-    ensure(found.records >= model.acknowledged as u64, || {
-        format!(
-            "verify finds {} of {} acknowledged",
-            found.records, model.acknowledged
-        )
-    })?;
-    Ok(())
-}
-
-fn open(
-    backend: &Arc<dyn Backend>,
-    script: &Script,
-    model: &mut Model,
-) -> Result<Log<Payload>, Stop> {
-    let options = LogOptions::new().queue_bytes(script.queue_bytes);
-    let log: Log<Payload> = options.open_on(Arc::clone(backend))?;
-    check_content(&log, model)?;
-
-    let durable = usize::try_from(log.durable().0).expect("few records");
-    ensure(
-        durable >= model.acknowledged && durable <= model.attempted.len(),
-        || {
-            format!(
-                "{durable} records after the opening, {} acknowledged, {} attempted",
-                model.acknowledged,
-                model.attempted.len()
-            )
-        },
-    )?;
-    // An opened log shows these to everyone, so from now on they have to stay.
-    model.acknowledged = durable;
-    model.attempted.truncate(durable);
-
-    let recovery = log.recovery();
-    ensure(
-        (recovery.records, recovery.last) == (durable as u64, log.durable()),
-        || format!("{recovery:?} with {durable} records"),
-    )?;
-    let found = verify_on(Arc::clone(backend))?;
-    ensure(
-        found.breaks.is_empty() && found.records == durable as u64,
-        || format!("verify after the opening, with {durable} records: {found:?}"),
-    )?;
-    Ok(log)
-}
-
-/// Nothing acknowledged is missing, nothing altered, nothing there that was never submitted.
-fn check_content(log: &Log<Payload>, model: &Model) -> Result<(), Stop> {
-    let mut count = 0;
-    for record in log.scan()? {
-        let record = record?;
-        ensure(record.seq.0 == count as u64 + 1, || {
-            format!("record {} at place {}", record.seq, count + 1)
+    fn check_after_full(&mut self, log: &Log<Payload>) -> Result<(), Stop> {
+        if self.script.durability == Durability::Buffered {
+            // Keeps what it has acknowledged, and writes it when there is room.
+            return Ok(());
+        }
+        // What can be read was written before, so it is not among the refused.
+        let written = self.check_content(log)?;
+        self.model.attempted.truncate(written);
+        self.model.acknowledge(written)?;
+        let found = verify_on(Arc::clone(self.backend))?;
+        ensure(found.breaks.is_empty(), || {
+            format!("after a full disk: {:?}", found.breaks)
         })?;
-        let attempted = model.attempted.get(count);
-        ensure(attempted == Some(&record.data), || {
+        Ok(())
+    }
+
+    fn make_room(&mut self) {
+        let bytes = self.machine.used() + self.rng.below(1_000);
+        self.machine.set_capacity(Some(bytes));
+    }
+
+    fn close(&mut self, log: Log<Payload>) -> Result<(), Stop> {
+        match log.close() {
+            Ok(()) => Ok(self.model.synced(self.model.attempted.len())?),
+            Err(Error::Full { .. }) if self.machine.is_limited() => {
+                self.machine.set_capacity(None);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What a crash leaves must not look like damage, whoever looks first.
+    fn check_before_opening(&self) -> Result<(), Stop> {
+        let found = verify_on(Arc::clone(self.backend))?;
+        ensure(found.holds(), || {
+            format!("verify reports damage: {:?}", found.breaks)
+        })?;
+        ensure(found.records >= self.model.acknowledged as u64, || {
             format!(
-                "record {} is {:?} and was {attempted:?}",
-                record.seq, record.data
+                "verify finds {} of {} acknowledged",
+                found.records, self.model.acknowledged
             )
         })?;
-        count += 1;
+        Ok(())
     }
-    ensure(count >= model.acknowledged, || {
-        format!(
-            "{count} of {} acknowledged records are left",
-            model.acknowledged
-        )
-    })?;
-    Ok(())
+
+    fn open(&mut self) -> Result<Log<Payload>, Stop> {
+        let log = match self.try_open() {
+            // The torn tail is set aside before it is cut off, which takes room.
+            Err(_) if self.machine.is_only_full() => {
+                self.machine.set_capacity(None);
+                self.try_open()?
+            }
+            result => result?,
+        };
+        self.check_content(&log)?;
+        let durable = index(log.durable());
+        ensure(
+            (self.model.acknowledged..=self.model.attempted.len()).contains(&durable),
+            || {
+                format!(
+                    "{durable} records after the opening, {} acknowledged, {} attempted",
+                    self.model.acknowledged,
+                    self.model.attempted.len()
+                )
+            },
+        )?;
+        // An opened log shows these to everyone, so from now on they have to stay.
+        self.model.attempted.truncate(durable);
+        self.model.synced(durable)?;
+
+        let recovery = log.recovery();
+        ensure(
+            (recovery.records, recovery.last) == (durable as u64, log.durable()),
+            || format!("{recovery:?} with {durable} records"),
+        )?;
+        let found = verify_on(Arc::clone(self.backend))?;
+        ensure(
+            found.breaks.is_empty() && found.records == durable as u64,
+            || format!("verify after the opening, with {durable} records: {found:?}"),
+        )?;
+        Ok(log)
+    }
+
+    fn try_open(&self) -> Result<Log<Payload>, Error> {
+        LogOptions::new()
+            .durability(self.script.durability)
+            .queue_bytes(self.script.queue_bytes)
+            .open_on(Arc::clone(self.backend))
+    }
+
+    /// Nothing acknowledged is missing, nothing altered, nothing there that was never submitted.
+    /// Gives the number of records.
+    fn check_content(&self, log: &Log<Payload>) -> Result<usize, Stop> {
+        let mut count = 0;
+        for record in log.scan()? {
+            let record = record?;
+            ensure(index(record.seq) == count + 1, || {
+                format!("record {} at place {}", record.seq, count + 1)
+            })?;
+            let attempted = self.model.attempted.get(count);
+            ensure(attempted == Some(&record.data), || {
+                format!(
+                    "record {} is {:?} and was {attempted:?}",
+                    record.seq, record.data
+                )
+            })?;
+            count += 1;
+        }
+        ensure(count >= self.model.acknowledged, || {
+            format!(
+                "{count} of {} acknowledged records are left",
+                self.model.acknowledged
+            )
+        })?;
+        Ok(count)
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) fn crashing_lives(seed: u64, wrap: Wrap<'_>) -> Result<(), Failure> {
         let plan = random_plan(&mut rng, steps);
         let machine = Machine::new(disk, plan);
         live(&machine, &wrap(&machine), &script, &mut model, &mut rng)?;
-        disk = crash(&machine, &mut rng);
+        disk = crash(&machine, &mut model, &mut rng);
     }
     must_go_on(disk, &mut model, wrap, &mut rng)
 }
@@ -43,16 +43,17 @@ fn random_plan(rng: &mut Rng, steps: usize) -> Plan {
         crash_at: rng.chance(80).then_some(crash_at),
         fail_sync: rng.chance(15).then(|| rng.next() % (steps as u64 + 4)),
         partial: rng.chance(30),
-        capacity: None,
+        capacity: rng.chance(20).then(|| rng.below(4_000)),
         seed: rng.next(),
     }
 }
 
 /// After a failed sync the power goes: the page cache of a machine that stays up lies.
-fn crash(machine: &Machine, rng: &mut Rng) -> Disk {
+fn crash(machine: &Machine, model: &mut Model, rng: &mut Rng) -> Disk {
     if rng.chance(25) && !machine.sync_has_failed() {
         return machine.disk_after_kill();
     }
+    model.power_was_cut();
     machine.disk_after_power_cut(rng.pick(&Survival::ALL), rng)
 }
 
@@ -67,6 +68,7 @@ fn must_go_on(
     for _ in 0..2 {
         let machine = Machine::new(disk, Plan::default());
         live(&machine, &wrap(&machine), &Script::going_on(), model, rng)?;
+        model.power_was_cut();
         disk = machine.disk_after_power_cut(Survival::Nothing, rng);
     }
     Ok(())
@@ -178,6 +180,7 @@ fn recover_twice(
         &mut model,
         rng,
     )?;
+    model.power_was_cut();
     let after = machine.disk_after_power_cut(rng.pick(&Survival::ALL), rng);
     must_go_on(after, &mut model, wrap, rng)
 }
