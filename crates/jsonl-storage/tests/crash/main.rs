@@ -14,7 +14,7 @@ mod suite;
 use std::fmt::Display;
 
 use crate::faulty::Fault;
-use crate::suite::{crashing_lives, every_crash, honest};
+use crate::suite::{crashing_lives, every_crash, honest, reopening_after_a_failed_sync};
 
 /// Runs a check for each seed, or for the one that `CRASH_SEED` names.
 fn for_seeds<T, E: Display>(test: &str, usual: u64, mut check: impl FnMut(u64) -> Result<T, E>) {
@@ -55,6 +55,13 @@ fn every_call_and_every_byte_may_be_the_last() {
                 "seed {seed} tries little: {tried:?}"
             );
         })
+    });
+}
+
+#[test]
+fn a_log_that_is_reopened_after_a_failed_sync_believes_no_page_cache() {
+    for_seeds("a_log_that_is_reopened", 500, |seed| {
+        reopening_after_a_failed_sync(seed, &honest)
     });
 }
 

@@ -57,6 +57,26 @@ fn crash(machine: &Machine, model: &mut Model, rng: &mut Rng) -> Disk {
     machine.disk_after_power_cut(rng.pick(&Survival::ALL), rng)
 }
 
+/// A sync fails, the process ends, the system stays up, and the log is opened again: its reads show
+/// what never reached the disk, and a sync of those pages says that all is well.
+pub(crate) fn reopening_after_a_failed_sync(seed: u64, wrap: Wrap<'_>) -> Result<(), Failure> {
+    let mut rng = Rng::new(seed);
+    let mut model = Model::default();
+    let script = Script::random(&mut rng, 12, 900);
+    // The first two are the opening's, of the new file and of the directory.
+    let fail_sync = Some(2 + rng.next() % 8);
+    let machine = Machine::new(
+        Disk::default(),
+        Plan {
+            fail_sync,
+            seed,
+            ..Plan::default()
+        },
+    );
+    live(&machine, &wrap(&machine), &script, &mut model, &mut rng)?;
+    must_go_on(machine.disk_after_kill(), &mut model, wrap, &mut rng)
+}
+
 /// Opens, checks, appends, reopens and checks, with nothing in the way; then the same after a last
 /// power cut, which shows whether what was just acknowledged is durable.
 fn must_go_on(
