@@ -97,6 +97,13 @@ impl Machine {
         self.state().disk.used()
     }
 
+    /// What a read of the whole file shows; nothing if there is none.
+    pub(crate) fn content(&self, name: &str) -> Vec<u8> {
+        let state = self.state();
+        let inode = state.disk.find(name);
+        inode.map_or_else(Vec::new, |inode| state.disk.content(inode).to_vec())
+    }
+
     /// Whatever is called from now on fails.
     pub(crate) fn stop(&self) {
         self.state().down = true;

@@ -123,6 +123,16 @@ impl NameChange {
 }
 
 impl Disk {
+    /// One file, durable.
+    pub(crate) fn with_file(name: &str, bytes: &[u8]) -> Self {
+        let mut disk = Self::default();
+        let inode = disk.create(name);
+        disk.write(inode, 0, bytes);
+        disk.sync(inode);
+        disk.sync_names();
+        disk
+    }
+
     pub(crate) fn list(&self) -> Vec<String> {
         self.names.keys().cloned().collect()
     }

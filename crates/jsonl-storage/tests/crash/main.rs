@@ -8,10 +8,13 @@ mod backend;
 mod disk;
 mod faulty;
 mod life;
+mod opening;
 mod rng;
 mod suite;
 
 use std::fmt::Display;
+
+use proptest::prelude::*;
 
 use crate::faulty::Fault;
 use crate::suite::{crashing_lives, every_crash, honest, reopening_after_a_failed_sync};
@@ -85,5 +88,24 @@ fn every_crash_of_one_life_finds_a_lost_sync_too() {
     ] {
         let found = (1..=8).find(|&seed| every_crash(seed, &|it| fault.put_before(it)).is_err());
         assert!(found.is_some(), "nobody notices {fault:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_opened_or_refused_and_no_good_record_is_lost(
+        kind: u8,
+        records: u8,
+        bytes in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..300),
+            // Closer to a log than arbitrary bytes ever come.
+            prop::collection::vec(r#"(\{|"seq":|1|2|,|"synced":|0|"data":|\[\]|"crc":"|0a|"\}|\n|\x00)"#, 0..30)
+                .prop_map(|words| words.concat().into_bytes()),
+        ],
+    ) {
+        let input = [&[kind, records], bytes.as_slice()].concat();
+        opening::check(&input).map_err(TestCaseError::fail)?;
     }
 }
