@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::catalog::Catalog;
+use crate::chain::Link;
 use crate::clock::Stopwatch;
 use crate::flusher::Flusher;
 use crate::queue::{Batch, Epoch, Facts, Queue};
-use crate::recovery::Tail;
 use crate::wakers::Wakers;
-use crate::writer::Fault;
+use crate::writer::{Fault, Tail};
 use crate::{Durability, Error, LogOptions, Seq, futex};
 
 /// The queue of framed records and the state of the disk behind it.
@@ -74,12 +75,13 @@ struct Pace {
 }
 
 impl Committer {
-    pub(crate) fn new(dir: &Path, tail: Tail, last: Seq, options: &LogOptions) -> Self {
+    pub(crate) fn new(dir: &Path, tail: Tail, options: &LogOptions) -> Self {
+        let last = tail.last;
         Self {
             dir: dir.to_owned(),
             level: options.durability,
             bounds: Bounds::of(options),
-            queue: Mutex::new(Queue::new(last)),
+            queue: Mutex::new(Queue::new(last, tail.link)),
             writer: Mutex::new(Writer {
                 tail,
                 spare: Batch::default(),
@@ -145,19 +147,42 @@ impl Committer {
 
     /// Writes and syncs everything that was submitted, whatever the level.
     pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.at_the_tail(|tail| tail.sync().map_err(Fault::Fatal))
+    }
+
+    /// As [`Committer::sync`], and begins another segment.
+    pub(crate) fn rotate(&self) -> Result<(), Error> {
+        self.at_the_tail(Tail::rotate)
+    }
+
+    /// As [`Committer::sync`], and notes that the log ends here.
+    pub(crate) fn finish(&self, catalog: &Catalog) -> Result<(), Error> {
+        self.sync()?;
+        // Nobody else writes: the caller is the log, at its end.
+        let _writer = self.writer.lock();
+        catalog.mark_clean_close()
+    }
+
+    /// Does something with the end of the log, once everything that was submitted is written, and
+    /// with all of it on disk afterwards.
+    fn at_the_tail(&self, act: fn(&mut Tail) -> Result<(), Fault>) -> Result<(), Error> {
         self.flush()?;
         let mut writer = self.writer.lock();
         self.check()?;
-        let written = self.written();
-        if self.durable() >= written {
-            return Ok(());
+        let acted = act(&mut writer.tail).and_then(|()| writer.tail.sync().map_err(Fault::Fatal));
+        match acted {
+            Ok(()) => {
+                self.durable.store(writer.tail.last.0, Ordering::Release);
+                Ok(())
+            }
+            Err(Fault::Full(error)) => Err(error),
+            Err(Fault::Fatal(error)) => {
+                let _ = self.failure.set(error.clone());
+                drop(writer);
+                self.end_round();
+                Err(error)
+            }
         }
-        let synced = writer.tail.sync();
-        match &synced {
-            Ok(()) => self.durable.store(written.0, Ordering::Release),
-            Err(error) => drop(self.failure.set(error.clone())),
-        }
-        synced
     }
 
     /// What became of a record, when that is known without waiting.
@@ -262,13 +287,16 @@ impl Committer {
         let arrivals = self.arrivals.load(Ordering::SeqCst);
         let mut queue = self.queue.lock();
         std::mem::swap(&mut batch, &mut queue.batch);
-        let last = queue.last;
+        let (last, link) = (queue.last, queue.chain);
         drop(queue);
 
         let watch = Stopwatch::start();
-        match writer.tail.append(&batch, self.level) {
+        match writer.tail.append(&batch, last, link) {
             Ok(()) => self.publish(last),
-            Err(Fault::Full(error)) => return Err(self.take_back(batch, error)),
+            Err(Fault::Full(error)) => {
+                let good = (writer.tail.last, writer.tail.link);
+                return Err(self.take_back(batch, good, error));
+            }
             Err(fatal) => return Err(fatal),
         }
         let since = self.arrivals.load(Ordering::SeqCst) - arrivals;
@@ -276,6 +304,24 @@ impl Committer {
         batch.clear(self.bounds.bytes);
         writer.spare = batch;
         Ok(())
+    }
+
+    /// Has everyone who waits look again.
+    fn end_round(&self) {
+        futex::bump_for(&self.round, &self.sleepers);
+        self.wakers.wake_all();
+    }
+
+    /// Sleeps until a round ends or the time is up, unless `seen` is no longer the last one.
+    pub(crate) fn wait_for_a_round(&self, seen: u32, limit: Duration) {
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        futex::wait_at_most(&self.round, seen, limit);
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// The number of rounds, to be taken before looking at what they did.
+    pub(crate) fn round(&self) -> u32 {
+        self.round.load(Ordering::SeqCst)
     }
 
     fn publish(&self, last: Seq) {
@@ -287,12 +333,12 @@ impl Committer {
 
     /// After a write for which there was no room: refuses what waits, or keeps what was already
     /// acknowledged.
-    fn take_back(&self, batch: Batch, error: Error) -> Fault {
+    fn take_back(&self, batch: Batch, good: (Seq, Option<Link>), error: Error) -> Fault {
         let mut queue = self.queue.lock();
         if self.level == Durability::Buffered {
             queue.restore(batch);
         } else {
-            queue.fail(self.written(), error.clone(), self.bounds.bytes);
+            queue.fail(good, error.clone(), self.bounds.bytes);
         }
         Fault::Full(error)
     }
@@ -367,8 +413,7 @@ impl Drop for Lead<'_> {
             let _ = committer.failure.set(Error::Poisoned { dir, cause });
         }
         committer.leading.store(false, Ordering::SeqCst);
-        futex::bump_for(&committer.round, &committer.sleepers);
-        committer.wakers.wake_all();
+        committer.end_round();
     }
 }
 

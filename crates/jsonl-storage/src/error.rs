@@ -70,6 +70,28 @@ pub enum Error {
     /// have. Nothing was appended.
     #[error("record has no form of one line of JSON")]
     Encode(#[source] Arc<io::Error>),
+    /// A chain was asked for, and the log was begun without one. Open it without, or begin another.
+    #[error("log {} was begun without a chain", dir.display())]
+    NotChained {
+        /// The log's directory.
+        dir: PathBuf,
+    },
+    /// A record was looked for by something that the log was opened without. Open it with an
+    /// [`Index`](crate::Index) that has it.
+    #[error("log {} has no index by {by}", dir.display())]
+    NotIndexed {
+        /// The log's directory.
+        dir: PathBuf,
+        /// What is missing, as in "by *key*".
+        by: &'static str,
+    },
+    /// An index file was damaged since the log was opened. Remove it and open the log again: it is
+    /// made anew from the records.
+    #[error("index {} is damaged", file.display())]
+    Index {
+        /// The file.
+        file: PathBuf,
+    },
     /// An earlier write or sync failed. The kernel may have dropped what it could not write, so a
     /// retry might report a success that never happened: the log refuses appends until it is
     /// opened again, which re-reads what is really there. Reads go on.

@@ -40,21 +40,28 @@
 //! [`Record`]) read it.
 
 mod backend;
+mod catalog;
+mod chain;
 mod clock;
 mod commit;
 mod error;
 mod flusher;
+mod follow;
 mod fs;
 mod futex;
+mod index;
 mod line;
+mod lines;
 mod log;
 mod options;
+mod point;
 mod queue;
 mod reader;
 mod recovery;
 mod scan;
 mod segment;
 mod seq;
+mod sidecar;
 mod ticket;
 mod verify;
 mod wakers;
@@ -62,11 +69,14 @@ mod writer;
 
 pub use crate::backend::{Backend, BackendFile, Lock, LockGuard, OpenMode};
 pub use crate::error::Error;
+pub use crate::follow::Follow;
 pub use crate::fs::FsBackend;
+pub use crate::index::Index;
 pub use crate::log::Log;
-pub use crate::options::{Durability, LogOptions};
+pub use crate::options::{Durability, IndexedOptions, LogOptions};
+pub use crate::point::Matches;
 pub use crate::recovery::{Recovery, TornTail};
-pub use crate::scan::{Record, Scan};
+pub use crate::scan::{Between, Record, Scan, ScanBack};
 pub use crate::segment::is_log;
 pub use crate::seq::Seq;
 pub use crate::ticket::Ticket;

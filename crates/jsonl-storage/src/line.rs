@@ -1,16 +1,19 @@
-//! The frame of one record: `{"seq":7,"synced":5,"data":…,"crc":"1a2b3c4d"}`.
+//! The frame of one record: `{"seq":7,"synced":5,"data":…,"crc":"1a2b3c4d"}`, with
+//! `,"chain":"…"` before the checksum in a chained log.
 
-use std::io::Write as _;
-
+use crate::chain::Link;
 use crate::{BreakKind, Seq};
 
 const SEQ: &[u8] = b"{\"seq\":";
 const SYNCED: &[u8] = b",\"synced\":";
 const DATA: &[u8] = b",\"data\":";
+const CHAIN: &[u8] = b",\"chain\":\"";
 const CRC: &[u8] = b",\"crc\":\"";
 const END: &[u8] = b"\"}";
 /// `,"crc":"` + 8 digits + `"}`.
 const TAIL: usize = CRC.len() + 8 + END.len();
+/// `,"chain":"` + 43 digits + `"`.
+const LINK: usize = CHAIN.len() + Link::TEXT_BYTES + 1;
 
 /// What stands in a line, borrowed from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,56 +21,107 @@ pub(crate) struct Line<'a> {
     pub(crate) seq: Seq,
     pub(crate) synced: Seq,
     pub(crate) data: &'a [u8],
+    pub(crate) chained: Option<Chained<'a>>,
 }
 
-/// Appends one line, with its line break, to `out`.
-pub(crate) fn encode(out: &mut Vec<u8>, seq: Seq, synced: Seq, data: &[u8]) {
+/// The link of a chained line, and what it is the hash of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chained<'a> {
+    pub(crate) body: &'a [u8],
+    pub(crate) link: Link,
+}
+
+/// Appends one line, with its line break, to `out`; in a chained log, `chain` is the link of the
+/// line before and becomes this one's.
+pub(crate) fn encode(
+    out: &mut Vec<u8>,
+    seq: Seq,
+    synced: Seq,
+    data: &[u8],
+    chain: Option<&mut Link>,
+) {
     let start = out.len();
-    out.reserve(data.len() + 96);
+    out.reserve(data.len() + 96 + LINK);
     out.extend_from_slice(SEQ);
     push_number(out, seq.0);
     out.extend_from_slice(SYNCED);
     push_number(out, synced.0);
     out.extend_from_slice(DATA);
     out.extend_from_slice(data);
+    if let Some(link) = chain {
+        *link = link.next(&out[start..]);
+        out.extend_from_slice(CHAIN);
+        link.push_text(out);
+        out.push(b'"');
+    }
     let crc = crc32c::crc32c(&out[start..]);
     out.extend_from_slice(CRC);
-    write!(out, "{crc:08x}").expect("a vector takes every write");
+    push_hex(out, crc);
     out.extend_from_slice(END);
     out.push(b'\n');
 }
 
 /// Reads one line, given without its line break.
 pub(crate) fn decode(line: &[u8]) -> Result<Line<'_>, BreakKind> {
-    let (body, tail) = line
+    let (checked, tail) = line
         .split_at_checked(line.len().wrapping_sub(TAIL))
         .ok_or(BreakKind::NotARecord)?;
-    let digits = tail
+    let stored = tail
         .strip_prefix(CRC)
         .and_then(|rest| rest.strip_suffix(END))
         .and_then(parse_hex)
         .ok_or(BreakKind::NotARecord)?;
-    let computed = crc32c::crc32c(body);
-    if computed != digits {
-        return Err(BreakKind::Checksum {
-            stored: digits,
-            computed,
-        });
+    let computed = crc32c::crc32c(checked);
+    if computed != stored {
+        return Err(BreakKind::Checksum { stored, computed });
     }
-    let rest = body.strip_prefix(SEQ).ok_or(BreakKind::NotARecord)?;
-    let (seq, rest) = take_number(rest).ok_or(BreakKind::NotARecord)?;
-    let rest = rest.strip_prefix(SYNCED).ok_or(BreakKind::NotARecord)?;
-    let (synced, rest) = take_number(rest).ok_or(BreakKind::NotARecord)?;
-    let data = rest.strip_prefix(DATA).ok_or(BreakKind::NotARecord)?;
-    Ok(Line {
+    parse(checked).ok_or(BreakKind::NotARecord)
+}
+
+fn parse(checked: &[u8]) -> Option<Line<'_>> {
+    let rest = checked.strip_prefix(SEQ)?;
+    let (seq, rest) = take_number(rest)?;
+    let rest = rest.strip_prefix(SYNCED)?;
+    let (synced, rest) = take_number(rest)?;
+    let mut data = rest.strip_prefix(DATA)?;
+    let chained = take_link(checked);
+    if chained.is_some() {
+        data = data.get(..data.len().checked_sub(LINK)?)?;
+    }
+    Some(Line {
         seq: Seq(seq),
         synced: Seq(synced),
         data,
+        chained,
     })
 }
 
-fn push_number(out: &mut Vec<u8>, number: u64) {
-    write!(out, "{number}").expect("a vector takes every write");
+/// The link at the end of the checked bytes. No data can look like one: JSON has an unescaped
+/// `","` only inside of something that ends with another byte than `"`.
+fn take_link(checked: &[u8]) -> Option<Chained<'_>> {
+    let (body, link) = checked.split_at_checked(checked.len().wrapping_sub(LINK))?;
+    let text = link.strip_prefix(CHAIN)?.strip_suffix(b"\"")?;
+    let link = Link::from_text(text)?;
+    Some(Chained { body, link })
+}
+
+fn push_number(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+fn push_hex(out: &mut Vec<u8>, number: u32) {
+    let digit = |nibble: u32| b"0123456789abcdef"[(number >> (4 * nibble) & 15) as usize];
+    out.extend((0..8).rev().map(digit));
 }
 
 /// Lower-case digits only: a number with two spellings could be changed without a trace.
@@ -82,10 +136,17 @@ fn parse_hex(digits: &[u8]) -> Option<u32> {
     })
 }
 
+/// Digits as they are written, that is, without a leading zero.
 fn take_number(text: &[u8]) -> Option<(u64, &[u8])> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
-    let number = std::str::from_utf8(&text[..end]).ok()?.parse().ok()?;
-    Some((number, &text[end..]))
+    let (digits, rest) = text.split_at(end);
+    if digits.is_empty() || (digits[0] == b'0' && end > 1) {
+        return None;
+    }
+    let number = digits.iter().try_fold(0u64, |number, digit| {
+        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })?;
+    Some((number, rest))
 }
 
 #[cfg(test)]
@@ -96,7 +157,7 @@ mod tests {
 
     fn encoded(seq: u64, synced: u64, data: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
-        encode(&mut out, Seq(seq), Seq(synced), data);
+        encode(&mut out, Seq(seq), Seq(synced), data, None);
         assert_eq!(out.pop(), Some(b'\n'));
         out
     }
@@ -126,6 +187,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_chained_line_carries_the_hash_over_all_before_it() {
+        let mut link = Link::root();
+        let mut out = Vec::new();
+        encode(&mut out, Seq(1), Seq(0), b"1", Some(&mut link));
+        let first = out.len();
+        encode(&mut out, Seq(2), Seq(0), b"\"x\"", Some(&mut link));
+        let one = decode(&out[..first - 1]).unwrap();
+        let two = decode(&out[first..out.len() - 1]).unwrap();
+        assert_eq!((one.data, two.data), (&b"1"[..], &b"\"x\""[..]));
+        assert_eq!(
+            two.chained.unwrap().body,
+            br#"{"seq":2,"synced":0,"data":"x""#
+        );
+        let chained = one.chained.unwrap();
+        assert_eq!(chained.link, Link::root().next(chained.body));
+        assert_eq!(two.chained.unwrap().link, link);
+        assert_eq!(link, chained.link.next(two.chained.unwrap().body));
+    }
+
     proptest! {
         #[test]
         fn a_line_survives_the_way_there_and_back(seq: u64, synced: u64, text: String) {
@@ -133,7 +214,7 @@ mod tests {
             let line = encoded(seq, synced, &data);
             prop_assert_eq!(
                 decode(&line),
-                Ok(Line { seq: Seq(seq), synced: Seq(synced), data: &data })
+                Ok(Line { seq: Seq(seq), synced: Seq(synced), data: &data, chained: None })
             );
         }
 

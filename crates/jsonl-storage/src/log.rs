@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::ops::{Bound, Range, RangeBounds};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,12 +9,14 @@ use serde::de::DeserializeOwned;
 use serde_jsonlines::JsonLinesWriter;
 
 use crate::backend::{Backend, Lock, LockGuard};
+use crate::catalog::Catalog;
 use crate::commit::Committer;
+use crate::index::Index;
 use crate::queue::{Epoch, Facts};
 use crate::recovery::{self, Recovery};
-use crate::scan::Scan;
+use crate::scan::{Between, Record, Scan, ScanBack};
 use crate::ticket::Ticket;
-use crate::{Error, LogOptions, Seq, segment};
+use crate::{Error, Follow, LogOptions, Matches, Seq, point};
 
 /// An open log. Share it by reference or in an [`Arc`].
 ///
@@ -21,21 +24,36 @@ use crate::{Error, LogOptions, Seq, segment};
 /// [`Log::close`] has one.
 #[derive(Debug)]
 pub struct Log<T> {
-    backend: Arc<dyn Backend>,
+    catalog: Arc<Catalog>,
     committer: Arc<Committer>,
+    index: Option<Index<T>>,
     recovery: Recovery,
     _lock: Box<dyn LockGuard>,
     _records: PhantomData<fn(T) -> T>,
 }
 
 impl<T: Serialize + DeserializeOwned> Log<T> {
-    pub(crate) fn open(backend: Arc<dyn Backend>, options: &LogOptions) -> Result<Self, Error> {
+    pub(crate) fn open(
+        backend: Arc<dyn Backend>,
+        options: &LogOptions,
+        index: Option<Index<T>>,
+    ) -> Result<Self, Error> {
         let lock = lock(&*backend)?;
-        let (recovery, tail) = recovery::recover(&backend)?;
-        let committer = Committer::new(backend.dir(), tail, recovery.last, options);
+        let facts = |data: &[u8]| match &index {
+            // A record of another type is an error for whoever reads it, not for the opening.
+            Some(index) => serde_json::from_slice(data)
+                .map(|record| index.facts(&record))
+                .unwrap_or_default(),
+            None => Facts::default(),
+        };
+        let name = index.as_ref().map(|index| index.name.as_str());
+        let (recovery, tail) = recovery::recover(backend, options, name, &facts)?;
+        let catalog = Arc::clone(&tail.catalog);
+        let committer = Committer::new(catalog.backend.dir(), tail, options);
         Ok(Self {
-            backend,
             committer: Arc::new(committer),
+            catalog,
+            index,
             recovery,
             _lock: lock,
             _records: PhantomData,
@@ -122,7 +140,8 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
         SCRATCH.with_borrow_mut(|scratch| {
             encode(scratch, record)?;
-            self.committer.submit(scratch, Facts::default())
+            let facts = self.index.as_ref().map(|index| index.facts(record));
+            self.committer.submit(scratch, facts.unwrap_or_default())
         })
     }
 
@@ -137,11 +156,113 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] when the directory cannot be read.
+    /// [`Error::Io`] when a file cannot be opened.
     pub fn scan(&self) -> Result<Scan<T>, Error> {
-        let last = self.committer.written();
-        let segments = segment::list(&*self.backend)?;
-        Ok(Scan::new(Arc::clone(&self.backend), segments, last))
+        self.range(..)
+    }
+
+    /// Reads the records with numbers in a range, as far as [`Log::scan`] goes. A number is a
+    /// position: it stays the same for as long as the record is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::scan`].
+    pub fn range(&self, range: impl RangeBounds<Seq>) -> Result<Scan<T>, Error> {
+        let (first, last) = self.bounds(range);
+        let parts = self.catalog.parts(first, last)?;
+        Ok(Scan::new(self.catalog.backend.clone(), parts, first, last))
+    }
+
+    /// Reads the records with numbers in a range from the last to the first.
+    pub fn range_back(&self, range: impl RangeBounds<Seq>) -> ScanBack<T> {
+        let (first, last) = self.bounds(range);
+        ScanBack::new(Arc::clone(&self.catalog), first, last)
+    }
+
+    /// Reads the records with a time in a range, as far as [`Log::scan`] goes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotIndexed`] when the log was opened without [`Index::by_time`], and as
+    /// [`Log::scan`].
+    pub fn between(&self, times: Range<u64>) -> Result<Between<T>, Error> {
+        let time = self.index.as_ref().and_then(|index| index.time.clone());
+        let time = time.ok_or_else(|| self.not_indexed("time"))?;
+        Between::new(&self.catalog, time, times)
+    }
+
+    /// Reads one record; `None` when the log does not have it, or not yet on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it cannot be read, [`Error::Corrupt`] when it is damaged, and
+    /// [`Error::Type`] when it is not a `T`.
+    pub fn get(&self, seq: Seq) -> Result<Option<Record<T>>, Error> {
+        point::get(&self.catalog, seq)
+    }
+
+    /// Reads the last record with a key; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// As the items of [`Log::find_all`].
+    pub fn find(&self, key: &str) -> Result<Option<Record<T>>, Error> {
+        self.find_all(key)?.next().transpose()
+    }
+
+    /// Reads the records with a key, the last one first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotIndexed`] when the log was opened without [`Index::by_key`]. The items are
+    /// errors as those of [`Log::get`], and [`Error::Index`] when an index file is damaged.
+    pub fn find_all(&self, key: &str) -> Result<Matches<'_, T>, Error> {
+        let key_of = self.index.as_ref().and_then(|index| index.key.clone());
+        let key_of = key_of.ok_or_else(|| self.not_indexed("key"))?;
+        Ok(Matches::new(&self.catalog, key_of, key))
+    }
+
+    /// Reads from a record on, and goes on with what is appended.
+    pub fn follow(&self, from: Seq) -> Follow<'_, T> {
+        Follow::new(self, from.max(self.catalog.first()))
+    }
+
+    /// Ends the current file and begins another, unless it is empty. For owners of a clock: a log
+    /// has none, and rotates by itself only by size and by the times of its records.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::append`], for everything that was submitted and not waited for.
+    pub fn rotate(&self) -> Result<(), Error> {
+        self.committer.rotate()
+    }
+
+    pub(crate) fn committer(&self) -> &Committer {
+        &self.committer
+    }
+
+    pub(crate) fn readable(&self) -> Seq {
+        self.catalog.last()
+    }
+
+    /// Both ends included, and within what can be read.
+    fn bounds(&self, range: impl RangeBounds<Seq>) -> (Seq, Seq) {
+        let first = match range.start_bound() {
+            Bound::Included(&first) => first,
+            Bound::Excluded(before) => before.next(),
+            Bound::Unbounded => Seq::ZERO,
+        };
+        let last = match range.end_bound() {
+            Bound::Included(&last) => last,
+            Bound::Excluded(behind) => Seq(behind.0.saturating_sub(1)),
+            Bound::Unbounded => Seq(u64::MAX),
+        };
+        (first.max(self.catalog.first()), last.min(self.readable()))
+    }
+
+    fn not_indexed(&self, by: &'static str) -> Error {
+        let dir = self.dir().to_owned();
+        Error::NotIndexed { dir, by }
     }
 
     /// What opening found.
@@ -153,7 +274,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     /// The directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        self.backend.dir()
+        self.catalog.backend.dir()
     }
 
     /// Writes and syncs what was submitted, and gives the directory free.
@@ -162,14 +283,14 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     ///
     /// As [`Log::append`], for everything that was submitted and not waited for.
     pub fn close(self) -> Result<(), Error> {
-        self.committer.sync()
+        self.committer.finish(&self.catalog)
     }
 }
 
 impl<T> Drop for Log<T> {
     fn drop(&mut self) {
         // A caller that needs to know has waited for its tickets, or calls `close`.
-        let _ = self.committer.sync();
+        let _ = self.committer.finish(&self.catalog);
         self.committer.flusher.stop();
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::backend::Backend;
-use crate::{Error, FsBackend, Log};
+use crate::{Error, FsBackend, Index, Log};
 
 /// How a log is opened; ends in [`LogOptions::open`].
 #[derive(Debug, Clone)]
@@ -13,6 +13,10 @@ pub struct LogOptions {
     pub(crate) durability: Durability,
     pub(crate) queue_bytes: usize,
     pub(crate) queue_records: usize,
+    pub(crate) segment_bytes: u64,
+    pub(crate) segment_span: Option<u64>,
+    pub(crate) chained: bool,
+    pub(crate) index_cache_bytes: usize,
 }
 
 /// When an append counts as done.
@@ -38,6 +42,10 @@ impl LogOptions {
             durability: Durability::default(),
             queue_bytes: 32 << 20,
             queue_records: 1 << 20,
+            segment_bytes: 64 << 20,
+            segment_span: None,
+            chained: false,
+            index_cache_bytes: 32 << 20,
         }
     }
 
@@ -65,20 +73,65 @@ impl LogOptions {
         self
     }
 
+    /// Begins another file when one has so many bytes (default: 64 MiB). A group of records is never
+    /// split, so a file may be longer by one group. After a kill, opening reads one file.
+    #[must_use]
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes;
+        self
+    }
+
+    /// Begins another file when the times in one would be so far apart (default: never), in the
+    /// unit of [`Index::by_time`], without which this does nothing: a log reads no clock. See also
+    /// [`Log::rotate`].
+    #[must_use]
+    pub fn segment_span(mut self, span: u64) -> Self {
+        self.segment_span = Some(span);
+        self
+    }
+
+    /// Gives each line a hash over itself and all before it, so that whoever can change the files
+    /// cannot change a record without changing all after it. A log that was begun like this goes
+    /// on like this, whether it is asked for again or not.
+    #[must_use]
+    pub fn chained(mut self) -> Self {
+        self.chained = true;
+        self
+    }
+
+    /// Bounds what is kept in memory of the positions in complete files (default: 32 MiB, enough
+    /// for about 10 GB of log).
+    #[must_use]
+    pub fn index_cache_bytes(mut self, bytes: usize) -> Self {
+        self.index_cache_bytes = bytes;
+        self
+    }
+
+    /// Lets the records be found by a time or a key.
+    #[must_use]
+    pub fn indexed<T>(self, index: Index<T>) -> IndexedOptions<T> {
+        IndexedOptions {
+            options: self,
+            index,
+        }
+    }
+
     /// Opens the log in a directory, which is made if it is missing, and recovers what is there.
+    ///
+    /// Every record that no summary speaks for is checked, and the last mebibyte in any case. To
+    /// check all of them, use [`verify`](crate::verify).
     ///
     /// # Errors
     ///
     /// [`Error::Io`] when the directory cannot be made, read or written; [`Error::Locked`] when
     /// someone has it open; [`Error::Corrupt`] when an acknowledged record was damaged, in which
-    /// case nothing is changed.
+    /// case nothing is changed; [`Error::NotChained`] when a chain is asked for and the log has
+    /// none.
     pub fn open<T>(self, dir: impl AsRef<Path>) -> Result<Log<T>, Error>
     where
         T: Serialize + DeserializeOwned,
     {
-        let dir = dir.as_ref();
-        let backend = FsBackend::create(dir).map_err(Error::io("create directory", dir))?;
-        self.open_on(Arc::new(backend))
+        self.open_on(backend(dir.as_ref())?)
     }
 
     /// Opens the log that a [`Backend`] keeps.
@@ -90,8 +143,40 @@ impl LogOptions {
     where
         T: Serialize + DeserializeOwned,
     {
-        Log::open(backend, &self)
+        Log::open(backend, &self, None)
     }
+}
+
+/// How a log with an [`Index`] is opened; made by [`LogOptions::indexed`].
+#[derive(Debug, Clone)]
+pub struct IndexedOptions<T> {
+    options: LogOptions,
+    index: Index<T>,
+}
+
+impl<T: Serialize + DeserializeOwned> IndexedOptions<T> {
+    /// As [`LogOptions::open`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LogOptions::open`].
+    pub fn open(self, dir: impl AsRef<Path>) -> Result<Log<T>, Error> {
+        self.open_on(backend(dir.as_ref())?)
+    }
+
+    /// As [`LogOptions::open_on`].
+    ///
+    /// # Errors
+    ///
+    /// As [`LogOptions::open`].
+    pub fn open_on(self, backend: Arc<dyn Backend>) -> Result<Log<T>, Error> {
+        Log::open(backend, &self.options, Some(self.index))
+    }
+}
+
+fn backend(dir: &Path) -> Result<Arc<dyn Backend>, Error> {
+    let backend = FsBackend::create(dir).map_err(Error::io("create directory", dir))?;
+    Ok(Arc::new(backend))
 }
 
 impl Default for LogOptions {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::chain::Link;
 use crate::{Error, Seq, line};
 
 /// Records between two of these bytes share one entry of the sparse index.
@@ -32,7 +33,13 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, seq: Seq, synced: Seq, data: &[u8], facts: Facts) {
+    pub(crate) fn push(
+        &mut self,
+        (seq, synced): (Seq, Seq),
+        data: &[u8],
+        facts: Facts,
+        chain: Option<&mut Link>,
+    ) {
         let at = self.bytes.len();
         if self
             .marks
@@ -44,7 +51,7 @@ impl Batch {
         if facts.are_any() {
             self.facts.push((at, facts));
         }
-        line::encode(&mut self.bytes, seq, synced, data);
+        line::encode(&mut self.bytes, seq, synced, data, chain);
         self.records += 1;
     }
 
@@ -78,14 +85,17 @@ impl Batch {
 pub(crate) struct Queue {
     pub(crate) batch: Batch,
     pub(crate) last: Seq,
+    /// The link of the last record, in a chained log.
+    pub(crate) chain: Option<Link>,
     pub(crate) epoch: Arc<Epoch>,
 }
 
 impl Queue {
-    pub(crate) fn new(last: Seq) -> Self {
+    pub(crate) fn new(last: Seq, chain: Option<Link>) -> Self {
         Self {
             batch: Batch::default(),
             last,
+            chain,
             epoch: Arc::default(),
         }
     }
@@ -94,17 +104,20 @@ impl Queue {
     pub(crate) fn push(&mut self, synced: Seq, data: &[u8], facts: Facts) -> (Seq, Arc<Epoch>) {
         let seq = self.last.next();
         self.last = seq;
-        self.batch.push(seq, synced, data, facts);
+        self.batch
+            .push((seq, synced), data, facts, self.chain.as_mut());
         (seq, Arc::clone(&self.epoch))
     }
 
-    /// Drops what waits, tells so to everyone who has a place behind `last`, and gives the numbers
+    /// Drops what waits, tells so to everyone who has a place behind the last good one, and gives the numbers
     /// free for other records.
-    pub(crate) fn fail(&mut self, last: Seq, error: Error, keep_bytes: usize) {
+    pub(crate) fn fail(&mut self, good: (Seq, Option<Link>), error: Error, keep_bytes: usize) {
+        let (last, chain) = good;
         let ended = std::mem::take(&mut self.epoch);
         ended.end(last, error);
         self.batch.clear(keep_bytes);
         self.last = last;
+        self.chain = chain;
     }
 
     /// Puts a batch back in front, as if it had not been taken.

@@ -1,15 +1,16 @@
+use std::fmt;
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{Backend, OpenMode};
-use crate::reader::LineReader;
-use crate::recovery::Tear;
-use crate::segment::Segment;
-use crate::{BreakKind, Error, Seq, line};
+use crate::backend::Backend;
+use crate::catalog::Catalog;
+use crate::index::TimeOf;
+use crate::lines::{Check, Lines, Part, Raw};
+use crate::{BreakKind, Error, Seq};
 
 /// One record as it stands in the log; `serde_jsonlines` reads a segment as these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,15 +27,20 @@ pub struct Record<T> {
 #[derive(Debug)]
 pub struct Scan<T> {
     lines: Lines,
+    /// The first record that is wanted; reading begins a bit before it.
+    first: Seq,
     last: Seq,
     _data: PhantomData<fn() -> T>,
 }
 
 impl<T> Scan<T> {
-    pub(crate) fn new(backend: Arc<dyn Backend>, segments: Vec<Segment>, last: Seq) -> Self {
+    /// Reads the records of some parts, which follow one another, in a range with both ends.
+    pub(crate) fn new(backend: Arc<dyn Backend>, parts: Vec<Part>, first: Seq, last: Seq) -> Self {
         Self {
-            lines: Lines::new(backend, segments),
-            last,
+            lines: Lines::new(backend, parts, Check::Sequence),
+            first,
+            // Nothing is read for a range without records.
+            last: if first <= last { last } else { Seq::ZERO },
             _data: PhantomData,
         }
     }
@@ -42,25 +48,19 @@ impl<T> Scan<T> {
 
 impl<T: DeserializeOwned> Scan<T> {
     fn read(&mut self) -> Result<Option<Record<T>>, Error> {
-        if self.lines.expected > self.last {
-            return Ok(None);
-        }
-        let missing = Raw::Broken {
-            kind: BreakKind::Missing {
-                expected: self.lines.expected,
-            },
-        };
-        match self.lines.advance()?.unwrap_or(missing) {
-            Raw::Whole { seq, .. } => {
-                let data =
-                    serde_json::from_slice(self.lines.data()).map_err(|source| Error::Type {
-                        file: self.lines.path(),
-                        seq,
-                        source: Arc::new(source),
-                    })?;
-                Ok(Some(Record { seq, data }))
+        loop {
+            let expected = self.lines.expected;
+            if expected > self.last {
+                return Ok(None);
             }
-            Raw::Broken { kind } => Err(self.lines.corrupt(kind)),
+            let missing = Raw::Broken {
+                kind: BreakKind::Missing { expected },
+            };
+            match self.lines.advance()?.unwrap_or(missing) {
+                Raw::Whole { seq, .. } if seq < self.first => {}
+                Raw::Whole { seq, .. } => return typed(&self.lines, seq).map(Some),
+                Raw::Broken { kind } => return Err(self.lines.corrupt(kind)),
+            }
         }
     }
 }
@@ -78,141 +78,141 @@ impl<T: DeserializeOwned> Iterator for Scan<T> {
     }
 }
 
-/// What a line turned out to be.
-#[derive(Debug)]
-pub(crate) enum Raw {
-    Whole { seq: Seq, synced: Seq },
-    Broken { kind: BreakKind },
-}
-
-/// Reads lines over all segments, checks each one and that the numbers follow one another.
+/// The records with a time in a range, in the order of the log.
 ///
-/// After a break it goes on at the next line, so that a verification can list every break.
-#[derive(Debug)]
-pub(crate) struct Lines {
-    backend: Arc<dyn Backend>,
-    segments: std::vec::IntoIter<Segment>,
-    open: Option<Open>,
-    data: std::ops::Range<usize>,
-    /// The sequence number that the next line should have.
-    pub(crate) expected: Seq,
-    /// Where the last line stands: its number in the file from 1, and its first byte.
-    pub(crate) line: u64,
-    pub(crate) byte: u64,
+/// Files without any are not read, and of the others nothing before the first that has one.
+pub struct Between<T> {
+    lines: Lines,
+    last: Seq,
+    time: TimeOf<T>,
+    times: Range<u64>,
+    ended: bool,
 }
 
-#[derive(Debug)]
-struct Open {
-    segment: Segment,
-    reader: LineReader,
+impl<T> Between<T> {
+    pub(crate) fn new(
+        catalog: &Catalog,
+        time: TimeOf<T>,
+        times: Range<u64>,
+    ) -> Result<Self, Error> {
+        let last = catalog.last();
+        let parts = catalog.parts_between(&times)?;
+        Ok(Self {
+            lines: Lines::new(Arc::clone(&catalog.backend), parts, Check::Lines),
+            last,
+            time,
+            times,
+            ended: false,
+        })
+    }
 }
 
-impl Lines {
-    pub(crate) fn new(backend: Arc<dyn Backend>, segments: Vec<Segment>) -> Self {
-        let expected = segments.first().map_or(Seq(1), |segment| segment.first);
+impl<T: DeserializeOwned> Between<T> {
+    fn read(&mut self) -> Result<Option<Record<T>>, Error> {
+        while let Some(raw) = self.lines.advance()? {
+            let seq = match raw {
+                Raw::Whole { seq, .. } if seq > self.last => return Ok(None),
+                Raw::Whole { seq, .. } => seq,
+                Raw::Broken { kind } => return Err(self.lines.corrupt(kind)),
+            };
+            let record: Record<T> = typed(&self.lines, seq)?;
+            if self.times.contains(&(self.time)(&record.data)) {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Between<T> {
+    type Item = Result<Record<T>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let item = self.read().transpose();
+        self.ended = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+impl<T> fmt::Debug for Between<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Between")
+            .field("times", &self.times)
+            .field("last", &self.last)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads records from the last to the first, each one checked.
+///
+/// Memory is bounded by a few kilobytes and the longest line.
+#[derive(Debug)]
+pub struct ScanBack<T> {
+    catalog: Arc<Catalog>,
+    first: Seq,
+    /// The next record to read, and those after it are done.
+    next: Seq,
+    /// Records that were read with it, in order.
+    ready: Vec<Record<T>>,
+}
+
+impl<T> ScanBack<T> {
+    pub(crate) fn new(catalog: Arc<Catalog>, first: Seq, last: Seq) -> Self {
         Self {
-            backend,
-            segments: segments.into_iter(),
-            open: None,
-            data: 0..0,
-            expected,
-            line: 0,
-            byte: 0,
+            catalog,
+            first,
+            next: last,
+            ready: Vec::new(),
         }
     }
+}
 
-    /// Reads the next line; `None` after the last one.
-    pub(crate) fn advance(&mut self) -> Result<Option<Raw>, Error> {
-        loop {
-            if self.open.is_none() && !self.open_next()? {
-                return Ok(None);
-            }
-            if let Some(raw) = self.read_line()? {
-                return Ok(Some(raw));
-            }
-            self.open = None;
+impl<T: DeserializeOwned> ScanBack<T> {
+    fn read(&mut self) -> Result<Option<Record<T>>, Error> {
+        if self.ready.is_empty() && self.next >= self.first && self.next > Seq::ZERO {
+            self.read_part()?;
         }
+        Ok(self.ready.pop())
     }
 
-    /// The data of the last whole line.
-    pub(crate) fn data(&self) -> &[u8] {
-        match &self.open {
-            Some(open) => open.reader.bytes(self.data.clone()),
-            None => &[],
-        }
-    }
-
-    /// The segment that the last line stands in.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.open
-            .as_ref()
-            .map_or_else(PathBuf::new, |open| open.segment.path.clone())
-    }
-
-    /// The place of the last line, as that of a tear.
-    ///
-    /// # Panics
-    ///
-    /// When no line was read.
-    pub(crate) fn tear(&self) -> Tear {
-        let open = self.open.as_ref().expect("a line was read");
-        Tear {
-            segment: open.segment.clone(),
-            line: self.line,
-            byte: self.byte,
-        }
-    }
-
-    pub(crate) fn corrupt(&self, kind: BreakKind) -> Error {
-        Error::Corrupt {
-            file: self.path(),
-            line: self.line,
-            byte: self.byte,
-            kind,
-        }
-    }
-
-    fn open_next(&mut self) -> Result<bool, Error> {
-        let Some(segment) = self.segments.next() else {
-            return Ok(false);
+    fn read_part(&mut self) -> Result<(), Error> {
+        let Some(part) = self.catalog.part_with(self.next)? else {
+            return Ok(());
         };
-        let file = self
-            .backend
-            .open(&segment.name, OpenMode::Read)
-            .map_err(Error::io("open", &segment.path))?;
-        let reader = LineReader::new(file, 0, u64::MAX);
-        self.open = Some(Open { segment, reader });
-        self.line = 0;
-        Ok(true)
+        let first = self.first.max(part.start.seq);
+        let backend = Arc::clone(&self.catalog.backend);
+        let scan = Scan::new(backend, vec![part], first, self.next);
+        self.next = Seq(first.0 - 1);
+        for record in scan {
+            self.ready.push(record?);
+        }
+        Ok(())
     }
+}
 
-    fn read_line(&mut self) -> Result<Option<Raw>, Error> {
-        let Some(open) = &mut self.open else {
-            return Ok(None);
-        };
-        let next = open.reader.next();
-        let Some(span) = next.map_err(Error::io("read", &open.segment.path))? else {
-            return Ok(None);
-        };
-        (self.line, self.byte) = (self.line + 1, span.byte);
-        if !span.terminated {
-            let kind = BreakKind::Unterminated;
-            return Ok(Some(Raw::Broken { kind }));
+impl<T: DeserializeOwned> Iterator for ScanBack<T> {
+    type Item = Result<Record<T>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.read().transpose();
+        if matches!(item, Some(Err(_))) {
+            self.next = Seq::ZERO;
+            self.ready.clear();
         }
-        let text = open.reader.bytes(span.text.clone());
-        let parsed = match line::decode(text) {
-            Ok(parsed) => parsed,
-            Err(kind) => return Ok(Some(Raw::Broken { kind })),
-        };
-        let start = span.text.start + (parsed.data.as_ptr() as usize - text.as_ptr() as usize);
-        self.data = start..start + parsed.data.len();
-        let (seq, synced, expected) = (parsed.seq, parsed.synced, self.expected);
-        self.expected = seq.next();
-        if seq != expected {
-            let found = seq;
-            let kind = BreakKind::OutOfOrder { expected, found };
-            return Ok(Some(Raw::Broken { kind }));
-        }
-        Ok(Some(Raw::Whole { seq, synced }))
+        item
+    }
+}
+
+fn typed<T: DeserializeOwned>(lines: &Lines, seq: Seq) -> Result<Record<T>, Error> {
+    match serde_json::from_slice(lines.data()) {
+        Ok(data) => Ok(Record { seq, data }),
+        Err(source) => Err(Error::Type {
+            file: lines.path(),
+            seq,
+            source: Arc::new(source),
+        }),
     }
 }

@@ -7,6 +7,8 @@ use crate::{Error, FsBackend, Seq};
 
 const PREFIX: &str = "segment-";
 const SUFFIX: &str = ".jsonl";
+const SIDECAR: &str = ".index";
+const UNFINISHED: &str = ".index.tmp";
 
 /// One file of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,18 +25,50 @@ impl Segment {
         let path = dir.join(&name);
         Self { first, name, path }
     }
+
+    pub(crate) fn sidecar_name(&self) -> String {
+        format!("{PREFIX}{:020}{SIDECAR}", self.first.0)
+    }
+
+    /// Under which name a sidecar is written before it gets its own.
+    pub(crate) fn unfinished_name(&self) -> String {
+        format!("{PREFIX}{:020}{UNFINISHED}", self.first.0)
+    }
 }
 
-/// The segments of a directory in the order of their records.
-pub(crate) fn list(backend: &dyn Backend) -> Result<Vec<Segment>, Error> {
+/// What a log's directory holds.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// In the order of their records.
+    pub(crate) segments: Vec<Segment>,
+    /// The first record of each segment that has a sidecar, in order.
+    pub(crate) sidecars: Vec<Seq>,
+    /// Sidecars that were not written to their end.
+    pub(crate) unfinished: Vec<String>,
+}
+
+pub(crate) fn listing(backend: &dyn Backend) -> Result<Listing, Error> {
     let dir = backend.dir();
     let names = backend.list().map_err(Error::io("read directory", dir))?;
     let mut firsts: Vec<_> = names.iter().filter_map(|name| first_of(name)).collect();
     firsts.sort_unstable();
-    Ok(firsts
-        .into_iter()
-        .map(|first| Segment::new(dir, first))
-        .collect())
+    let sidecar = |name: &String| number_in(name, SIDECAR);
+    let mut sidecars: Vec<_> = names.iter().filter_map(sidecar).collect();
+    sidecars.sort_unstable();
+    let is_unfinished = |name: &String| number_in(name, UNFINISHED).is_some();
+    Ok(Listing {
+        segments: firsts
+            .into_iter()
+            .map(|first| Segment::new(dir, first))
+            .collect(),
+        sidecars,
+        unfinished: names.into_iter().filter(is_unfinished).collect(),
+    })
+}
+
+/// The segments of a directory in the order of their records.
+pub(crate) fn list(backend: &dyn Backend) -> Result<Vec<Segment>, Error> {
+    listing(backend).map(|listing| listing.segments)
 }
 
 /// Whether a directory holds a log, that is, at least one segment.
@@ -44,12 +78,14 @@ pub fn is_log(dir: &Path) -> bool {
 }
 
 fn first_of(name: &str) -> Option<Seq> {
-    let digits = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
-    let number = digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| digits.parse().ok())??;
-    (digits.len() == 20 && number > 0).then_some(Seq(number))
+    number_in(name, SUFFIX)
+}
+
+fn number_in(name: &str, suffix: &str) -> Option<Seq> {
+    let digits = name.strip_prefix(PREFIX)?.strip_suffix(suffix)?;
+    let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = plain.then(|| digits.parse().ok())??;
+    (number > 0).then_some(Seq(number))
 }
 
 /// Makes the names in a directory durable: a synced file whose name is lost is lost.

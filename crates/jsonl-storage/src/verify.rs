@@ -3,8 +3,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::Backend;
-use crate::scan::{Lines, Raw};
-use crate::{Error, FsBackend, Seq, segment};
+use crate::lines::{Check, Lines, Part, Raw};
+use crate::segment::{self, Listing, Segment};
+use crate::sidecar::Sidecar;
+use crate::{Error, FsBackend, Seq};
 
 /// What [`verify`] found in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Verified {
 pub struct Break {
     /// The segment.
     pub file: PathBuf,
-    /// The line, from 1.
+    /// The line, from 1; 0 when a record is missing behind the last line.
     pub line: u64,
     /// Where the line begins, in bytes.
     pub byte: u64,
@@ -70,6 +72,9 @@ pub enum BreakKind {
         /// The number that stands here.
         found: Seq,
     },
+    /// It is a whole record, but its hash does not follow from the line before it: one of the two
+    /// was altered by someone who made the checksum fit.
+    Chain,
     /// The file ends within the line.
     Unterminated,
     /// The log ends before a record that it said was synced.
@@ -92,6 +97,7 @@ impl fmt::Display for BreakKind {
             Self::OutOfOrder { expected, found } => {
                 write!(f, "out of order: record {expected} expected, {found} found")
             }
+            Self::Chain => f.write_str("altered: its hash does not follow from the line before"),
             Self::Unterminated => f.write_str("the file ends within the line"),
             Self::Missing { expected } => write!(f, "record {expected} is missing"),
         }
@@ -117,15 +123,18 @@ pub fn verify(dir: &Path) -> Result<Verified, Error> {
 ///
 /// As [`verify`].
 pub fn verify_on(backend: Arc<dyn Backend>) -> Result<Verified, Error> {
-    let segments = segment::list(&*backend)?;
+    let listing = segment::listing(&*backend)?;
+    let promised = promised(&*backend, &listing);
+    let first = listing.segments.first().map(|segment| segment.first);
     let mut found = Verified {
-        segments: segments.len(),
+        segments: listing.segments.len(),
         records: 0,
-        last: Seq::ZERO,
-        synced: Seq::ZERO,
-        breaks: Vec::new(),
+        last: Seq(first.map_or(0, |first| first.0 - 1)),
+        synced: promised.as_ref().map_or(Seq::ZERO, |(_, synced)| *synced),
+        breaks: lost_segments(&*backend, &listing),
     };
-    let mut lines = Lines::new(backend, segments);
+    let parts = listing.segments.into_iter().map(Part::whole).collect();
+    let mut lines = Lines::new(backend, parts, Check::Chain);
     while let Some(raw) = lines.advance()? {
         match raw {
             Raw::Whole { seq, synced } => {
@@ -142,5 +151,65 @@ pub fn verify_on(backend: Arc<dyn Backend>) -> Result<Verified, Error> {
             }),
         }
     }
+    found.breaks.sort_by_key(|found| found.after);
+    if let Some((file, synced)) = promised {
+        found.expect_up_to(synced, file);
+    }
     Ok(found)
+}
+
+/// The segments of which only the sidecar is left.
+fn lost_segments(backend: &dyn Backend, listing: &Listing) -> Vec<Break> {
+    let lost = listing.sidecars.iter().filter_map(|&first| {
+        let segment = Segment::new(backend.dir(), first);
+        let is_there = listing.segments.contains(&segment);
+        (!is_there && Sidecar::open(backend, &segment).is_some()).then(|| Break {
+            file: segment.path,
+            line: 0,
+            byte: 0,
+            after: Seq(first.0 - 1),
+            kind: BreakKind::Missing { expected: first },
+        })
+    });
+    lost.collect()
+}
+
+/// Up to where the directory says that the log was on disk, and the file that is then missing
+/// something if it is not: there is a segment only when all before it is on disk, and a sidecar
+/// when all that it tells of is.
+fn promised(backend: &dyn Backend, listing: &Listing) -> Option<(PathBuf, Seq)> {
+    let before = listing.segments.last().map(|segment| {
+        let synced = Seq(segment.first.0 - 1);
+        (segment.path.clone(), synced)
+    });
+    let noted = listing.sidecars.iter().filter_map(|&first| {
+        let segment = Segment::new(backend.dir(), first);
+        let sidecar = Sidecar::open(backend, &segment)?;
+        Some((segment.path, sidecar.summary.last))
+    });
+    before
+        .into_iter()
+        .chain(noted)
+        .max_by_key(|(_, synced)| *synced)
+}
+
+impl Verified {
+    /// Adds a break when the log ends early, unless there is one at its end already.
+    fn expect_up_to(&mut self, synced: Seq, file: PathBuf) {
+        let broken_end = self
+            .breaks
+            .last()
+            .is_some_and(|found| found.after >= self.last);
+        if self.last < synced && !broken_end {
+            self.breaks.push(Break {
+                file,
+                line: 0,
+                byte: 0,
+                after: self.last,
+                kind: BreakKind::Missing {
+                    expected: self.last.next(),
+                },
+            });
+        }
+    }
 }

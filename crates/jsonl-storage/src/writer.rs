@@ -1,10 +1,15 @@
-//! The end of the log: where batches are written, and how a failed write is taken back.
+//! The end of the log: where batches are written, where the next segment is begun, and how a
+//! failed write is taken back.
 
 use std::io;
+use std::sync::Arc;
 
+use crate::backend::{self, Backend, BackendFile, OpenMode};
+use crate::catalog::{Active, Catalog, Full};
+use crate::chain::Link;
 use crate::queue::Batch;
-use crate::recovery::Tail;
-use crate::{Durability, Error, backend};
+use crate::segment::{self, Segment};
+use crate::{Durability, Error, LogOptions, Seq};
 
 /// Why a batch is not in the log.
 #[derive(Debug)]
@@ -15,19 +20,83 @@ pub(crate) enum Fault {
     Fatal(Error),
 }
 
+/// Where the log goes on.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub(crate) catalog: Arc<Catalog>,
+    segment: Segment,
+    file: Arc<dyn BackendFile>,
+    end: u64,
+    /// Up to where it is known to be durable; at most `end`.
+    synced: u64,
+    limits: Limits,
+    level: Durability,
+    pub(crate) last: Seq,
+    /// The link of the last record, in a chained log.
+    pub(crate) link: Option<Link>,
+}
+
+/// When a segment is full.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    bytes: u64,
+    span: Option<u64>,
+}
+
 impl Tail {
-    /// Writes a batch behind the last one, and syncs it if the level asks for that.
-    pub(crate) fn append(&mut self, batch: &Batch, level: Durability) -> Result<(), Fault> {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        index_name: Option<&str>,
+        full: Vec<Arc<Full>>,
+        active: Active,
+        options: &LogOptions,
+    ) -> Self {
+        Self {
+            segment: active.segment.clone(),
+            file: Arc::clone(&active.file),
+            end: active.end,
+            synced: active.end,
+            limits: Limits {
+                bytes: options.segment_bytes,
+                span: options.segment_span,
+            },
+            level: options.durability,
+            last: active.last,
+            link: active.link,
+            catalog: Arc::new(Catalog::new(
+                backend,
+                index_name.map(str::to_owned),
+                full,
+                active,
+                options.index_cache_bytes,
+            )),
+        }
+    }
+
+    /// Writes a batch behind the last one, in the next segment if this one is full, and syncs it
+    /// if the level asks for that.
+    pub(crate) fn append(
+        &mut self,
+        batch: &Batch,
+        last: Seq,
+        link: Option<Link>,
+    ) -> Result<(), Fault> {
         if batch.is_empty() {
             return Ok(());
+        }
+        if self.is_full(batch) {
+            self.rotate()?;
         }
         if let Err(error) = backend::write_all_at(&*self.file, &batch.bytes, self.end) {
             return Err(self.take_back(error));
         }
+        let base = self.end;
         self.end += batch.bytes.len() as u64;
-        if level == Durability::Synced {
+        if self.level == Durability::Synced {
             self.sync().map_err(Fault::Fatal)?;
         }
+        (self.last, self.link) = (last, link);
+        self.catalog.note(base, batch, last, link);
         Ok(())
     }
 
@@ -40,6 +109,49 @@ impl Tail {
             self.synced = self.end;
         }
         Ok(())
+    }
+
+    /// Begins the next segment, unless this one is empty.
+    ///
+    /// The order matters: that a segment exists says that everything before it is on disk, and no
+    /// record is written to it before its name is.
+    pub(crate) fn rotate(&mut self) -> Result<(), Fault> {
+        if self.end == 0 {
+            return Ok(());
+        }
+        self.sync().map_err(Fault::Fatal)?;
+        let backend = Arc::clone(&self.catalog.backend);
+        let segment = Segment::new(backend.dir(), self.last.next());
+        let file = backend
+            .open(&segment.name, OpenMode::CreateNew)
+            .map_err(|error| {
+                if is_full(&error) {
+                    Fault::Full(Error::full(&segment.path)(error))
+                } else {
+                    Fault::Fatal(Error::io("create", &segment.path)(error))
+                }
+            })?;
+        segment::sync_dir(&*backend).map_err(Fault::Fatal)?;
+        self.catalog
+            .rotate(segment.clone(), Arc::clone(&file))
+            .map_err(Fault::Fatal)?;
+        (self.segment, self.file) = (segment, file);
+        (self.end, self.synced) = (0, 0);
+        Ok(())
+    }
+
+    fn is_full(&self, batch: &Batch) -> bool {
+        if self.end == 0 {
+            return false;
+        }
+        let grown = self.end + batch.bytes.len() as u64;
+        grown > self.limits.bytes || self.limits.span.is_some_and(|span| self.spans(batch, span))
+    }
+
+    fn spans(&self, batch: &Batch, span: u64) -> bool {
+        let latest = batch.facts.iter().filter_map(|(_, facts)| facts.time).max();
+        let earliest = self.catalog.earliest_time();
+        matches!((earliest, latest), (Some(from), Some(to)) if to.saturating_sub(from) >= span)
     }
 
     /// After a failed write: cuts off what it left, if the reason was want of room.
@@ -64,7 +176,7 @@ impl Tail {
 }
 
 /// Whether an error means that there is no room now.
-pub(crate) fn is_full(error: &io::Error) -> bool {
+fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge

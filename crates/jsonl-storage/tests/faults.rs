@@ -296,3 +296,25 @@ fn each_level_syncs_when_it_says() {
         assert_eq!(faults.syncs.load(SeqCst) - syncs, 1, "{level:?}");
     }
 }
+
+#[test]
+fn what_no_sync_confirmed_is_written_again_at_the_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::new(dir.path());
+    let faults = Arc::clone(&disk.faults);
+    let log: Log<u64> = LogOptions::new().open_on(disk.clone()).unwrap();
+    log.append(&1).unwrap();
+    faults.fail_sync.store(true, SeqCst);
+    log.append(&2).unwrap_err();
+    drop(log);
+    faults.fail_sync.store(false, SeqCst);
+
+    // The kernel still shows the record that it could not write, and would call it clean.
+    let (writes, syncs) = (faults.writes.load(SeqCst), faults.syncs.load(SeqCst));
+    let log: Log<u64> = LogOptions::new().open_on(disk).unwrap();
+    assert_eq!(log.recovery().last, Seq(2));
+    assert_eq!(faults.writes.load(SeqCst), writes + 1);
+    assert_eq!(faults.syncs.load(SeqCst), syncs + 1);
+    log.close().unwrap();
+    assert_eq!(reopened(dir.path()), [1, 2]);
+}

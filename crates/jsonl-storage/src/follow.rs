@@ -1,0 +1,63 @@
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock::Stopwatch;
+use crate::{Error, Log, Record, Scan, Seq};
+
+/// Reads records as they are appended.
+///
+/// Made by [`Log::follow`]. Each record is given once, in order, when it is as durable as the log's
+/// level says; with [`Durability::Buffered`](crate::Durability::Buffered), when it was written.
+pub struct Follow<'a, T> {
+    log: &'a Log<T>,
+    next: Seq,
+    scan: Option<Scan<T>>,
+}
+
+impl<'a, T: Serialize + DeserializeOwned> Follow<'a, T> {
+    pub(crate) fn new(log: &'a Log<T>, next: Seq) -> Self {
+        Self {
+            log,
+            next,
+            scan: None,
+        }
+    }
+
+    /// The next record, or `None` when there was none for as long as `limit`.
+    ///
+    /// # Errors
+    ///
+    /// As the items of a [`Scan`]; the same record is tried again by the next call.
+    pub fn next_within(&mut self, limit: Duration) -> Result<Option<Record<T>>, Error> {
+        let watch = Stopwatch::start();
+        loop {
+            if let Some(record) = self.scan.as_mut().and_then(Iterator::next) {
+                let record = record.inspect_err(|_| self.scan = None)?;
+                self.next = record.seq.next();
+                return Ok(Some(record));
+            }
+            self.scan = None;
+            let round = self.log.committer().round();
+            if self.log.readable() >= self.next {
+                self.scan = Some(self.log.range(self.next..)?);
+                continue;
+            }
+            let left = watch.left_of(limit);
+            if left.is_zero() {
+                return Ok(None);
+            }
+            self.log.committer().wait_for_a_round(round, left);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Follow<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follow")
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,271 @@
+//! Reading lines over segments, each one checked.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::backend::{Backend, BackendFile, OpenMode};
+use crate::chain::Link;
+use crate::index::Mark;
+use crate::line::{self, Chained};
+use crate::reader::LineReader;
+use crate::recovery::Tear;
+use crate::segment::Segment;
+use crate::{BreakKind, Error, Seq};
+
+/// What to read of a segment.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) segment: Segment,
+    /// Opened by name when it is `None`.
+    pub(crate) file: Option<Arc<dyn BackendFile>>,
+    pub(crate) start: Mark,
+    pub(crate) limit: u64,
+}
+
+impl Part {
+    pub(crate) fn whole(segment: Segment) -> Self {
+        Self {
+            start: Mark::start(segment.first),
+            segment,
+            file: None,
+            limit: u64::MAX,
+        }
+    }
+
+    pub(crate) fn open(&self, backend: &dyn Backend) -> Result<Arc<dyn BackendFile>, Error> {
+        if let Some(file) = &self.file {
+            return Ok(Arc::clone(file));
+        }
+        backend
+            .open(&self.segment.name, OpenMode::Read)
+            .map_err(Error::io("open", &self.segment.path))
+    }
+}
+
+/// What a line turned out to be.
+#[derive(Debug)]
+pub(crate) enum Raw {
+    Whole { seq: Seq, synced: Seq },
+    Broken { kind: BreakKind },
+}
+
+/// How much of a line is checked besides its checksum and its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// Nothing. Parts need not follow one another.
+    Lines,
+    /// That each segment goes on where the last one ended.
+    Sequence,
+    /// That, and the hash chain.
+    Chain,
+}
+
+/// Reads lines over parts of segments, checks each one and that the numbers follow one another.
+///
+/// After a break it goes on at the next line, so that a verification can list every break.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    backend: Arc<dyn Backend>,
+    parts: std::vec::IntoIter<Part>,
+    check: Check,
+    open: Option<Open>,
+    data: Range<usize>,
+    /// The link of the last line, if it has one.
+    pub(crate) link: Option<Link>,
+    links: Links,
+    /// The sequence number that the next line should have.
+    pub(crate) expected: Seq,
+    /// How many lines since the last one that had a number could have been records.
+    unnumbered: u64,
+    /// Where the last line stands: its number in the file from 1, and its first byte.
+    pub(crate) line: u64,
+    pub(crate) byte: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    segment: Segment,
+    reader: LineReader,
+}
+
+/// What the next line's link may be keyed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    /// Anything: the line before it is not known.
+    Unknown,
+    /// The line before it has none: this one must have none either.
+    None,
+    After(Link),
+    /// The line before it was altered: the link that stands there, and the one that belongs there.
+    AfterAltered(Link, Link),
+}
+
+impl Lines {
+    pub(crate) fn new(backend: Arc<dyn Backend>, parts: Vec<Part>, check: Check) -> Self {
+        let start = parts.first().map_or(Mark::start(Seq(1)), |part| part.start);
+        Self {
+            backend,
+            parts: parts.into_iter(),
+            check,
+            open: None,
+            data: 0..0,
+            link: None,
+            links: Links::Unknown,
+            expected: start.seq,
+            unnumbered: 0,
+            line: 0,
+            byte: 0,
+        }
+    }
+
+    /// Reads the next line; `None` after the last one.
+    pub(crate) fn advance(&mut self) -> Result<Option<Raw>, Error> {
+        loop {
+            if self.open.is_none() && !self.open_next()? {
+                return Ok(None);
+            }
+            if let Some(raw) = self.read_line()? {
+                return Ok(Some(raw));
+            }
+            self.open = None;
+        }
+    }
+
+    /// The data of the last whole line.
+    pub(crate) fn data(&self) -> &[u8] {
+        match &self.open {
+            Some(open) => open.reader.bytes(self.data.clone()),
+            None => &[],
+        }
+    }
+
+    /// The segment that the last line stands in.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.open
+            .as_ref()
+            .map_or_else(PathBuf::new, |open| open.segment.path.clone())
+    }
+
+    /// The place of the last line, as that of a tear.
+    ///
+    /// # Panics
+    ///
+    /// When no line was read.
+    pub(crate) fn tear(&self) -> Tear {
+        let open = self.open.as_ref().expect("a line was read");
+        Tear {
+            segment: open.segment.clone(),
+            line: self.line,
+            byte: self.byte,
+        }
+    }
+
+    pub(crate) fn corrupt(&self, kind: BreakKind) -> Error {
+        Error::Corrupt {
+            file: self.path(),
+            line: self.line,
+            byte: self.byte,
+            kind,
+        }
+    }
+
+    fn open_next(&mut self) -> Result<bool, Error> {
+        let Some(part) = self.parts.next() else {
+            return Ok(false);
+        };
+        let file = part.open(&*self.backend)?;
+        let start = part.start;
+        let skips = self.check == Check::Lines;
+        if skips {
+            self.expected = start.seq;
+            self.unnumbered = 0;
+        }
+        if start.seq == Seq(1) {
+            self.links = Links::After(Link::root());
+        }
+        self.line = start.seq.0 - part.segment.first.0;
+        self.open = Some(Open {
+            reader: LineReader::new(file, start.offset, part.limit),
+            segment: part.segment,
+        });
+        Ok(true)
+    }
+
+    fn read_line(&mut self) -> Result<Option<Raw>, Error> {
+        let Some(open) = &mut self.open else {
+            return Ok(None);
+        };
+        let next = open.reader.next();
+        let Some(span) = next.map_err(Error::io("read", &open.segment.path))? else {
+            return Ok(None);
+        };
+        (self.line, self.byte) = (self.line + 1, span.byte);
+        let text = open.reader.bytes(span.text.clone());
+        let parsed = if span.terminated {
+            line::decode(text)
+        } else {
+            Err(BreakKind::Unterminated)
+        };
+        let line = match parsed {
+            Ok(line) => line,
+            Err(kind) => {
+                self.unnumbered += 1;
+                self.links = Links::Unknown;
+                return Ok(Some(Raw::Broken { kind }));
+            }
+        };
+        let start = span.text.start + (line.data.as_ptr() as usize - text.as_ptr() as usize);
+        self.data = start..start + line.data.len();
+        self.link = line.chained.map(|chained| chained.link);
+        let (seq, synced) = (line.seq, line.synced);
+        let linked = self.check != Check::Chain || self.links.accept(line.chained);
+        // A broken line may have been the record that belongs there, or may have been put there.
+        let first = self.expected;
+        let fits = (first.0..=first.0.saturating_add(self.unnumbered)).contains(&seq.0);
+        self.expected = seq.next();
+        self.unnumbered = 0;
+        Ok(Some(if !fits {
+            let (expected, found) = (first, seq);
+            Raw::Broken {
+                kind: BreakKind::OutOfOrder { expected, found },
+            }
+        } else if linked {
+            Raw::Whole { seq, synced }
+        } else {
+            Raw::Broken {
+                kind: BreakKind::Chain,
+            }
+        }))
+    }
+}
+
+impl Links {
+    /// Whether a line follows, and goes on behind it.
+    fn accept(&mut self, line: Option<Chained<'_>>) -> bool {
+        let Some(Chained { body, link }) = line else {
+            let fits =
+                matches!(self, Self::Unknown | Self::None) || *self == Self::After(Link::root());
+            *self = Self::None;
+            return fits;
+        };
+        let (fits, belongs) = match *self {
+            Self::Unknown => (true, link),
+            Self::None => (false, link),
+            Self::After(before) => {
+                let belongs = before.next(body);
+                (belongs == link, belongs)
+            }
+            Self::AfterAltered(stands, belonged) => {
+                let fits = belonged.next(body) == link || stands.next(body) == link;
+                (fits, stands.next(body))
+            }
+        };
+        *self = if fits {
+            Self::After(link)
+        } else {
+            Self::AfterAltered(link, belongs)
+        };
+        fits
+    }
+}
