@@ -15,8 +15,10 @@ use crate::rng::Rng;
 pub(crate) struct Plan {
     /// Power or process ends at this change, a write after this many bytes of it.
     pub(crate) crash_at: Option<CrashPoint>,
-    /// The sync of this number fails, of a file or of the directory.
+    /// The sync of a file of this number fails.
     pub(crate) fail_sync: Option<u64>,
+    /// The sync of the directory of this number fails.
+    pub(crate) fail_dir_sync: Option<u64>,
     /// Reads and writes do less than asked for, and are interrupted.
     pub(crate) partial: bool,
     /// The room for all files, in bytes.
@@ -42,6 +44,7 @@ struct State {
     /// The changes so far: of a write its length.
     changes: Vec<usize>,
     syncs: u64,
+    dir_syncs: u64,
     sync_failed: bool,
     down: bool,
     locked: bool,
@@ -56,6 +59,7 @@ impl Machine {
             rng,
             changes: Vec::new(),
             syncs: 0,
+            dir_syncs: 0,
             sync_failed: false,
             down: false,
             locked: false,
@@ -162,6 +166,14 @@ impl State {
         fails
     }
 
+    /// As [`Self::sync_fails`], of the directory.
+    fn dir_sync_fails(&mut self) -> bool {
+        let fails = self.plan.fail_dir_sync == Some(self.dir_syncs);
+        self.dir_syncs += 1;
+        self.sync_failed |= fails;
+        fails
+    }
+
     /// How much of a read or write happens at once.
     fn part(&mut self, bytes: usize) -> io::Result<usize> {
         if !self.plan.partial || bytes == 0 {
@@ -233,7 +245,7 @@ impl Backend for Machine {
 
     fn sync_dir(&self) -> io::Result<()> {
         let mut state = self.changing()?;
-        if state.sync_fails() {
+        if state.dir_sync_fails() {
             let mut rng = state.rng.fork();
             state.disk.fail_to_sync_names(&mut rng);
             return Err(input_output());

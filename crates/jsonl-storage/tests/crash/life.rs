@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use jsonl_storage::{Backend, Durability, Error, Log, LogOptions, Seq, Ticket, verify_on};
+use jsonl_storage::{
+    Backend, Durability, Error, Index, Log, LogOptions, Record, Seq, Ticket, verify_on,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Machine;
@@ -21,6 +23,10 @@ pub(crate) struct Payload {
 pub(crate) struct Script {
     durability: Durability,
     queue_bytes: usize,
+    segment_bytes: u64,
+    chained: bool,
+    /// The name of the index; another one makes the log build it anew.
+    index: &'static str,
     steps: Vec<Step>,
 }
 
@@ -35,8 +41,11 @@ enum Step {
     Forget,
     Flush,
     Sync,
+    Rotate,
     Reopen,
     Read,
+    /// Reads by number, key and time, and backwards.
+    Query,
 }
 
 /// What a text is made of: with escapes, and letters of several bytes.
@@ -52,6 +61,9 @@ impl Script {
         Self {
             durability,
             queue_bytes: rng.pick(&[200, 5_000, 1 << 20]),
+            segment_bytes: rng.pick(&[1, 700, 4_000, 64 << 20]),
+            chained: false,
+            index: rng.pick(&["first", "second"]),
             steps: (0..steps)
                 .map(|_| Step::random(rng, longest_text))
                 .collect(),
@@ -63,27 +75,40 @@ impl Script {
         Self {
             durability: Durability::Synced,
             queue_bytes: 1 << 20,
+            segment_bytes: 64 << 20,
+            chained: false,
+            index: "first",
             steps: vec![
                 Step::Append(5),
                 Step::Append(30),
                 Step::Reopen,
+                Step::Query,
                 Step::Append(1),
             ],
         }
     }
 }
 
+impl Script {
+    /// The same with a hash chain, which a log has from its beginning or never.
+    pub(crate) fn chained(self, chained: bool) -> Self {
+        Self { chained, ..self }
+    }
+}
+
 impl Step {
     fn random(rng: &mut Rng, longest_text: usize) -> Self {
-        match rng.below(24) {
+        match rng.below(27) {
             0..9 => Self::Append(rng.below(longest_text)),
             9..15 => Self::Submit(rng.below(longest_text)),
             15..18 => Self::Wait,
             18 => Self::Forget,
             19 => Self::Flush,
             20 => Self::Sync,
-            21 => Self::Reopen,
-            _ => Self::Read,
+            21 => Self::Rotate,
+            22..24 => Self::Reopen,
+            24..26 => Self::Read,
+            _ => Self::Query,
         }
     }
 }
@@ -117,7 +142,7 @@ impl Model {
 
     /// A record that was given a place.
     fn place(&mut self, payload: Payload, seq: Seq, may_refuse: bool) -> Result<(), Failure> {
-        let before = index(seq) - 1;
+        let before = place(seq) - 1;
         // A full disk may have refused what waited before it, but not what was acknowledged.
         let least = if may_refuse {
             self.acknowledged
@@ -150,8 +175,17 @@ impl Model {
     }
 }
 
-fn index(seq: Seq) -> usize {
+fn place(seq: Seq) -> usize {
     usize::try_from(seq.0).expect("few records")
+}
+
+/// How many keys the records share.
+const KEYS: u64 = 5;
+
+fn index(name: &str) -> Index<Payload> {
+    Index::new(name)
+        .by_key(|payload: &Payload| Some((payload.number % KEYS).to_string().into()))
+        .by_time(|payload| payload.number)
 }
 
 /// A promise that was broken, in words.
@@ -241,7 +275,7 @@ impl Life<'_> {
                 self.after_refusal(&log, stop)?;
             }
             // What the log calls durable counts as much as what it has answered.
-            self.model.synced(index(log.durable()))?;
+            self.model.synced(place(log.durable()))?;
         }
         drop(tickets);
         self.close(log)
@@ -275,7 +309,9 @@ impl Life<'_> {
                 log.sync()?;
                 self.model.synced(self.model.attempted.len())?;
             }
+            Step::Rotate => log.rotate()?,
             Step::Read => drop(self.check_content(log)?),
+            Step::Query => self.check_queries(log)?,
             Step::Reopen => unreachable!("takes the log itself"),
         }
         Ok(())
@@ -291,8 +327,8 @@ impl Life<'_> {
 
     fn acknowledged(&mut self, seq: Seq) -> Result<(), Failure> {
         match self.script.durability {
-            Durability::Synced => self.model.synced(index(seq)),
-            Durability::Flushed => self.model.acknowledge(index(seq)),
+            Durability::Synced => self.model.synced(place(seq)),
+            Durability::Flushed => self.model.acknowledge(place(seq)),
             // Promises nothing that a kill or a power cut could break.
             Durability::Buffered => Ok(()),
         }
@@ -306,20 +342,20 @@ impl Life<'_> {
                 self.make_room();
                 self.check_after_full(log)
             }
-            Stop::Refused(_) => {
+            Stop::Refused(Error::Io { .. } | Error::Poisoned { .. }) => {
                 let another = Payload {
                     number: u64::MAX,
                     text: String::new(),
                 };
                 let taken = log.append(&another).is_ok();
-                ensure(!taken, || {
-                    "an append succeeded after one had failed".to_owned()
-                })?;
+                ensure(!taken, || format!("an append succeeds after {stop:?}"))?;
                 if !self.machine.is_down() {
                     self.check_content(log)?;
                 }
                 Err(stop)
             }
+            // What can be read must be sound, whatever happened before.
+            Stop::Refused(error) => Err(Failure(format!("{error:?}")).into()),
             Stop::Broken(_) => Err(stop),
         }
     }
@@ -381,7 +417,7 @@ impl Life<'_> {
             result => result?,
         };
         self.check_content(&log)?;
-        let durable = index(log.durable());
+        let durable = place(log.durable());
         ensure(
             (self.model.acknowledged..=self.model.attempted.len()).contains(&durable),
             || {
@@ -410,10 +446,53 @@ impl Life<'_> {
     }
 
     fn try_open(&self) -> Result<Log<Payload>, Error> {
-        LogOptions::new()
+        let options = LogOptions::new()
             .durability(self.script.durability)
             .queue_bytes(self.script.queue_bytes)
+            .segment_bytes(self.script.segment_bytes);
+        let options = if self.script.chained {
+            options.chained()
+        } else {
+            options
+        };
+        options
+            .indexed(index(self.script.index))
             .open_on(Arc::clone(self.backend))
+    }
+
+    /// Whatever way leads to a record, it is the same one, and none is missing.
+    fn check_queries(&mut self, log: &Log<Payload>) -> Result<(), Stop> {
+        let all: Vec<_> = log.scan()?.collect::<Result<_, _>>()?;
+        let back: Vec<_> = log.range_back(..).collect::<Result<_, _>>()?;
+        ensure(back.iter().rev().eq(&all), || {
+            format!("backwards: {back:?}, and {all:?}")
+        })?;
+
+        let number = 1 + self.rng.below(all.len() + 2);
+        let one = log.get(Seq(number as u64))?;
+        let expected = all.get(number - 1);
+        ensure(one.as_ref() == expected, || {
+            format!("record {number} is {one:?}, {expected:?}")
+        })?;
+
+        let key = self.rng.next() % KEYS;
+        let found: Vec<_> = log.find_all(&key.to_string())?.collect::<Result<_, _>>()?;
+        let expected = all
+            .iter()
+            .filter(|record| record.data.number % KEYS == key)
+            .rev();
+        ensure(found.iter().eq(expected), || {
+            format!("key {key}: {found:?} of {all:?}")
+        })?;
+
+        let from = self.rng.next() % (self.model.numbers + 2);
+        let times = from..from + self.rng.next() % 5;
+        let found: Vec<_> = log.between(times.clone())?.collect::<Result<_, _>>()?;
+        let within = |record: &&Record<Payload>| times.contains(&record.data.number);
+        ensure(found.iter().eq(all.iter().filter(within)), || {
+            format!("between {times:?}: {found:?} of {all:?}")
+        })?;
+        Ok(())
     }
 
     /// Nothing acknowledged is missing, nothing altered, nothing there that was never submitted.
@@ -422,7 +501,7 @@ impl Life<'_> {
         let mut count = 0;
         for record in log.scan()? {
             let record = record?;
-            ensure(index(record.seq) == count + 1, || {
+            ensure(place(record.seq) == count + 1, || {
                 format!("record {} at place {}", record.seq, count + 1)
             })?;
             let attempted = self.model.attempted.get(count);

@@ -23,9 +23,10 @@ pub(crate) fn crashing_lives(seed: u64, wrap: Wrap<'_>) -> Result<(), Failure> {
     let mut rng = Rng::new(seed);
     let mut disk = Disk::default();
     let mut model = Model::default();
+    let chained = rng.chance(30);
     let (steps, longest_text) = rng.pick(&[(5, 40), (12, 300), (30, 2_000)]);
     for _ in 0..=rng.below(4) {
-        let script = Script::random(&mut rng, steps, longest_text);
+        let script = Script::random(&mut rng, steps, longest_text).chained(chained);
         let plan = random_plan(&mut rng, steps);
         let machine = Machine::new(disk, plan);
         live(&machine, &wrap(&machine), &script, &mut model, &mut rng)?;
@@ -42,6 +43,7 @@ fn random_plan(rng: &mut Rng, steps: usize) -> Plan {
     Plan {
         crash_at: rng.chance(80).then_some(crash_at),
         fail_sync: rng.chance(15).then(|| rng.next() % (steps as u64 + 4)),
+        fail_dir_sync: rng.chance(5).then(|| rng.next() % 4),
         partial: rng.chance(30),
         capacity: rng.chance(20).then(|| rng.below(4_000)),
         seed: rng.next(),
@@ -62,9 +64,9 @@ fn crash(machine: &Machine, model: &mut Model, rng: &mut Rng) -> Disk {
 pub(crate) fn reopening_after_a_failed_sync(seed: u64, wrap: Wrap<'_>) -> Result<(), Failure> {
     let mut rng = Rng::new(seed);
     let mut model = Model::default();
-    let script = Script::random(&mut rng, 12, 900);
-    // The first two are the opening's, of the new file and of the directory.
-    let fail_sync = Some(2 + rng.next() % 8);
+    let script = Script::random(&mut rng, 12, 900).chained(rng.chance(30));
+    // Not of the directory: where that fails, the file system lets nobody write any more.
+    let fail_sync = Some(rng.next() % 10);
     let machine = Machine::new(
         Disk::default(),
         Plan {
