@@ -42,6 +42,7 @@
 mod backend;
 mod catalog;
 mod chain;
+mod checkpoint;
 mod clock;
 mod commit;
 mod error;
@@ -68,6 +69,7 @@ mod wakers;
 mod writer;
 
 pub use crate::backend::{Backend, BackendFile, Lock, LockGuard, OpenMode};
+pub use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointKey, CheckpointSigner};
 pub use crate::error::Error;
 pub use crate::follow::Follow;
 pub use crate::fs::FsBackend;
@@ -80,4 +82,4 @@ pub use crate::scan::{Between, Record, Scan, ScanBack};
 pub use crate::segment::is_log;
 pub use crate::seq::Seq;
 pub use crate::ticket::Ticket;
-pub use crate::verify::{Break, BreakKind, Verified, verify, verify_on};
+pub use crate::verify::{Break, BreakKind, Verified, VerifyOptions, verify, verify_on};

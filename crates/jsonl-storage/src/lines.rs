@@ -4,10 +4,12 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
+
 use crate::backend::{Backend, BackendFile, OpenMode};
 use crate::chain::Link;
 use crate::index::Mark;
-use crate::line::{self, Chained};
+use crate::line::{self, Chained, Line};
 use crate::reader::LineReader;
 use crate::recovery::Tear;
 use crate::segment::Segment;
@@ -202,16 +204,21 @@ impl Lines {
         };
         (self.line, self.byte) = (self.line + 1, span.byte);
         let text = open.reader.bytes(span.text.clone());
-        let parsed = if span.terminated {
-            line::decode(text)
-        } else {
-            Err(BreakKind::Unterminated)
+        let parsed = match line::decode(text) {
+            _ if !span.terminated => Err(BreakKind::Unterminated),
+            // In the first line of all, nothing else tells a link whose frame was altered from data.
+            Ok(line) if self.check == Check::Chain && self.links.lacks_proof_of(&line) => {
+                Err(BreakKind::NotARecord)
+            }
+            parsed => parsed,
         };
         let line = match parsed {
             Ok(line) => line,
             Err(kind) => {
                 self.unnumbered += 1;
-                self.links = Links::Unknown;
+                if self.check == Check::Chain {
+                    self.links.damaged(line::link_despite_damage(text));
+                }
                 return Ok(Some(Raw::Broken { kind }));
             }
         };
@@ -241,6 +248,26 @@ impl Lines {
 }
 
 impl Links {
+    /// Whether a line without a link begins the log, and does not hold one JSON value.
+    fn lacks_proof_of(&self, line: &Line<'_>) -> bool {
+        line.chained.is_none()
+            && *self == Self::After(Link::root())
+            && serde_json::from_slice::<IgnoredAny>(line.data).is_err()
+    }
+
+    /// Takes in a line that is not whole: the next one can only follow from what is left of it.
+    fn damaged(&mut self, line: Option<Chained<'_>>) {
+        *self = match (*self, line) {
+            (Self::After(before), Some(line)) => {
+                Self::AfterAltered(line.link, before.next(line.body))
+            }
+            (Self::AfterAltered(_, before), Some(line)) => {
+                Self::AfterAltered(line.link, before.next(line.body))
+            }
+            _ => Self::Unknown,
+        };
+    }
+
     /// Whether a line follows, and goes on behind it.
     fn accept(&mut self, line: Option<Chained<'_>>) -> bool {
         let Some(Chained { body, link }) = line else {
@@ -257,8 +284,8 @@ impl Links {
                 (belongs == link, belongs)
             }
             Self::AfterAltered(stands, belonged) => {
-                let fits = belonged.next(body) == link || stands.next(body) == link;
-                (fits, stands.next(body))
+                let (follows, belongs) = (stands.next(body), belonged.next(body));
+                (follows == link || belongs == link, belongs)
             }
         };
         *self = if fits {
