@@ -72,7 +72,10 @@ pub(crate) struct Lines {
     parts: std::vec::IntoIter<Part>,
     check: Check,
     open: Option<Open>,
+    text: Range<usize>,
     data: Range<usize>,
+    /// The number of the last line, if it was a whole record.
+    seq: Option<Seq>,
     /// The link of the last line, if it has one.
     pub(crate) link: Option<Link>,
     links: Links,
@@ -111,7 +114,9 @@ impl Lines {
             parts: parts.into_iter(),
             check,
             open: None,
+            text: 0..0,
             data: 0..0,
+            seq: None,
             link: None,
             links: Links::Unknown,
             expected: start.seq,
@@ -140,6 +145,19 @@ impl Lines {
             Some(open) => open.reader.bytes(self.data.clone()),
             None => &[],
         }
+    }
+
+    /// The last line, whole or not, without its line break.
+    pub(crate) fn text(&self) -> &[u8] {
+        match &self.open {
+            Some(open) => open.reader.bytes(self.text.clone()),
+            None => &[],
+        }
+    }
+
+    /// The number of the last line, when it is a whole record that stands where it does not belong.
+    pub(crate) fn seq_of_broken(&self) -> Option<Seq> {
+        self.seq
     }
 
     /// The segment that the last line stands in.
@@ -186,7 +204,7 @@ impl Lines {
         if start.seq == Seq(1) {
             self.links = Links::After(Link::root());
         }
-        self.line = start.seq.0 - part.segment.first.0;
+        self.line = start.seq.0.saturating_sub(part.segment.first.0);
         self.open = Some(Open {
             reader: LineReader::new(file, start.offset, part.limit),
             segment: part.segment,
@@ -203,6 +221,8 @@ impl Lines {
             return Ok(None);
         };
         (self.line, self.byte) = (self.line + 1, span.byte);
+        self.text = span.text.clone();
+        self.seq = None;
         let text = open.reader.bytes(span.text.clone());
         let parsed = match line::decode(text) {
             _ if !span.terminated => Err(BreakKind::Unterminated),
@@ -226,6 +246,7 @@ impl Lines {
         self.data = start..start + line.data.len();
         self.link = line.chained.map(|chained| chained.link);
         let (seq, synced) = (line.seq, line.synced);
+        self.seq = Some(seq);
         let linked = self.check != Check::Chain || self.links.accept(line.chained);
         // A broken line may have been the record that belongs there, or may have been put there.
         let first = self.expected;

@@ -107,6 +107,11 @@ impl Sidecar {
             }
         };
         let summary: Summary = parse_summary(std::str::from_utf8(&text[..end]).ok()?)?;
+        // So that what is computed from them stays within numbers, whoever wrote them.
+        let size = usize::try_from(file.size().ok()?).ok()?;
+        if summary.marks.max(summary.blocks) > size {
+            return None;
+        }
         Some(Self {
             summary,
             file,
