@@ -1,5 +1,6 @@
 //! The simulated disk as the log's [`Backend`], with everything that can go wrong planned ahead.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,13 +42,38 @@ struct State {
     disk: Disk,
     plan: Plan,
     rng: Rng,
-    /// The changes so far: of a write its length.
-    changes: Vec<usize>,
+    changes: Vec<Change>,
     syncs: u64,
     dir_syncs: u64,
     sync_failed: bool,
     down: bool,
     locked: bool,
+}
+
+/// A call that could matter after a crash.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    what: &'static str,
+    name: String,
+    /// Of a write, how much it wrote.
+    pub(crate) bytes: usize,
+}
+
+impl Change {
+    pub(crate) fn is_of_records(&self) -> bool {
+        self.name.ends_with(".jsonl")
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.what, self.name)?;
+        if self.bytes > 0 {
+            write!(f, " {} bytes", self.bytes)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl Machine {
@@ -78,8 +104,7 @@ impl Machine {
         self.state().sync_failed
     }
 
-    /// The bytes of each change so far, 0 for those that write none.
-    pub(crate) fn changes(&self) -> Vec<usize> {
+    pub(crate) fn changes(&self) -> Vec<Change> {
         self.state().changes.clone()
     }
 
@@ -139,9 +164,9 @@ impl Machine {
     }
 
     /// As [`Self::running`], for a change that either happens or does not.
-    fn changing(&self) -> io::Result<MutexGuard<'_, State>> {
+    fn changing(&self, what: &'static str, name: &str) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.running()?;
-        if state.count(0).is_some() {
+        if state.count(what, name, 0).is_some() {
             return Err(crashed());
         }
         Ok(state)
@@ -150,9 +175,13 @@ impl Machine {
 
 impl State {
     /// Counts a change; if the machine goes down in it, how many bytes of it still happen.
-    fn count(&mut self, bytes: usize) -> Option<usize> {
+    fn count(&mut self, what: &'static str, name: &str, bytes: usize) -> Option<usize> {
         let number = self.changes.len();
-        self.changes.push(bytes);
+        self.changes.push(Change {
+            what,
+            name: name.to_owned(),
+            bytes,
+        });
         let point = self.plan.crash_at.filter(|point| point.change == number)?;
         self.down = true;
         Some(point.bytes.min(bytes))
@@ -217,34 +246,35 @@ impl Backend for Machine {
         let found = self.running()?.disk.find(name);
         let inode = match (mode, found) {
             (OpenMode::CreateNew, Some(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
-            (OpenMode::CreateNew, None) => self.changing()?.disk.create(name),
+            (OpenMode::CreateNew, None) => self.changing("create", name)?.disk.create(name),
             (_, Some(inode)) => inode,
             (_, None) => return Err(io::ErrorKind::NotFound.into()),
         };
         let machine = self.clone();
         Ok(Arc::new(SimulatedFile {
             machine,
+            name: name.to_owned(),
             inode,
             writable: mode != OpenMode::Read,
         }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing("rename", from)?;
         let inode = state.disk.find(from).ok_or(io::ErrorKind::NotFound)?;
         state.disk.rename(from, to, inode);
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing("remove", name)?;
         state.disk.find(name).ok_or(io::ErrorKind::NotFound)?;
         state.disk.remove(name);
         Ok(())
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        let mut state = self.changing()?;
+        let mut state = self.changing("sync", "the directory")?;
         if state.dir_sync_fails() {
             let mut rng = state.rng.fork();
             state.disk.fail_to_sync_names(&mut rng);
@@ -278,6 +308,8 @@ impl Drop for Unlock {
 #[derive(Debug)]
 struct SimulatedFile {
     machine: Machine,
+    /// The one that it was opened by.
+    name: String,
     inode: usize,
     writable: bool,
 }
@@ -312,7 +344,7 @@ impl BackendFile for SimulatedFile {
         let offset = index(offset);
         let written = state.room(self.inode, offset, bytes.len())?;
         let written = state.part(written)?;
-        if let Some(before_crash) = state.count(written) {
+        if let Some(before_crash) = state.count("write", &self.name, written) {
             state.disk.write(self.inode, offset, &bytes[..before_crash]);
             return Err(crashed());
         }
@@ -323,14 +355,14 @@ impl BackendFile for SimulatedFile {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.check_writable()?;
         self.machine
-            .changing()?
+            .changing("cut", &self.name)?
             .disk
             .set_len(self.inode, index(len));
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.machine.changing()?;
+        let mut state = self.machine.changing("sync", &self.name)?;
         if state.sync_fails() {
             let mut rng = state.rng.fork();
             state.disk.fail_to_sync(self.inode, &mut rng);

@@ -272,7 +272,7 @@ impl Life<'_> {
                 log = self.open()?;
             } else if let Err(stop) = self.take(step, &log, &mut tickets) {
                 tickets.clear();
-                self.after_refusal(&log, stop)?;
+                self.after_refusal(step, &log, stop)?;
             }
             // What the log calls durable counts as much as what it has answered.
             self.model.synced(place(log.durable()))?;
@@ -336,13 +336,18 @@ impl Life<'_> {
 
     /// A full disk refuses what waits, and nothing else; there is some more room then. After any
     /// other failure a log takes nothing more, and still shows what it has acknowledged.
-    fn after_refusal(&mut self, log: &Log<Payload>, stop: Stop) -> Result<(), Stop> {
+    fn after_refusal(&mut self, step: Step, log: &Log<Payload>, stop: Stop) -> Result<(), Stop> {
         match stop {
             Stop::Refused(Error::Full { .. }) if self.machine.is_limited() => {
                 self.make_room();
                 self.check_after_full(log)
             }
-            Stop::Refused(Error::Io { .. } | Error::Poisoned { .. }) => {
+            Stop::Refused(_) if matches!(step, Step::Read | Step::Query) => {
+                // Reading fails with the machine only, whatever the log has been through.
+                ensure(self.machine.is_down(), || format!("{stop:?}"))?;
+                Err(stop)
+            }
+            Stop::Refused(_) => {
                 let another = Payload {
                     number: u64::MAX,
                     text: String::new(),
@@ -354,8 +359,6 @@ impl Life<'_> {
                 }
                 Err(stop)
             }
-            // What can be read must be sound, whatever happened before.
-            Stop::Refused(error) => Err(Failure(format!("{error:?}")).into()),
             Stop::Broken(_) => Err(stop),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jsonl_storage::Backend;
 
-use crate::backend::{CrashPoint, Machine, Plan};
+use crate::backend::{Change, CrashPoint, Machine, Plan};
 use crate::disk::{Disk, Survival};
 use crate::life::{Failure, Model, Script, live};
 use crate::rng::Rng;
@@ -55,8 +55,13 @@ fn crash(machine: &Machine, model: &mut Model, rng: &mut Rng) -> Disk {
     if rng.chance(25) && !machine.sync_has_failed() {
         return machine.disk_after_kill();
     }
+    let survival = rng.pick(&Survival::ALL);
+    cut_power(machine, survival, model, rng)
+}
+
+fn cut_power(machine: &Machine, survival: Survival, model: &mut Model, rng: &mut Rng) -> Disk {
     model.power_was_cut();
-    machine.disk_after_power_cut(rng.pick(&Survival::ALL), rng)
+    machine.disk_after_power_cut(survival, rng)
 }
 
 /// A sync fails, the process ends, the system stays up, and the log is opened again: its reads show
@@ -90,8 +95,7 @@ fn must_go_on(
     for _ in 0..2 {
         let machine = Machine::new(disk, Plan::default());
         live(&machine, &wrap(&machine), &Script::going_on(), model, rng)?;
-        model.power_was_cut();
-        disk = machine.disk_after_power_cut(Survival::Nothing, rng);
+        disk = cut_power(&machine, Survival::Nothing, model, rng);
     }
     Ok(())
 }
@@ -103,12 +107,13 @@ pub(crate) struct Tried {
     pub(crate) changes: usize,
 }
 
-/// One small life, crashed at every change and every byte of every write, with every survival, and
-/// once more within the recovery.
+/// One small life, crashed at every change and every byte of every record that it writes, with
+/// every survival, and once more within the recovery.
 pub(crate) fn every_crash(seed: u64, wrap: Wrap<'_>) -> Result<Tried, Failure> {
     let mut rng = Rng::new(seed);
-    let (disk, model) = some_past(&mut rng, wrap)?;
-    let script = Script::random(&mut rng, 6, 40);
+    let chained = rng.chance(30);
+    let (disk, model) = some_past(&mut rng, chained, wrap)?;
+    let script = Script::random(&mut rng, 6, 40).chained(chained);
 
     let whole = Machine::new(disk.clone(), Plan::default());
     live(
@@ -124,46 +129,73 @@ pub(crate) fn every_crash(seed: u64, wrap: Wrap<'_>) -> Result<Tried, Failure> {
         crashes: 0,
         changes: changes.len(),
     };
-    for (change, &length) in changes.iter().chain([&0]).enumerate() {
-        for bytes in 0..=length {
-            let plan = Plan {
-                crash_at: Some(CrashPoint { change, bytes }),
-                ..Plan::default()
-            };
-            let machine = Machine::new(disk.clone(), plan);
-            let mut before = model.clone();
-            live(
-                &machine,
-                &wrap(&machine),
-                &script,
-                &mut before,
-                &mut rng.clone(),
-            )?;
-            // What a byte prefix leaves is tried anyway.
-            for survival in Survival::ALL
-                .into_iter()
-                .filter(|&it| it != Survival::Prefix)
-            {
-                tried.crashes += 1;
-                let mut rng = Rng::new(seed ^ tried.crashes.rotate_left(32));
-                let after = machine.disk_after_power_cut(survival, &mut rng);
-                recover_twice(after, before.clone(), wrap, &mut rng).map_err(|failure| {
-                    let place = format!("change {change}, byte {bytes}, {survival:?}");
-                    Failure(format!("{place}: {failure}"))
-                })?;
-            }
+    for point in crash_points(&changes) {
+        let plan = Plan {
+            crash_at: Some(point),
+            ..Plan::default()
+        };
+        let machine = Machine::new(disk.clone(), plan);
+        let mut before = model.clone();
+        live(
+            &machine,
+            &wrap(&machine),
+            &script,
+            &mut before,
+            &mut rng.clone(),
+        )?;
+        // What a prefix leaves is tried anyway.
+        for survival in Survival::ALL
+            .into_iter()
+            .filter(|&it| it != Survival::Prefix)
+        {
+            tried.crashes += 1;
+            let mut rng = Rng::new(seed ^ tried.crashes.rotate_left(32));
+            let mut model = before.clone();
+            let after = cut_power(&machine, survival, &mut model, &mut rng);
+            recover_twice(after, model, wrap, &mut rng).map_err(|failure| {
+                let done = listed(changes.iter().take(point.change + 1));
+                let bytes = point.bytes;
+                Failure(format!(
+                    "{failure}\nafter a crash at byte {bytes} of the last of\n{done}\
+                     with {survival:?} of the unsynced surviving"
+                ))
+            })?;
         }
     }
     Ok(tried)
 }
 
+/// Before each change, at every byte of a record, at some of an index, and after the last one.
+fn crash_points(changes: &[Change]) -> Vec<CrashPoint> {
+    const BYTES_BETWEEN_IN_AN_INDEX: usize = 331;
+    let mut points = Vec::new();
+    for (change, it) in changes.iter().enumerate() {
+        let step = if it.is_of_records() {
+            1
+        } else {
+            BYTES_BETWEEN_IN_AN_INDEX
+        };
+        let bytes = (0..it.bytes).step_by(step).chain([it.bytes]);
+        points.extend(bytes.map(|bytes| CrashPoint { change, bytes }));
+    }
+    points.push(CrashPoint {
+        change: changes.len(),
+        bytes: 0,
+    });
+    points
+}
+
+fn listed<'a>(changes: impl Iterator<Item = &'a Change>) -> String {
+    changes.map(|change| format!("  {change}\n")).collect()
+}
+
 /// A disk on which a log has lived and perhaps crashed, so that the opening has something to do.
-fn some_past(rng: &mut Rng, wrap: Wrap<'_>) -> Result<(Disk, Model), Failure> {
+fn some_past(rng: &mut Rng, chained: bool, wrap: Wrap<'_>) -> Result<(Disk, Model), Failure> {
     let mut model = Model::default();
     if rng.chance(25) {
         return Ok((Disk::default(), model));
     }
-    let script = Script::random(rng, 5, 60);
+    let script = Script::random(rng, 5, 60).chained(chained);
     let crash_at = CrashPoint {
         change: 4 + rng.below(6),
         bytes: rng.below(150),
@@ -174,10 +206,8 @@ fn some_past(rng: &mut Rng, wrap: Wrap<'_>) -> Result<(Disk, Model), Failure> {
     };
     let machine = Machine::new(Disk::default(), plan);
     live(&machine, &wrap(&machine), &script, &mut model, rng)?;
-    Ok((
-        machine.disk_after_power_cut(Survival::Everything, rng),
-        model,
-    ))
+    let disk = cut_power(&machine, Survival::Everything, &mut model, rng);
+    Ok((disk, model))
 }
 
 fn recover_twice(
@@ -202,7 +232,7 @@ fn recover_twice(
         &mut model,
         rng,
     )?;
-    model.power_was_cut();
-    let after = machine.disk_after_power_cut(rng.pick(&Survival::ALL), rng);
+    let survival = rng.pick(&Survival::ALL);
+    let after = cut_power(&machine, survival, &mut model, rng);
     must_go_on(after, &mut model, wrap, rng)
 }
