@@ -11,6 +11,7 @@ mod life;
 mod opening;
 mod rng;
 mod suite;
+mod threads;
 
 use std::fmt::Display;
 
@@ -66,6 +67,11 @@ fn a_log_that_is_reopened_after_a_failed_sync_believes_no_page_cache() {
     for_seeds("a_log_that_is_reopened", 500, |seed| {
         reopening_after_a_failed_sync(seed, &honest)
     });
+}
+
+#[test]
+fn threads_on_a_failing_machine_are_all_answered_and_told_the_truth() {
+    for_seeds("threads_on_a_failing_machine", 400, threads::run_to_its_end);
 }
 
 #[test]
