@@ -1,5 +1,7 @@
 //! The hash chain: each line's hash is keyed with the one before it.
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
@@ -13,7 +15,9 @@ impl Link {
 
     /// What the first line is keyed with.
     pub(crate) fn root() -> Self {
-        Self(*blake3::hash(b"jsonl-storage chain v1").as_bytes())
+        static ROOT: LazyLock<Link> =
+            LazyLock::new(|| Link(*blake3::hash(b"jsonl-storage chain v1").as_bytes()));
+        *ROOT
     }
 
     /// The link of a line, given its bytes before `,"chain":`.

@@ -42,7 +42,8 @@ pub enum Error {
         holder: String,
     },
     /// A record that had been synced to disk is no longer as it was written. Nothing was changed.
-    /// Restore the file from a copy, or keep it and start a new log.
+    /// Restore the file from a copy, or take what is whole to another log by
+    /// [`salvage`](crate::salvage()).
     #[error("{} line {line} (byte {byte}): {kind}", file.display())]
     Corrupt {
         /// The segment.
@@ -70,6 +71,12 @@ pub enum Error {
     /// have. Nothing was appended.
     #[error("record has no form of one line of JSON")]
     Encode(#[source] Arc<io::Error>),
+    /// A new log was to be made where there is one. Choose another directory.
+    #[error("{} holds a log already", dir.display())]
+    Exists {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// A chain was asked for, and the log was begun without one. Open it without, or begin another.
     #[error("log {} was begun without a chain", dir.display())]
     NotChained {

@@ -166,7 +166,7 @@ impl MemoryIndex {
 
     fn note_place(&mut self, seq: Seq, offset: u64) {
         let last = self.marks.last();
-        if last.is_none_or(|last| offset - last.offset >= MARK_EVERY_BYTES as u64) {
+        if last.is_none_or(|last| offset.saturating_sub(last.offset) >= MARK_EVERY_BYTES as u64) {
             let time_before = self.times.map_or(0, |(_, latest)| latest);
             self.marks.push(Mark {
                 seq,

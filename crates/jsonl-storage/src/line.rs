@@ -78,6 +78,11 @@ pub(crate) fn decode(line: &[u8]) -> Result<Line<'_>, BreakKind> {
     parse(checked).ok_or(BreakKind::NotARecord)
 }
 
+/// The link that stands in a line whose checksum is wrong, if that much of it is whole.
+pub(crate) fn link_despite_damage(line: &[u8]) -> Option<Chained<'_>> {
+    take_link(line.get(..line.len().checked_sub(TAIL)?)?)
+}
+
 fn parse(checked: &[u8]) -> Option<Line<'_>> {
     let rest = checked.strip_prefix(SEQ)?;
     let (seq, rest) = take_number(rest)?;

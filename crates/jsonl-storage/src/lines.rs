@@ -4,10 +4,12 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
+
 use crate::backend::{Backend, BackendFile, OpenMode};
 use crate::chain::Link;
 use crate::index::Mark;
-use crate::line::{self, Chained};
+use crate::line::{self, Chained, Line};
 use crate::reader::LineReader;
 use crate::recovery::Tear;
 use crate::segment::Segment;
@@ -70,7 +72,10 @@ pub(crate) struct Lines {
     parts: std::vec::IntoIter<Part>,
     check: Check,
     open: Option<Open>,
+    text: Range<usize>,
     data: Range<usize>,
+    /// The number of the last line, if it was a whole record.
+    seq: Option<Seq>,
     /// The link of the last line, if it has one.
     pub(crate) link: Option<Link>,
     links: Links,
@@ -109,7 +114,9 @@ impl Lines {
             parts: parts.into_iter(),
             check,
             open: None,
+            text: 0..0,
             data: 0..0,
+            seq: None,
             link: None,
             links: Links::Unknown,
             expected: start.seq,
@@ -138,6 +145,19 @@ impl Lines {
             Some(open) => open.reader.bytes(self.data.clone()),
             None => &[],
         }
+    }
+
+    /// The last line, whole or not, without its line break.
+    pub(crate) fn text(&self) -> &[u8] {
+        match &self.open {
+            Some(open) => open.reader.bytes(self.text.clone()),
+            None => &[],
+        }
+    }
+
+    /// The number of the last line, when it is a whole record that stands where it does not belong.
+    pub(crate) fn seq_of_broken(&self) -> Option<Seq> {
+        self.seq
     }
 
     /// The segment that the last line stands in.
@@ -184,7 +204,7 @@ impl Lines {
         if start.seq == Seq(1) {
             self.links = Links::After(Link::root());
         }
-        self.line = start.seq.0 - part.segment.first.0;
+        self.line = start.seq.0.saturating_sub(part.segment.first.0);
         self.open = Some(Open {
             reader: LineReader::new(file, start.offset, part.limit),
             segment: part.segment,
@@ -201,17 +221,24 @@ impl Lines {
             return Ok(None);
         };
         (self.line, self.byte) = (self.line + 1, span.byte);
+        self.text = span.text.clone();
+        self.seq = None;
         let text = open.reader.bytes(span.text.clone());
-        let parsed = if span.terminated {
-            line::decode(text)
-        } else {
-            Err(BreakKind::Unterminated)
+        let parsed = match line::decode(text) {
+            _ if !span.terminated => Err(BreakKind::Unterminated),
+            // In the first line of all, nothing else tells a link whose frame was altered from data.
+            Ok(line) if self.check == Check::Chain && self.links.lacks_proof_of(&line) => {
+                Err(BreakKind::NotARecord)
+            }
+            parsed => parsed,
         };
         let line = match parsed {
             Ok(line) => line,
             Err(kind) => {
                 self.unnumbered += 1;
-                self.links = Links::Unknown;
+                if self.check == Check::Chain {
+                    self.links.damaged(line::link_despite_damage(text));
+                }
                 return Ok(Some(Raw::Broken { kind }));
             }
         };
@@ -219,6 +246,7 @@ impl Lines {
         self.data = start..start + line.data.len();
         self.link = line.chained.map(|chained| chained.link);
         let (seq, synced) = (line.seq, line.synced);
+        self.seq = Some(seq);
         let linked = self.check != Check::Chain || self.links.accept(line.chained);
         // A broken line may have been the record that belongs there, or may have been put there.
         let first = self.expected;
@@ -241,6 +269,26 @@ impl Lines {
 }
 
 impl Links {
+    /// Whether a line without a link begins the log, and does not hold one JSON value.
+    fn lacks_proof_of(&self, line: &Line<'_>) -> bool {
+        line.chained.is_none()
+            && *self == Self::After(Link::root())
+            && serde_json::from_slice::<IgnoredAny>(line.data).is_err()
+    }
+
+    /// Takes in a line that is not whole: the next one can only follow from what is left of it.
+    fn damaged(&mut self, line: Option<Chained<'_>>) {
+        *self = match (*self, line) {
+            (Self::After(before), Some(line)) => {
+                Self::AfterAltered(line.link, before.next(line.body))
+            }
+            (Self::AfterAltered(_, before), Some(line)) => {
+                Self::AfterAltered(line.link, before.next(line.body))
+            }
+            _ => Self::Unknown,
+        };
+    }
+
     /// Whether a line follows, and goes on behind it.
     fn accept(&mut self, line: Option<Chained<'_>>) -> bool {
         let Some(Chained { body, link }) = line else {
@@ -257,8 +305,8 @@ impl Links {
                 (belongs == link, belongs)
             }
             Self::AfterAltered(stands, belonged) => {
-                let fits = belonged.next(body) == link || stands.next(body) == link;
-                (fits, stands.next(body))
+                let (follows, belongs) = (stands.next(body), belonged.next(body));
+                (follows == link || belongs == link, belongs)
             }
         };
         *self = if fits {

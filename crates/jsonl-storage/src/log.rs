@@ -10,6 +10,7 @@ use serde_jsonlines::JsonLinesWriter;
 
 use crate::backend::{Backend, Lock, LockGuard};
 use crate::catalog::Catalog;
+use crate::checkpoint::Checkpoint;
 use crate::commit::Committer;
 use crate::index::Index;
 use crate::queue::{Epoch, Facts};
@@ -235,6 +236,25 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     /// As [`Log::append`], for everything that was submitted and not waited for.
     pub fn rotate(&self) -> Result<(), Error> {
         self.committer.rotate()
+    }
+
+    /// What a chained log is now, with everything that was submitted, to be signed and kept
+    /// elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotChained`] when it has no chain; and as [`Log::append`].
+    pub fn checkpoint(&self, origin: impl Into<String>) -> Result<Checkpoint, Error> {
+        self.sync()?;
+        let (last, link) = self.catalog.head();
+        let link = link.ok_or_else(|| Error::NotChained {
+            dir: self.dir().to_owned(),
+        })?;
+        Ok(Checkpoint {
+            origin: origin.into(),
+            last,
+            hash: link.0,
+        })
     }
 
     pub(crate) fn committer(&self) -> &Committer {

@@ -99,8 +99,8 @@ impl LogOptions {
         self
     }
 
-    /// Bounds what is kept in memory of the positions in complete files (default: 32 MiB, enough
-    /// for about 10 GB of log).
+    /// Bounds what is kept in memory of the positions and keys in complete files (default: 32 MiB,
+    /// enough for about 5 GB of log, or for 2 GB with keys). Beyond it, a search reads them again.
     #[must_use]
     pub fn index_cache_bytes(mut self, bytes: usize) -> Self {
         self.index_cache_bytes = bytes;

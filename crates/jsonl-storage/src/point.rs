@@ -29,9 +29,10 @@ pub(crate) fn get<T: DeserializeOwned>(
         return Ok(None);
     };
     BUFFER.with_borrow_mut(|buffer| {
-        let length = usize::try_from(part.limit - part.start.offset).unwrap_or(usize::MAX);
+        let length =
+            usize::try_from(part.limit.saturating_sub(part.start.offset)).unwrap_or(usize::MAX);
         let bytes = fill(&part, buffer, part.start.offset, length)?;
-        let skip = seq.0 - part.start.seq.0;
+        let skip = seq.0.saturating_sub(part.start.seq.0);
         let found = nth_line(bytes, skip)
             .map_or(Err(BreakKind::Missing { expected: seq }), |text| {
                 decode(text, Some(seq))
@@ -184,10 +185,14 @@ fn typed<T: DeserializeOwned>(part: &Part, line: &Line<'_>) -> Result<Record<T>,
     }
 }
 
+fn seq_line(part: &Part, skip: u64) -> u64 {
+    part.start.seq.0.saturating_sub(part.segment.first.0) + skip + 1
+}
+
 fn corrupt(part: &Part, skip: u64, kind: BreakKind) -> Error {
     Error::Corrupt {
         file: part.segment.path.clone(),
-        line: part.start.seq.0 - part.segment.first.0 + skip + 1,
+        line: seq_line(part, skip),
         byte: part.start.offset,
         kind,
     }

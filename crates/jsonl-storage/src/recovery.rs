@@ -270,12 +270,12 @@ impl Opening<'_> {
         let mut read = Read {
             index: known.index,
             older: known.older,
-            last: Seq(part.start.seq.0 - 1),
+            last: Seq(part.start.seq.0.saturating_sub(1)),
             link: None,
             synced: Seq::ZERO,
             marked: VecDeque::new(),
             end: size,
-            lines: part.start.seq.0 - part.segment.first.0,
+            lines: part.start.seq.0.saturating_sub(part.segment.first.0),
             tear: None,
         };
         let mut lines = Lines::new(Arc::clone(&self.backend), vec![part], Check::Sequence);
@@ -359,7 +359,7 @@ impl Opening<'_> {
             .first()
             .map_or(active.segment.first, |full| full.segment.first);
         self.recovery.last = active.last;
-        self.recovery.records = active.last.0 + 1 - first.0;
+        self.recovery.records = active.last.next().0 - first.0;
         let tail = Tail::new(self.backend, self.index_name, full, active, options);
         Ok((self.recovery, tail))
     }

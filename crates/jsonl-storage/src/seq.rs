@@ -13,10 +13,11 @@ impl Seq {
     /// Before the first record.
     pub const ZERO: Self = Self(0);
 
-    /// The number after this one.
+    /// The number after this one; the last of all numbers is its own, which no log reaches, but
+    /// any file may claim.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

@@ -6,7 +6,8 @@
 //! 1. one line of JSON, the summary, ending in `,"crc":"…"}` like a record;
 //! 2. `marks` × 24 bytes: a record's number, its byte in the segment, the latest time before it;
 //! 3. `blocks` × 8 bytes: the first hash of each block of keys;
-//! 4. `blocks` × 4,096 bytes: CRC-32C of the rest (4 bytes), how many entries (4), and up to 255
+//! 4. `filter` × 8 bytes: a Bloom filter of the keys, of which each sets five bits in one word;
+//! 5. `blocks` × 1,024 bytes: CRC-32C of the rest (4 bytes), how many entries (4), and up to 63
 //!    entries of a key's hash (8) and the record's byte (8), in order of both.
 
 use std::io;
@@ -21,7 +22,7 @@ use crate::segment::{self, Segment};
 use crate::{Error, Seq};
 
 const VERSION: u32 = 1;
-const BLOCK_BYTES: usize = 4096;
+const BLOCK_BYTES: usize = 1024;
 const BLOCK_KEYS: usize = (BLOCK_BYTES - 8) / 16;
 const MARK_BYTES: usize = 24;
 /// A summary is shorter: its only text is the name of an index.
@@ -44,7 +45,8 @@ pub(crate) struct Summary {
     pub(crate) index: Option<String>,
     marks: usize,
     blocks: usize,
-    /// CRC-32C of parts 2 and 3.
+    filter: usize,
+    /// CRC-32C of parts 2 to 4.
     places_crc: u32,
 }
 
@@ -68,11 +70,12 @@ pub(crate) struct Sidecar {
 pub(crate) struct Places {
     pub(crate) marks: Vec<Mark>,
     fences: Vec<u64>,
+    filter: Filter,
 }
 
 impl Places {
     pub(crate) fn bytes(&self) -> usize {
-        self.marks.len() * MARK_BYTES + self.fences.len() * 8
+        self.marks.len() * MARK_BYTES + (self.fences.len() + self.filter.0.len()) * 8
     }
 }
 
@@ -107,6 +110,14 @@ impl Sidecar {
             }
         };
         let summary: Summary = parse_summary(std::str::from_utf8(&text[..end]).ok()?)?;
+        // So that what is computed from them stays within numbers, whoever wrote them.
+        let size = usize::try_from(file.size().ok()?).ok()?;
+        if [summary.marks, summary.blocks, summary.filter]
+            .iter()
+            .any(|part| *part > size)
+        {
+            return None;
+        }
         Some(Self {
             summary,
             file,
@@ -114,7 +125,7 @@ impl Sidecar {
         })
     }
 
-    /// Reads parts 2 and 3; `None` when they are damaged.
+    /// Reads parts 2 to 4; `None` when they are damaged.
     pub(crate) fn places(&self) -> Option<Places> {
         let size = self.file.size().ok()?;
         let length = self.places_bytes();
@@ -126,7 +137,8 @@ impl Sidecar {
         if read < length || crc32c::crc32c(&bytes) != self.summary.places_crc {
             return None;
         }
-        let (marks, fences) = bytes.split_at(self.summary.marks * MARK_BYTES);
+        let (marks, rest) = bytes.split_at(self.summary.marks * MARK_BYTES);
+        let (fences, filter) = rest.split_at(self.summary.blocks * 8);
         let mark = |bytes: &[u8]| Mark {
             seq: Seq(number(&bytes[..8])),
             offset: number(&bytes[8..16]),
@@ -135,11 +147,15 @@ impl Sidecar {
         Some(Places {
             marks: marks.chunks_exact(MARK_BYTES).map(mark).collect(),
             fences: fences.chunks_exact(8).map(number).collect(),
+            filter: Filter(filter.chunks_exact(8).map(number).collect()),
         })
     }
 
     /// The records with a hash, newest first; `None` when the file is damaged.
     pub(crate) fn offsets(&self, places: &Places, hash: u64) -> Option<Vec<u64>> {
+        if !places.filter.may_have(hash) {
+            return Some(Vec::new());
+        }
         // A run of one hash may begin at the end of the block before the first that starts with it.
         let from = places.fences.partition_point(|&first| first < hash);
         let mut found = Vec::new();
@@ -147,12 +163,10 @@ impl Sidecar {
             if places.fences[block] > hash {
                 break;
             }
-            let entries = self.block(block)?;
-            let start = entries.partition_point(|&(entry, _)| entry < hash);
-            let same = entries[start..]
-                .iter()
-                .take_while(|(entry, _)| *entry == hash);
-            found.extend(same.map(|(_, offset)| *offset));
+            let block = self.block(block)?;
+            let same = block.entries().skip_while(|(entry, _)| *entry < hash);
+            let same = same.take_while(|(entry, _)| *entry == hash);
+            found.extend(same.map(|(_, offset)| offset));
         }
         found.reverse();
         Some(found)
@@ -162,27 +176,66 @@ impl Sidecar {
     pub(crate) fn keys(&self) -> Option<Vec<(u64, u64)>> {
         let mut keys = Vec::with_capacity(self.summary.blocks * BLOCK_KEYS);
         for block in 0..self.summary.blocks {
-            keys.extend(self.block(block)?);
+            keys.extend(self.block(block)?.entries());
         }
         Some(keys)
     }
 
-    fn block(&self, block: usize) -> Option<Vec<(u64, u64)>> {
+    fn block(&self, block: usize) -> Option<Block> {
         let at = self.places_at + self.places_bytes() as u64 + (block * BLOCK_BYTES) as u64;
         let mut bytes = [0; BLOCK_BYTES];
         let read = backend::read_full_at(&*self.file, &mut bytes, at).ok()?;
         let (crc, rest) = bytes.split_first_chunk()?;
-        if read < BLOCK_BYTES || crc32c::crc32c(rest) != u32::from_le_bytes(*crc) {
-            return None;
-        }
-        let (count, entries) = rest.split_first_chunk()?;
-        let count = u32::from_le_bytes(*count) as usize;
-        let pair = |entry: &[u8]| (number(&entry[..8]), number(&entry[8..]));
-        Some(entries.chunks_exact(16).take(count).map(pair).collect())
+        let whole = read == BLOCK_BYTES && crc32c::crc32c(rest) == u32::from_le_bytes(*crc);
+        whole.then_some(Block(bytes))
     }
 
     fn places_bytes(&self) -> usize {
-        self.summary.marks * MARK_BYTES + self.summary.blocks * 8
+        self.summary.marks * MARK_BYTES + (self.summary.blocks + self.summary.filter) * 8
+    }
+}
+
+/// A block of keys whose checksum fits.
+struct Block([u8; BLOCK_BYTES]);
+
+impl Block {
+    fn entries(&self) -> impl Iterator<Item = (u64, u64)> {
+        let count = u32::from_le_bytes([self.0[4], self.0[5], self.0[6], self.0[7]]) as usize;
+        let pair = |entry: &[u8]| (number(&entry[..8]), number(&entry[8..]));
+        self.0[8..].chunks_exact(16).take(count).map(pair)
+    }
+}
+
+/// Tells most segments that do not have a key from those that do, without a read.
+#[derive(Debug)]
+struct Filter(Vec<u64>);
+
+impl Filter {
+    /// Four keys a word, so 16 bits a key: about one in a hundred is taken for present.
+    fn of(keys: &[(u64, u64)]) -> Self {
+        let mut words = vec![0; keys.len().div_ceil(4)];
+        for &(hash, _) in keys {
+            let (word, bits) = Self::place(words.len(), hash);
+            words[word] |= bits;
+        }
+        Self(words)
+    }
+
+    fn may_have(&self, hash: u64) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        let (word, bits) = Self::place(self.0.len(), hash);
+        self.0[word] & bits == bits
+    }
+
+    /// The word is chosen by the hash's high bits, and the bits in it by others.
+    fn place(words: usize, hash: u64) -> (usize, u64) {
+        let word = (u128::from(hash) * words as u128) >> 64;
+        // 2^64 divided by the golden ratio spreads what is left over the high bits.
+        let spread = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let bits = (0..5).map(|at| 1 << (spread >> (34 + 6 * at) & 63));
+        (word as usize, bits.fold(0, |bits, bit: u64| bits | bit))
     }
 }
 
@@ -226,6 +279,8 @@ impl Content<'_> {
         for block in keys.chunks(BLOCK_KEYS) {
             push(&mut places, &[block[0].0]);
         }
+        let filter = Filter::of(&keys);
+        push(&mut places, &filter.0);
         let chain = self.chain.map(|link| {
             let mut text = Vec::new();
             link.push_text(&mut text);
@@ -241,6 +296,7 @@ impl Content<'_> {
             index: self.index_name.map(str::to_owned),
             marks: self.index.marks.len(),
             blocks: keys.chunks(BLOCK_KEYS).len(),
+            filter: filter.0.len(),
             places_crc: crc32c::crc32c(&places),
         };
         let mut out = summary_line(&summary).into_bytes();
@@ -268,7 +324,7 @@ fn parse_summary(line: &str) -> Option<Summary> {
 
 fn push_block(out: &mut Vec<u8>, keys: &[(u64, u64)]) {
     let mut rest = Vec::with_capacity(BLOCK_BYTES);
-    let count = u32::try_from(keys.len()).expect("at most 255");
+    let count = u32::try_from(keys.len()).expect("at most 63");
     rest.extend_from_slice(&count.to_le_bytes());
     for &(hash, offset) in keys {
         push(&mut rest, &[hash, offset]);

@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::Backend;
+use crate::chain::Link;
+use crate::checkpoint::Checkpoint;
 use crate::lines::{Check, Lines, Part, Raw};
 use crate::segment::{self, Listing, Segment};
 use crate::sidecar::Sidecar;
@@ -19,6 +21,8 @@ pub struct Verified {
     pub last: Seq,
     /// Up to where the records themselves say that the log had been synced.
     pub synced: Seq,
+    /// Whether its lines carry a hash chain, which was checked then.
+    pub chained: bool,
     /// Every place where the log is not as it was written, in order.
     pub breaks: Vec<Break>,
 }
@@ -75,6 +79,12 @@ pub enum BreakKind {
     /// It is a whole record, but its hash does not follow from the line before it: one of the two
     /// was altered by someone who made the checksum fit.
     Chain,
+    /// The log up to this record is not what it was at a checkpoint, though it is whole in itself:
+    /// it was written anew.
+    Checkpoint {
+        /// The last record of the checkpoint.
+        last: Seq,
+    },
     /// The file ends within the line.
     Unterminated,
     /// The log ends before a record that it said was synced.
@@ -98,6 +108,9 @@ impl fmt::Display for BreakKind {
                 write!(f, "out of order: record {expected} expected, {found} found")
             }
             Self::Chain => f.write_str("altered: its hash does not follow from the line before"),
+            Self::Checkpoint { last } => {
+                write!(f, "not what it was at the checkpoint of record {last}")
+            }
             Self::Unterminated => f.write_str("the file ends within the line"),
             Self::Missing { expected } => write!(f, "record {expected} is missing"),
         }
@@ -114,7 +127,7 @@ impl fmt::Display for BreakKind {
 /// [`Error::Io`] when the directory or a segment cannot be read. Damage is no error here, it is
 /// the result.
 pub fn verify(dir: &Path) -> Result<Verified, Error> {
-    verify_on(Arc::new(FsBackend::new(dir)))
+    VerifyOptions::new().verify(dir)
 }
 
 /// As [`verify`], of a log that is kept in any [`Backend`].
@@ -123,39 +136,133 @@ pub fn verify(dir: &Path) -> Result<Verified, Error> {
 ///
 /// As [`verify`].
 pub fn verify_on(backend: Arc<dyn Backend>) -> Result<Verified, Error> {
-    let listing = segment::listing(&*backend)?;
-    let promised = promised(&*backend, &listing);
-    let first = listing.segments.first().map(|segment| segment.first);
-    let mut found = Verified {
-        segments: listing.segments.len(),
-        records: 0,
-        last: Seq(first.map_or(0, |first| first.0 - 1)),
-        synced: promised.as_ref().map_or(Seq::ZERO, |(_, synced)| *synced),
-        breaks: lost_segments(&*backend, &listing),
-    };
-    let parts = listing.segments.into_iter().map(Part::whole).collect();
-    let mut lines = Lines::new(backend, parts, Check::Chain);
-    while let Some(raw) = lines.advance()? {
-        match raw {
-            Raw::Whole { seq, synced } => {
-                found.records += 1;
-                found.last = seq;
-                found.synced = found.synced.max(synced);
-            }
-            Raw::Broken { kind } => found.breaks.push(Break {
-                file: lines.path(),
-                line: lines.line,
-                byte: lines.byte,
-                after: found.last,
-                kind,
-            }),
+    VerifyOptions::new().verify_on(backend)
+}
+
+/// How a log is verified; [`verify`] does it with the defaults.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyOptions {
+    first_only: bool,
+    checkpoints: Vec<Checkpoint>,
+}
+
+impl VerifyOptions {
+    /// Starts with every default: all breaks, no checkpoint.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stops at the first break.
+    #[must_use]
+    pub fn first_break_only(mut self) -> Self {
+        self.first_only = true;
+        self
+    }
+
+    /// Expects the log to be what it was at a checkpoint, and perhaps more. May be given for any
+    /// number of checkpoints of the same log.
+    #[must_use]
+    pub fn against(mut self, checkpoint: Checkpoint) -> Self {
+        self.checkpoints.push(checkpoint);
+        self
+    }
+
+    /// As [`verify`](crate::verify()).
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](crate::verify()).
+    pub fn verify(&self, dir: &Path) -> Result<Verified, Error> {
+        self.verify_on(Arc::new(FsBackend::new(dir)))
+    }
+
+    /// As [`verify_on`].
+    ///
+    /// # Errors
+    ///
+    /// As [`verify_on`].
+    pub fn verify_on(&self, backend: Arc<dyn Backend>) -> Result<Verified, Error> {
+        let listing = segment::listing(&*backend)?;
+        let promised = self.promised(&*backend, &listing);
+        let first = listing.segments.first().map(|segment| segment.first);
+        let mut found = Verified {
+            segments: listing.segments.len(),
+            records: 0,
+            last: Seq(first.map_or(0, |first| first.0 - 1)),
+            synced: promised.as_ref().map_or(Seq::ZERO, |(_, synced)| *synced),
+            chained: false,
+            breaks: lost_segments(&*backend, &listing),
+        };
+        let parts = listing.segments.into_iter().map(Part::whole).collect();
+        self.read(&mut found, Lines::new(backend, parts, Check::Chain))?;
+        found.breaks.sort_by_key(|found| found.after);
+        if let Some((file, synced)) = promised {
+            found.expect_up_to(synced, file);
         }
+        if self.first_only {
+            found.breaks.truncate(1);
+        }
+        Ok(found)
     }
-    found.breaks.sort_by_key(|found| found.after);
-    if let Some((file, synced)) = promised {
-        found.expect_up_to(synced, file);
+
+    fn read(&self, found: &mut Verified, mut lines: Lines) -> Result<(), Error> {
+        while let Some(raw) = lines.advance()? {
+            let kind = match raw {
+                Raw::Whole { seq, synced } => {
+                    found.records += 1;
+                    found.synced = found.synced.max(synced);
+                    found.chained |= lines.link.is_some();
+                    let unlike = self.unlike_checkpoint(seq, lines.link);
+                    if unlike.is_none() {
+                        found.last = seq;
+                    }
+                    unlike
+                }
+                Raw::Broken { kind } => Some(kind),
+            };
+            if let Some(kind) = kind {
+                found.breaks.push(Break {
+                    file: lines.path(),
+                    line: lines.line,
+                    byte: lines.byte,
+                    after: found.last,
+                    kind,
+                });
+                if self.first_only {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(found)
+
+    fn unlike_checkpoint(&self, seq: Seq, link: Option<Link>) -> Option<BreakKind> {
+        let mut here = self.checkpoints.iter().filter(|point| point.last == seq);
+        let unlike = here.any(|point| link != Some(Link(point.hash)));
+        unlike.then_some(BreakKind::Checkpoint { last: seq })
+    }
+
+    /// Up to where it is known from outside of the records that the log was on disk, and the file
+    /// that is missing something if it is not: there is a segment only when all before it is on
+    /// disk, a sidecar when all that it tells of is, and a checkpoint likewise.
+    fn promised(&self, backend: &dyn Backend, listing: &Listing) -> Option<(PathBuf, Seq)> {
+        let last = listing.segments.last();
+        let before = last.map(|segment| (segment.path.clone(), Seq(segment.first.0 - 1)));
+        let noted = listing.sidecars.iter().filter_map(|&first| {
+            let segment = Segment::new(backend.dir(), first);
+            let sidecar = Sidecar::open(backend, &segment)?;
+            Some((segment.path, sidecar.summary.last))
+        });
+        let end = last.map_or_else(|| backend.dir().to_owned(), |last| last.path.clone());
+        let points = self.checkpoints.iter();
+        let signed = points.map(|point| (end.clone(), point.last));
+        before
+            .into_iter()
+            .chain(noted)
+            .chain(signed)
+            .max_by_key(|(_, synced)| *synced)
+    }
 }
 
 /// The segments of which only the sidecar is left.
@@ -172,25 +279,6 @@ fn lost_segments(backend: &dyn Backend, listing: &Listing) -> Vec<Break> {
         })
     });
     lost.collect()
-}
-
-/// Up to where the directory says that the log was on disk, and the file that is then missing
-/// something if it is not: there is a segment only when all before it is on disk, and a sidecar
-/// when all that it tells of is.
-fn promised(backend: &dyn Backend, listing: &Listing) -> Option<(PathBuf, Seq)> {
-    let before = listing.segments.last().map(|segment| {
-        let synced = Seq(segment.first.0 - 1);
-        (segment.path.clone(), synced)
-    });
-    let noted = listing.sidecars.iter().filter_map(|&first| {
-        let segment = Segment::new(backend.dir(), first);
-        let sidecar = Sidecar::open(backend, &segment)?;
-        Some((segment.path, sidecar.summary.last))
-    });
-    before
-        .into_iter()
-        .chain(noted)
-        .max_by_key(|(_, synced)| *synced)
 }
 
 impl Verified {

@@ -1,0 +1,527 @@
+//! One life of a log: opened, checked against what is known, used, and ended by whatever comes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jsonl_storage::{
+    Backend, Durability, Error, Index, Log, LogOptions, Record, Seq, Ticket, verify_on,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Machine;
+use crate::rng::Rng;
+
+/// A record that can be told from every other one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Payload {
+    number: u64,
+    text: String,
+}
+
+/// What a life does after the opening.
+#[derive(Debug, Clone)]
+pub(crate) struct Script {
+    durability: Durability,
+    queue_bytes: usize,
+    segment_bytes: u64,
+    chained: bool,
+    /// The name of the index; another one makes the log build it anew.
+    index: &'static str,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// Appends a record with a text of so many characters, and waits.
+    Append(usize),
+    Submit(usize),
+    /// Waits for the last ticket, and so for all.
+    Wait,
+    /// Drops the tickets without having waited.
+    Forget,
+    Flush,
+    Sync,
+    Rotate,
+    Reopen,
+    Read,
+    /// Reads by number, key and time, and backwards.
+    Query,
+}
+
+/// What a text is made of: with escapes, and letters of several bytes.
+const LETTERS: [char; 8] = ['a', 'Z', ' ', '"', '\\', '\n', 'ä', '漢'];
+
+impl Script {
+    pub(crate) fn random(rng: &mut Rng, steps: usize, longest_text: usize) -> Self {
+        let durability = match rng.below(10) {
+            0..7 => Durability::Synced,
+            7..9 => Durability::Flushed,
+            _ => Durability::Buffered,
+        };
+        Self {
+            durability,
+            queue_bytes: rng.pick(&[200, 5_000, 1 << 20]),
+            segment_bytes: rng.pick(&[1, 700, 4_000, 64 << 20]),
+            chained: false,
+            index: rng.pick(&["first", "second"]),
+            steps: (0..steps)
+                .map(|_| Step::random(rng, longest_text))
+                .collect(),
+        }
+    }
+
+    /// For what has to work after everything else: a few appends, a reopening, another append.
+    pub(crate) fn going_on() -> Self {
+        Self {
+            durability: Durability::Synced,
+            queue_bytes: 1 << 20,
+            segment_bytes: 64 << 20,
+            chained: false,
+            index: "first",
+            steps: vec![
+                Step::Append(5),
+                Step::Append(30),
+                Step::Reopen,
+                Step::Query,
+                Step::Append(1),
+            ],
+        }
+    }
+}
+
+impl Script {
+    /// The same with a hash chain, which a log has from its beginning or never.
+    pub(crate) fn chained(self, chained: bool) -> Self {
+        Self { chained, ..self }
+    }
+}
+
+impl Step {
+    fn random(rng: &mut Rng, longest_text: usize) -> Self {
+        match rng.below(27) {
+            0..9 => Self::Append(rng.below(longest_text)),
+            9..15 => Self::Submit(rng.below(longest_text)),
+            15..18 => Self::Wait,
+            18 => Self::Forget,
+            19 => Self::Flush,
+            20 => Self::Sync,
+            21 => Self::Rotate,
+            22..24 => Self::Reopen,
+            24..26 => Self::Read,
+            _ => Self::Query,
+        }
+    }
+}
+
+/// What a log has been given and has acknowledged, kept outside of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Model {
+    /// In the order of the log. Those behind the acknowledged ones may be lost, from the end on.
+    attempted: Vec<Payload>,
+    /// How many must be there as long as the machine is up.
+    acknowledged: usize,
+    /// How many must be there after a power cut.
+    durable: usize,
+    numbers: u64,
+}
+
+impl Model {
+    /// What a log of a lower level acknowledged without a sync may be gone.
+    pub(crate) fn power_was_cut(&mut self) {
+        self.acknowledged = self.durable;
+    }
+
+    fn next(&mut self, length: usize, rng: &mut Rng) -> Payload {
+        self.numbers += 1;
+        let text = (0..length).map(|_| rng.pick(&LETTERS)).collect();
+        Payload {
+            number: self.numbers,
+            text,
+        }
+    }
+
+    /// A record that was given a place.
+    fn place(&mut self, payload: Payload, seq: Seq, may_refuse: bool) -> Result<(), Failure> {
+        let before = place(seq) - 1;
+        // A full disk may have refused what waited before it, but not what was acknowledged.
+        let least = if may_refuse {
+            self.acknowledged
+        } else {
+            self.attempted.len()
+        };
+        ensure((least..=self.attempted.len()).contains(&before), || {
+            format!(
+                "a record became number {seq}, behind {} others",
+                self.attempted.len()
+            )
+        })?;
+        self.attempted.truncate(before);
+        self.attempted.push(payload);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, upto: usize) -> Result<(), Failure> {
+        ensure(upto <= self.attempted.len(), || {
+            format!("record {upto} was never submitted")
+        })?;
+        self.acknowledged = self.acknowledged.max(upto);
+        Ok(())
+    }
+
+    fn synced(&mut self, upto: usize) -> Result<(), Failure> {
+        self.acknowledge(upto)?;
+        self.durable = self.durable.max(upto);
+        Ok(())
+    }
+}
+
+fn place(seq: Seq) -> usize {
+    usize::try_from(seq.0).expect("few records")
+}
+
+/// How many keys the records share.
+const KEYS: u64 = 5;
+
+fn index(name: &str) -> Index<Payload> {
+    Index::new(name)
+        .by_key(|payload: &Payload| Some((payload.number % KEYS).to_string().into()))
+        .by_time(|payload| payload.number)
+}
+
+/// A promise that was broken, in words.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failure> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Failure(otherwise()))
+    }
+}
+
+/// Why a life ended early: a promise broken, or an error that may have had a cause.
+#[derive(Debug)]
+enum Stop {
+    Broken(Failure),
+    Refused(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Broken(failure)
+    }
+}
+
+/// Lives one life on a machine, through a backend that may be less than the machine's own.
+///
+/// # Errors
+///
+/// When a promise was broken. That the machine went down is none.
+pub(crate) fn live(
+    machine: &Machine,
+    backend: &Arc<dyn Backend>,
+    script: &Script,
+    model: &mut Model,
+    rng: &mut Rng,
+) -> Result<(), Failure> {
+    let mut life = Life {
+        machine,
+        backend,
+        script,
+        model,
+        rng,
+    };
+    match life.run() {
+        Ok(()) => Ok(()),
+        Err(Stop::Broken(failure)) => Err(failure),
+        Err(Stop::Refused(_)) if machine.is_down() || machine.sync_has_failed() => Ok(()),
+        Err(Stop::Refused(error)) => Err(Failure(format!("nothing was wrong, but: {error:?}"))),
+    }
+}
+
+struct Life<'a> {
+    machine: &'a Machine,
+    backend: &'a Arc<dyn Backend>,
+    script: &'a Script,
+    model: &'a mut Model,
+    rng: &'a mut Rng,
+}
+
+impl Life<'_> {
+    fn run(&mut self) -> Result<(), Stop> {
+        self.check_before_opening()?;
+        let mut log = self.open()?;
+        let mut tickets = Vec::new();
+        for &step in &self.script.steps {
+            if let Step::Reopen = step {
+                tickets.clear();
+                self.close(log)?;
+                log = self.open()?;
+            } else if let Err(stop) = self.take(step, &log, &mut tickets) {
+                tickets.clear();
+                self.after_refusal(step, &log, stop)?;
+            }
+            // What the log calls durable counts as much as what it has answered.
+            self.model.synced(place(log.durable()))?;
+        }
+        drop(tickets);
+        self.close(log)
+    }
+
+    fn take(
+        &mut self,
+        step: Step,
+        log: &Log<Payload>,
+        tickets: &mut Vec<Ticket>,
+    ) -> Result<(), Stop> {
+        match step {
+            Step::Append(length) => {
+                // Placed before the answer, which may not come and still leave the record.
+                let seq = self.submit(length, log)?.wait()?;
+                self.acknowledged(seq)?;
+            }
+            Step::Submit(length) => tickets.push(self.submit(length, log)?),
+            Step::Wait => {
+                if let Some(last) = tickets.drain(..).next_back() {
+                    let seq = last.wait()?;
+                    self.acknowledged(seq)?;
+                }
+            }
+            Step::Forget => tickets.clear(),
+            Step::Flush => {
+                log.flush()?;
+                self.model.acknowledge(self.model.attempted.len())?;
+            }
+            Step::Sync => {
+                log.sync()?;
+                self.model.synced(self.model.attempted.len())?;
+            }
+            Step::Rotate => log.rotate()?,
+            Step::Read => drop(self.check_content(log)?),
+            Step::Query => self.check_queries(log)?,
+            Step::Reopen => unreachable!("takes the log itself"),
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, length: usize, log: &Log<Payload>) -> Result<Ticket, Stop> {
+        let payload = self.model.next(length, self.rng);
+        let ticket = log.submit(&payload)?;
+        self.model
+            .place(payload, ticket.seq(), self.machine.is_limited())?;
+        Ok(ticket)
+    }
+
+    fn acknowledged(&mut self, seq: Seq) -> Result<(), Failure> {
+        match self.script.durability {
+            Durability::Synced => self.model.synced(place(seq)),
+            Durability::Flushed => self.model.acknowledge(place(seq)),
+            // Promises nothing that a kill or a power cut could break.
+            Durability::Buffered => Ok(()),
+        }
+    }
+
+    /// A full disk refuses what waits, and nothing else; there is some more room then. After any
+    /// other failure a log takes nothing more, and still shows what it has acknowledged.
+    fn after_refusal(&mut self, step: Step, log: &Log<Payload>, stop: Stop) -> Result<(), Stop> {
+        match stop {
+            Stop::Refused(Error::Full { .. }) if self.machine.is_limited() => {
+                self.make_room();
+                self.check_after_full(log)
+            }
+            Stop::Refused(_) if matches!(step, Step::Read | Step::Query) => {
+                // Reading fails with the machine only, whatever the log has been through.
+                ensure(self.machine.is_down(), || format!("{stop:?}"))?;
+                Err(stop)
+            }
+            Stop::Refused(_) => {
+                let another = Payload {
+                    number: u64::MAX,
+                    text: String::new(),
+                };
+                let taken = log.append(&another).is_ok();
+                ensure(!taken, || format!("an append succeeds after {stop:?}"))?;
+                if !self.machine.is_down() {
+                    self.check_content(log)?;
+                }
+                Err(stop)
+            }
+            Stop::Broken(_) => Err(stop),
+        }
+    }
+
+    fn check_after_full(&mut self, log: &Log<Payload>) -> Result<(), Stop> {
+        if self.script.durability == Durability::Buffered {
+            // Keeps what it has acknowledged, and writes it when there is room.
+            return Ok(());
+        }
+        // What can be read was written before, so it is not among the refused.
+        let written = self.check_content(log)?;
+        self.model.attempted.truncate(written);
+        self.model.acknowledge(written)?;
+        let found = verify_on(Arc::clone(self.backend))?;
+        ensure(found.breaks.is_empty(), || {
+            format!("after a full disk: {:?}", found.breaks)
+        })?;
+        Ok(())
+    }
+
+    fn make_room(&mut self) {
+        let bytes = self.machine.used() + self.rng.below(1_000);
+        self.machine.set_capacity(Some(bytes));
+    }
+
+    fn close(&mut self, log: Log<Payload>) -> Result<(), Stop> {
+        match log.close() {
+            Ok(()) => Ok(self.model.synced(self.model.attempted.len())?),
+            Err(Error::Full { .. }) if self.machine.is_limited() => {
+                self.machine.set_capacity(None);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What a crash leaves must not look like damage, whoever looks first.
+    fn check_before_opening(&self) -> Result<(), Stop> {
+        let found = verify_on(Arc::clone(self.backend))?;
+        ensure(found.holds(), || {
+            format!("verify reports damage: {:?}", found.breaks)
+        })?;
+        ensure(found.records >= self.model.acknowledged as u64, || {
+            format!(
+                "verify finds {} of {} acknowledged",
+                found.records, self.model.acknowledged
+            )
+        })?;
+        Ok(())
+    }
+
+    fn open(&mut self) -> Result<Log<Payload>, Stop> {
+        let log = match self.try_open() {
+            // The torn tail is set aside before it is cut off, which takes room.
+            Err(_) if self.machine.is_only_full() => {
+                self.machine.set_capacity(None);
+                self.try_open()?
+            }
+            result => result?,
+        };
+        self.check_content(&log)?;
+        let durable = place(log.durable());
+        ensure(
+            (self.model.acknowledged..=self.model.attempted.len()).contains(&durable),
+            || {
+                format!(
+                    "{durable} records after the opening, {} acknowledged, {} attempted",
+                    self.model.acknowledged,
+                    self.model.attempted.len()
+                )
+            },
+        )?;
+        // An opened log shows these to everyone, so from now on they have to stay.
+        self.model.attempted.truncate(durable);
+        self.model.synced(durable)?;
+
+        let recovery = log.recovery();
+        ensure(
+            (recovery.records, recovery.last) == (durable as u64, log.durable()),
+            || format!("{recovery:?} with {durable} records"),
+        )?;
+        let found = verify_on(Arc::clone(self.backend))?;
+        ensure(
+            found.breaks.is_empty() && found.records == durable as u64,
+            || format!("verify after the opening, with {durable} records: {found:?}"),
+        )?;
+        Ok(log)
+    }
+
+    fn try_open(&self) -> Result<Log<Payload>, Error> {
+        let options = LogOptions::new()
+            .durability(self.script.durability)
+            .queue_bytes(self.script.queue_bytes)
+            .segment_bytes(self.script.segment_bytes);
+        let options = if self.script.chained {
+            options.chained()
+        } else {
+            options
+        };
+        options
+            .indexed(index(self.script.index))
+            .open_on(Arc::clone(self.backend))
+    }
+
+    /// Whatever way leads to a record, it is the same one, and none is missing.
+    fn check_queries(&mut self, log: &Log<Payload>) -> Result<(), Stop> {
+        let all: Vec<_> = log.scan()?.collect::<Result<_, _>>()?;
+        let back: Vec<_> = log.range_back(..).collect::<Result<_, _>>()?;
+        ensure(back.iter().rev().eq(&all), || {
+            format!("backwards: {back:?}, and {all:?}")
+        })?;
+
+        let number = 1 + self.rng.below(all.len() + 2);
+        let one = log.get(Seq(number as u64))?;
+        let expected = all.get(number - 1);
+        ensure(one.as_ref() == expected, || {
+            format!("record {number} is {one:?}, {expected:?}")
+        })?;
+
+        let key = self.rng.next() % KEYS;
+        let found: Vec<_> = log.find_all(&key.to_string())?.collect::<Result<_, _>>()?;
+        let expected = all
+            .iter()
+            .filter(|record| record.data.number % KEYS == key)
+            .rev();
+        ensure(found.iter().eq(expected), || {
+            format!("key {key}: {found:?} of {all:?}")
+        })?;
+
+        let from = self.rng.next() % (self.model.numbers + 2);
+        let times = from..from + self.rng.next() % 5;
+        let found: Vec<_> = log.between(times.clone())?.collect::<Result<_, _>>()?;
+        let within = |record: &&Record<Payload>| times.contains(&record.data.number);
+        ensure(found.iter().eq(all.iter().filter(within)), || {
+            format!("between {times:?}: {found:?} of {all:?}")
+        })?;
+        Ok(())
+    }
+
+    /// Nothing acknowledged is missing, nothing altered, nothing there that was never submitted.
+    /// Gives the number of records.
+    fn check_content(&self, log: &Log<Payload>) -> Result<usize, Stop> {
+        let mut count = 0;
+        for record in log.scan()? {
+            let record = record?;
+            ensure(place(record.seq) == count + 1, || {
+                format!("record {} at place {}", record.seq, count + 1)
+            })?;
+            let attempted = self.model.attempted.get(count);
+            ensure(attempted == Some(&record.data), || {
+                format!(
+                    "record {} is {:?} and was {attempted:?}",
+                    record.seq, record.data
+                )
+            })?;
+            count += 1;
+        }
+        ensure(count >= self.model.acknowledged, || {
+            format!(
+                "{count} of {} acknowledged records are left",
+                self.model.acknowledged
+            )
+        })?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,43 @@
+use std::path::Path;
+
+use jsonl_storage::{Log, LogOptions};
+
+use crate::peer::{BATCH, Peer};
+use crate::record::Record;
+
+pub(crate) fn open(dir: &Path) -> anyhow::Result<Box<dyn Peer>> {
+    Ok(Box::new(LogOptions::new().open::<Record>(dir)?))
+}
+
+/// Checks every record too.
+pub(crate) fn count(dir: &Path) -> anyhow::Result<u64> {
+    let log = LogOptions::new().open::<Record>(dir)?;
+    let mut records = 0;
+    for record in log.scan()? {
+        record?;
+        records += 1;
+    }
+    Ok(records)
+}
+
+impl Peer for Log<Record> {
+    fn append(&self, record: &Record) -> anyhow::Result<()> {
+        Log::append(self, record)?;
+        Ok(())
+    }
+
+    fn append_batch(&self, record: &mut Record) -> anyhow::Result<()> {
+        let mut last = None;
+        for index in 0..BATCH {
+            last = Some(self.submit(record.number(index))?);
+        }
+        if let Some(ticket) = last {
+            ticket.wait()?;
+        }
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) -> anyhow::Result<()> {
+        Ok(Log::close(*self)?)
+    }
+}
