@@ -247,7 +247,7 @@ impl Catalog {
             return Ok(None);
         }
         if seq >= active.segment.first {
-            let at = index::last_mark(&active.index.marks, |mark| mark.seq <= seq);
+            let at = index::mark_of(&active.index.marks, seq);
             let marks = &active.index.marks;
             return Ok(at.map(|at| active.part_from(marks, at)));
         }
@@ -262,7 +262,7 @@ impl Catalog {
             let start = Mark::start(full.segment.first);
             return full.part(&*self.backend, start, bytes).map(Some);
         };
-        let at = index::last_mark(&places.marks, |mark| mark.seq <= seq).unwrap_or(0);
+        let at = index::mark_of(&places.marks, seq).unwrap_or(0);
         let limit = places.marks.get(at + 1).map_or(bytes, |next| next.offset);
         full.part(&*self.backend, places.marks[at], limit).map(Some)
     }

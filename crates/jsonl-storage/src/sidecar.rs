@@ -282,8 +282,7 @@ impl Content<'_> {
         let filter = Filter::of(&keys);
         push(&mut places, &filter.0);
         let chain = self.chain.map(|link| {
-            let mut text = Vec::new();
-            link.push_text(&mut text);
+            let text = link.text().to_vec();
             String::from_utf8(text).expect("base64 is ASCII")
         });
         let summary = Summary {
