@@ -172,7 +172,7 @@ impl Catalog {
         Ok(())
     }
 
-    fn write_sidecar(&self, sync: bool) -> Result<Sidecar, Error> {
+    fn write_sidecar(&self, keep: bool) -> Result<Sidecar, Error> {
         let state = self.state.read();
         let active = &state.active;
         let older_keys = match &active.older {
@@ -189,7 +189,7 @@ impl Catalog {
             index_name: older_keys.as_ref().and(self.index_name.as_deref()),
             older_keys: older_keys.unwrap_or_default(),
         };
-        content.write(&*self.backend, &active.segment, sync)
+        content.write(&*self.backend, &active.segment, keep)
     }
 
     /// What to read for the records in a range, both ends included.
