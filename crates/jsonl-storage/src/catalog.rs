@@ -119,6 +119,12 @@ impl Catalog {
         state.full.first().map_or(active, |full| full.segment.first)
     }
 
+    /// The last record and its link.
+    pub(crate) fn head(&self) -> (Seq, Option<Link>) {
+        let state = self.state.read();
+        (state.active.last, state.active.link)
+    }
+
     pub(crate) fn earliest_time(&self) -> Option<u64> {
         let state = self.state.read();
         state.active.index.times.map(|(earliest, _)| earliest)
