@@ -4,7 +4,7 @@
 //! product: what it checks must not be able to break it.
 //!
 //! Exit codes: 0 all held, 1 a check failed, 2 it could not run. A task that ends in another
-//! program (`loadtest`, `test`, `bench`) passes on that program's own.
+//! program (`loadtest`, `test`, `bench`, `sweep`, `peers`, `crash`) passes on that program's own.
 
 #![allow(
     clippy::print_stdout,
@@ -15,7 +15,10 @@
 mod bench;
 mod cargo;
 mod ci;
+mod crash;
 mod loadtest;
+mod peers;
+mod sweep;
 mod test;
 mod tidy;
 
@@ -34,6 +37,9 @@ Tasks:
   loadtest  Build the proofload binary in release mode and run its suite
   test      Run every test of every package, examples in the documents included
   bench     Run every benchmark
+  sweep     Measure how the log grows with its records
+  peers     Measure durable appends side by side with other logs
+  crash     Run the log's crash tests for longer
   tidy      Check what the compiler does not: ranks, links, manifests, white space
   ci        Run everything that a change must pass
 
@@ -58,6 +64,9 @@ enum Task {
     Loadtest(Vec<OsString>),
     Test(Vec<OsString>),
     Bench(Vec<OsString>),
+    Sweep(Vec<OsString>),
+    Peers(Vec<OsString>),
+    Crash(crash::Options),
     Tidy,
     Ci(ci::Options),
 }
@@ -79,6 +88,12 @@ impl Task {
             Some("test") => Task::Test(rest),
             Some("bench") if asks_help => Task::Help(bench::HELP),
             Some("bench") => Task::Bench(rest),
+            Some("sweep") if asks_help => Task::Help(sweep::HELP),
+            Some("sweep") => Task::Sweep(rest),
+            Some("peers") if asks_help => Task::Help(peers::HELP),
+            Some("peers") => Task::Peers(rest),
+            Some("crash") if asks_help => Task::Help(crash::HELP),
+            Some("crash") => Task::Crash(crash::Options::parse(rest)?),
             Some("tidy") if asks_help => Task::Help(tidy::HELP),
             Some("tidy") => match rest.first() {
                 None => Task::Tidy,
@@ -100,6 +115,9 @@ impl Task {
             Task::Loadtest(args) => loadtest::run(&args),
             Task::Test(args) => test::run(&args),
             Task::Bench(args) => bench::run(&args),
+            Task::Sweep(args) => sweep::run(&args),
+            Task::Peers(args) => peers::run(&args),
+            Task::Crash(options) => crash::run(&options),
             Task::Tidy => tidy::run(),
             Task::Ci(options) => ci::run(&options),
         }
@@ -124,12 +142,14 @@ mod tests {
 
     #[test]
     fn each_task_has_its_own_help() {
-        let texts: Vec<_> = ["", "loadtest", "test", "bench", "tidy", "ci"]
-            .map(|task| match parse(&format!("{task} --help")).unwrap() {
-                Task::Help(text) => text,
-                other => panic!("{task} --help is {other:?}"),
-            })
-            .into();
+        let texts: Vec<_> = [
+            "", "loadtest", "test", "bench", "sweep", "peers", "crash", "tidy", "ci",
+        ]
+        .map(|task| match parse(&format!("{task} --help")).unwrap() {
+            Task::Help(text) => text,
+            other => panic!("{task} --help is {other:?}"),
+        })
+        .into();
         for (i, text) in texts.iter().enumerate() {
             assert!(text.contains("Usage: cargo xtask"), "{text}");
             assert!(
