@@ -32,7 +32,7 @@ fn alone(c: &mut Criterion) {
     });
     group.bench_function("append", |b| b.iter(|| log.append(&record).unwrap()));
     group.bench_function("append, chained", |b| {
-        b.iter(|| chained.append(&record).unwrap())
+        b.iter(|| chained.append(&record).unwrap());
     });
     group.finish();
 }

@@ -97,7 +97,7 @@ fn point(c: &mut Criterion) {
         };
         let number = BenchmarkId::new("by number", records);
         group.bench_function(number, |b| {
-            b.iter(|| log.get(Seq(next())).unwrap().unwrap())
+            b.iter(|| log.get(Seq(next())).unwrap().unwrap());
         });
         let keys: Vec<_> = (0..1000).map(|_| event(next()).id).collect();
         let mut key = keys.iter().cycle();
@@ -119,12 +119,15 @@ fn remove_indexes(dir: &Path, last: usize) {
     }
 }
 
+/// Brings a log into the state that it is opened in.
+type Prepare = fn(&Path);
+
 fn open(c: &mut Criterion) {
     let records = largest();
     let mut group = c.benchmark_group("open");
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path(), LogOptions::new(), records);
-    let states: [(&str, fn(&Path)); 3] = [
+    let states: [(&str, Prepare); 3] = [
         ("after a clean close", |_| {}),
         // What a kill leaves: the last file's index is that of no close.
         ("after a kill", |dir| remove_indexes(dir, 1)),

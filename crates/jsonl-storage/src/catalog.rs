@@ -172,7 +172,7 @@ impl Catalog {
         Ok(())
     }
 
-    fn write_sidecar(&self, sync: bool) -> Result<Sidecar, Error> {
+    fn write_sidecar(&self, keep: bool) -> Result<Sidecar, Error> {
         let state = self.state.read();
         let active = &state.active;
         let older_keys = match &active.older {
@@ -189,7 +189,7 @@ impl Catalog {
             index_name: older_keys.as_ref().and(self.index_name.as_deref()),
             older_keys: older_keys.unwrap_or_default(),
         };
-        content.write(&*self.backend, &active.segment, sync)
+        content.write(&*self.backend, &active.segment, keep)
     }
 
     /// What to read for the records in a range, both ends included.
@@ -247,7 +247,7 @@ impl Catalog {
             return Ok(None);
         }
         if seq >= active.segment.first {
-            let at = index::last_mark(&active.index.marks, |mark| mark.seq <= seq);
+            let at = index::mark_of(&active.index.marks, seq);
             let marks = &active.index.marks;
             return Ok(at.map(|at| active.part_from(marks, at)));
         }
@@ -262,7 +262,7 @@ impl Catalog {
             let start = Mark::start(full.segment.first);
             return full.part(&*self.backend, start, bytes).map(Some);
         };
-        let at = index::last_mark(&places.marks, |mark| mark.seq <= seq).unwrap_or(0);
+        let at = index::mark_of(&places.marks, seq).unwrap_or(0);
         let limit = places.marks.get(at + 1).map_or(bytes, |next| next.offset);
         full.part(&*self.backend, places.marks[at], limit).map(Some)
     }

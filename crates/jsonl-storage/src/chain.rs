@@ -9,8 +9,10 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Link(pub(crate) [u8; 32]);
 
+/// How a link stands in a line: base64 without padding.
+pub(crate) type LinkText = [u8; Link::TEXT_BYTES];
+
 impl Link {
-    /// As it stands in a line: base64 without padding.
     pub(crate) const TEXT_BYTES: usize = 43;
 
     /// What the first line is keyed with.
@@ -25,12 +27,12 @@ impl Link {
         Self(*blake3::keyed_hash(&self.0, body).as_bytes())
     }
 
-    pub(crate) fn push_text(self, out: &mut Vec<u8>) {
-        let at = out.len();
-        out.resize(at + Self::TEXT_BYTES, 0);
+    pub(crate) fn text(self) -> LinkText {
+        let mut text = [0; Self::TEXT_BYTES];
         STANDARD_NO_PAD
-            .encode_slice(self.0, &mut out[at..])
+            .encode_slice(self.0, &mut text)
             .expect("32 bytes are 43 digits");
+        text
     }
 
     /// One spelling for each link: the two bits that the last digit has too many must be zero.

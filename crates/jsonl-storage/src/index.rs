@@ -133,6 +133,32 @@ pub(crate) fn last_mark(marks: &[Mark], before: impl Fn(&Mark) -> bool) -> Optio
     marks.partition_point(before).checked_sub(1)
 }
 
+/// The last of some marks that is not behind a record.
+///
+/// Records are of about one size, so a guess from the number is near: in a large file, a binary
+/// search would wait for memory at almost every step.
+pub(crate) fn mark_of(marks: &[Mark], seq: Seq) -> Option<usize> {
+    let (first, last) = (marks.first()?, marks.last()?);
+    if seq < first.seq {
+        return None;
+    }
+    let numbers = u128::from(last.seq.0.saturating_sub(first.seq.0)).max(1);
+    let ahead = u128::from(seq.0 - first.seq.0).min(numbers);
+    let guess = (ahead * (marks.len() as u128 - 1) / numbers) as usize;
+    let (mut from, mut to, mut step) = (guess, guess + 1, 1);
+    while from > 0 && marks[from].seq > seq {
+        from = from.saturating_sub(step);
+        step *= 2;
+    }
+    step = 1;
+    while to < marks.len() && marks[to].seq <= seq {
+        to = (to + step).min(marks.len());
+        step *= 2;
+    }
+    let within = last_mark(&marks[from..to], |mark| mark.seq <= seq)?;
+    Some(from + within)
+}
+
 /// The index of the segment that is appended to.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryIndex {
@@ -249,5 +275,28 @@ impl Hasher for AlreadyHashed {
 
     fn write_u64(&mut self, number: u64) {
         self.0 = number;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_guess_finds_what_a_search_finds(steps in prop::collection::vec(1u64..50, 0..200), seq in 0u64..6000) {
+            let mut last = 10;
+            let marks: Vec<_> = steps
+                .iter()
+                .map(|step| {
+                    last += step * step;
+                    Mark::start(Seq(last))
+                })
+                .collect();
+            let seq = Seq(seq);
+            prop_assert_eq!(mark_of(&marks, seq), last_mark(&marks, |mark| mark.seq <= seq));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The frame of one record: `{"seq":7,"synced":5,"data":…,"crc":"1a2b3c4d"}`, with
 //! `,"chain":"…"` before the checksum in a chained log.
 
-use crate::chain::Link;
+use crate::chain::{Link, LinkText};
 use crate::{BreakKind, Seq};
 
 const SEQ: &[u8] = b"{\"seq\":";
@@ -28,7 +28,23 @@ pub(crate) struct Line<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chained<'a> {
     pub(crate) body: &'a [u8],
-    pub(crate) link: Link,
+    text: &'a LinkText,
+}
+
+impl Chained<'_> {
+    /// `None` when no link has this text.
+    pub(crate) fn link(&self) -> Option<Link> {
+        Link::from_text(self.text)
+    }
+
+    /// Whether this is the line's link; cheaper than to read the one that stands there.
+    pub(crate) fn is(&self, link: Link) -> bool {
+        link.text() == *self.text
+    }
+
+    pub(crate) fn text(&self) -> LinkText {
+        *self.text
+    }
 }
 
 /// Appends one line, with its line break, to `out`; in a chained log, `chain` is the link of the
@@ -51,12 +67,12 @@ pub(crate) fn encode(
     if let Some(link) = chain {
         *link = link.next(&out[start..]);
         out.extend_from_slice(CHAIN);
-        link.push_text(out);
+        out.extend_from_slice(&link.text());
         out.push(b'"');
     }
     let crc = crc32c::crc32c(&out[start..]);
     out.extend_from_slice(CRC);
-    push_hex(out, crc);
+    out.extend_from_slice(&hex(crc));
     out.extend_from_slice(END);
     out.push(b'\n');
 }
@@ -66,13 +82,14 @@ pub(crate) fn decode(line: &[u8]) -> Result<Line<'_>, BreakKind> {
     let (checked, tail) = line
         .split_at_checked(line.len().wrapping_sub(TAIL))
         .ok_or(BreakKind::NotARecord)?;
-    let stored = tail
+    let digits = tail
         .strip_prefix(CRC)
         .and_then(|rest| rest.strip_suffix(END))
-        .and_then(parse_hex)
         .ok_or(BreakKind::NotARecord)?;
     let computed = crc32c::crc32c(checked);
-    if computed != stored {
+    // Comparing texts is cheaper than reading a number, and allows one spelling only.
+    if hex(computed) != *digits {
+        let stored = parse_hex(digits).ok_or(BreakKind::NotARecord)?;
         return Err(BreakKind::Checksum { stored, computed });
     }
     parse(checked).ok_or(BreakKind::NotARecord)
@@ -106,8 +123,8 @@ fn parse(checked: &[u8]) -> Option<Line<'_>> {
 fn take_link(checked: &[u8]) -> Option<Chained<'_>> {
     let (body, link) = checked.split_at_checked(checked.len().wrapping_sub(LINK))?;
     let text = link.strip_prefix(CHAIN)?.strip_suffix(b"\"")?;
-    let link = Link::from_text(text)?;
-    Some(Chained { body, link })
+    let text = text.try_into().ok()?;
+    Some(Chained { body, text })
 }
 
 fn push_number(out: &mut Vec<u8>, mut number: u64) {
@@ -124,9 +141,15 @@ fn push_number(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
-fn push_hex(out: &mut Vec<u8>, number: u32) {
-    let digit = |nibble: u32| b"0123456789abcdef"[(number >> (4 * nibble) & 15) as usize];
-    out.extend((0..8).rev().map(digit));
+/// Lower-case hexadecimal digits.
+fn hex(number: u32) -> [u8; 8] {
+    // Each nibble to its own byte, then to its digit: those above nine lie 39 further on.
+    let mut spread = u64::from(number);
+    spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff;
+    spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff;
+    spread = (spread | spread << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    let above_nine = (spread + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    (spread + 0x3030_3030_3030_3030 + above_nine * 39).to_be_bytes()
 }
 
 /// Lower-case digits only: a number with two spellings could be changed without a trace.
@@ -143,15 +166,23 @@ fn parse_hex(digits: &[u8]) -> Option<u32> {
 
 /// Digits as they are written, that is, without a leading zero.
 fn take_number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
-    let (digits, rest) = text.split_at(end);
-    if digits.is_empty() || (digits[0] == b'0' && end > 1) {
-        return None;
+    /// No number of so many digits is too large.
+    const SAFE_DIGITS: usize = 19;
+    let mut number = 0u64;
+    let mut end = 0;
+    while let Some(digit) = text.get(end).map(|byte| byte.wrapping_sub(b'0')) {
+        if digit > 9 {
+            break;
+        }
+        number = if end < SAFE_DIGITS {
+            number * 10 + u64::from(digit)
+        } else {
+            number.checked_mul(10)?.checked_add(u64::from(digit))?
+        };
+        end += 1;
     }
-    let number = digits.iter().try_fold(0u64, |number, digit| {
-        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })?;
-    Some((number, rest))
+    let plain = end == 1 || (end > 1 && text[0] != b'0');
+    plain.then(|| (number, &text[end..]))
 }
 
 #[cfg(test)]
@@ -207,12 +238,37 @@ mod tests {
             br#"{"seq":2,"synced":0,"data":"x""#
         );
         let chained = one.chained.unwrap();
-        assert_eq!(chained.link, Link::root().next(chained.body));
-        assert_eq!(two.chained.unwrap().link, link);
-        assert_eq!(link, chained.link.next(two.chained.unwrap().body));
+        assert!(chained.is(Link::root().next(chained.body)));
+        assert_eq!(two.chained.unwrap().link(), Some(link));
+        let one = chained.link().unwrap();
+        assert_eq!(link, one.next(two.chained.unwrap().body));
+    }
+
+    #[test]
+    fn numbers_have_one_spelling() {
+        let read = |text: &str| take_number(text.as_bytes()).map(|(number, _)| number);
+        assert_eq!(read("0,"), Some(0));
+        assert_eq!(read("18446744073709551615,"), Some(u64::MAX));
+        for wrong in [
+            "",
+            ",",
+            "-1",
+            "00",
+            "01",
+            "18446744073709551616",
+            "99999999999999999999999",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     proptest! {
+        #[test]
+        fn hexadecimal_digits_are_those_of_the_standard_library(number: u32) {
+            prop_assert_eq!(hex(number).to_vec(), format!("{number:08x}").into_bytes());
+            prop_assert_eq!(parse_hex(&hex(number)), Some(number));
+        }
+
         #[test]
         fn a_line_survives_the_way_there_and_back(seq: u64, synced: u64, text: String) {
             let data = serde_json::to_vec(&text).unwrap();

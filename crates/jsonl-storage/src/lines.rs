@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use crate::backend::{Backend, BackendFile, OpenMode};
-use crate::chain::Link;
+use crate::chain::{Link, LinkText};
 use crate::index::Mark;
 use crate::line::{self, Chained, Line};
 use crate::reader::LineReader;
@@ -77,7 +77,7 @@ pub(crate) struct Lines {
     /// The number of the last line, if it was a whole record.
     seq: Option<Seq>,
     /// The link of the last line, if it has one.
-    pub(crate) link: Option<Link>,
+    link: Option<LinkText>,
     links: Links,
     /// The sequence number that the next line should have.
     pub(crate) expected: Seq,
@@ -158,6 +158,11 @@ impl Lines {
     /// The number of the last line, when it is a whole record that stands where it does not belong.
     pub(crate) fn seq_of_broken(&self) -> Option<Seq> {
         self.seq
+    }
+
+    /// The link of the last line, as it stands there.
+    pub(crate) fn link(&self) -> Option<LinkText> {
+        self.link
     }
 
     /// The segment that the last line stands in.
@@ -244,7 +249,7 @@ impl Lines {
         };
         let start = span.text.start + (line.data.as_ptr() as usize - text.as_ptr() as usize);
         self.data = start..start + line.data.len();
-        self.link = line.chained.map(|chained| chained.link);
+        self.link = line.chained.map(|chained| chained.text());
         let (seq, synced) = (line.seq, line.synced);
         self.seq = Some(seq);
         let linked = self.check != Check::Chain || self.links.accept(line.chained);
@@ -279,11 +284,8 @@ impl Links {
     /// Takes in a line that is not whole: the next one can only follow from what is left of it.
     fn damaged(&mut self, line: Option<Chained<'_>>) {
         *self = match (*self, line) {
-            (Self::After(before), Some(line)) => {
-                Self::AfterAltered(line.link, before.next(line.body))
-            }
-            (Self::AfterAltered(_, before), Some(line)) => {
-                Self::AfterAltered(line.link, before.next(line.body))
+            (Self::After(before) | Self::AfterAltered(_, before), Some(line)) => {
+                Self::altered(&line, before.next(line.body))
             }
             _ => Self::Unknown,
         };
@@ -291,29 +293,30 @@ impl Links {
 
     /// Whether a line follows, and goes on behind it.
     fn accept(&mut self, line: Option<Chained<'_>>) -> bool {
-        let Some(Chained { body, link }) = line else {
+        let Some(line) = line else {
             let fits =
                 matches!(self, Self::Unknown | Self::None) || *self == Self::After(Link::root());
             *self = Self::None;
             return fits;
         };
-        let (fits, belongs) = match *self {
-            Self::Unknown => (true, link),
-            Self::None => (false, link),
-            Self::After(before) => {
-                let belongs = before.next(body);
-                (belongs == link, belongs)
-            }
-            Self::AfterAltered(stands, belonged) => {
-                let (follows, belongs) = (stands.next(body), belonged.next(body));
-                (follows == link || belongs == link, belongs)
+        let (before, or_before) = match *self {
+            Self::After(before) => (before, None),
+            Self::AfterAltered(stands, belongs) => (belongs, Some(stands)),
+            Self::Unknown | Self::None => {
+                let fits = *self == Self::Unknown && line.link().is_some();
+                *self = line.link().map_or(Self::Unknown, Self::After);
+                return fits;
             }
         };
-        *self = if fits {
-            Self::After(link)
-        } else {
-            Self::AfterAltered(link, belongs)
-        };
-        fits
+        let belongs = before.next(line.body);
+        let or_belongs = or_before.map(|before| before.next(line.body));
+        let found = [Some(belongs), or_belongs];
+        let found = found.into_iter().flatten().find(|link| line.is(*link));
+        *self = found.map_or_else(|| Self::altered(&line, belongs), Self::After);
+        found.is_some()
+    }
+
+    fn altered(line: &Chained<'_>, belongs: Link) -> Self {
+        Self::AfterAltered(line.link().unwrap_or(belongs), belongs)
     }
 }

@@ -100,7 +100,7 @@ impl LogOptions {
     }
 
     /// Bounds what is kept in memory of the positions and keys in complete files (default: 32 MiB,
-    /// enough for about 5 GB of log, or for 2 GB with keys). Beyond it, a search reads them again.
+    /// enough for about 2 GB of log). Beyond it, a search reads them again.
     #[must_use]
     pub fn index_cache_bytes(mut self, bytes: usize) -> Self {
         self.index_cache_bytes = bytes;

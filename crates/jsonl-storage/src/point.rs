@@ -11,7 +11,7 @@ use crate::catalog::{Candidate, Candidates, Catalog};
 use crate::index::{self, KeyOf};
 use crate::line::{self, Line};
 use crate::lines::Part;
-use crate::{BreakKind, Error, Record, Seq};
+use crate::{BreakKind, Error, Record, Seq, scan};
 
 /// What is read at first for a record of unknown length.
 const GUESS_BYTES: usize = 1 << 10;
@@ -175,7 +175,7 @@ fn decode(text: &[u8], expected: Option<Seq>) -> Result<Line<'_>, BreakKind> {
 
 fn typed<T: DeserializeOwned>(part: &Part, line: &Line<'_>) -> Result<Record<T>, Error> {
     let seq = line.seq;
-    match serde_json::from_slice(line.data) {
+    match scan::parse(line.data) {
         Ok(data) => Ok(Record { seq, data }),
         Err(source) => Err(Error::Type {
             file: part.segment.path.clone(),

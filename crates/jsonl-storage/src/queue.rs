@@ -6,7 +6,7 @@ use crate::chain::Link;
 use crate::{Error, Seq, line};
 
 /// Records between two of these bytes share one entry of the sparse index.
-pub(crate) const MARK_EVERY_BYTES: usize = 4 << 10;
+pub(crate) const MARK_EVERY_BYTES: usize = 2 << 10;
 
 /// What a log's extractors found in a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::backend::{self, Backend, BackendFile, OpenMode};
 use crate::catalog::{Active, Full};
-use crate::chain::Link;
+use crate::chain::{Link, LinkText};
 use crate::index::{self, Mark, MemoryIndex};
 use crate::lines::{Check, Lines, Part, Raw};
 use crate::queue::Facts;
@@ -185,7 +185,7 @@ impl Opening<'_> {
             first: segment.first,
             last: read.last,
             bytes: read.end,
-            chain: read.link,
+            chain: read.link(),
             index: &read.index,
             index_name: self.index_name,
             older_keys: Vec::new(),
@@ -208,6 +208,7 @@ impl Opening<'_> {
         let read = self.read(part, known)?;
         let synced = synced.max(read.synced);
         let mut end = read.end;
+        let link = read.link();
         match read.tear {
             // Something was damaged after it had been synced: that is no torn tail.
             Some((tear, kind)) if read.last < synced => return Err(tear.corrupt(kind)),
@@ -227,6 +228,7 @@ impl Opening<'_> {
         let doubtful = read.marked.iter().find(|(seq, _)| *seq > synced);
         self.doubtful_from = doubtful.map(|(_, byte)| *byte);
         let link_before = before.and_then(|full| full.sidecar.summary.link());
+        let link = if end == 0 { link_before } else { link };
         Ok(Active {
             file,
             noted: read
@@ -237,7 +239,7 @@ impl Opening<'_> {
             older: read.older,
             end,
             last: read.last,
-            link: if end == 0 { link_before } else { read.link },
+            link,
             segment,
         })
     }
@@ -271,7 +273,7 @@ impl Opening<'_> {
             index: known.index,
             older: known.older,
             last: Seq(part.start.seq.0.saturating_sub(1)),
-            link: None,
+            link_text: None,
             synced: Seq::ZERO,
             marked: VecDeque::new(),
             end: size,
@@ -294,7 +296,7 @@ impl Opening<'_> {
                     {}
                     if read.tear.is_none() {
                         self.recovery.checked += 1;
-                        (read.last, read.link) = (seq, lines.link);
+                        (read.last, read.link_text) = (seq, lines.link());
                         read.marked.push_back((seq, lines.byte));
                         if lines.byte >= known.bytes {
                             let facts = (self.facts)(lines.data());
@@ -392,7 +394,7 @@ struct Read {
     older: Option<Arc<Full>>,
     /// The last whole record before the first break.
     last: Seq,
-    link: Option<Link>,
+    link_text: Option<LinkText>,
     /// What the records say was on disk.
     synced: Seq,
     /// The whole records behind that one, and where they begin: about one group.
@@ -400,6 +402,12 @@ struct Read {
     end: u64,
     lines: u64,
     tear: Option<(Tear, BreakKind)>,
+}
+
+impl Read {
+    fn link(&self) -> Option<Link> {
+        Link::from_text(&self.link_text?)
+    }
 }
 
 impl Tear {

@@ -207,12 +207,21 @@ impl<T: DeserializeOwned> Iterator for ScanBack<T> {
 }
 
 fn typed<T: DeserializeOwned>(lines: &Lines, seq: Seq) -> Result<Record<T>, Error> {
-    match serde_json::from_slice(lines.data()) {
+    match parse(lines.data()) {
         Ok(data) => Ok(Record { seq, data }),
         Err(source) => Err(Error::Type {
             file: lines.path(),
             seq,
             source: Arc::new(source),
         }),
+    }
+}
+
+/// Checking once that all of it is UTF-8 is cheaper than for each text in it.
+pub(crate) fn parse<T: DeserializeOwned>(data: &[u8]) -> Result<T, serde_json::Error> {
+    match std::str::from_utf8(data) {
+        Ok(text) => serde_json::from_str(text),
+        // Says where.
+        Err(_) => serde_json::from_slice(data),
     }
 }

@@ -240,24 +240,25 @@ impl Filter {
 }
 
 impl Content<'_> {
-    /// Writes the sidecar under another name and then gives it its own, so that it is never seen
-    /// half-made. Durable when it returns only if `sync` is set: for a full segment it need not be.
+    /// Writes and syncs the sidecar under another name and then gives it its own, so that it is
+    /// never seen half-made, also after a crash. With `keep`, the name is durable as well: a full
+    /// segment can do without it, the mark of a clean close cannot.
     ///
-    /// When there is no room, the sidecar is kept in memory.
+    /// When it cannot be written, the sidecar is kept in memory, and the next opening makes it.
     pub(crate) fn write(
         self,
         backend: &dyn Backend,
         segment: &Segment,
-        sync: bool,
+        keep: bool,
     ) -> Result<Sidecar, Error> {
         let bytes = self.encode();
         let name = segment.unfinished_name();
-        let written = write_file(backend, &name, &bytes, sync)
+        let written = write_file(backend, &name, &bytes)
             .and_then(|()| backend.rename(&name, &segment.sidecar_name()));
         if written.is_err() {
             // Half of one is of no use, and the next opening removes it in any case.
             let _ = backend.remove(&name);
-        } else if sync {
+        } else if keep {
             segment::sync_dir(backend)?;
         }
         let file: Arc<dyn BackendFile> = Arc::new(InMemory(bytes));
@@ -282,8 +283,7 @@ impl Content<'_> {
         let filter = Filter::of(&keys);
         push(&mut places, &filter.0);
         let chain = self.chain.map(|link| {
-            let mut text = Vec::new();
-            link.push_text(&mut text);
+            let text = link.text().to_vec();
             String::from_utf8(text).expect("base64 is ASCII")
         });
         let summary = Summary {
@@ -344,7 +344,7 @@ fn number(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(bytes.try_into().expect("8 bytes"))
 }
 
-fn write_file(backend: &dyn Backend, name: &str, bytes: &[u8], sync: bool) -> io::Result<()> {
+fn write_file(backend: &dyn Backend, name: &str, bytes: &[u8]) -> io::Result<()> {
     let file = match backend.open(name, OpenMode::CreateNew) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             backend.remove(name)?;
@@ -353,10 +353,7 @@ fn write_file(backend: &dyn Backend, name: &str, bytes: &[u8], sync: bool) -> io
         opened => opened?,
     };
     backend::write_all_at(&*file, bytes, 0)?;
-    if sync {
-        file.sync_data()?;
-    }
-    Ok(())
+    file.sync_data()
 }
 
 /// A sidecar for which the disk had no room.

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::Backend;
-use crate::chain::Link;
+use crate::chain::{Link, LinkText};
 use crate::checkpoint::Checkpoint;
 use crate::lines::{Check, Lines, Part, Raw};
 use crate::segment::{self, Listing, Segment};
@@ -212,8 +212,8 @@ impl VerifyOptions {
                 Raw::Whole { seq, synced } => {
                     found.records += 1;
                     found.synced = found.synced.max(synced);
-                    found.chained |= lines.link.is_some();
-                    let unlike = self.unlike_checkpoint(seq, lines.link);
+                    found.chained |= lines.link().is_some();
+                    let unlike = self.unlike_checkpoint(seq, lines.link());
                     if unlike.is_none() {
                         found.last = seq;
                     }
@@ -237,9 +237,9 @@ impl VerifyOptions {
         Ok(())
     }
 
-    fn unlike_checkpoint(&self, seq: Seq, link: Option<Link>) -> Option<BreakKind> {
+    fn unlike_checkpoint(&self, seq: Seq, link: Option<LinkText>) -> Option<BreakKind> {
         let mut here = self.checkpoints.iter().filter(|point| point.last == seq);
-        let unlike = here.any(|point| link != Some(Link(point.hash)));
+        let unlike = here.any(|point| link != Some(Link(point.hash).text()));
         unlike.then_some(BreakKind::Checkpoint { last: seq })
     }
 
