@@ -49,7 +49,13 @@ pub(crate) struct PeerInfo {
 }
 
 /// In the order of the table; the first one of each kind is what the others are compared with.
-pub(crate) static PEERS: [PeerInfo; 11] = [
+pub(crate) static PEERS: [PeerInfo; 13] = [
+    PeerInfo {
+        name: "jsonl-storage, chained",
+        kind: Kind::Single,
+        open: ours::open_chained,
+        count: ours::count,
+    },
     PeerInfo {
         name: "jsonl-storage",
         kind: Kind::Single,
@@ -103,6 +109,12 @@ pub(crate) static PEERS: [PeerInfo; 11] = [
         kind: Kind::Single,
         open: redb::open,
         count: redb::count,
+    },
+    PeerInfo {
+        name: "jsonl-storage, chained, tickets",
+        kind: Kind::Batches,
+        open: ours::open_chained,
+        count: ours::count,
     },
     PeerInfo {
         name: "jsonl-storage, tickets",

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use anyhow::ensure;
 use jsonl_storage::{Log, LogOptions};
 
 use crate::peer::{BATCH, Peer};
@@ -9,8 +10,14 @@ pub(crate) fn open(dir: &Path) -> anyhow::Result<Box<dyn Peer>> {
     Ok(Box::new(LogOptions::new().open::<Record>(dir)?))
 }
 
-/// Checks every record too.
+pub(crate) fn open_chained(dir: &Path) -> anyhow::Result<Box<dyn Peer>> {
+    Ok(Box::new(LogOptions::new().chained().open::<Record>(dir)?))
+}
+
+/// Checks every record, and the chain if there is one.
 pub(crate) fn count(dir: &Path) -> anyhow::Result<u64> {
+    let found = jsonl_storage::verify(dir)?;
+    ensure!(found.breaks.is_empty(), "{:?}", found.breaks);
     let log = LogOptions::new().open::<Record>(dir)?;
     let mut records = 0;
     for record in log.scan()? {
