@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::catalog::Catalog;
 use crate::chain::Link;
 use crate::clock::Stopwatch;
 use crate::flusher::Flusher;
@@ -156,11 +155,8 @@ impl Committer {
     }
 
     /// As [`Committer::sync`], and notes that the log ends here.
-    pub(crate) fn finish(&self, catalog: &Catalog) -> Result<(), Error> {
-        self.sync()?;
-        // Nobody else writes: the caller is the log, at its end.
-        let _writer = self.writer.lock();
-        catalog.mark_clean_close()
+    pub(crate) fn finish(&self) -> Result<(), Error> {
+        self.at_the_tail(Tail::finish)
     }
 
     /// Does something with the end of the log, once everything that was submitted is written, and
@@ -283,6 +279,8 @@ impl Committer {
         if self.level == Durability::Synced {
             self.gather(&writer.pace);
         }
+        // An explicit sync may have failed while this waited for the lock: not to be tried again.
+        self.check().map_err(Fault::Fatal)?;
         let mut batch = std::mem::take(&mut writer.spare);
         let arrivals = self.arrivals.load(Ordering::SeqCst);
         let mut queue = self.queue.lock();

@@ -303,14 +303,14 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     ///
     /// As [`Log::append`], for everything that was submitted and not waited for.
     pub fn close(self) -> Result<(), Error> {
-        self.committer.finish(&self.catalog)
+        self.committer.finish()
     }
 }
 
 impl<T> Drop for Log<T> {
     fn drop(&mut self) {
         // A caller that needs to know has waited for its tickets, or calls `close`.
-        let _ = self.committer.finish(&self.catalog);
+        let _ = self.committer.finish();
         self.committer.flusher.stop();
     }
 }

@@ -140,6 +140,12 @@ impl Tail {
         Ok(())
     }
 
+    /// Notes that the log ends here.
+    pub(crate) fn finish(&mut self) -> Result<(), Fault> {
+        self.sync().map_err(Fault::Fatal)?;
+        self.catalog.mark_clean_close().map_err(Fault::Fatal)
+    }
+
     fn is_full(&self, batch: &Batch) -> bool {
         if self.end == 0 {
             return false;
