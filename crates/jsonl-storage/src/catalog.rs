@@ -119,6 +119,17 @@ impl Catalog {
         state.full.first().map_or(active, |full| full.segment.first)
     }
 
+    /// The segments that are complete, oldest first.
+    pub(crate) fn full(&self) -> Vec<Arc<Full>> {
+        self.state.read().full.clone()
+    }
+
+    /// Takes the segments before a record out; whoever reads them goes on.
+    pub(crate) fn forget_before(&self, first: Seq) {
+        self.state.write().full.retain(|full| full.last() >= first);
+        self.cache.forget(|full| full.last() < first);
+    }
+
     /// The last record and its link.
     pub(crate) fn head(&self) -> (Seq, Option<Link>) {
         let state = self.state.read();
@@ -409,6 +420,12 @@ impl Cache {
             bytes_max,
             loaded: Mutex::default(),
         }
+    }
+
+    fn forget(&self, gone: impl Fn(&Full) -> bool) {
+        let mut loaded = self.loaded.lock();
+        loaded.oldest_first.retain(|(full, _)| !gone(full));
+        loaded.bytes = loaded.oldest_first.iter().map(|(_, bytes)| bytes).sum();
     }
 
     fn keep(&self, full: &Arc<Full>, places: &Arc<Places>) {
