@@ -3,7 +3,7 @@ use std::path::Path;
 use anyhow::ensure;
 use jsonl_storage::{Log, LogOptions};
 
-use crate::peer::{BATCH, Peer};
+use crate::peer::Peer;
 use crate::record::Record;
 
 pub(crate) fn open(dir: &Path) -> anyhow::Result<Box<dyn Peer>> {
@@ -33,9 +33,9 @@ impl Peer for Log<Record> {
         Ok(())
     }
 
-    fn append_batch(&self, record: &mut Record) -> anyhow::Result<()> {
+    fn append_batch(&self, record: &mut Record, records: u64) -> anyhow::Result<()> {
         let mut last = None;
-        for index in 0..BATCH {
+        for index in 0..records {
             last = Some(self.submit(record.number(index))?);
         }
         if let Some(ticket) = last {
