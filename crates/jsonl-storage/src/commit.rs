@@ -58,6 +58,8 @@ struct Bounds {
 #[derive(Debug)]
 struct Writer {
     tail: Tail,
+    /// Whether something was begun with the tail and not ended, as by a panic.
+    midway: bool,
     /// The batch that the leader swaps with the queue's, so that neither is allocated anew.
     spare: Batch,
     pace: Pace,
@@ -83,6 +85,7 @@ impl Committer {
             queue: Mutex::new(Queue::new(last, tail.link)),
             writer: Mutex::new(Writer {
                 tail,
+                midway: false,
                 spare: Batch::default(),
                 pace: Pace::default(),
             }),
@@ -167,21 +170,50 @@ impl Committer {
     ) -> Result<(), Error> {
         self.flush()?;
         let mut writer = self.writer.lock();
-        self.check()?;
-        let acted = act(&mut writer.tail).and_then(|()| writer.tail.sync().map_err(Fault::Fatal));
+        let acted = self.with_tail(&mut writer, |tail| {
+            act(tail)?;
+            tail.sync().map_err(Fault::Fatal)?;
+            Ok(tail.last)
+        });
         match acted {
-            Ok(()) => {
-                self.durable.store(writer.tail.last.0, Ordering::Release);
+            Ok(last) => {
+                self.durable.store(last.0, Ordering::Release);
                 Ok(())
             }
             Err(Fault::Full(error)) => Err(error),
             Err(Fault::Fatal(error)) => {
-                let _ = self.failure.set(error.clone());
                 drop(writer);
                 self.end_round();
                 Err(error)
             }
         }
+    }
+
+    /// Does something with the end of the log, unless that is in an unknown state, and notes it
+    /// when it is afterwards: all while the lock is held, so that nobody else finds it like this.
+    fn with_tail<R>(
+        &self,
+        writer: &mut Writer,
+        act: impl FnOnce(&mut Tail) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
+        if writer.midway {
+            self.fail_by_panic();
+        }
+        self.check().map_err(Fault::Fatal)?;
+        writer.midway = true;
+        let result = act(&mut writer.tail);
+        writer.midway = false;
+        if let Err(Fault::Fatal(error)) = &result {
+            // The first failure is the one that counts.
+            let _ = self.failure.set(error.clone());
+        }
+        result
+    }
+
+    fn fail_by_panic(&self) {
+        let cause = "a thread panicked while it was writing".to_owned();
+        let dir = self.dir.clone();
+        let _ = self.failure.set(Error::Poisoned { dir, cause });
     }
 
     /// What became of a record, when that is known without waiting.
@@ -282,8 +314,6 @@ impl Committer {
         if self.level == Durability::Synced {
             self.gather(&writer.pace);
         }
-        // An explicit sync may have failed while this waited for the lock: not to be tried again.
-        self.check().map_err(Fault::Fatal)?;
         let mut batch = std::mem::take(&mut writer.spare);
         let arrivals = self.arrivals.load(Ordering::SeqCst);
         let mut queue = self.queue.lock();
@@ -292,7 +322,7 @@ impl Committer {
         drop(queue);
 
         let watch = Stopwatch::start();
-        match writer.tail.append(&batch, last, link) {
+        match self.with_tail(&mut writer, |tail| tail.append(&batch, last, link)) {
             Ok(()) => self.publish(last),
             Err(Fault::Full(error)) => {
                 let good = (writer.tail.last, writer.tail.link);
@@ -393,14 +423,8 @@ impl<'a> Lead<'a> {
     }
 
     fn commit(self) -> Result<(), Error> {
-        self.0.check()?;
         self.0.commit().map_err(|fault| match fault {
-            Fault::Full(error) => error,
-            Fault::Fatal(error) => {
-                // Set before the others wake, so that each of them finds it.
-                let _ = self.0.failure.set(error.clone());
-                error
-            }
+            Fault::Full(error) | Fault::Fatal(error) => error,
         })
     }
 }
@@ -409,9 +433,7 @@ impl Drop for Lead<'_> {
     fn drop(&mut self) {
         let committer = self.0;
         if std::thread::panicking() {
-            let cause = "a thread panicked while it was writing".to_owned();
-            let dir = committer.dir.clone();
-            let _ = committer.failure.set(Error::Poisoned { dir, cause });
+            committer.fail_by_panic();
         }
         committer.leading.store(false, Ordering::SeqCst);
         committer.end_round();
