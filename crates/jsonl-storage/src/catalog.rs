@@ -119,6 +119,15 @@ impl Catalog {
         state.full.first().map_or(active, |full| full.segment.first)
     }
 
+    /// The segments that can be given up, oldest first: all that are complete, but for the last one
+    /// while the active one is empty, because a chain goes on from the last record.
+    pub(crate) fn expendable(&self) -> Vec<Arc<Full>> {
+        let state = self.state.read();
+        let needed = usize::from(state.active.end == 0);
+        let count = state.full.len().saturating_sub(needed);
+        state.full[..count].to_vec()
+    }
+
     /// The segments that are complete, oldest first.
     pub(crate) fn full(&self) -> Vec<Arc<Full>> {
         self.state.read().full.clone()
