@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use crate::chain::Link;
 use crate::clock::Stopwatch;
 use crate::flusher::Flusher;
+use crate::pace::{Bounds, Pace};
 use crate::queue::{Batch, Epoch, Facts, Queue};
 use crate::wakers::Wakers;
 use crate::writer::{Fault, Tail};
@@ -48,13 +49,6 @@ pub(crate) struct Committer {
     pub(crate) flusher: Flusher,
 }
 
-/// How much may wait to be written.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    bytes: usize,
-    records: usize,
-}
-
 #[derive(Debug)]
 struct Writer {
     tail: Tail,
@@ -63,16 +57,6 @@ struct Writer {
     /// The batch that the leader swaps with the queue's, so that neither is allocated anew.
     spare: Batch,
     pace: Pace,
-}
-
-/// What a leader knows from the rounds before.
-#[derive(Debug, Default)]
-struct Pace {
-    sync: Duration,
-    /// The arrivals when the last round took the queue.
-    taken_at: u64,
-    /// How many callers may come before the next round: those it released, and who came meanwhile.
-    expected: u64,
 }
 
 impl Committer {
@@ -372,43 +356,6 @@ impl Committer {
             queue.fail(good, error.clone(), self.bounds.bytes);
         }
         Fault::Full(error)
-    }
-}
-
-impl Bounds {
-    /// What [`Durability::Buffered`] collects before it writes: more gains nothing.
-    const BUFFER_BYTES: usize = 256 << 10;
-
-    fn of(options: &LogOptions) -> Self {
-        let most = match options.durability {
-            Durability::Buffered => Self::BUFFER_BYTES,
-            Durability::Synced | Durability::Flushed => usize::MAX,
-        };
-        Self {
-            bytes: options.queue_bytes.min(most),
-            records: options.queue_records,
-        }
-    }
-
-    fn allow(self, queued: &Batch) -> bool {
-        queued.bytes.len() <= self.bytes && queued.records < self.records
-    }
-}
-
-impl Pace {
-    fn after(&self, sync: Duration, arrivals: u64, since: u64) -> Self {
-        let released = arrivals - self.taken_at;
-        // The mean of the last few rounds: one slow sync should not make the next leader patient.
-        let sync = if self.sync.is_zero() {
-            sync
-        } else {
-            (self.sync * 3 + sync) / 4
-        };
-        Self {
-            sync,
-            taken_at: arrivals,
-            expected: released + since,
-        }
     }
 }
 

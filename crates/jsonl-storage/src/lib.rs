@@ -64,6 +64,7 @@
 //! | a number over 2^64 − 1 | kept in a raw value | in the frame: not a record |
 
 mod backend;
+mod cache;
 mod catalog;
 mod chain;
 mod checkpoint;
@@ -79,10 +80,12 @@ mod line;
 mod lines;
 mod log;
 mod options;
+mod pace;
 mod point;
 mod queue;
 mod reader;
 mod recovery;
+mod repair;
 mod retire;
 mod salvage;
 mod scan;

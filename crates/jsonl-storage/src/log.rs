@@ -305,7 +305,8 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         how_many: impl FnOnce(&[SegmentInfo]) -> usize,
     ) -> Result<Vec<SegmentInfo>, Error> {
         let _one_at_a_time = self.retiring.lock();
-        let mut files = self.segments();
+        let full = self.catalog.expendable();
+        let mut files: Vec<_> = full.iter().map(|full| SegmentInfo::of(full)).collect();
         files.truncate(how_many(&files));
         if files.is_empty() {
             return Ok(files);
@@ -313,7 +314,11 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         if let Some(archive) = archive {
             retire::archive(&*self.catalog.backend, &files, archive)?;
         }
-        let removed = |_: &mut Tail| retire::remove(&self.catalog, &files).map_err(Fault::Fatal);
+        let removed = |tail: &mut Tail| {
+            // What follows must be on disk before what it follows is gone.
+            tail.sync().map_err(Fault::Fatal)?;
+            retire::remove(&self.catalog, &files).map_err(Fault::Fatal)
+        };
         self.committer.at_the_tail(removed)?;
         Ok(files)
     }

@@ -102,3 +102,20 @@ fn a_file_that_is_removed_by_hand_is_a_loss() {
     let expected = Seq(1);
     assert_eq!(found.breaks[0].kind, BreakKind::Missing { expected });
 }
+
+#[test]
+fn a_chain_goes_on_when_all_that_can_be_is_retired() {
+    let (dir, log) = filled(60);
+    log.rotate().unwrap();
+    let retired = log.retire_while(None, |_| true).unwrap();
+    assert!(retired.len() > 2);
+    drop(log);
+    let log = open(dir.path());
+    assert_eq!(log.append(&61).unwrap(), Seq(61));
+    drop(log);
+    let found = verify(dir.path()).unwrap();
+    assert_eq!(
+        (found.last, found.chained, found.breaks),
+        (Seq(61), true, vec![])
+    );
+}
