@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use hdrhistogram::Histogram;
 
-use crate::peer::{BATCH, Kind, Peer, PeerInfo};
+use crate::peer::{Kind, Peer, PeerInfo};
 use crate::record::Record;
 use crate::sync;
 
@@ -42,7 +42,7 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:10} {:3} threads  {:34}",
+            "{:10} {:3} threads  {:38}",
             self.medium.to_string(),
             self.threads,
             self.peer.name
@@ -168,9 +168,9 @@ fn append(
                 peer.append(record.number(seen.acknowledged))?;
                 1
             }
-            Kind::Batches => {
-                peer.append_batch(&mut record)?;
-                BATCH
+            Kind::Batches(records) => {
+                peer.append_batch(&mut record, records)?;
+                records
             }
         };
         let nanos = u64::try_from(called.elapsed().as_nanos()).expect("a call ends");

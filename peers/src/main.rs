@@ -85,7 +85,7 @@ fn cells(arguments: &Arguments) -> Vec<Cell> {
         for peer in PEERS.iter().filter(|peer| wanted(peer.name)) {
             let threads: &[usize] = match peer.kind {
                 Kind::Single => &arguments.threads,
-                Kind::Batches => &[1],
+                Kind::Batches(_) => &[1],
             };
             cells.extend(threads.iter().map(|&threads| Cell {
                 peer,

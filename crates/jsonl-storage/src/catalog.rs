@@ -1,11 +1,11 @@
 //! Which segments a log has, and where in them a record stands.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::backend::{Backend, BackendFile};
+use crate::cache::Cache;
 use crate::chain::Link;
 use crate::index::{self, Mark, MemoryIndex};
 use crate::lines::Part;
@@ -36,7 +36,7 @@ pub(crate) struct Full {
     pub(crate) segment: Segment,
     pub(crate) sidecar: Sidecar,
     file: OnceLock<Arc<dyn BackendFile>>,
-    places: Mutex<Option<Arc<Places>>>,
+    pub(crate) places: Mutex<Option<Arc<Places>>>,
 }
 
 /// The segment that is appended to.
@@ -117,6 +117,26 @@ impl Catalog {
         let state = self.state.read();
         let active = state.active.segment.first;
         state.full.first().map_or(active, |full| full.segment.first)
+    }
+
+    /// The segments that can be given up, oldest first: all that are complete, but for the last one
+    /// while the active one is empty, because a chain goes on from the last record.
+    pub(crate) fn expendable(&self) -> Vec<Arc<Full>> {
+        let state = self.state.read();
+        let needed = usize::from(state.active.end == 0);
+        let count = state.full.len().saturating_sub(needed);
+        state.full[..count].to_vec()
+    }
+
+    /// The segments that are complete, oldest first.
+    pub(crate) fn full(&self) -> Vec<Arc<Full>> {
+        self.state.read().full.clone()
+    }
+
+    /// Takes the segments before a record out; whoever reads them goes on.
+    pub(crate) fn forget_before(&self, first: Seq) {
+        self.state.write().full.retain(|full| full.last() >= first);
+        self.cache.forget(|full| full.last() < first);
     }
 
     /// The last record and its link.
@@ -387,47 +407,5 @@ impl Iterator for Candidate<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.advance().transpose()
-    }
-}
-
-/// The places that are in memory, up to a bound; those loaded first go first.
-#[derive(Debug)]
-struct Cache {
-    bytes_max: usize,
-    loaded: Mutex<Loaded>,
-}
-
-#[derive(Debug, Default)]
-struct Loaded {
-    bytes: usize,
-    oldest_first: VecDeque<(Arc<Full>, usize)>,
-}
-
-impl Cache {
-    fn new(bytes_max: usize) -> Self {
-        Self {
-            bytes_max,
-            loaded: Mutex::default(),
-        }
-    }
-
-    fn keep(&self, full: &Arc<Full>, places: &Arc<Places>) {
-        let mut loaded = self.loaded.lock();
-        let mut slot = full.places.lock();
-        if slot.is_some() {
-            return;
-        }
-        *slot = Some(Arc::clone(places));
-        drop(slot);
-        loaded.bytes += places.bytes();
-        loaded
-            .oldest_first
-            .push_back((Arc::clone(full), places.bytes()));
-        while loaded.bytes > self.bytes_max && loaded.oldest_first.len() > 1 {
-            if let Some((oldest, bytes)) = loaded.oldest_first.pop_front() {
-                loaded.bytes -= bytes;
-                *oldest.places.lock() = None;
-            }
-        }
     }
 }

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use crate::chain::Link;
 use crate::clock::Stopwatch;
 use crate::flusher::Flusher;
+use crate::pace::{Bounds, Pace};
 use crate::queue::{Batch, Epoch, Facts, Queue};
 use crate::wakers::Wakers;
 use crate::writer::{Fault, Tail};
@@ -48,29 +49,14 @@ pub(crate) struct Committer {
     pub(crate) flusher: Flusher,
 }
 
-/// How much may wait to be written.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    bytes: usize,
-    records: usize,
-}
-
 #[derive(Debug)]
 struct Writer {
     tail: Tail,
+    /// Whether something was begun with the tail and not ended, as by a panic.
+    midway: bool,
     /// The batch that the leader swaps with the queue's, so that neither is allocated anew.
     spare: Batch,
     pace: Pace,
-}
-
-/// What a leader knows from the rounds before.
-#[derive(Debug, Default)]
-struct Pace {
-    sync: Duration,
-    /// The arrivals when the last round took the queue.
-    taken_at: u64,
-    /// How many callers may come before the next round: those it released, and who came meanwhile.
-    expected: u64,
 }
 
 impl Committer {
@@ -83,6 +69,7 @@ impl Committer {
             queue: Mutex::new(Queue::new(last, tail.link)),
             writer: Mutex::new(Writer {
                 tail,
+                midway: false,
                 spare: Batch::default(),
                 pace: Pace::default(),
             }),
@@ -146,7 +133,7 @@ impl Committer {
 
     /// Writes and syncs everything that was submitted, whatever the level.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        self.at_the_tail(|tail| tail.sync().map_err(Fault::Fatal))
+        self.at_the_tail(|_| Ok(()))
     }
 
     /// As [`Committer::sync`], and begins another segment.
@@ -161,24 +148,56 @@ impl Committer {
 
     /// Does something with the end of the log, once everything that was submitted is written, and
     /// with all of it on disk afterwards.
-    fn at_the_tail(&self, act: fn(&mut Tail) -> Result<(), Fault>) -> Result<(), Error> {
+    pub(crate) fn at_the_tail(
+        &self,
+        act: impl FnOnce(&mut Tail) -> Result<(), Fault>,
+    ) -> Result<(), Error> {
         self.flush()?;
         let mut writer = self.writer.lock();
-        self.check()?;
-        let acted = act(&mut writer.tail).and_then(|()| writer.tail.sync().map_err(Fault::Fatal));
+        let acted = self.with_tail(&mut writer, |tail| {
+            act(tail)?;
+            tail.sync().map_err(Fault::Fatal)?;
+            Ok(tail.last)
+        });
         match acted {
-            Ok(()) => {
-                self.durable.store(writer.tail.last.0, Ordering::Release);
+            Ok(last) => {
+                self.durable.store(last.0, Ordering::Release);
                 Ok(())
             }
             Err(Fault::Full(error)) => Err(error),
             Err(Fault::Fatal(error)) => {
-                let _ = self.failure.set(error.clone());
                 drop(writer);
                 self.end_round();
                 Err(error)
             }
         }
+    }
+
+    /// Does something with the end of the log, unless that is in an unknown state, and notes it
+    /// when it is afterwards: all while the lock is held, so that nobody else finds it like this.
+    fn with_tail<R>(
+        &self,
+        writer: &mut Writer,
+        act: impl FnOnce(&mut Tail) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
+        if writer.midway {
+            self.fail_by_panic();
+        }
+        self.check().map_err(Fault::Fatal)?;
+        writer.midway = true;
+        let result = act(&mut writer.tail);
+        writer.midway = false;
+        if let Err(Fault::Fatal(error)) = &result {
+            // The first failure is the one that counts.
+            let _ = self.failure.set(error.clone());
+        }
+        result
+    }
+
+    fn fail_by_panic(&self) {
+        let cause = "a thread panicked while it was writing".to_owned();
+        let dir = self.dir.clone();
+        let _ = self.failure.set(Error::Poisoned { dir, cause });
     }
 
     /// What became of a record, when that is known without waiting.
@@ -279,8 +298,6 @@ impl Committer {
         if self.level == Durability::Synced {
             self.gather(&writer.pace);
         }
-        // An explicit sync may have failed while this waited for the lock: not to be tried again.
-        self.check().map_err(Fault::Fatal)?;
         let mut batch = std::mem::take(&mut writer.spare);
         let arrivals = self.arrivals.load(Ordering::SeqCst);
         let mut queue = self.queue.lock();
@@ -289,7 +306,7 @@ impl Committer {
         drop(queue);
 
         let watch = Stopwatch::start();
-        match writer.tail.append(&batch, last, link) {
+        match self.with_tail(&mut writer, |tail| tail.append(&batch, last, link)) {
             Ok(()) => self.publish(last),
             Err(Fault::Full(error)) => {
                 let good = (writer.tail.last, writer.tail.link);
@@ -342,43 +359,6 @@ impl Committer {
     }
 }
 
-impl Bounds {
-    /// What [`Durability::Buffered`] collects before it writes: more gains nothing.
-    const BUFFER_BYTES: usize = 256 << 10;
-
-    fn of(options: &LogOptions) -> Self {
-        let most = match options.durability {
-            Durability::Buffered => Self::BUFFER_BYTES,
-            Durability::Synced | Durability::Flushed => usize::MAX,
-        };
-        Self {
-            bytes: options.queue_bytes.min(most),
-            records: options.queue_records,
-        }
-    }
-
-    fn allow(self, queued: &Batch) -> bool {
-        queued.bytes.len() <= self.bytes && queued.records < self.records
-    }
-}
-
-impl Pace {
-    fn after(&self, sync: Duration, arrivals: u64, since: u64) -> Self {
-        let released = arrivals - self.taken_at;
-        // The mean of the last few rounds: one slow sync should not make the next leader patient.
-        let sync = if self.sync.is_zero() {
-            sync
-        } else {
-            (self.sync * 3 + sync) / 4
-        };
-        Self {
-            sync,
-            taken_at: arrivals,
-            expected: released + since,
-        }
-    }
-}
-
 /// The right to commit; given back on every way out, with everyone who waits woken.
 struct Lead<'a>(&'a Committer);
 
@@ -390,14 +370,8 @@ impl<'a> Lead<'a> {
     }
 
     fn commit(self) -> Result<(), Error> {
-        self.0.check()?;
         self.0.commit().map_err(|fault| match fault {
-            Fault::Full(error) => error,
-            Fault::Fatal(error) => {
-                // Set before the others wake, so that each of them finds it.
-                let _ = self.0.failure.set(error.clone());
-                error
-            }
+            Fault::Full(error) | Fault::Fatal(error) => error,
         })
     }
 }
@@ -406,9 +380,7 @@ impl Drop for Lead<'_> {
     fn drop(&mut self) {
         let committer = self.0;
         if std::thread::panicking() {
-            let cause = "a thread panicked while it was writing".to_owned();
-            let dir = committer.dir.clone();
-            let _ = committer.failure.set(Error::Poisoned { dir, cause });
+            committer.fail_by_panic();
         }
         committer.leading.store(false, Ordering::SeqCst);
         committer.end_round();

@@ -2,12 +2,20 @@
 //! is on disk.
 //!
 //! - [`Log`] is opened on a directory of its own, shared by any number of threads, and appended to
-//!   by [`Log::append`] (waits for the disk) or [`Log::submit`] (returns a [`Ticket`] to wait on).
+//!   by [`Log::append`] (waits for the disk) or [`Log::submit`] (returns a [`Ticket`] to wait on, in
+//!   a thread or in async code). [`Durability`] says what is waited for.
 //! - Threads that append at the same time share one sync (*group commit*); a lone thread writes and
 //!   syncs by itself and waits for nobody.
 //! - A line carries its sequence number, how far the log was synced when it was written, and a
-//!   checksum, so that a torn tail is told apart from damage to a record that was acknowledged.
-//! - [`verify`] reads a log without opening it, also one that a killed process left behind.
+//!   checksum, so that a torn tail is told apart from damage to a record that was acknowledged; in a
+//!   log that is [`chained`](LogOptions::chained) also a hash over all before it, for which a
+//!   [`Checkpoint`] can be signed and kept elsewhere.
+//! - Records are read in order, backwards, from a number, by a time or a key ([`Index`]), and as they
+//!   come ([`Log::follow`]). A log is opened by its summaries, not by reading every record.
+//! - [`verify`] reads a log without opening it, also one that a killed process left behind, and
+//!   [`salvage`] takes what is whole out of a damaged one.
+//! - When the disk is full, what did not fit is refused and the log goes on once there is room; after
+//!   any other failed write or sync it refuses appends until it is opened again, and reads go on.
 //!
 //! ```
 //! use jsonl_storage::{Log, LogOptions};
@@ -37,9 +45,26 @@
 //!
 //! where `crc` is the CRC-32C (Castagnoli, RFC 3720 appendix B.4) of the line's bytes before
 //! `,"crc":`, in hexadecimal. Every line is JSON, so `jq .data` and the `serde_jsonlines` crate (as
-//! [`Record`]) read it.
+//! [`Record`]) read it. `FORMAT.md` beside the crate's manifest has the rest.
+//!
+//! # Unusual inputs
+//!
+//! | what | in a record that is appended | as bytes in a segment |
+//! | --- | --- | --- |
+//! | not UTF-8 | cannot be: JSON is text | not a record: torn at the end, corrupt before it |
+//! | line break | escaped in a text; [`Error::Encode`] in a raw value | ends a line: the halves are not records |
+//! | carriage return, CRLF | escaped in a text; kept in a raw value | corrupt: the checksum is not at the line's end |
+//! | NUL bytes | escaped | not a record; zeros at the end are a torn tail |
+//! | byte order mark | kept in a text | corrupt before the first record, torn behind the last |
+//! | 100 MB in one record | kept; one record may exceed every bound on memory | read whole, with memory of that size |
+//! | a million empty lines | | not records: set aside at the end, corrupt before it |
+//! | a JSON array, or any other JSON | kept as `data` | where a line should be: not a record |
+//! | a key that is no text | [`Error::Encode`] | |
+//! | a copy of an earlier line | | out of order: set aside at the end, corrupt before it |
+//! | a number over 2^64 − 1 | kept in a raw value | in the frame: not a record |
 
 mod backend;
+mod cache;
 mod catalog;
 mod chain;
 mod checkpoint;
@@ -55,10 +80,13 @@ mod line;
 mod lines;
 mod log;
 mod options;
+mod pace;
 mod point;
 mod queue;
 mod reader;
 mod recovery;
+mod repair;
+mod retire;
 mod salvage;
 mod scan;
 mod segment;
@@ -79,6 +107,7 @@ pub use crate::log::Log;
 pub use crate::options::{Durability, IndexedOptions, LogOptions};
 pub use crate::point::Matches;
 pub use crate::recovery::{Recovery, TornTail};
+pub use crate::retire::{Retention, SegmentInfo};
 pub use crate::salvage::{Run, Salvaged, salvage, salvage_on};
 pub use crate::scan::{Between, Record, Scan, ScanBack};
 pub use crate::segment::is_log;

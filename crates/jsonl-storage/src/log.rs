@@ -4,6 +4,7 @@ use std::ops::{Bound, Range, RangeBounds};
 use std::path::Path;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_jsonlines::JsonLinesWriter;
@@ -15,8 +16,10 @@ use crate::commit::Committer;
 use crate::index::Index;
 use crate::queue::{Epoch, Facts};
 use crate::recovery::{self, Recovery};
+use crate::retire::{self, Retention, SegmentInfo};
 use crate::scan::{Between, Record, Scan, ScanBack};
 use crate::ticket::Ticket;
+use crate::writer::{Fault, Tail};
 use crate::{Error, Follow, LogOptions, Matches, Seq, point};
 
 /// An open log. Share it by reference or in an [`Arc`].
@@ -29,6 +32,7 @@ pub struct Log<T> {
     committer: Arc<Committer>,
     index: Option<Index<T>>,
     recovery: Recovery,
+    retiring: Mutex<()>,
     _lock: Box<dyn LockGuard>,
     _records: PhantomData<fn(T) -> T>,
 }
@@ -56,6 +60,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
             catalog,
             index,
             recovery,
+            retiring: Mutex::new(()),
             _lock: lock,
             _records: PhantomData,
         })
@@ -255,6 +260,67 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
             last,
             hash: link.0,
         })
+    }
+
+    /// The files that are complete, oldest first; the one that is appended to is not among them.
+    #[must_use]
+    pub fn segments(&self) -> Vec<SegmentInfo> {
+        let full = self.catalog.full();
+        full.iter().map(|full| SegmentInfo::of(full)).collect()
+    }
+
+    /// Removes the oldest files that a [`Retention`] does not keep, after it has archived them if it
+    /// says so, and gives them. The others keep their numbers. Whoever reads the removed ones now
+    /// goes on reading.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when one cannot be archived, in which case none is removed, or cannot be
+    /// removed, in which case the log refuses appends as after a failed sync; and as
+    /// [`Log::append`].
+    pub fn retire(&self, retention: &Retention) -> Result<Vec<SegmentInfo>, Error> {
+        self.retire_oldest(retention.archive_dir(), |files| retention.expendable(files))
+    }
+
+    /// As [`Log::retire`], of the oldest files for as long as `expendable` says so, archived first
+    /// in a directory if one is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::retire`].
+    pub fn retire_while(
+        &self,
+        archive: Option<&Path>,
+        expendable: impl FnMut(&SegmentInfo) -> bool,
+    ) -> Result<Vec<SegmentInfo>, Error> {
+        self.retire_oldest(archive, |files| {
+            let goes = files.iter().map(expendable);
+            goes.take_while(|goes| *goes).count()
+        })
+    }
+
+    fn retire_oldest(
+        &self,
+        archive: Option<&Path>,
+        how_many: impl FnOnce(&[SegmentInfo]) -> usize,
+    ) -> Result<Vec<SegmentInfo>, Error> {
+        let _one_at_a_time = self.retiring.lock();
+        let full = self.catalog.expendable();
+        let mut files: Vec<_> = full.iter().map(|full| SegmentInfo::of(full)).collect();
+        files.truncate(how_many(&files));
+        if files.is_empty() {
+            return Ok(files);
+        }
+        if let Some(archive) = archive {
+            retire::archive(&*self.catalog.backend, &files, archive)?;
+        }
+        let removed = |tail: &mut Tail| {
+            // What follows must be on disk before what it follows is gone.
+            tail.sync().map_err(Fault::Fatal)?;
+            retire::remove(&self.catalog, &files).map_err(Fault::Fatal)
+        };
+        self.committer.at_the_tail(removed)?;
+        Ok(files)
     }
 
     pub(crate) fn committer(&self) -> &Committer {

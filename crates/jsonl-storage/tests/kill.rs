@@ -169,7 +169,8 @@ fn check(dir: &Path, round: u64, known: &[Event], seen: &HashMap<Event, u64>) ->
 /// The process that is killed: says on its standard error, in one write a record, which thread's
 /// which record became which number.
 fn append_until_killed(dir: &Path, round: u64) -> ! {
-    writeln!(std::io::stderr(), "{OPENING}").unwrap();
+    let line = format!("{OPENING}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
     let log: Log<Event> = LogOptions::new().open(dir).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..THREADS {

@@ -13,17 +13,14 @@ use std::path::Path;
 
 use crate::record::Record;
 
-/// How many records a batch has.
-pub(crate) const BATCH: u64 = 1_000;
-
 /// An open store.
 pub(crate) trait Peer: Sync {
     /// Appends one record and returns when it is on disk.
     fn append(&self, record: &Record) -> anyhow::Result<()>;
 
-    /// Appends [`BATCH`] records and returns when all are on disk.
-    fn append_batch(&self, record: &mut Record) -> anyhow::Result<()> {
-        let _ = record;
+    /// Appends many records and returns when all are on disk.
+    fn append_batch(&self, record: &mut Record, records: u64) -> anyhow::Result<()> {
+        let _ = (record, records);
         anyhow::bail!("this peer is measured one by one only")
     }
 
@@ -35,8 +32,8 @@ pub(crate) trait Peer: Sync {
 pub(crate) enum Kind {
     /// One record a call, from any number of threads.
     Single,
-    /// [`BATCH`] records a call, from one thread.
-    Batches,
+    /// So many records a call, from one thread.
+    Batches(u64),
 }
 
 #[derive(Debug)]
@@ -49,7 +46,13 @@ pub(crate) struct PeerInfo {
 }
 
 /// In the order of the table; the first one of each kind is what the others are compared with.
-pub(crate) static PEERS: [PeerInfo; 11] = [
+pub(crate) static PEERS: [PeerInfo; 16] = [
+    PeerInfo {
+        name: "jsonl-storage, chained",
+        kind: Kind::Single,
+        open: ours::open_chained,
+        count: ours::count,
+    },
     PeerInfo {
         name: "jsonl-storage",
         kind: Kind::Single,
@@ -105,14 +108,38 @@ pub(crate) static PEERS: [PeerInfo; 11] = [
         count: redb::count,
     },
     PeerInfo {
-        name: "jsonl-storage, tickets",
-        kind: Kind::Batches,
+        name: "jsonl-storage, chained, 1,000 a wait",
+        kind: Kind::Batches(1_000),
+        open: ours::open_chained,
+        count: ours::count,
+    },
+    PeerInfo {
+        name: "jsonl-storage, 1,000 a wait",
+        kind: Kind::Batches(1_000),
         open: ours::open,
         count: ours::count,
     },
     PeerInfo {
         name: "SQLite, 1,000 a transaction",
-        kind: Kind::Batches,
+        kind: Kind::Batches(1_000),
+        open: sqlite::open,
+        count: sqlite::count,
+    },
+    PeerInfo {
+        name: "jsonl-storage, chained, 10,000 a wait",
+        kind: Kind::Batches(10_000),
+        open: ours::open_chained,
+        count: ours::count,
+    },
+    PeerInfo {
+        name: "jsonl-storage, 10,000 a wait",
+        kind: Kind::Batches(10_000),
+        open: ours::open,
+        count: ours::count,
+    },
+    PeerInfo {
+        name: "SQLite, 10,000 a transaction",
+        kind: Kind::Batches(10_000),
         open: sqlite::open,
         count: sqlite::count,
     },

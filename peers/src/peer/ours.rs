@@ -1,16 +1,23 @@
 use std::path::Path;
 
+use anyhow::ensure;
 use jsonl_storage::{Log, LogOptions};
 
-use crate::peer::{BATCH, Peer};
+use crate::peer::Peer;
 use crate::record::Record;
 
 pub(crate) fn open(dir: &Path) -> anyhow::Result<Box<dyn Peer>> {
     Ok(Box::new(LogOptions::new().open::<Record>(dir)?))
 }
 
-/// Checks every record too.
+pub(crate) fn open_chained(dir: &Path) -> anyhow::Result<Box<dyn Peer>> {
+    Ok(Box::new(LogOptions::new().chained().open::<Record>(dir)?))
+}
+
+/// Checks every record, and the chain if there is one.
 pub(crate) fn count(dir: &Path) -> anyhow::Result<u64> {
+    let found = jsonl_storage::verify(dir)?;
+    ensure!(found.breaks.is_empty(), "{:?}", found.breaks);
     let log = LogOptions::new().open::<Record>(dir)?;
     let mut records = 0;
     for record in log.scan()? {
@@ -26,9 +33,9 @@ impl Peer for Log<Record> {
         Ok(())
     }
 
-    fn append_batch(&self, record: &mut Record) -> anyhow::Result<()> {
+    fn append_batch(&self, record: &mut Record, records: u64) -> anyhow::Result<()> {
         let mut last = None;
-        for index in 0..BATCH {
+        for index in 0..records {
             last = Some(self.submit(record.number(index))?);
         }
         if let Some(ticket) = last {

@@ -12,7 +12,7 @@ use std::thread::{JoinHandle, Thread};
 use anyhow::{Context as _, ensure};
 use rusqlite::Connection;
 
-use crate::peer::{BATCH, Peer};
+use crate::peer::Peer;
 use crate::record::Record;
 
 const INSERT: &str = "INSERT INTO records (data) VALUES (?1)";
@@ -58,12 +58,12 @@ impl Peer for OneByOne {
         Ok(())
     }
 
-    fn append_batch(&self, record: &mut Record) -> anyhow::Result<()> {
+    fn append_batch(&self, record: &mut Record, records: u64) -> anyhow::Result<()> {
         let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction()?;
         {
             let mut insert = transaction.prepare_cached(INSERT)?;
-            for index in 0..BATCH {
+            for index in 0..records {
                 insert.execute([record.number(index).json()?])?;
             }
         }

@@ -1,10 +1,11 @@
 //! One life of a log: opened, checked against what is known, used, and ended by whatever comes.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use jsonl_storage::{
-    Backend, Durability, Error, Index, Log, LogOptions, Record, Seq, Ticket, verify_on,
+    Backend, Durability, Error, Index, Log, LogOptions, Record, Retention, Seq, Ticket, verify_on,
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,8 @@ enum Step {
     Flush,
     Sync,
     Rotate,
+    /// Gives up the oldest files until the complete ones have at most so many bytes.
+    Retire(u64),
     Reopen,
     Read,
     /// Reads by number, key and time, and backwards.
@@ -98,7 +101,7 @@ impl Script {
 
 impl Step {
     fn random(rng: &mut Rng, longest_text: usize) -> Self {
-        match rng.below(27) {
+        match rng.below(28) {
             0..9 => Self::Append(rng.below(longest_text)),
             9..15 => Self::Submit(rng.below(longest_text)),
             15..18 => Self::Wait,
@@ -108,13 +111,14 @@ impl Step {
             21 => Self::Rotate,
             22..24 => Self::Reopen,
             24..26 => Self::Read,
+            26 => Self::Retire(rng.pick(&[0, 1_000])),
             _ => Self::Query,
         }
     }
 }
 
 /// What a log has been given and has acknowledged, kept outside of it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Model {
     /// In the order of the log. Those behind the acknowledged ones may be lost, from the end on.
     attempted: Vec<Payload>,
@@ -122,7 +126,21 @@ pub(crate) struct Model {
     acknowledged: usize,
     /// How many must be there after a power cut.
     durable: usize,
+    /// How many of the first are given up, and how many may be after a crash in between.
+    retired: RangeInclusive<usize>,
     numbers: u64,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            attempted: Vec::new(),
+            acknowledged: 0,
+            durable: 0,
+            retired: 0..=0,
+            numbers: 0,
+        }
+    }
 }
 
 impl Model {
@@ -310,10 +328,20 @@ impl Life<'_> {
                 self.model.synced(self.model.attempted.len())?;
             }
             Step::Rotate => log.rotate()?,
+            Step::Retire(bytes) => self.retire(log, bytes)?,
             Step::Read => drop(self.check_content(log)?),
             Step::Query => self.check_queries(log)?,
             Step::Reopen => unreachable!("takes the log itself"),
         }
+        Ok(())
+    }
+
+    fn retire(&mut self, log: &Log<Payload>, bytes: u64) -> Result<(), Stop> {
+        let before = *self.model.retired.start();
+        self.model.retired = before..=self.model.attempted.len();
+        let files = log.retire(&Retention::new().bytes_max(bytes))?;
+        let gone = files.last().map_or(before, |file| place(file.last));
+        self.model.retired = gone..=gone;
         Ok(())
     }
 
@@ -401,10 +429,10 @@ impl Life<'_> {
         ensure(found.holds(), || {
             format!("verify reports damage: {:?}", found.breaks)
         })?;
-        ensure(found.records >= self.model.acknowledged as u64, || {
+        ensure(place(found.last) >= self.model.acknowledged, || {
             format!(
                 "verify finds {} of {} acknowledged",
-                found.records, self.model.acknowledged
+                found.last, self.model.acknowledged
             )
         })?;
         Ok(())
@@ -436,14 +464,17 @@ impl Life<'_> {
         self.model.synced(durable)?;
 
         let recovery = log.recovery();
+        let gone = durable.saturating_sub(usize::try_from(recovery.records).expect("few records"));
+        let retired = &self.model.retired;
         ensure(
-            (recovery.records, recovery.last) == (durable as u64, log.durable()),
-            || format!("{recovery:?} with {durable} records"),
+            recovery.last == log.durable() && retired.contains(&gone),
+            || format!("{recovery:?} with {durable} records, of which {retired:?} are retired"),
         )?;
+        self.model.retired = gone..=gone;
         let found = verify_on(Arc::clone(self.backend))?;
         ensure(
-            found.breaks.is_empty() && found.records == durable as u64,
-            || format!("verify after the opening, with {durable} records: {found:?}"),
+            found.breaks.is_empty() && found.records == recovery.records,
+            || format!("verify after the opening, with {recovery:?}: {found:?}"),
         )?;
         Ok(log)
     }
@@ -471,9 +502,9 @@ impl Life<'_> {
             format!("backwards: {back:?}, and {all:?}")
         })?;
 
-        let number = 1 + self.rng.below(all.len() + 2);
+        let number = 1 + self.rng.below(self.model.attempted.len() + 2);
         let one = log.get(Seq(number as u64))?;
-        let expected = all.get(number - 1);
+        let expected = all.iter().find(|record| place(record.seq) == number);
         ensure(one.as_ref() == expected, || {
             format!("record {number} is {one:?}, {expected:?}")
         })?;
@@ -499,29 +530,30 @@ impl Life<'_> {
     }
 
     /// Nothing acknowledged is missing, nothing altered, nothing there that was never submitted.
-    /// Gives the number of records.
+    /// Gives the number of the last record.
     fn check_content(&self, log: &Log<Payload>) -> Result<usize, Stop> {
-        let mut count = 0;
+        let mut last = None;
         for record in log.scan()? {
             let record = record?;
-            ensure(place(record.seq) == count + 1, || {
-                format!("record {} at place {}", record.seq, count + 1)
-            })?;
-            let attempted = self.model.attempted.get(count);
+            let number = place(record.seq);
+            let follows = match last {
+                None => self.model.retired.contains(&(number - 1)),
+                Some(last) => number == last + 1,
+            };
+            ensure(follows, || format!("record {number} behind {last:?}"))?;
+            let attempted = self.model.attempted.get(number - 1);
             ensure(attempted == Some(&record.data), || {
-                format!(
-                    "record {} is {:?} and was {attempted:?}",
-                    record.seq, record.data
-                )
+                format!("record {number} is {:?} and was {attempted:?}", record.data)
             })?;
-            count += 1;
+            last = Some(number);
         }
-        ensure(count >= self.model.acknowledged, || {
+        let last = last.unwrap_or(place(log.durable()));
+        ensure(last >= self.model.acknowledged, || {
             format!(
-                "{count} of {} acknowledged records are left",
+                "{last} of {} acknowledged records are left",
                 self.model.acknowledged
             )
         })?;
-        Ok(count)
+        Ok(last)
     }
 }

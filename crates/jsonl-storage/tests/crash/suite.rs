@@ -1,12 +1,13 @@
 //! The crash suite: lives and crashes from one seed, over any wrapping of the simulated disk.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use jsonl_storage::Backend;
+use jsonl_storage::{Backend, FsBackend};
 
 use crate::backend::{Change, CrashPoint, Machine, Plan};
 use crate::disk::{Disk, Survival};
-use crate::life::{Failure, Model, Script, live};
+use crate::life::{Failure, Model, Script, ensure, live};
 use crate::rng::Rng;
 
 /// What stands between the log and the machine: nothing, or a fault of ours.
@@ -96,6 +97,44 @@ fn must_go_on(
         let machine = Machine::new(disk, Plan::default());
         live(&machine, &wrap(&machine), &Script::going_on(), model, rng)?;
         disk = cut_power(&machine, Survival::Nothing, model, rng);
+    }
+    Ok(())
+}
+
+/// The same life on the simulated disk and on the real file system leaves the same files: what the
+/// simulation shows holds there too.
+pub(crate) fn same_as_the_file_system(seed: u64, dir: &Path) -> Result<(), Failure> {
+    let mut rng = Rng::new(seed);
+    let script = Script::random(&mut rng, 20, 200).chained(rng.chance(50));
+    let machine = Machine::new(Disk::default(), Plan::default());
+    live(
+        &machine,
+        &machine.backend(),
+        &script,
+        &mut Model::default(),
+        &mut rng.clone(),
+    )?;
+
+    let real: Arc<dyn Backend> = Arc::new(FsBackend::new(dir));
+    // This machine has nothing to do with it, and so nothing to excuse a failure with.
+    let idle = Machine::new(Disk::default(), Plan::default());
+    live(&idle, &real, &script, &mut Model::default(), &mut rng)?;
+
+    let simulated = machine
+        .backend()
+        .list()
+        .map_err(|error| Failure(error.to_string()))?;
+    let mut names = real.list().map_err(|error| Failure(error.to_string()))?;
+    names.retain(|name| name != "LOCK");
+    names.sort();
+    ensure(names == simulated, || {
+        format!("{names:?} and {simulated:?}")
+    })?;
+    for name in names {
+        let bytes = std::fs::read(dir.join(&name)).map_err(|error| Failure(error.to_string()))?;
+        ensure(bytes == machine.content(&name), || {
+            format!("{name} differs")
+        })?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use jsonl_storage::{Backend, BackendFile, Error, Lock, Log, LogOptions, OpenMode, Seq};
+use jsonl_storage::{Backend, BackendFile, Error, Lock, Log, LogOptions, OpenMode, Seq, Ticket};
 
 use crate::backend::{CrashPoint, Machine, Plan};
 use crate::disk::{Disk, Survival};
@@ -126,10 +126,7 @@ fn use_by_one(
             2 => log.rotate().map(|()| None),
             // Nobody waits for this one, so nobody is told.
             3 => log.submit(&number).map(|_| None),
-            4..6 => log
-                .submit(&number)
-                .and_then(|ticket| ticket.wait())
-                .map(Some),
+            4..6 => log.submit(&number).and_then(Ticket::wait).map(Some),
             _ => log.append(&number).map(Some),
         };
         match result {
