@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Report(ReportArguments),
     /// Check what a run left in a directory, without changing it
     Verify(VerifyArguments),
+    /// Copy what is whole from a damaged log to a new one
+    Salvage(SalvageArguments),
     /// Print the JSON schema of report.json
     Schema,
 }
@@ -154,9 +156,26 @@ pub(crate) struct VerifyArguments {
     /// Also hold what is there against the acknowledgements in this file (see `suite --journal`)
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
+    /// List every break of a log, not only the first
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Also hold each log against a checkpoint that was kept elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// The key that must have signed the checkpoint, as <name>+<id>+<base64>
+    #[arg(long, value_name = "KEY", requires = "checkpoint")]
+    pub(crate) key: Option<String>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SalvageArguments {
+    /// The damaged log, which is only read
+    pub(crate) from: PathBuf,
+    /// Where the new log goes
+    pub(crate) to: PathBuf,
 }
 
 /// The most threads: more than this is a slip of the finger, and would only fail later and worse.

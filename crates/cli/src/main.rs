@@ -5,6 +5,7 @@ mod exit;
 mod interrupt;
 mod progress;
 mod report;
+mod salvage;
 mod suite;
 mod verify;
 
@@ -32,6 +33,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Run(run) => suite::run(&run.load, vec![run.scenario]),
         Command::Report(report) => report::run(&report),
         Command::Verify(verify) => verify::run(&verify),
+        Command::Salvage(salvage) => salvage::run(&salvage),
         Command::Schema => report::print_schema(),
     }
 }

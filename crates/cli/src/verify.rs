@@ -1,7 +1,8 @@
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
-use harness::{Inspection, Reread, inspect, reread};
+use harness::{Inspection, Reread, inspect_against, reread};
+use jsonl_storage::Checkpoint;
 
 use crate::arguments::VerifyArguments;
 use crate::exit::Exit;
@@ -9,7 +10,8 @@ use crate::report::print;
 
 /// Checks what lies in a directory, and on request holds it against acknowledgements.
 pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Exit> {
-    let found = inspect(&arguments.directory)?;
+    let checkpoint = checkpoint(arguments)?;
+    let found = inspect_against(&arguments.directory, checkpoint.as_slice())?;
     let against = match &arguments.journal {
         Some(journal) => Some(reread(&arguments.directory, journal)?),
         None => None,
@@ -20,26 +22,42 @@ pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Exit> {
         let text = serde_json::to_string_pretty(&json).context("the result has no JSON form")?;
         print(&format!("{text}\n"))?;
     } else {
-        print(&describe(&found, against.as_ref(), holds))?;
+        print(&describe(&found, against.as_ref(), holds, arguments.all))?;
     }
     Ok(if holds { Exit::Held } else { Exit::Failed })
 }
 
+/// Reads the checkpoint, whose signature is checked when a key is given.
+fn checkpoint(arguments: &VerifyArguments) -> anyhow::Result<Option<Checkpoint>> {
+    let Some(file) = &arguments.checkpoint else {
+        return Ok(None);
+    };
+    let read = || format!("cannot take {} for a checkpoint", file.display());
+    let text = std::fs::read_to_string(file).with_context(read)?;
+    let checkpoint = match &arguments.key {
+        Some(key) => Checkpoint::from_note(&text, &key.parse()?),
+        None => Checkpoint::from_text(&text),
+    };
+    Ok(Some(checkpoint.with_context(read)?))
+}
+
 // A `String` takes every write, so the results below are not looked at.
 
-fn describe(found: &Inspection, against: Option<&Reread>, holds: bool) -> String {
+fn describe(found: &Inspection, against: Option<&Reread>, holds: bool, all: bool) -> String {
     let mut text = String::new();
     for log in &found.logs {
         let _ = writeln!(
             text,
-            "log {}: {} records, the last is {}, known to be synced up to {}",
+            "log {}: {} records, the last is {}, known to be synced up to {}{}",
             log.directory.display(),
             log.records,
             log.last,
-            log.synced
+            log.synced,
+            if log.chained { ", chained" } else { "" }
         );
-        list(&mut text, "corrupt", &log.corruptions);
-        list(&mut text, "torn (never acknowledged)", &log.torn);
+        let shown = if all { usize::MAX } else { 1 };
+        list(&mut text, "corrupt", &log.corruptions, shown);
+        list(&mut text, "torn (never acknowledged)", &log.torn, shown);
     }
     for store in &found.memory_stores {
         let _ = writeln!(
@@ -50,7 +68,12 @@ fn describe(found: &Inspection, against: Option<&Reread>, holds: bool) -> String
             store.edges,
             store.vectors
         );
-        list(&mut text, "disagrees", &store.disagreements);
+        list(
+            &mut text,
+            "disagrees",
+            &store.disagreements,
+            if all { usize::MAX } else { SHOWN },
+        );
     }
     if let Some(against) = against {
         describe_reread(&mut text, against);
@@ -71,19 +94,18 @@ fn describe_reread(text: &mut String, against: &Reread) {
         let defect = format!("{:?}", item.defect).to_lowercase();
         format!("{defect} {} {}", item.kind, item.key)
     });
-    list(text, "discrepancy", &shown.collect::<Vec<_>>());
+    list(text, "discrepancy", &shown.collect::<Vec<_>>(), SHOWN);
 }
 
-fn list(text: &mut String, name: &str, items: &[String]) {
-    const SHOWN: usize = 20;
-    for item in items.iter().take(SHOWN) {
+/// Items of one kind that are shown unless all are asked for.
+const SHOWN: usize = 20;
+
+fn list(text: &mut String, name: &str, items: &[String], shown: usize) {
+    for item in items.iter().take(shown) {
         let _ = writeln!(text, "  {name}: {item}");
     }
-    if items.len() > SHOWN {
-        let _ = writeln!(
-            text,
-            "  … and {} more; --json lists them all",
-            items.len() - SHOWN
-        );
+    if items.len() > shown {
+        let more = items.len() - shown;
+        let _ = writeln!(text, "  … and {more} more; --all or --json lists them");
     }
 }

@@ -267,6 +267,112 @@ fn verify_names_the_file_and_line_that_were_changed() {
     assert!(printed.ends_with("DOES NOT HOLD\n"), "{printed}");
 }
 
+/// A chained log of ten records, and the checkpoint of all of them.
+fn chained(dir: &Path) -> String {
+    use jsonl_storage::{CheckpointSigner, Log, LogOptions};
+    let log: Log<u64> = LogOptions::new().chained().open(dir).unwrap();
+    for number in 0..10 {
+        log.append(&number).unwrap();
+    }
+    let checkpoint = log.checkpoint("example.com/audit").unwrap();
+    log.close().unwrap();
+    let signer = CheckpointSigner::new("auditor", [7; 32]).unwrap();
+    let (note, key) = (signer.sign(&checkpoint), signer.key().to_string());
+    fs::write(dir.with_extension("checkpoint"), note).unwrap();
+    key
+}
+
+#[test]
+fn a_cut_tail_is_found_by_a_checkpoint_that_was_kept_elsewhere() {
+    let out = TempDir::new().unwrap();
+    let log = out.path().join("log");
+    let key = chained(&log);
+    let note = log.with_extension("checkpoint");
+    let verify = |more: &[&str]| {
+        let against = ["verify", text(&log), "--checkpoint", text(&note)];
+        proofload(&[&against, more].concat())
+    };
+    let output = verify(&["--key", &key]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
+    assert!(stdout(&output).contains(", chained"), "{}", stdout(&output));
+
+    let other = jsonl_storage::CheckpointSigner::new("auditor", [8; 32]).unwrap();
+    let output = verify(&["--key", &other.key().to_string()]);
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "a signature by another key is none"
+    );
+
+    // The last record, the index and the mark of the clean close, all taken away together.
+    for entry in fs::read_dir(&log).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "jsonl")
+        {
+            let lines = fs::read_to_string(&path).unwrap();
+            let kept: Vec<_> = lines.lines().take(9).collect();
+            fs::write(&path, kept.join("\n") + "\n").unwrap();
+        } else {
+            fs::remove_file(&path).unwrap();
+        }
+    }
+    assert_eq!(
+        proofload(&["verify", text(&log)]).status.code(),
+        Some(0),
+        "a chain alone cannot know"
+    );
+    let output = verify(&["--key", &key]);
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+}
+
+#[test]
+fn verify_shows_the_first_break_and_all_of_them_on_request() {
+    let out = TempDir::new().unwrap();
+    let log = out.path().join("log");
+    chained(&log);
+    let segment = log.join("segment-00000000000000000001.jsonl");
+    let damaged = fs::read_to_string(&segment)
+        .unwrap()
+        .replace("\"data\":3", "\"data\":4");
+    fs::write(&segment, damaged.replace("\"data\":6", "\"data\":7")).unwrap();
+
+    let first = stdout(&proofload(&["verify", text(&log)]));
+    assert_eq!(first.matches("corrupt: ").count(), 1, "{first}");
+    assert!(
+        first.contains(" line 4 (byte ") && first.contains("more; --all"),
+        "{first}"
+    );
+    let all = stdout(&proofload(&["verify", text(&log), "--all"]));
+    assert!(
+        all.contains(" line 4 (byte ") && all.contains(" line 7 (byte "),
+        "{all}"
+    );
+
+    let new = out.path().join("new");
+    let output = proofload(&["salvage", text(&log), text(&new)]);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
+    assert!(
+        stdout(&output).starts_with("8 records kept in "),
+        "{}",
+        stdout(&output)
+    );
+    assert_eq!(proofload(&["verify", text(&new)]).status.code(), Some(0));
+}
+
 #[test]
 fn verify_of_a_directory_with_nothing_in_it_is_refused() {
     let dir = TempDir::new().unwrap();

@@ -44,6 +44,8 @@ pub struct LogInspection {
     pub last: u64,
     /// Up to where the records say that the log had been synced.
     pub synced: u64,
+    /// Whether its lines carry a hash chain, which was checked then.
+    pub chained: bool,
     /// Damage to what had been synced, as text with file, line and byte.
     pub corruptions: Vec<String>,
     /// What stands behind it and was never acknowledged: the next opening sets it aside.
@@ -72,10 +74,23 @@ pub struct MemoryInspection {
 /// [`Error::NothingToVerify`] when there is none, and when one cannot be read at all. Damage is no
 /// error here, it is the result.
 pub fn inspect(directory: &Path) -> Result<Inspection, Error> {
+    inspect_against(directory, &[])
+}
+
+/// As [`inspect`], and holds each log against checkpoints that were kept elsewhere, by which a cut
+/// tail or a log that was written anew is found.
+///
+/// # Errors
+///
+/// As [`inspect`].
+pub fn inspect_against(
+    directory: &Path,
+    checkpoints: &[jsonl_storage::Checkpoint],
+) -> Result<Inspection, Error> {
     let mut found = Inspection::default();
     visit(directory, DEPTH, &mut |directory| {
         if jsonl_storage::is_log(directory) {
-            found.logs.push(inspect_log(directory)?);
+            found.logs.push(inspect_log(directory, checkpoints)?);
         }
         match memory_store::verify(directory) {
             Ok(report) => found
@@ -189,8 +204,15 @@ fn visit(
     Ok(())
 }
 
-fn inspect_log(directory: &Path) -> Result<LogInspection, Error> {
-    let found = jsonl_storage::verify(directory)?;
+fn inspect_log(
+    directory: &Path,
+    checkpoints: &[jsonl_storage::Checkpoint],
+) -> Result<LogInspection, Error> {
+    let mut options = jsonl_storage::VerifyOptions::new();
+    for checkpoint in checkpoints {
+        options = options.against(checkpoint.clone());
+    }
+    let found = options.verify(directory)?;
     let text = |broken: &jsonl_storage::Break| {
         format!(
             "{} line {} (byte {}): {}",
@@ -206,6 +228,7 @@ fn inspect_log(directory: &Path) -> Result<LogInspection, Error> {
         records: found.records,
         last: found.last.0,
         synced: found.synced.0,
+        chained: found.chained,
         corruptions: found.corruptions().map(text).collect(),
         torn: found.breaks.iter().filter(is_torn).map(text).collect(),
     })

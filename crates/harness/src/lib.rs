@@ -35,7 +35,9 @@ pub mod targets;
 mod verdict;
 
 pub use crate::error::Error;
-pub use crate::inspect::{Inspection, LogInspection, MemoryInspection, Reread, inspect, reread};
+pub use crate::inspect::{
+    Inspection, LogInspection, MemoryInspection, Reread, inspect, inspect_against, reread,
+};
 pub use crate::journal::Journal;
 pub use crate::machine::{Build, Machine};
 pub use crate::progress::{NoProgress, Progress};
