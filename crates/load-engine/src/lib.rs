@@ -120,6 +120,7 @@ mod workload;
 mod arrival;
 mod clock;
 mod crew;
+mod early_end;
 mod gate;
 mod rng;
 mod run;
@@ -148,6 +149,7 @@ mod verify;
 mod error;
 
 pub use clock::{Clock, MonotonicClock, SimulatedClock};
+pub use early_end::{EarlyEnd, StopRule};
 pub use error::RunError;
 pub use expectation::{Expected, ExpectedState};
 pub use generator::GeneratorRecord;

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::early_end::EarlyEnd;
 use crate::generator::GeneratorRecord;
 use crate::latency::LatencySummary;
 use crate::monitor::MonitorRecord;
@@ -30,6 +31,9 @@ pub struct RunRecord {
     pub wall_ns: u64,
     /// Whether the run was stopped before it was through.
     pub interrupted: bool,
+    /// The broken threshold that stopped it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_end: Option<EarlyEnd>,
     /// Iterations of all users.
     pub iterations: IterationCounts,
     /// Failures of iterations outside any step.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::crew::{Crew, Load, panicked};
+use crate::early_end;
 use crate::error::RunError;
 use crate::generator::{GeneratorRecord, calibrate};
 use crate::ledger::Ledger;
@@ -75,13 +76,15 @@ pub fn run_on<W: Workload>(
 ) -> Result<(RunRecord, Ledger), RunError> {
     plan.check()?;
     let steps = checked_steps(workload)?;
+    early_end::check(plan, &steps)?;
+    let stop = stop.inner();
     let operation_overhead_ns = calibrate();
     let monitor = Monitor::start(plan.sample_period).map_err(|source| RunError::Spawn {
         thread: "load-engine:monitor".to_owned(),
         users: plan.model.users().get(),
         source,
     })?;
-    let crew = Crew::new(plan, stop, clock, &steps);
+    let crew = Crew::new(plan, &stop, clock, &steps);
     let load = scope(|threads| crew.work(threads, workload, &monitor, &mut on_progress))?;
     let wall_ns = load.ended_ns.saturating_sub(load.began_ns);
     let monitored = monitor
@@ -125,6 +128,7 @@ fn total(load: Load, crew: &Crew<'_>) -> (Ledger, RunRecord) {
         seed: plan.seed,
         users: plan.model.users().get(),
         interrupted: load.interrupted,
+        early_end: load.early_end,
         iterations: IterationCounts {
             planned,
             completed: load.completed,
