@@ -109,6 +109,19 @@ pub enum RunError {
         problem: String,
     },
 
+    /// A mix has no choice with a weight, so there would be nothing to draw. Give one a weight.
+    #[error("no choice of the mix has a weight")]
+    NoWeight,
+
+    /// A record of a data feed could not be read. Repair that line.
+    #[error("line {line} of the data feed: {reason}")]
+    Feed {
+        /// The line at which the record begins, counted from 1.
+        line: u64,
+        /// Why it was refused.
+        reason: String,
+    },
+
     /// An export could not be written.
     #[error("cannot write the export: {source}")]
     Export {

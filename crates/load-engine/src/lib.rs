@@ -107,9 +107,16 @@
 //! Latencies are histograms to three digits, merged losslessly, in total, by second and by [`Phase`].
 //! [`RunRecord::generator_limits`] says when the generator rather than the target was the limit, and
 //! [`RunRecord::coordinated_omissions`] what a closed model hid.
+//!
+//! # Data and mixed traffic
+//!
+//! A [`Feed`] shares a CSV or JSONL file out among users, each record once; a [`Mix`] draws what a user
+//! does next by weights. The example `mixed` is a whole workload with both.
 
 // What a test author writes.
+mod feed;
 mod iteration;
+mod mix;
 mod pacing;
 mod phase;
 mod plan;
@@ -152,11 +159,13 @@ pub use clock::{Clock, MonotonicClock, SimulatedClock};
 pub use early_end::{EarlyEnd, StopRule};
 pub use error::RunError;
 pub use expectation::{Expected, ExpectedState};
+pub use feed::Feed;
 pub use generator::GeneratorRecord;
 pub use honesty::{CoordinatedOmission, GeneratorLimit};
 pub use iteration::{Effects, Iteration};
 pub use latency::LatencySummary;
 pub use ledger::{Digest, Effect, Ledger, LedgerEntry};
+pub use mix::Mix;
 pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary};
 pub use pacing::{ThinkTime, UserStage};
 pub use phase::{Phase, PhaseStep, PhaseSummary};
