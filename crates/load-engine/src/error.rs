@@ -122,6 +122,13 @@ pub enum RunError {
         reason: String,
     },
 
+    /// A sweep that says too little for the scalability law. Measure more numbers of users.
+    #[error("cannot fit the scalability law: {problem}")]
+    Scalability {
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+
     /// An export could not be written.
     #[error("cannot write the export: {source}")]
     Export {

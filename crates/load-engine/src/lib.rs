@@ -149,6 +149,7 @@ mod usage;
 mod expectation;
 mod honesty;
 mod metric;
+mod scalability;
 mod threshold;
 mod threshold_parser;
 mod verify;
@@ -177,6 +178,7 @@ pub use record::{
 pub use recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use rng::Rng;
 pub use run::{Progress, Stage, run, run_on};
+pub use scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
 pub use schedule::{RateStage, Schedule, Spacing};
 pub use threshold::{Judgement, Ruling, Threshold};
 pub use verify::{
