@@ -148,6 +148,7 @@ mod usage;
 // How that is judged.
 mod expectation;
 mod honesty;
+mod leak;
 mod metric;
 mod scalability;
 mod threshold;
@@ -165,6 +166,7 @@ pub use generator::GeneratorRecord;
 pub use honesty::{CoordinatedOmission, GeneratorLimit};
 pub use iteration::{Effects, Iteration};
 pub use latency::LatencySummary;
+pub use leak::{LeakRuling, LeakVerdict};
 pub use ledger::{Digest, Effect, Ledger, LedgerEntry};
 pub use mix::Mix;
 pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary};
