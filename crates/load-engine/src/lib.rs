@@ -111,7 +111,7 @@
 //! # Data and mixed traffic
 //!
 //! A [`Feed`] shares a CSV or JSONL file out among users, each record once; a [`Mix`] draws what a user
-//! does next by weights. The example `mixed` is a whole workload with both.
+//! does next by weights. [`Iteration::check`] counts what should hold, apart from failures. The example `mixed` is a whole workload with both.
 
 // What a test author writes.
 mod feed;
@@ -174,8 +174,8 @@ pub use pacing::{ThinkTime, UserStage};
 pub use phase::{Phase, PhaseStep, PhaseSummary};
 pub use plan::{Model, Plan, StopHandle, Until};
 pub use record::{
-    ArrivalCounts, FailureCount, FailureCounts, IntervalSummary, IterationCounts, OpenSummary,
-    RunRecord, StepSummary,
+    ArrivalCounts, CheckCount, FailureCount, FailureCounts, IntervalSummary, IterationCounts,
+    OpenSummary, RunRecord, StepSummary,
 };
 pub use recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use rng::Rng;

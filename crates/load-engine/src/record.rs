@@ -38,6 +38,9 @@ pub struct RunRecord {
     pub iterations: IterationCounts,
     /// Failures of iterations outside any step.
     pub failures: FailureCounts,
+    /// What the workload checked, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckCount>,
     /// Failures of tear-downs.
     pub tear_down_failures: FailureCounts,
     /// How long an interval of a step is: a second, and longer in a run of more than 20 minutes.
@@ -59,6 +62,12 @@ impl RunRecord {
     #[must_use]
     pub fn step(&self, name: &str) -> Option<&StepSummary> {
         self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The check of this name.
+    #[must_use]
+    pub fn check(&self, name: &str) -> Option<&CheckCount> {
+        self.checks.iter().find(|check| check.name == name)
     }
 
     /// Attempts of all steps.
@@ -142,6 +151,18 @@ pub struct FailureCount {
     pub message: String,
     /// How often it came.
     pub count: u64,
+}
+
+/// One check and how often it held.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct CheckCount {
+    /// Its name.
+    pub name: String,
+    /// How often it held.
+    pub passed: u64,
+    /// How often it did not.
+    pub failed: u64,
 }
 
 /// The figures of one step.

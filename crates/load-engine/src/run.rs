@@ -12,7 +12,9 @@ use crate::ledger::Ledger;
 use crate::monitor::Monitor;
 use crate::phase::{PhaseCounts, PhaseSummary};
 use crate::plan::{Plan, StopHandle};
-use crate::record::{FailureCounts, IterationCounts, OpenSummary, RunRecord, StepSummary};
+use crate::record::{
+    CheckCount, FailureCounts, IterationCounts, OpenSummary, RunRecord, StepSummary,
+};
 use crate::recorder::UserRecorder;
 use crate::workload::{StepSpec, Workload};
 
@@ -122,6 +124,9 @@ fn total(load: Load, crew: &Crew<'_>) -> (Ledger, RunRecord) {
     let summary = |(step, tally)| StepSummary::new(tally, &crew.timeline.step(step));
     let steps = total.steps.into_iter().enumerate().map(summary).collect();
     let planned = plan.model.planned_iterations();
+    let mut checks: Vec<CheckCount> = total.checks.into_iter().map(CheckCount::from).collect();
+    // By name, since which user made one first is a matter of chance.
+    checks.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     let record = RunRecord {
         label: plan.label.clone(),
         model: plan.model.clone(),
@@ -135,6 +140,7 @@ fn total(load: Load, crew: &Crew<'_>) -> (Ledger, RunRecord) {
             failed: load.failed,
         },
         failures: total.failures.into(),
+        checks,
         tear_down_failures: FailureCounts::from(load.tear_down_failures),
         steps,
         think_time: plan.think_time,
