@@ -142,6 +142,7 @@ mod ledger;
 mod monitor;
 mod record;
 mod recorder;
+mod strain;
 mod timeline;
 mod usage;
 
