@@ -11,6 +11,7 @@ use crossbeam::utils::CachePadded;
 
 use crate::arrival::{Desk, serve};
 use crate::clock::Clock;
+use crate::early_end::{self, EarlyEnd};
 use crate::error::RunError;
 use crate::gate::{Gate, Signal};
 use crate::monitor::Monitor;
@@ -24,6 +25,10 @@ use crate::workload::{Failure, StepSpec, Workload};
 
 /// Time between two calls of `on_progress`.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
+
+/// So many calls of `on_progress` are between two judgements of the thresholds that may end the run:
+/// what they are judged on changes about once a second.
+const JUDGED_EACH: u32 = 5;
 
 /// Time between opening the gate and the first arrival of an open model.
 const LEAD_NS: u64 = 10_000_000;
@@ -85,6 +90,7 @@ pub(crate) struct Load {
     pub(crate) completed: u64,
     pub(crate) failed: u64,
     pub(crate) interrupted: bool,
+    pub(crate) early_end: Option<EarlyEnd>,
     pub(crate) recorders: Vec<UserRecorder>,
     pub(crate) tear_down_failures: FailureTally,
 }
@@ -273,6 +279,7 @@ impl<'r> Crew<'r> {
             completed: 0,
             failed: 0,
             interrupted: false,
+            early_end: None,
             recorders: Vec::new(),
             tear_down_failures: FailureTally::default(),
         }
@@ -286,6 +293,7 @@ impl<'r> Crew<'r> {
     ) -> Result<(), RunError> {
         let mut panic = None;
         let mut standing = self.users();
+        let mut calls = 0;
         while standing > 0 {
             match inbox.recv_timeout(PROGRESS_PERIOD) {
                 Ok(Report::Ended(outcome)) => {
@@ -301,6 +309,13 @@ impl<'r> Crew<'r> {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     on_progress(&self.progress(Stage::Running, load.began_ns, standing));
+                    calls += 1;
+                    if calls % JUDGED_EACH == 0 && load.early_end.is_none() {
+                        load.early_end = early_end::judge(self, load.began_ns);
+                        if load.early_end.is_some() {
+                            self.stop.stop();
+                        }
+                    }
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(vanished()),
             }
@@ -313,18 +328,26 @@ impl<'r> Crew<'r> {
         panic.map_or(Ok(()), Err)
     }
 
+    /// Iterations that have ended, and how many of them failed.
+    pub(crate) fn counted(&self) -> (u64, u64) {
+        // Failures first: one that ends in between is then in neither or in the first alone.
+        let failed = self.counters.iter().map(|counter| counter.failed()).sum();
+        let done = self.counters.iter().map(|counter| counter.done()).sum();
+        (done, failed)
+    }
+
     fn progress(&self, stage: Stage, began_ns: u64, users: u32) -> Progress {
-        let sum = |read: fn(&Counter) -> u64| self.counters.iter().map(|c| read(c)).sum();
         let elapsed_ns = match stage {
             Stage::SettingUp => 0,
             Stage::Running => self.clock.now_ns().saturating_sub(began_ns),
         };
+        let (done, failed) = self.counted();
         Progress {
             stage,
             elapsed: Duration::from_nanos(elapsed_ns),
             users,
-            done: sum(Counter::done),
-            failed: sum(Counter::failed),
+            done,
+            failed,
             planned: self.plan.model.planned_iterations(),
         }
     }

@@ -109,6 +109,26 @@ pub enum RunError {
         problem: String,
     },
 
+    /// A mix has no choice with a weight, so there would be nothing to draw. Give one a weight.
+    #[error("no choice of the mix has a weight")]
+    NoWeight,
+
+    /// A record of a data feed could not be read. Repair that line.
+    #[error("line {line} of the data feed: {reason}")]
+    Feed {
+        /// The line at which the record begins, counted from 1.
+        line: u64,
+        /// Why it was refused.
+        reason: String,
+    },
+
+    /// A sweep that says too little for the scalability law. Measure more numbers of users.
+    #[error("cannot fit the scalability law: {problem}")]
+    Scalability {
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+
     /// An export could not be written.
     #[error("cannot write the export: {source}")]
     Export {

@@ -85,6 +85,16 @@ impl<'r> Iteration<'r> {
         self.stop.is_stopped() || self.clock.now_ns() >= self.deadline_ns
     }
 
+    /// Counts whether something holds that should, and gives it back.
+    ///
+    /// A check that does not hold is no failure: the step and the iteration go on and succeed. It is
+    /// counted by name in [`RunRecord::checks`](crate::RunRecord::checks).
+    #[inline]
+    pub fn check(&mut self, name: &'static str, holds: bool) -> bool {
+        self.recorder.check(name, holds);
+        holds
+    }
+
     /// Times a step and books what it did.
     ///
     /// The effects that `body` acknowledges enter the ledger when it returns `Ok`; those of a step

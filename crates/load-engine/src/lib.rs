@@ -107,9 +107,16 @@
 //! Latencies are histograms to three digits, merged losslessly, in total, by second and by [`Phase`].
 //! [`RunRecord::generator_limits`] says when the generator rather than the target was the limit, and
 //! [`RunRecord::coordinated_omissions`] what a closed model hid.
+//!
+//! # Data and mixed traffic
+//!
+//! A [`Feed`] shares a CSV or JSONL file out among users, each record once; a [`Mix`] draws what a user
+//! does next by weights. [`Iteration::check`] counts what should hold, apart from failures. The example `mixed` is a whole workload with both.
 
 // What a test author writes.
+mod feed;
 mod iteration;
+mod mix;
 mod pacing;
 mod phase;
 mod plan;
@@ -120,6 +127,7 @@ mod workload;
 mod arrival;
 mod clock;
 mod crew;
+mod early_end;
 mod gate;
 mod rng;
 mod run;
@@ -134,13 +142,16 @@ mod ledger;
 mod monitor;
 mod record;
 mod recorder;
+mod strain;
 mod timeline;
 mod usage;
 
 // How that is judged.
 mod expectation;
 mod honesty;
+mod leak;
 mod metric;
+mod scalability;
 mod threshold;
 mod threshold_parser;
 mod verify;
@@ -148,24 +159,29 @@ mod verify;
 mod error;
 
 pub use clock::{Clock, MonotonicClock, SimulatedClock};
+pub use early_end::{EarlyEnd, StopRule};
 pub use error::RunError;
 pub use expectation::{Expected, ExpectedState};
+pub use feed::Feed;
 pub use generator::GeneratorRecord;
 pub use honesty::{CoordinatedOmission, GeneratorLimit};
 pub use iteration::{Effects, Iteration};
 pub use latency::LatencySummary;
+pub use leak::{LeakRuling, LeakVerdict};
 pub use ledger::{Digest, Effect, Ledger, LedgerEntry};
+pub use mix::Mix;
 pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary};
 pub use pacing::{ThinkTime, UserStage};
 pub use phase::{Phase, PhaseStep, PhaseSummary};
 pub use plan::{Model, Plan, StopHandle, Until};
 pub use record::{
-    ArrivalCounts, FailureCount, FailureCounts, IntervalSummary, IterationCounts, OpenSummary,
-    RunRecord, StepSummary,
+    ArrivalCounts, CheckCount, FailureCount, FailureCounts, IntervalSummary, IterationCounts,
+    OpenSummary, RunRecord, StepSummary,
 };
 pub use recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use rng::Rng;
 pub use run::{Progress, Stage, run, run_on};
+pub use scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
 pub use schedule::{RateStage, Schedule, Spacing};
 pub use threshold::{Judgement, Ruling, Threshold};
 pub use verify::{

@@ -38,6 +38,22 @@ pub(crate) enum Metric {
     Cores,
 }
 
+impl Metric {
+    /// Whether the figure can be told, and means what it will mean, before the load is over.
+    pub(crate) fn is_known_during_load(self) -> bool {
+        matches!(
+            self,
+            Self::Quantile(_)
+                | Self::Min
+                | Self::Mean
+                | Self::Max
+                | Self::Failed
+                | Self::ErrorRate
+                | Self::FailedIterations
+        )
+    }
+}
+
 /// What a figure is counted in, which decides the units of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dimension {

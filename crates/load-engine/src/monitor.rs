@@ -80,6 +80,24 @@ pub struct MonitorSample {
     pub voluntary_switches: Option<u64>,
     /// Times that a thread was taken off its processor.
     pub involuntary_switches: Option<u64>,
+    /// Time in which some task of the machine waited for a processor (PSI).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_pressure_ns: Option<u64>,
+    /// Time in which some task of the machine waited for memory (PSI).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_pressure_ns: Option<u64>,
+    /// Time in which some task of the machine waited for a disk (PSI).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub io_pressure_ns: Option<u64>,
+    /// Time in which the process's control group was kept from running by its CPU limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled_ns: Option<u64>,
+    /// Bytes that the process had read from disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_read_bytes: Option<u64>,
+    /// Bytes that the process had written to disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_written_bytes: Option<u64>,
 }
 
 impl MonitorSample {
@@ -94,6 +112,12 @@ impl MonitorSample {
             open_files: usage.open_files,
             voluntary_switches: usage.voluntary_switches,
             involuntary_switches: usage.involuntary_switches,
+            cpu_pressure_ns: usage.strain.cpu_pressure_ns,
+            memory_pressure_ns: usage.strain.memory_pressure_ns,
+            io_pressure_ns: usage.strain.io_pressure_ns,
+            throttled_ns: usage.strain.throttled_ns,
+            disk_read_bytes: usage.strain.disk_read_bytes,
+            disk_written_bytes: usage.strain.disk_written_bytes,
         }
     }
 }
@@ -256,6 +280,7 @@ impl Sampler {
             missing: last
                 .sources()
                 .into_iter()
+                .chain(last.strain.sources())
                 .filter(|(_, value)| value.is_none())
                 .map(|(name, _)| name.to_owned())
                 .collect(),
@@ -316,6 +341,7 @@ mod tests {
         sampler.add(0, &resident(5));
         let record = sampler.into_record(0, None, 0);
         assert!(record.missing.contains(&"open files".to_owned()));
+        assert!(record.missing.contains(&"CPU throttling".to_owned()));
         assert!(!record.missing.contains(&"resident memory".to_owned()));
         assert!(!record.summary.resident_peak_is_exact);
         assert_eq!(record.samples[0].open_files, None);

@@ -8,10 +8,12 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::early_end::StopRule;
 use crate::error::RunError;
 use crate::pacing::{ThinkTime, UserStage, check_stages};
 use crate::phase::Phase;
 use crate::schedule::Schedule;
+use crate::threshold::Threshold;
 
 /// A run to be made.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct Plan {
     pub think_time: ThinkTime,
     /// Named times of the run, one after the other from the start of the load.
     pub phases: Vec<Phase>,
+    /// Thresholds that end the run when they are broken.
+    pub stop_rules: Vec<StopRule>,
 }
 
 impl Plan {
@@ -42,6 +46,7 @@ impl Plan {
             sample_period: Duration::from_millis(100),
             think_time: ThinkTime::None,
             phases: Vec::new(),
+            stop_rules: Vec::new(),
         }
     }
 
@@ -72,6 +77,15 @@ impl Plan {
     #[must_use]
     pub fn phase(mut self, name: impl Into<String>, duration: Duration) -> Self {
         self.phases.push(Phase::new(name, duration));
+        self
+    }
+
+    /// Ends the run early if a threshold is broken while the load runs, judged when the load has run
+    /// for `after` (never unless added). The record's
+    /// [`early_end`](crate::RunRecord::early_end) says which one did, and when.
+    #[must_use]
+    pub fn stop_if_broken(mut self, threshold: Threshold, after: Duration) -> Self {
+        self.stop_rules.push(StopRule { threshold, after });
         self
     }
 
@@ -224,6 +238,8 @@ pub enum Until {
 #[derive(Clone, Debug, Default)]
 pub struct StopHandle {
     stopped: Arc<AtomicBool>,
+    /// The switch of the handle that this one was made of by [`inner`](Self::inner).
+    outer: Option<Arc<AtomicBool>>,
 }
 
 impl StopHandle {
@@ -243,6 +259,18 @@ impl StopHandle {
     #[inline]
     pub fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
+            || self
+                .outer
+                .as_ref()
+                .is_some_and(|outer| outer.load(Ordering::Relaxed))
+    }
+
+    /// A handle of the engine's own, which the caller's stops but which leaves the caller's alone.
+    pub(crate) fn inner(&self) -> Self {
+        Self {
+            stopped: Arc::default(),
+            outer: Some(Arc::clone(&self.stopped)),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::early_end::EarlyEnd;
 use crate::generator::GeneratorRecord;
 use crate::latency::LatencySummary;
 use crate::monitor::MonitorRecord;
@@ -30,10 +31,16 @@ pub struct RunRecord {
     pub wall_ns: u64,
     /// Whether the run was stopped before it was through.
     pub interrupted: bool,
+    /// The broken threshold that stopped it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_end: Option<EarlyEnd>,
     /// Iterations of all users.
     pub iterations: IterationCounts,
     /// Failures of iterations outside any step.
     pub failures: FailureCounts,
+    /// What the workload checked, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckCount>,
     /// Failures of tear-downs.
     pub tear_down_failures: FailureCounts,
     /// How long an interval of a step is: a second, and longer in a run of more than 20 minutes.
@@ -55,6 +62,12 @@ impl RunRecord {
     #[must_use]
     pub fn step(&self, name: &str) -> Option<&StepSummary> {
         self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The check of this name.
+    #[must_use]
+    pub fn check(&self, name: &str) -> Option<&CheckCount> {
+        self.checks.iter().find(|check| check.name == name)
     }
 
     /// Attempts of all steps.
@@ -138,6 +151,18 @@ pub struct FailureCount {
     pub message: String,
     /// How often it came.
     pub count: u64,
+}
+
+/// One check and how often it held.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct CheckCount {
+    /// Its name.
+    pub name: String,
+    /// How often it held.
+    pub passed: u64,
+    /// How often it did not.
+    pub failed: u64,
 }
 
 /// The figures of one step.

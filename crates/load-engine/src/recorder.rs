@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use crate::counts::Counts;
 use crate::ledger::Ledger;
 use crate::phase::{Phase, PhaseCursor};
+use crate::record::CheckCount;
 use crate::timeline::{INTERVAL_NS, Timeline};
 use crate::workload::{Failure, StepSpec};
 
@@ -33,6 +34,8 @@ pub(crate) struct UserRecorder {
     pub(crate) ledger: Ledger,
     /// Failures outside any step.
     pub(crate) failures: FailureTally,
+    /// By name, in the order in which they were first made.
+    pub(crate) checks: Vec<CheckTally>,
     /// What became of arrivals; only in an open model.
     pub(crate) open: Option<OpenTally>,
     pub(crate) phases: PhaseCursor,
@@ -58,6 +61,7 @@ impl UserRecorder {
             steps: steps.iter().copied().map(StepTally::new).collect(),
             ledger: Ledger::new(),
             failures: FailureTally::default(),
+            checks: Vec::new(),
             open: None,
             phases: PhaseCursor::new(&[], 0),
             timeline,
@@ -97,6 +101,29 @@ impl UserRecorder {
         self.steps.iter().position(|tally| {
             std::ptr::eq(tally.spec.name, step.name) || tally.spec.name == step.name
         })
+    }
+
+    /// Counts a check. Names are constants of the program, so there are few.
+    #[inline]
+    pub(crate) fn check(&mut self, name: &'static str, passed: bool) {
+        self.tally_of(name)
+            .count(u64::from(passed), u64::from(!passed));
+    }
+
+    fn tally_of(&mut self, name: &'static str) -> &mut CheckTally {
+        let known = self
+            .checks
+            .iter()
+            .position(|tally| std::ptr::eq(tally.name, name) || tally.name == name);
+        let position = known.unwrap_or_else(|| {
+            self.checks.push(CheckTally {
+                name,
+                passed: 0,
+                failed: 0,
+            });
+            self.checks.len() - 1
+        });
+        &mut self.checks[position]
     }
 
     #[inline]
@@ -146,6 +173,9 @@ impl UserRecorder {
         }
         self.ledger.absorb(other.ledger);
         self.failures.absorb(other.failures);
+        for check in other.checks {
+            self.tally_of(check.name).count(check.passed, check.failed);
+        }
     }
 
     /// Ends the interval and begins the one of `now_ns`.
@@ -154,6 +184,31 @@ impl UserRecorder {
         self.flush();
         let seconds = (now_ns - self.began_ns) / INTERVAL_NS;
         self.interval_end_ns = self.began_ns + (seconds + 1) * INTERVAL_NS;
+    }
+}
+
+/// One check of one user.
+#[derive(Clone, Copy)]
+pub(crate) struct CheckTally {
+    name: &'static str,
+    passed: u64,
+    failed: u64,
+}
+
+impl CheckTally {
+    fn count(&mut self, passed: u64, failed: u64) {
+        self.passed += passed;
+        self.failed += failed;
+    }
+}
+
+impl From<CheckTally> for CheckCount {
+    fn from(tally: CheckTally) -> Self {
+        Self {
+            name: tally.name.to_owned(),
+            passed: tally.passed,
+            failed: tally.failed,
+        }
     }
 }
 

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::crew::{Crew, Load, panicked};
+use crate::early_end;
 use crate::error::RunError;
 use crate::generator::{GeneratorRecord, calibrate};
 use crate::ledger::Ledger;
 use crate::monitor::Monitor;
 use crate::phase::{PhaseCounts, PhaseSummary};
 use crate::plan::{Plan, StopHandle};
-use crate::record::{FailureCounts, IterationCounts, OpenSummary, RunRecord, StepSummary};
+use crate::record::{
+    CheckCount, FailureCounts, IterationCounts, OpenSummary, RunRecord, StepSummary,
+};
 use crate::recorder::UserRecorder;
 use crate::workload::{StepSpec, Workload};
 
@@ -75,13 +78,15 @@ pub fn run_on<W: Workload>(
 ) -> Result<(RunRecord, Ledger), RunError> {
     plan.check()?;
     let steps = checked_steps(workload)?;
+    early_end::check(plan, &steps)?;
+    let stop = stop.inner();
     let operation_overhead_ns = calibrate();
     let monitor = Monitor::start(plan.sample_period).map_err(|source| RunError::Spawn {
         thread: "load-engine:monitor".to_owned(),
         users: plan.model.users().get(),
         source,
     })?;
-    let crew = Crew::new(plan, stop, clock, &steps);
+    let crew = Crew::new(plan, &stop, clock, &steps);
     let load = scope(|threads| crew.work(threads, workload, &monitor, &mut on_progress))?;
     let wall_ns = load.ended_ns.saturating_sub(load.began_ns);
     let monitored = monitor
@@ -119,18 +124,23 @@ fn total(load: Load, crew: &Crew<'_>) -> (Ledger, RunRecord) {
     let summary = |(step, tally)| StepSummary::new(tally, &crew.timeline.step(step));
     let steps = total.steps.into_iter().enumerate().map(summary).collect();
     let planned = plan.model.planned_iterations();
+    let mut checks: Vec<CheckCount> = total.checks.into_iter().map(CheckCount::from).collect();
+    // By name, since which user made one first is a matter of chance.
+    checks.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     let record = RunRecord {
         label: plan.label.clone(),
         model: plan.model.clone(),
         seed: plan.seed,
         users: plan.model.users().get(),
         interrupted: load.interrupted,
+        early_end: load.early_end,
         iterations: IterationCounts {
             planned,
             completed: load.completed,
             failed: load.failed,
         },
         failures: total.failures.into(),
+        checks,
         tear_down_failures: FailureCounts::from(load.tear_down_failures),
         steps,
         think_time: plan.think_time,

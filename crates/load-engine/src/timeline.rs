@@ -118,6 +118,11 @@ impl Intervals {
         self.slots[slot].add(failed, counts.iter());
     }
 
+    /// Attempts that failed in all intervals.
+    pub(crate) fn failed(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.failed).sum()
+    }
+
     pub(crate) fn summaries(&self) -> Vec<IntervalSummary> {
         let starts = (0u64..).map(|slot| slot * self.width_ns);
         starts

@@ -6,6 +6,8 @@ use std::io::Write;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
+use crate::strain::Strain;
+
 /// One reading of every source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
@@ -17,6 +19,7 @@ pub(crate) struct Usage {
     pub(crate) cpu_system_ns: Option<u64>,
     pub(crate) voluntary_switches: Option<u64>,
     pub(crate) involuntary_switches: Option<u64>,
+    pub(crate) strain: Strain,
 }
 
 impl Usage {
@@ -24,6 +27,7 @@ impl Usage {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let usage = Self {
             open_files: open_files(),
+            strain: Strain::read(),
             ..Self::from_status(&status)
         };
         // The switches in `status` are those of one thread; the process's are here.

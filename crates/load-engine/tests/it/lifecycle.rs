@@ -68,6 +68,42 @@ fn idle(it: &mut Iteration<'_>) -> Result<(), Failure> {
 }
 
 #[test]
+fn checks_are_counted_by_name_apart_from_failures() {
+    let workload = Custom::new(
+        |_| Ok(()),
+        |it| {
+            let even = it.index() % 2 == 0;
+            assert_eq!(it.check("the index is even", even), even);
+            if it.user() == 1 {
+                it.check("asked of one user", true);
+            }
+            idle(it)
+        },
+    );
+    let plan = Plan::new(
+        "checks",
+        Model::iterations(users(3), 10.try_into().unwrap()),
+    );
+    let (record, _) = run(&workload, &plan, &StopHandle::new(), |_| {}).unwrap();
+    let render = |check: &load_engine::CheckCount| {
+        format!("{}: {}/{}", check.name, check.passed, check.failed)
+    };
+    let checks: Vec<_> = record.checks.iter().map(render).collect();
+    assert_eq!(
+        checks,
+        ["asked of one user: 10/0", "the index is even: 15/15"]
+    );
+    assert_eq!(
+        (record.iterations.completed, record.iterations.failed),
+        (30, 0)
+    );
+    assert_eq!(record.check("the index is even").unwrap().failed, 15);
+    assert_eq!(record.check("no such"), None);
+    let json = serde_json::to_string(&record).unwrap();
+    assert_eq!(serde_json::from_str::<RunRecord>(&json).unwrap(), record);
+}
+
+#[test]
 fn a_failed_set_up_ends_the_run_with_an_error_and_without_load() {
     let iterated = AtomicU32::new(0);
     let workload = Custom::new(

@@ -1,5 +1,6 @@
 //! The engine as its users see it.
 
+mod early_end;
 mod effects;
 mod histograms;
 mod intervals;

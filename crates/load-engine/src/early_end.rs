@@ -1,0 +1,134 @@
+//! Thresholds that are judged while the load runs, and end it when they are broken.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::crew::Crew;
+use crate::error::RunError;
+use crate::latency::LatencySummary;
+use crate::phase::PhaseSummary;
+use crate::plan::{Plan, nanoseconds};
+use crate::record::{IterationCounts, RunRecord, StepSummary};
+use crate::threshold::{Judgement, Ruling, Threshold};
+use crate::workload::StepSpec;
+
+/// A threshold that ends the run when it is broken while the load runs.
+///
+/// It is judged about twice a second on what the users have brought together until then, which
+/// they do once a second; so a run ends a second or two after the threshold broke.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StopRule {
+    /// What has to hold. Times, `failed`, `error_rate` and `failed_iterations` are
+    /// known while the load runs; other figures are not.
+    pub threshold: Threshold,
+    /// How long the load runs before it is judged: the first few operations say little.
+    #[serde(rename = "after_ns", with = "nanoseconds", default)]
+    #[schemars(with = "u64")]
+    pub after: Duration,
+}
+
+/// Why a run ended before it was through.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct EarlyEnd {
+    /// When it was judged, from the start of the load.
+    pub at_ns: u64,
+    /// The broken threshold with the figure that broke it. The whole run's figure may differ, since
+    /// it includes what was under way.
+    pub judgement: Judgement,
+}
+
+/// Checks, before a run, that every rule can be judged while it goes on.
+pub(crate) fn check(plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {
+    for StopRule { threshold, .. } in &plan.stop_rules {
+        threshold.check_names(steps, &plan.phases)?;
+        if !threshold.metric.is_known_during_load() {
+            return Err(RunError::Threshold {
+                expression: threshold.text.clone(),
+                column: 1,
+                problem: "this figure is known only when the load is over, so it cannot end it"
+                    .to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The first rule that is broken by what is known now, if any is.
+pub(crate) fn judge(crew: &Crew<'_>, began_ns: u64) -> Option<EarlyEnd> {
+    let at_ns = crew.clock.now_ns().saturating_sub(began_ns);
+    let elapsed = Duration::from_nanos(at_ns);
+    let due = |rule: &&StopRule| rule.after <= elapsed;
+    let mut rules = crew.plan.stop_rules.iter().filter(due).peekable();
+    rules.peek()?;
+    let record = so_far(crew, at_ns);
+    rules
+        .map(|rule| rule.threshold.judge(&record, None))
+        .find(|judgement| judgement.ruling == Ruling::Broken)
+        .map(|judgement| EarlyEnd { at_ns, judgement })
+}
+
+/// As much of the record as there is while users iterate.
+fn so_far(crew: &Crew<'_>, wall_ns: u64) -> RunRecord {
+    let (done, failed) = crew.counted();
+    RunRecord {
+        wall_ns,
+        iterations: IterationCounts {
+            completed: done.saturating_sub(failed),
+            failed,
+            ..IterationCounts::default()
+        },
+        steps: (0..crew.steps.len())
+            .map(|step| step_so_far(crew, step))
+            .collect(),
+        phases: phases_so_far(crew),
+        ..RunRecord::default()
+    }
+}
+
+fn step_so_far(crew: &Crew<'_>, step: usize) -> StepSummary {
+    // Copied under the lock and summed up outside it: a user that flushes waits for a copy at most.
+    let (service, response, failed) = {
+        let times = crew.timeline.step(step);
+        let response = crew.desk.is_some().then(|| times.response.clone());
+        (times.service.clone(), response, times.intervals.failed())
+    };
+    let attempted = service.len();
+    StepSummary {
+        name: crew.steps[step].name.to_owned(),
+        attempted,
+        succeeded: attempted.saturating_sub(failed),
+        failed,
+        service_time: LatencySummary::of(&service),
+        response_time: response.as_ref().map(LatencySummary::of),
+        ..StepSummary::default()
+    }
+}
+
+fn phases_so_far(crew: &Crew<'_>) -> Vec<PhaseSummary> {
+    let asked = |name: &str| {
+        let phases = crew
+            .plan
+            .stop_rules
+            .iter()
+            .map(|rule| &rule.threshold.phase);
+        phases.flatten().any(|phase| phase.text == name)
+    };
+    let phases = crew.plan.phases.iter().enumerate();
+    phases
+        .filter(|(_, phase)| asked(&phase.name))
+        .map(|(number, phase)| PhaseSummary {
+            name: phase.name.clone(),
+            steps: (0..crew.steps.len())
+                .map(|step| {
+                    crew.timeline
+                        .step(step)
+                        .phase(number, crew.steps[step].name)
+                })
+                .collect(),
+            ..PhaseSummary::default()
+        })
+        .collect()
+}
