@@ -15,6 +15,8 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
         print_json(&report)?;
     } else if arguments.markdown {
         print(&render::markdown(&report))?;
+    } else if arguments.svg {
+        print(&anstyle_svg::Term::new().render_svg(&render::terminal(&report)))?;
     } else {
         print(&render::terminal(&report))?;
         print(&format!(

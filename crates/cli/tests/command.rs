@@ -232,6 +232,55 @@ fn a_disk_with_too_little_room_is_refused_before_the_load() {
 }
 
 #[test]
+fn a_journal_that_cannot_be_written_is_named_and_not_blamed_on_the_data() {
+    let out = TempDir::new().unwrap();
+    let error = refused(
+        &[
+            "run",
+            "storage",
+            "--quick",
+            "--journal",
+            "/dev/full",
+            "--out",
+            text(out.path()),
+        ],
+        out.path(),
+    );
+    assert!(
+        error.starts_with("error: cannot write the journal /dev/full: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_link_in_a_circle_does_not_keep_verify_from_ending() {
+    let dir = TempDir::new().unwrap();
+    let (out, journal) = (dir.path().join("out"), dir.path().join("journal"));
+    let report = quick(
+        "storage",
+        &out,
+        &["--keep", "--json", "--journal", text(&journal)],
+    );
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    let data = report["scenarios"][0]["data_kept_in"].as_str().unwrap();
+    std::os::unix::fs::symlink("..", Path::new(data).join("circle")).unwrap();
+    let output = proofload(&["verify", data, "--journal", text(&journal)]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_report_as_a_picture_is_one() {
+    let out = TempDir::new().unwrap();
+    quick("storage", out.path(), &[]);
+    let picture = proofload(&["report", text(&out.path().join("latest")), "--svg"]);
+    assert!(
+        stdout(&picture).starts_with("<svg "),
+        "{}",
+        stdout(&picture)
+    );
+}
+
+#[test]
 fn a_report_of_another_version_is_refused_with_the_remedy() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("report.json");

@@ -138,10 +138,13 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(from).map_err(Error::io("read directory", from))? {
         let entry = entry.map_err(Error::io("read directory", from))?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() {
+        let kind = entry.file_type().map_err(Error::io("examine", &source))?;
+        // A target writes files and directories. A link could lead in circles, and a pipe would
+        // never end, so neither is followed.
+        if kind.is_dir() {
             fs::create_dir(&target).map_err(Error::io("create directory", &target))?;
             copy_all(&source, &target)?;
-        } else {
+        } else if kind.is_file() {
             fs::copy(&source, &target).map_err(Error::io("copy", &source))?;
         }
     }

@@ -1,7 +1,7 @@
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::path::Path;
-use std::sync::Arc;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use load_engine::{Digest, Effect, Effects, LedgerEntry};
 
@@ -15,7 +15,15 @@ use crate::Error;
 /// target is asked, so that neither says more than what had happened.
 #[derive(Debug, Clone, Default)]
 pub struct Journal {
-    file: Option<Arc<File>>,
+    file: Option<Arc<Outside>>,
+}
+
+#[derive(Debug)]
+struct Outside {
+    file: File,
+    path: PathBuf,
+    /// Why the first line that could not be written was not.
+    failure: Mutex<Option<io::Error>>,
 }
 
 impl Journal {
@@ -37,7 +45,11 @@ impl Journal {
             .open(path)
             .map_err(Error::io("open", path))?;
         Ok(Self {
-            file: Some(Arc::new(file)),
+            file: Some(Arc::new(Outside {
+                file,
+                path: path.to_owned(),
+                failure: Mutex::new(None),
+            })),
         })
     }
 
@@ -78,10 +90,23 @@ impl Journal {
         };
         let mut line = serde_json::to_vec(&entry).expect("an entry has only text and numbers");
         line.push(b'\n');
-        // One call, so that lines of two threads do not mix: the file is open for appending. A
-        // journal that cannot be written has no reader to tell; the panic is a counted failure.
-        (&**file)
-            .write_all(&line)
-            .expect("the journal of acknowledgements takes every line");
+        // One call, so that lines of two threads do not mix: the file is open for appending.
+        if let Err(error) = (&file.file).write_all(&line) {
+            let mut failure = file.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert(error);
+        }
+    }
+
+    /// Gives the first failure to write a line. It is no failure of the target, so it is not
+    /// counted among those; but a journal with a hole proves nothing.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let mut failure = file.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        match failure.take() {
+            Some(error) => Err(Error::io("write the journal", &file.path)(error)),
+            None => Ok(()),
+        }
     }
 }

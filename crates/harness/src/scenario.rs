@@ -94,20 +94,22 @@ impl Scenario {
     ///
     /// # Errors
     ///
-    /// As [`prove`].
+    /// As [`prove`], and when the journal could not be written.
     pub fn run(
         self,
         trial: &Trial,
         journal: &Journal,
         progress: &mut dyn Progress,
     ) -> Result<ScenarioResult, Error> {
-        match self {
+        let result = match self {
             Self::Approval => go::<ApprovalTarget>(trial, journal, progress),
             Self::Forensic => go::<ForensicTarget>(trial, journal, progress),
             Self::Integrated => go::<IntegratedTarget>(trial, journal, progress),
             Self::Storage => go::<StorageTarget>(trial, journal, progress),
             Self::Memory => go::<MemoryTarget>(trial, journal, progress),
-        }
+        };
+        journal.check()?;
+        result
     }
 
     /// Opens what a load left in a directory, and holds it against a ledger.
