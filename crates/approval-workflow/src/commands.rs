@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use action::Action;
-
 use crate::journal::{Staging, Step};
 use crate::keys::Body;
 use crate::{
-    ApprovalWorkflow, Attestation, BrokenGlass, Claim, Decision, Error, Event, IdempotencyKey,
-    NewRequest, OneTimeCode, Permission, PersonId, Request, RequestId, Review, State, Submission,
-    Timestamp, input, lifecycle, names,
+    ApprovalWorkflow, Attestation, Binding, BrokenGlass, Claim, Decision, DenyReason, Error, Event,
+    IdempotencyKey, Need, NewRequest, OneTimeCode, PersonId, Request, RequestId, Review, State,
+    Submission, Timestamp, Use, input, lifecycle, names,
 };
 
 impl ApprovalWorkflow {
@@ -18,14 +16,21 @@ impl ApprovalWorkflow {
         new: NewRequest,
         key: Option<&IdempotencyKey>,
         replaced: Option<&RequestId>,
+        binding: Binding,
     ) -> Result<Arc<Request>, Error> {
+        binding.check()?;
         input::check_action(&new.action)?;
         input::check_context(&new.context)?;
         let digest = new.action.digest()?;
         let ruling = self.rulebook.judge(&new.action, &new.context);
         let (rule, need) = (ruling.rule.map(|rule| rule.label().to_owned()), ruling.need);
         let terms = ruling.terms.clone();
-        let keyed = key.map(|key| (key, Body::request(&new.requester, digest, &new.context)));
+        let keyed = key.map(|key| {
+            (
+                key,
+                Body::request(&new.requester, digest, &new.context, &binding),
+            )
+        });
         let replaced = replaced.map(|id| (id, new.requester.clone()));
         self.journal
             .commit_new(new.id, keyed, replaced, |id| Submission {
@@ -40,6 +45,7 @@ impl ApprovalWorkflow {
                 need,
                 terms,
                 key: key.cloned(),
+                binding,
             })
     }
 
@@ -164,39 +170,51 @@ impl ApprovalWorkflow {
         })
     }
 
-    pub(crate) fn take(
-        &self,
-        id: &RequestId,
-        action: &Action,
-        claimant: PersonId,
-        at: Timestamp,
-        key: Option<&IdempotencyKey>,
-    ) -> Result<Claim, Error> {
-        let digest = action.digest()?;
-        let keyed = key.map(|key| (key, Body::claim(id, &claimant, digest)));
+    pub(crate) fn take(&self, id: &RequestId, wanted: Use) -> Result<Claim, Error> {
+        let digest = wanted.action.digest()?;
+        wanted.seen.check()?;
+        let (key, step) = (wanted.key.as_ref(), wanted.step.as_ref());
+        let keyed = key.map(|key| (key, Body::claim(id, &wanted.claimant, digest, step)));
         let claimed = self.journal.commit(id, |current, staging| {
             let current = known(current, id)?;
             if let Some(repeat) = repeat(staging, keyed)? {
                 return Ok(repeat);
             }
-            let at = at.max(current.changed_at);
-            if let Permission::Denied(reason) = self.journal.view().gate(current).ask(&digest, at) {
-                let id = id.clone();
-                return Err(Error::NotExecutable { id, reason });
-            }
-            Ok(Step::Record(Event::Claimed(Claim {
+            let claim = Claim {
                 id: id.clone(),
-                at,
-                claimant,
+                at: wanted.at.max(current.changed_at),
+                claimant: wanted.claimant.clone(),
                 digest,
                 token: staging.next_token(),
                 key: key.cloned(),
-            })))
+                seen: wanted.seen.clone(),
+                step: wanted.step.clone(),
+            };
+            let gate = self.journal.view().gate(current);
+            let obstacle = lifecycle::obstacle(current, gate, &claim);
+            match obstacle.or_else(|| self.uncovered(current, &wanted)) {
+                Some(reason) => Err(Error::NotExecutable {
+                    id: id.clone(),
+                    reason,
+                }),
+                None => Ok(Step::Record(Event::Claimed(claim))),
+            }
         })?;
         Ok(claimed
             .claim
             .clone()
             .expect("a claimed request has its claim"))
+    }
+
+    /// Who approved a plan saw the terms of the request. A step that the policy puts on other terms,
+    /// and that needs a person at all, is not covered by that.
+    fn uncovered(&self, current: &Request, wanted: &Use) -> Option<DenyReason> {
+        wanted.step.as_ref()?;
+        let Submission { context, terms, .. } = &*current.submission;
+        let ruling = self.rulebook.judge(&wanted.action, context);
+        let covered = ruling.need == Need::NotSensitive
+            || (*ruling.terms == *terms && current.submission.need == ruling.need);
+        (!covered).then_some(DenyReason::StepNotCovered)
     }
 
     pub(crate) fn check_reviewer(&self, person: &PersonId) -> Result<(), Error> {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Attestation, BrokenGlass, Claim, GroupId, IdempotencyKey, Need, PersonId, PolicyDigest,
-    Receipt, RequestId, Terms, Timestamp,
+    Attestation, Binding, BrokenGlass, Claim, GroupId, IdempotencyKey, Need, PersonId,
+    PolicyDigest, Receipt, RequestId, Terms, Timestamp,
 };
 
 /// One line of the log: something that happened to a request.
@@ -143,6 +143,9 @@ pub struct Submission {
     /// The caller's key for this request, if it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<IdempotencyKey>,
+    /// What an approval is bound to beside the action.
+    #[serde(default, skip_serializing_if = "Binding::is_empty")]
+    pub binding: Binding,
 }
 
 impl Submission {

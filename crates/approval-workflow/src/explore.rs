@@ -10,14 +10,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use action::{Action, ActionPath};
+use action::{Action, ActionDigest, ActionPath};
 
 use crate::lifecycle::apply;
 use crate::permission::Gate;
 use crate::{
-    Attestation, BrokenGlass, Claim, DenyReason, Error, Event, FencingToken, GroupId, Need,
-    Outcome, Permission, PersonId, Policy, Receipt, Request, RequestId, Review, Rulebook, State,
-    Submission, Terms, Timestamp, Verdict,
+    Attestation, Binding, BrokenGlass, Claim, DenyReason, EffectsDigest, Error, Event,
+    FencingToken, GroupId, Need, Outcome, Permission, PersonId, PlanDigest, Policy, Receipt,
+    Request, RequestId, Review, Rulebook, State, StepProof, Submission, Terms, Timestamp, Verdict,
 };
 
 const REVIEWERS: [(&str, &[&str]); 3] = [
@@ -32,6 +32,10 @@ static DECIDE_WITHIN: LazyLock<u64> = LazyLock::new(|| {
 });
 /// For how long an approval is good, in ticks.
 const EXECUTE_WITHIN: u64 = 2;
+
+/// Of the action that is asked for, and of another one.
+static DIGESTS: LazyLock<[ActionDigest; 2]> =
+    LazyLock::new(|| [1, 2].map(|amount| action(amount).digest().unwrap()));
 
 fn tick(count: u64) -> Timestamp {
     Timestamp::from_micros(count * 1_000_000)
@@ -78,7 +82,17 @@ fn submission(need: Need) -> Event {
             ..terms
         },
         key: None,
+        binding: bound(1, 1),
     }))
+}
+
+/// What the approval is bound to beside the action, in a world with these effects and this version.
+fn bound(effects: u8, version: u8) -> Binding {
+    let steps = [action(1), action(3)].map(|step| step.digest().unwrap());
+    Binding::default()
+        .with_plan(PlanDigest::of(&steps))
+        .with_effects(EffectsDigest::from_bytes([effects; 32]))
+        .with_read("balance", version.to_string())
 }
 
 /// Everything that anyone could try at a moment, sensible or not.
@@ -144,6 +158,7 @@ fn moves(at: Timestamp) -> Vec<Event> {
     for amount in [1, 2] {
         moves.push(claim(at, amount));
     }
+    moves.extend(other_claims(at));
     for token in [1, 2] {
         for outcome in [Outcome::Succeeded, Outcome::Failed, Outcome::Indeterminate] {
             moves.push(receipt(at, token, outcome));
@@ -181,7 +196,33 @@ fn claim(at: Timestamp, amount: u64) -> Event {
         digest: action(amount).digest().unwrap(),
         token: FencingToken(1),
         key: None,
+        seen: bound(1, 1),
+        step: None,
     })
+}
+
+/// A claim in another world, or for a step of the plan: the second one, and one that is none.
+fn other_claims(at: Timestamp) -> Vec<Event> {
+    let change = |amount, seen, step| {
+        let Event::Claimed(base) = claim(at, amount) else {
+            unreachable!("a claim is one")
+        };
+        Event::Claimed(Claim { seen, step, ..base })
+    };
+    let steps = [action(1), action(3)].map(|step| step.digest().unwrap());
+    let second = StepProof::new(&steps, 1);
+    let unplanned = Binding {
+        plan: None,
+        ..bound(1, 1)
+    };
+    vec![
+        change(1, bound(2, 1), None),
+        change(1, bound(1, 2), None),
+        change(1, unplanned.clone(), None),
+        change(3, unplanned.clone(), second.clone()),
+        change(2, unplanned, second.clone()),
+        change(3, bound(2, 1), second),
+    ]
 }
 
 fn receipt(at: Timestamp, token: u64, outcome: Outcome) -> Event {
@@ -213,17 +254,20 @@ fn explore() -> (usize, BTreeSet<&'static str>) {
             history: vec![submission(need)],
         })
         .collect();
+    let tries: Vec<Vec<Event>> = (0..=*DECIDE_WITHIN + EXECUTE_WITHIN + 1)
+        .map(|clock| moves(tick(clock)))
+        .collect();
     while let Some(world) = open.pop_front() {
         if !seen.insert(fingerprint(&world)) {
             continue;
         }
         kinds.insert(world.request.state.status().as_str());
         check_state(&world);
-        for event in moves(tick(world.clock)) {
-            if let Ok(next) = apply(Some(&world.request), &event) {
-                check_step(&world.request, &event, &next);
+        for event in &tries[world.clock as usize] {
+            if let Ok(next) = apply(Some(&world.request), event) {
+                check_step(&world.request, event, &next);
                 let mut history = world.history.clone();
-                history.push(event);
+                history.push(event.clone());
                 open.push_back(World {
                     request: next,
                     clock: world.clock,
@@ -298,8 +342,8 @@ fn check_state(world: &World) {
     assert_eq!(claims == 1, request.claim.is_some());
 
     let gate = Gate::of(request);
-    let right = gate.ask(&action(1).digest().unwrap(), now).is_allowed();
-    let wrong = gate.ask(&action(2).digest().unwrap(), now);
+    let right = gate.ask(&DIGESTS[0], now).is_allowed();
+    let wrong = gate.ask(&DIGESTS[1], now);
     assert_eq!(wrong, Permission::Denied(DenyReason::ActionChanged));
     let approved = matches!(request.state, State::Approved { at } if now < tick(at.as_secs() + EXECUTE_WITHIN));
     assert_eq!(right, approved, "{request:?} at {now}");
@@ -367,10 +411,12 @@ fn check_step(before: &Request, event: &Event, after: &Request) {
         }
         (State::Approved { at }, State::Claimed { at: claimed }) => {
             assert!(claimed < tick(at.as_secs() + EXECUTE_WITHIN));
-            assert_eq!(
-                after.claim.as_ref().unwrap().digest,
-                before.submission.digest
-            );
+            let claim = after.claim.as_ref().unwrap();
+            let amount = if claim.step.is_some() { 3 } else { 1 };
+            assert_eq!(claim.digest, action(amount).digest().unwrap());
+            let Binding { effects, reads, .. } = &claim.seen;
+            assert_eq!(*effects, Some(EffectsDigest::from_bytes([1; 32])));
+            assert_eq!(reads["balance"], "1");
         }
         (State::Approved { .. }, State::Revoked { .. }) => {}
         (State::Claimed { .. }, State::Finished { .. }) => {

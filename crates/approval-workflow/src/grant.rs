@@ -5,7 +5,7 @@ use std::fmt;
 use action::ActionDigest;
 use serde::{Deserialize, Serialize};
 
-use crate::{IdempotencyKey, PersonId, RequestId, Timestamp};
+use crate::{Binding, IdempotencyKey, PersonId, RequestId, StepProof, Timestamp};
 
 /// A number that rises with every claim of one log.
 ///
@@ -41,6 +41,13 @@ pub struct Claim {
     /// The caller's key for this claim, if it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<IdempotencyKey>,
+    /// What the claimant said to be true, of what the approval is bound to.
+    #[serde(default, skip_serializing_if = "Binding::is_empty")]
+    pub seen: Binding,
+    /// The proof that the action is a step of the plan that was approved, if it is not the action
+    /// that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepProof>,
 }
 
 /// What came of an action.

@@ -9,6 +9,8 @@
 //! - An approval is used once: [`claim`](ApprovalWorkflow::claim) hands it to one caller, under a
 //!   [`FencingToken`], and [`finish`](ApprovalWorkflow::finish) takes the report. The states and what
 //!   leads from one to the next stand at [`State`].
+//! - A request may also name the plan, the rehearsal and the versions of what was read ([`Binding`]).
+//!   A claim says what is true of them now, and is refused with the name of what differs.
 //! - Every [`Event`] is one line of a log. The state is folded from it, and the audit trail is the log
 //!   itself, so the two cannot disagree.
 //!
@@ -43,6 +45,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod binding;
 mod commands;
 mod condition;
 mod content;
@@ -61,6 +64,7 @@ mod keys;
 mod lifecycle;
 mod names;
 mod permission;
+mod plan;
 mod policy;
 mod request;
 mod requirement;
@@ -71,6 +75,7 @@ mod time;
 mod view;
 mod workflow;
 
+pub use crate::binding::{Binding, EffectsDigest, ReportDigest, Use};
 pub use crate::condition::{Condition, Field};
 pub use crate::content::{RequestDigest, request_digest};
 pub use crate::emergency::{Attestation, BrokenGlass};
@@ -81,6 +86,7 @@ pub use crate::input::{Decision, NewRequest};
 pub use crate::insight::{Difference, Explanation, Missing, Said};
 pub use crate::names::{GroupId, IdempotencyKey, PersonId, RequestId};
 pub use crate::permission::{DenyReason, Permission};
+pub use crate::plan::{PlanDigest, PlanNode, StepProof};
 pub use crate::policy::{Policy, Rule, Sensitivity, Terms};
 pub use crate::request::{Request, State, Status};
 pub use crate::requirement::Requirement;

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use crate::binding;
 use crate::permission::Gate;
 use crate::{
-    Attestation, BrokenGlass, Claim, Error, Event, Need, Permission, PersonId, Receipt, Request,
-    Review, State, Submission, Terms, Timestamp, Verdict,
+    Attestation, BrokenGlass, Claim, DenyReason, Error, Event, Need, Permission, PersonId, Receipt,
+    Request, Review, State, Submission, Terms, Timestamp, Verdict,
 };
 
 /// The transition function. See the [table](self).
@@ -185,17 +186,34 @@ fn expire(current: &Request, at: Timestamp) -> Result<Request, Error> {
 
 /// A claim is the permission to execute, asked and used up in one step.
 fn take(current: &Request, claim: &Claim) -> Result<Request, Error> {
-    match Gate::of(current).ask(&claim.digest, claim.at) {
-        Permission::Allowed { .. } => {
-            let mut next = step(current, State::Claimed { at: claim.at }, claim.at);
-            next.claim = Some(claim.clone());
-            Ok(next)
-        }
-        Permission::Denied(reason) => Err(Error::NotExecutable {
-            id: claim.id.clone(),
-            reason,
-        }),
+    if let Some(reason) = obstacle(current, Gate::of(current), claim) {
+        let id = claim.id.clone();
+        return Err(Error::NotExecutable { id, reason });
     }
+    let mut next = step(current, State::Claimed { at: claim.at }, claim.at);
+    next.claim = Some(claim.clone());
+    Ok(next)
+}
+
+/// Why a claim cannot be made; none if it can.
+pub(crate) fn obstacle(current: &Request, gate: Gate, claim: &Claim) -> Option<DenyReason> {
+    let Submission {
+        digest, binding, ..
+    } = &*current.submission;
+    // A step stands for the action that was asked for once it proved that it belongs to the plan.
+    let asked = match &claim.step {
+        None => &claim.digest,
+        Some(_) => digest,
+    };
+    if let Permission::Denied(reason) = gate.ask(asked, claim.at) {
+        return Some(reason);
+    }
+    if let Some(proof) = &claim.step
+        && !binding::belongs(binding, proof, &claim.digest)
+    {
+        return Some(DenyReason::PlanChanged);
+    }
+    binding.differs(&claim.seen, claim.step.is_some())
 }
 
 fn finish(current: &Request, receipt: &Receipt) -> Result<Request, Error> {
