@@ -200,10 +200,13 @@ impl ApprovalWorkflow {
                 None => Ok(Step::Record(Event::Claimed(claim))),
             }
         })?;
-        Ok(claimed
-            .claim
-            .clone()
-            .expect("a claimed request has its claim"))
+        // Repeated under its key, a claim may not be the newest any more.
+        let mut uses = claimed.uses().map(|(claim, _)| claim);
+        let made = match key {
+            Some(_) => uses.find(|claim| claim.key.as_ref() == key),
+            None => uses.last(),
+        };
+        Ok(made.cloned().expect("a claimed request has its claim"))
     }
 
     /// Who approved a plan saw the terms of the request. A step that the policy puts on other terms,

@@ -220,7 +220,7 @@ pub enum Error {
         /// The request.
         id: RequestId,
     },
-    /// The report comes from somebody who does not hold the claim.
+    /// The report comes from somebody who does not hold the claim, nor an earlier one.
     #[error("request {id} was claimed with token {token}, not {given}")]
     WrongToken {
         /// The request.

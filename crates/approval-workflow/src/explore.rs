@@ -53,7 +53,7 @@ fn action(amount: u64) -> Action {
     Action::new(ActionPath::new("payments/refund").unwrap(), "Refund").with_parameter("n", amount)
 }
 
-fn submission(need: Need) -> Event {
+fn submission(need: Need, uses: u32) -> Event {
     let terms: Terms = serde_json::from_value(serde_json::json!({
         "sensitivity": "critical",
         "veto": ["security"],
@@ -79,6 +79,7 @@ fn submission(need: Need) -> Event {
         terms: Terms {
             expiry: Duration::from_secs(*DECIDE_WITHIN),
             execute_within: Duration::from_secs(EXECUTE_WITHIN),
+            uses: uses.try_into().unwrap(),
             ..terms
         },
         key: None,
@@ -97,7 +98,10 @@ fn bound(effects: u8, version: u8) -> Binding {
 
 /// Everything that anyone could try at a moment, sensible or not.
 fn moves(at: Timestamp) -> Vec<Event> {
-    let mut moves = vec![submission(Need::Approval), Event::Expired { id: id(), at }];
+    let mut moves = vec![
+        submission(Need::Approval, 1),
+        Event::Expired { id: id(), at },
+    ];
     let everyone = REVIEWERS.iter().copied().chain([("agent", &[] as &[&str])]);
     for (name, groups) in everyone {
         let by = person(name);
@@ -246,12 +250,18 @@ struct World {
 fn explore() -> (usize, BTreeSet<&'static str>) {
     let mut seen: HashSet<u64> = HashSet::new();
     let mut kinds = BTreeSet::new();
-    let mut open: VecDeque<World> = [Need::Approval, Need::AutoApproved, Need::NotSensitive]
+    // Two uses where no votes multiply the states.
+    let kinds_of_request = [
+        (Need::Approval, 1),
+        (Need::AutoApproved, 2),
+        (Need::NotSensitive, 1),
+    ];
+    let mut open: VecDeque<World> = kinds_of_request
         .into_iter()
-        .map(|need| World {
-            request: apply(None, &submission(need)).unwrap(),
+        .map(|(need, uses)| World {
+            request: apply(None, &submission(need, uses)).unwrap(),
             clock: 0,
-            history: vec![submission(need)],
+            history: vec![submission(need, uses)],
         })
         .collect();
     let tries: Vec<Vec<Event>> = (0..=*DECIDE_WITHIN + EXECUTE_WITHIN + 1)
@@ -264,6 +274,7 @@ fn explore() -> (usize, BTreeSet<&'static str>) {
         kinds.insert(world.request.state.status().as_str());
         check_state(&world);
         for event in &tries[world.clock as usize] {
+            let event = &numbered(event, &world.request);
             if let Ok(next) = apply(Some(&world.request), event) {
                 check_step(&world.request, event, &next);
                 let mut history = world.history.clone();
@@ -285,6 +296,17 @@ fn explore() -> (usize, BTreeSet<&'static str>) {
     (seen.len(), kinds)
 }
 
+/// The log numbers claims; here the one request is the whole log.
+fn numbered(event: &Event, request: &Request) -> Event {
+    match event {
+        Event::Claimed(claim) => Event::Claimed(Claim {
+            token: FencingToken(request.uses().count() as u64 + 1),
+            ..claim.clone()
+        }),
+        other => other.clone(),
+    }
+}
+
 fn fingerprint(world: &World) -> u64 {
     let Request {
         submission,
@@ -292,13 +314,14 @@ fn fingerprint(world: &World) -> u64 {
         reviews,
         glass,
         attestation,
+        earlier,
         claim,
         receipt,
         changed_at,
     } = &world.request;
     let mut hasher = DefaultHasher::new();
     (submission.need as u8, world.clock, state, changed_at).hash(&mut hasher);
-    format!("{reviews:?}{claim:?}{receipt:?}{glass:?}{attestation:?}").hash(&mut hasher);
+    format!("{reviews:?}{earlier:?}{claim:?}{receipt:?}{glass:?}{attestation:?}").hash(&mut hasher);
     hasher.finish()
 }
 
@@ -338,8 +361,11 @@ fn check_state(world: &World) {
         .iter()
         .filter(|event| matches!(event, Event::Claimed(_)))
         .count();
-    assert!(claims <= 1, "used twice: {:?}", world.history);
-    assert_eq!(claims == 1, request.claim.is_some());
+    let uses = request.submission.terms.uses.get() as usize;
+    assert!(claims <= uses, "used too often: {:?}", world.history);
+    assert_eq!(claims, request.uses().count());
+    let tokens: BTreeSet<_> = request.uses().map(|(claim, _)| claim.token).collect();
+    assert_eq!(tokens.len(), claims, "one token, two uses: {request:?}");
 
     let gate = Gate::of(request);
     let right = gate.ask(&DIGESTS[0], now).is_allowed();
@@ -409,8 +435,16 @@ fn check_step(before: &Request, event: &Event, after: &Request) {
         (State::Pending, State::Withdrawn { .. } | State::Superseded { .. } | State::Pending) => {
             assert!(event.at() < tick(*DECIDE_WITHIN));
         }
-        (State::Approved { at }, State::Claimed { at: claimed }) => {
-            assert!(claimed < tick(at.as_secs() + EXECUTE_WITHIN));
+        (from, to) if from == to && matches!(event, Event::Finished(_)) => {
+            let reported =
+                |request: &Request| request.uses().filter(|used| used.1.is_some()).count();
+            assert_eq!(reported(after), reported(before) + 1);
+        }
+        (State::Approved { at }, State::Claimed { .. } | State::Approved { .. }) => {
+            assert!(event.at() < tick(at.as_secs() + EXECUTE_WITHIN));
+            let is_last = matches!(after.state, State::Claimed { .. });
+            assert_eq!(is_last, before.uses_left() == 1);
+            assert_eq!(after.uses_left() + 1, before.uses_left());
             let claim = after.claim.as_ref().unwrap();
             let amount = if claim.step.is_some() { 3 } else { 1 };
             assert_eq!(claim.digest, action(amount).digest().unwrap());
@@ -420,7 +454,9 @@ fn check_step(before: &Request, event: &Event, after: &Request) {
         }
         (State::Approved { .. }, State::Revoked { .. }) => {}
         (State::Claimed { .. }, State::Finished { .. }) => {
-            assert_eq!(after.receipt.as_ref().unwrap().token, FencingToken(1));
+            assert!(after.uses().all(|(claim, receipt)| {
+                receipt.is_some_and(|receipt| receipt.token == claim.token)
+            }));
         }
         (from, to) => panic!("{from:?} → {to:?} by {event:?}"),
     }
@@ -456,7 +492,7 @@ fn the_documented_table_is_what_the_function_does() {
         .map(|line| line.trim_matches('|').split('|').map(plain).collect())
         .collect();
     let (head, rows) = rows.split_first().unwrap();
-    assert_eq!(rows.len(), 11);
+    assert_eq!(rows.len(), 13);
     for row in rows {
         let (request, now) = example(&row[0]);
         for (column, cell) in head.iter().zip(row).skip(1) {
@@ -495,10 +531,19 @@ fn example(row: &str) -> (Request, Timestamp) {
     let approved = vec![vote("carol", yes), vote("alice", yes)];
     let then = |event: Event| [approved.clone(), vec![event]].concat();
     let (state, when) = row.split_once(", ").unwrap_or((row, "in time"));
+    let uses = if when == "used once of twice" { 2 } else { 1 };
+    let revoked = || Event::Revoked {
+        id: id(),
+        at: early,
+        by: person("agent"),
+        reason: "no".into(),
+    };
     let successor = RequestId::new("s").unwrap();
     let events = match state {
         // One vote is in, so that the next one can settle it.
         "Pending" => vec![vote("bob", yes)],
+        "Approved" if uses == 2 => then(claim(early, 1)),
+        "Revoked" if uses == 2 => [then(claim(early, 1)), vec![revoked()]].concat(),
         "Approved" => approved.clone(),
         "Denied" => vec![vote("bob", no)],
         "Expired" => vec![Event::Expired {
@@ -516,12 +561,7 @@ fn example(row: &str) -> (Request, Timestamp) {
             by,
             successor,
         }],
-        "Revoked" => then(Event::Revoked {
-            id: id(),
-            at: early,
-            by,
-            reason: "no".into(),
-        }),
+        "Revoked" => then(revoked()),
         "Claimed" => then(claim(early, 1)),
         "Finished" => [
             then(claim(early, 1)),
@@ -530,7 +570,7 @@ fn example(row: &str) -> (Request, Timestamp) {
         .concat(),
         other => panic!("no such state: {other}"),
     };
-    let begin = apply(None, &submission(Need::Approval)).unwrap();
+    let begin = apply(None, &submission(Need::Approval, uses)).unwrap();
     let request = events
         .iter()
         .fold(begin, |state, event| apply(Some(&state), event).unwrap());
@@ -543,10 +583,9 @@ fn example(row: &str) -> (Request, Timestamp) {
     );
     (
         request,
-        if when == "in time" {
-            early
-        } else {
-            tick(*DECIDE_WITHIN + EXECUTE_WITHIN)
+        match when {
+            "overdue" | "lapsed" => tick(*DECIDE_WITHIN + EXECUTE_WITHIN),
+            _ => early,
         },
     )
 }

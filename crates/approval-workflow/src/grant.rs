@@ -1,4 +1,4 @@
-//! The use of an approval: taken once, under a token that fences off everyone else, and reported.
+//! The use of an approval: taken once, or as often as its terms say, under a token that fences off everyone else, and reported.
 
 use std::fmt;
 
@@ -48,6 +48,16 @@ pub struct Claim {
     /// that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepProof>,
+}
+
+/// A use of an approval that was followed by another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Used {
+    /// Who took it.
+    pub claim: Claim,
+    /// What came of it, once that was reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
 }
 
 /// What came of an action.

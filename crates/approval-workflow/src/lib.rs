@@ -6,7 +6,7 @@
 //! - [`ApprovalWorkflow`] takes requests and decisions, and answers
 //!   [`can_execute`](ApprovalWorkflow::can_execute) with a [`Permission`], bound to the digest of the
 //!   action: another argument is another action.
-//! - An approval is used once: [`claim`](ApprovalWorkflow::claim) hands it to one caller, under a
+//! - An approval is used once, or as often as its [`Terms`] say: [`claim`](ApprovalWorkflow::claim) hands it to one caller, under a
 //!   [`FencingToken`], and [`finish`](ApprovalWorkflow::finish) takes the report. The states and what
 //!   leads from one to the next stand at [`State`].
 //! - A request may also name the plan, the rehearsal and the versions of what was read ([`Binding`]).
@@ -81,7 +81,7 @@ pub use crate::content::{RequestDigest, request_digest};
 pub use crate::emergency::{Attestation, BrokenGlass};
 pub use crate::error::Error;
 pub use crate::event::{AuditEntry, Event, Review, Submission, Verdict};
-pub use crate::grant::{Claim, FencingToken, Outcome, Receipt};
+pub use crate::grant::{Claim, FencingToken, Outcome, Receipt, Used};
 pub use crate::input::{Decision, NewRequest};
 pub use crate::insight::{Difference, Explanation, Missing, Said};
 pub use crate::names::{GroupId, IdempotencyKey, PersonId, RequestId};

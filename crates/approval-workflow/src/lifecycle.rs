@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::binding;
 use crate::permission::Gate;
 use crate::{
-    Attestation, BrokenGlass, Claim, DenyReason, Error, Event, Need, Permission, PersonId, Receipt,
-    Request, Review, State, Submission, Terms, Timestamp, Verdict,
+    Attestation, BrokenGlass, Claim, DenyReason, Error, Event, Need, Outcome, Permission, PersonId,
+    Receipt, Request, Review, State, StepProof, Submission, Terms, Timestamp, Used, Verdict,
 };
 
 /// The transition function. See the [table](self).
@@ -59,6 +59,7 @@ fn begin(submission: &Arc<Submission>) -> Request {
         reviews: Vec::new(),
         glass: None,
         attestation: None,
+        earlier: Vec::new(),
         claim: None,
         receipt: None,
         changed_at: at,
@@ -190,8 +191,14 @@ fn take(current: &Request, claim: &Claim) -> Result<Request, Error> {
         let id = claim.id.clone();
         return Err(Error::NotExecutable { id, reason });
     }
-    let mut next = step(current, State::Claimed { at: claim.at }, claim.at);
-    next.claim = Some(claim.clone());
+    let state = match current.state {
+        State::Approved { .. } if current.uses_left() > 1 => current.state,
+        _ => State::Claimed { at: claim.at },
+    };
+    let mut next = step(current, state, claim.at);
+    let (newest, receipt) = (next.claim.replace(claim.clone()), next.receipt.take());
+    let before = newest.map(|claim| Arc::new(Used { claim, receipt }));
+    next.earlier.extend(before);
     Ok(next)
 }
 
@@ -209,32 +216,56 @@ pub(crate) fn obstacle(current: &Request, gate: Gate, claim: &Claim) -> Option<D
         return Some(reason);
     }
     if let Some(proof) = &claim.step
-        && !binding::belongs(binding, proof, &claim.digest)
+        && (!binding::belongs(binding, proof, &claim.digest) || was_done(current, proof))
     {
         return Some(DenyReason::PlanChanged);
     }
     binding.differs(&claim.seen, claim.step.is_some())
 }
 
+/// Whether a step of the plan was claimed before; each is good for one use.
+fn was_done(current: &Request, proof: &StepProof) -> bool {
+    let mut steps = current.uses().filter_map(|(claim, _)| claim.step.as_ref());
+    steps.any(|done| done.step == proof.step)
+}
+
+/// A report is taken as long as there is a claim without one, also of an approval that was revoked
+/// since, or that has uses left. When the last use is reported the request is finished.
 fn finish(current: &Request, receipt: &Receipt) -> Result<Request, Error> {
-    let Receipt {
-        id, at, outcome, ..
-    } = receipt.clone();
-    let token = match (current.state, &current.claim) {
-        (State::Claimed { .. } | State::Finished { .. }, Some(claim)) => claim.token,
-        _ => return Err(Error::NotClaimed { id }),
+    let Receipt { id, at, token, .. } = receipt.clone();
+    let Some(newest) = &current.claim else {
+        return Err(Error::NotClaimed { id });
     };
-    if token != receipt.token {
-        let given = receipt.token;
-        return Err(Error::WrongToken { id, given, token });
+    let claimed = current.uses().find(|(claim, _)| claim.token == token);
+    match claimed {
+        None => {
+            let (given, token) = (token, newest.token);
+            return Err(Error::WrongToken { id, given, token });
+        }
+        Some((_, Some(first))) => {
+            let first = Box::new(first.clone());
+            return Err(Error::AlreadyFinished { id, first });
+        }
+        Some((_, None)) => {}
     }
-    if let Some(first) = &current.receipt {
-        let first = Box::new(first.clone());
-        return Err(Error::AlreadyFinished { id, first });
+    let mut next = step(current, current.state, at);
+    let mut earlier = next.earlier.iter_mut();
+    match earlier.find(|used| used.claim.token == token) {
+        Some(used) => Arc::make_mut(used).receipt = Some(receipt.clone()),
+        None => next.receipt = Some(receipt.clone()),
     }
-    let mut next = step(current, State::Finished { at, outcome }, at);
-    next.receipt = Some(receipt.clone());
+    if let (State::Claimed { .. }, Some(outcome)) = (next.state, worst(&next)) {
+        next.state = State::Finished { at, outcome };
+    }
     Ok(next)
+}
+
+/// The worst outcome of all uses; none as long as one is not reported. Outcomes are in rising order.
+fn worst(request: &Request) -> Option<Outcome> {
+    let mut outcomes = request.uses().map(|(_, receipt)| Some(receipt?.outcome));
+    outcomes.try_fold(Outcome::Succeeded, |worst, outcome| {
+        Some(worst.max(outcome?))
+    })
 }
 
 pub(crate) fn expired(current: &Request) -> Error {

@@ -52,7 +52,7 @@ pub enum DenyReason {
     Withdrawn,
     /// It was approved, and that was taken back.
     Revoked,
-    /// Its approval was used: it runs, or ran.
+    /// Its approval was used, as often as its terms allow: it runs, or ran.
     Claimed,
     /// The policy of today says something else about this action than the one it was approved under.
     PolicyChanged,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::num::NonZeroU32;
 
 use action::{Action, PathPattern};
 use serde::{Deserialize, Serialize};
@@ -251,11 +252,16 @@ fn rule_fault(rule: &Rule) -> Option<&'static str> {
     rule.auto_approve.as_ref().and_then(crate::Condition::fault)
 }
 
+/// A request holds all its claims, so their number is bounded.
+const MOST_USES: NonZeroU32 = NonZeroU32::new(1000).expect("it is not 0");
+
 fn terms_fault(terms: &Terms) -> Option<&'static str> {
     if terms.expiry.is_zero() {
         Some("`expiry` is zero, so nothing could be decided in time")
     } else if terms.execute_within.is_zero() {
         Some("`execute_within` is zero, so no approval could be used")
+    } else if terms.uses > MOST_USES {
+        Some("`uses` is above 1000; ask again, or give the approval in parts")
     } else {
         terms.requires.fault()
     }

@@ -219,7 +219,8 @@ impl ApprovalWorkflow {
         self.journal.view().ask(id, digest, now)
     }
 
-    /// Takes an approval to use it: of any number of callers, before or after a restart, one succeeds.
+    /// Takes an approval to use it: of any number of callers, before or after a restart, one succeeds,
+    /// or as many as the terms allow [uses](crate::Terms::uses), each under a token of its own.
     ///
     /// The claim is on disk when this returns. Run the action then, hand the
     /// [token](crate::FencingToken) to what it acts on, and [`finish`](Self::finish). A claim whose
@@ -290,7 +291,7 @@ impl ApprovalWorkflow {
         })
     }
 
-    /// Takes an approval back before anybody used it. The requester may, and whoever may review.
+    /// Takes an approval back before it was used, or what is left of its uses. The requester may, and whoever may review.
     ///
     /// # Errors
     ///

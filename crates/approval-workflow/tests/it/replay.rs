@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use approval_workflow::{
-    ApprovalWorkflow, Decision, Outcome, Page, Receipt, RequestId, State, Status, Timestamp,
+    ApprovalWorkflow, Claim, Decision, Outcome, Page, Receipt, RequestId, State, Status, Timestamp,
     Verdict,
 };
 use proptest::prelude::*;
@@ -32,6 +32,7 @@ enum Op {
     },
     Finish {
         id: u8,
+        which: prop::sample::Index,
     },
     Revoke {
         id: u8,
@@ -50,7 +51,13 @@ enum Op {
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
 
 fn op() -> impl Strategy<Value = (Op, i64)> {
-    let path = prop::sample::select(vec!["payments/x", "deploy/x", "reports/x", "other/x"]);
+    let path = prop::sample::select(vec![
+        "payments/x",
+        "batches/x",
+        "deploy/x",
+        "reports/x",
+        "other/x",
+    ]);
     let person = || prop::sample::select(PEOPLE.to_vec());
     let verdict = prop::sample::select(vec![Verdict::Approve, Verdict::Deny]);
     let request = (prop::option::of(0..6_u8), path, person(), any::<bool>()).prop_map(
@@ -71,7 +78,8 @@ fn op() -> impl Strategy<Value = (Op, i64)> {
             }
         });
     let claim = (0..6_u8).prop_map(|id| Op::Claim { id });
-    let finish = (0..6_u8).prop_map(|id| Op::Finish { id });
+    let finish =
+        (0..6_u8, any::<prop::sample::Index>()).prop_map(|(id, which)| Op::Finish { id, which });
     let revoke = (0..6_u8, person()).prop_map(|(id, by)| Op::Revoke { id, by });
     let withdraw = (0..6_u8, person()).prop_map(|(id, by)| Op::Withdraw { id, by });
     let supersede = (0..6_u8, person()).prop_map(|(id, by)| Op::Supersede { id, by });
@@ -122,9 +130,14 @@ fn run(workflow: &ApprovalWorkflow, ops: &[(Op, i64)]) -> Timestamp {
                     let _ = workflow.claim(&named(id), action, person("x"), at);
                 }
             }
-            Op::Finish { id } => {
+            Op::Finish { id, which } => {
                 let request = workflow.get(&named(id));
-                if let Some(claim) = request.and_then(|request| request.claim.clone()) {
+                let claims: Vec<Claim> = request
+                    .iter()
+                    .flat_map(|request| request.uses().map(|(claim, _)| claim.clone()))
+                    .collect();
+                if !claims.is_empty() {
+                    let claim = which.get(&claims).clone();
                     let _ = workflow.finish(Receipt {
                         id: claim.id,
                         at,
