@@ -54,6 +54,7 @@ impl ApprovalWorkflow {
         id: &RequestId,
         decision: Decision,
         key: Option<&IdempotencyKey>,
+        principal: Option<&PersonId>,
     ) -> Result<Arc<Request>, Error> {
         if let Some(reason) = &decision.reason {
             names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
@@ -67,7 +68,7 @@ impl ApprovalWorkflow {
             ..
         } = decision;
         let keyed = key.map(|key| {
-            let body = Body::review(id, &reviewer, verdict, reason.as_deref());
+            let body = Body::review(id, &reviewer, verdict, reason.as_deref(), principal);
             (key, body)
         });
         self.journal.commit(id, |current, staging| {
@@ -85,10 +86,10 @@ impl ApprovalWorkflow {
                 Factor::Step(step) => Some(step),
                 Factor::Wrong => return Ok(wrong_code(id, reviewer, at)),
             };
-            let groups = self
-                .verifier
-                .as_deref()
-                .and_then(|known| known.groups(&reviewer));
+            self.check_delegation(current, &reviewer, principal, at)?;
+            let voice = principal.unwrap_or(&reviewer);
+            let verifier = self.verifier.as_deref();
+            let groups = verifier.and_then(|known| known.groups(voice));
             Ok(Step::Record(Event::Reviewed(Review {
                 id: id.clone(),
                 at,
@@ -98,7 +99,72 @@ impl ApprovalWorkflow {
                 reason,
                 key: key.cloned(),
                 factor_step,
+                on_behalf_of: principal.cloned(),
             })))
+        })
+    }
+
+    /// Refuses whoever stands in for the requester, and whoever does not stand in for the person in
+    /// whose place the vote is given.
+    fn check_delegation(
+        &self,
+        current: &Request,
+        person: &PersonId,
+        principal: Option<&PersonId>,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let asked = &*current.submission;
+        let stands_in = |principal: &PersonId| {
+            let verifier = self.verifier.as_deref();
+            verifier.is_some_and(|known| known.stands_in(person, principal, asked, at))
+        };
+        let (id, person) = (asked.id.clone(), person.clone());
+        if stands_in(&asked.requester) {
+            let requester = asked.requester.clone();
+            return Err(Error::DelegateOfRequester {
+                id,
+                person,
+                requester,
+            });
+        }
+        match principal.filter(|principal| !stands_in(principal)) {
+            None => Ok(()),
+            Some(principal) => Err(Error::NotDelegate {
+                id,
+                person,
+                principal: principal.clone(),
+            }),
+        }
+    }
+
+    /// Calls for more attention to a request that waits: raises its level by one, and changes
+    /// nothing else. The requester may, and whoever may review.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadySettled`] or [`Error::Expired`]; [`Error::UnknownReviewer`];
+    /// [`Error::ReasonMissing`], [`Error::Text`] or [`Error::TooLarge`] for the reason;
+    /// [`Error::UnknownRequest`]; [`Error::Log`].
+    pub fn escalate(
+        &self,
+        id: &RequestId,
+        by: PersonId,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<Arc<Request>, Error> {
+        names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
+        self.journal.commit(id, |current, _| {
+            let current = known(current, id)?;
+            if by != current.submission.requester {
+                self.check_reviewer(&by)?;
+            }
+            Ok(Step::Record(Event::Escalated {
+                id: id.clone(),
+                at: at.max(current.changed_at),
+                by,
+                reason: reason.to_owned(),
+                level: current.level.saturating_add(1),
+            }))
         })
     }
 
@@ -159,7 +225,9 @@ impl ApprovalWorkflow {
         names::check_text("finding", finding, Self::MAX_REASON_BYTES)?;
         self.check_reviewer(&by)?;
         self.journal.commit(id, |current, _| {
-            let at = at.max(known(current, id)?.changed_at);
+            let current = known(current, id)?;
+            let at = at.max(current.changed_at);
+            self.check_delegation(current, &by, None, at)?;
             let (id, finding) = (id.clone(), finding.to_owned());
             Ok(Step::Record(Event::Attested(Attestation {
                 id,

@@ -30,8 +30,9 @@ impl Body {
         reviewer: &PersonId,
         verdict: Verdict,
         reason: Option<&str>,
+        on_behalf_of: Option<&PersonId>,
     ) -> Self {
-        Self::of(&("review", id, reviewer, verdict, reason))
+        Self::of(&("review", id, reviewer, verdict, reason, on_behalf_of))
     }
 
     /// What a claim says to be true is left out: the world may have gone on when it is repeated.
@@ -110,7 +111,13 @@ fn keyed(event: &Event) -> Option<(&IdempotencyKey, Body)> {
             let key = review.key.as_ref()?;
             Some((
                 key,
-                Body::review(&review.id, &review.reviewer, review.verdict, reason),
+                Body::review(
+                    &review.id,
+                    &review.reviewer,
+                    review.verdict,
+                    reason,
+                    review.on_behalf_of.as_ref(),
+                ),
             ))
         }
         Event::Claimed(claim) => {

@@ -28,6 +28,9 @@ pub(crate) fn apply(current: Option<&Request>, event: &Event) -> Result<Request,
         }),
         Event::Reviewed(review) => decide(pending(current, review.at)?, review),
         Event::FactorFailed { at, .. } => Ok(step(pending(current, *at)?, State::Pending, *at)),
+        Event::Escalated {
+            at, reason, level, ..
+        } => escalate(pending(current, *at)?, *at, reason, *level),
         Event::Expired { at, .. } => expire(current, *at),
         Event::BrokeGlass(glass) => break_glass(pending(current, glass.at)?, glass),
         Event::Attested(attestation) => attest(current, attestation),
@@ -57,6 +60,7 @@ fn begin(submission: &Arc<Submission>) -> Request {
         },
         submission: Arc::clone(submission),
         reviews: Vec::new(),
+        level: 0,
         glass: None,
         attestation: None,
         earlier: Vec::new(),
@@ -97,14 +101,15 @@ fn step(current: &Request, state: State, at: Timestamp) -> Request {
 fn decide(current: &Request, review: &Review) -> Result<Request, Error> {
     let Submission { id, terms, .. } = &*current.submission;
     let at = review.at;
-    if review.reviewer == current.submission.requester {
+    let requester = &current.submission.requester;
+    if review.reviewer == *requester || review.on_behalf_of.as_ref() == Some(requester) {
         return Err(Error::SelfReview {
             id: id.clone(),
-            person: review.reviewer.clone(),
+            person: requester.clone(),
         });
     }
     let mut votes = current.reviews.iter();
-    if let Some(first) = votes.find(|first| first.reviewer == review.reviewer) {
+    if let Some(first) = votes.find(|first| first.shares_a_voice_with(review)) {
         let first = Box::new(first.clone());
         return Err(Error::AlreadyVoted { first });
     }
@@ -145,6 +150,24 @@ fn break_glass(current: &Request, glass: &BrokenGlass) -> Result<Request, Error>
     let mut next = step(current, State::Approved { at: glass.at }, glass.at);
     next.glass = Some(glass.clone());
     Ok(next)
+}
+
+/// A louder call changes neither the state nor what an approval takes.
+fn escalate(current: &Request, at: Timestamp, reason: &str, level: u32) -> Result<Request, Error> {
+    let id = current.submission.id.clone();
+    if reason.trim().is_empty() {
+        return Err(Error::ReasonMissing { id });
+    }
+    let expected = current.level.saturating_add(1);
+    if level != expected {
+        return Err(Error::LevelOutOfOrder {
+            id,
+            level,
+            expected,
+        });
+    }
+    let next = step(current, current.state, at);
+    Ok(Request { level, ..next })
 }
 
 /// The review that an emergency owes changes no state: what was done is done.

@@ -17,6 +17,10 @@ pub struct Request {
     pub state: State,
     /// The decisions that were recorded, in their order.
     pub reviews: Vec<Review>,
+    /// How often it was escalated. A number for those who look after what waits; what an approval
+    /// takes does not depend on it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub level: u32,
     /// Who approved alone, if someone did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub glass: Option<BrokenGlass>,
@@ -34,6 +38,10 @@ pub struct Request {
     pub receipt: Option<Receipt>,
     /// When the last event happened. Later events are never recorded as earlier ones.
     pub changed_at: Timestamp,
+}
+
+fn is_zero(level: &u32) -> bool {
+    *level == 0
 }
 
 /// Where a request stands, by the events so far. [`Request::status`] says where it stands at a

@@ -173,11 +173,12 @@ impl ApprovalWorkflow {
     ///
     /// [`Error::AlreadySettled`] with the decision that stands; [`Error::AlreadyVoted`];
     /// [`Error::Expired`];
-    /// [`Error::SelfReview`], [`Error::UnknownReviewer`], [`Error::ReasonMissing`] and the errors of
+    /// [`Error::SelfReview`], [`Error::DelegateOfRequester`], [`Error::UnknownReviewer`],
+    /// [`Error::ReasonMissing`] and the errors of
     /// the second factor; [`Error::Text`] or [`Error::TooLarge`] for a reason that could not be
     /// shown; [`Error::UnknownRequest`]; [`Error::Log`].
     pub fn decide(&self, id: &RequestId, decision: Decision) -> Result<Arc<Request>, Error> {
-        self.vote(id, decision, None)
+        self.vote(id, decision, None, None)
     }
 
     /// As [`decide`](Self::decide), but a call that is repeated under the same key is one vote: it
@@ -192,7 +193,23 @@ impl ApprovalWorkflow {
         id: &RequestId,
         decision: Decision,
     ) -> Result<Arc<Request>, Error> {
-        self.vote(id, decision, Some(key))
+        self.vote(id, decision, Some(key), None)
+    }
+
+    /// As [`decide`](Self::decide), in the place of somebody who [delegated](crate::Delegation) it: it
+    /// is that person's vote, with that person's groups. A second factor is that of whoever decides.
+    ///
+    /// # Errors
+    ///
+    /// As [`decide`](Self::decide); [`Error::NotDelegate`]; [`Error::AlreadyVoted`] also if the one
+    /// in whose place the vote is given voted, or somebody else in the same place.
+    pub fn decide_for(
+        &self,
+        principal: &PersonId,
+        id: &RequestId,
+        decision: Decision,
+    ) -> Result<Arc<Request>, Error> {
+        self.vote(id, decision, None, Some(principal))
     }
 
     /// Says whether an action may run now on the strength of a request.

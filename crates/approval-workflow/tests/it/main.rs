@@ -2,6 +2,7 @@
 
 mod binding;
 mod concurrency;
+mod delegation;
 mod emergency;
 mod gate;
 mod grants;

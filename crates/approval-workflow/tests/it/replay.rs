@@ -27,6 +27,10 @@ enum Op {
         reason: bool,
     },
     Expire,
+    Escalate {
+        id: u8,
+        by: &'static str,
+    },
     Claim {
         id: u8,
     },
@@ -83,10 +87,11 @@ fn op() -> impl Strategy<Value = (Op, i64)> {
     let revoke = (0..6_u8, person()).prop_map(|(id, by)| Op::Revoke { id, by });
     let withdraw = (0..6_u8, person()).prop_map(|(id, by)| Op::Withdraw { id, by });
     let supersede = (0..6_u8, person()).prop_map(|(id, by)| Op::Supersede { id, by });
+    let escalate = (0..6_u8, person()).prop_map(|(id, by)| Op::Escalate { id, by });
     // The clock mostly goes on by an hour or so, and sometimes jumps back.
     let step = prop_oneof![8 => 0..7200_i64, 1 => -7200..0_i64];
     (
-        prop_oneof![8 => request, 8 => decide, 1 => Just(Op::Expire), 4 => claim, 2 => finish, 1 => revoke, 1 => withdraw, 1 => supersede],
+        prop_oneof![8 => request, 8 => decide, 1 => Just(Op::Expire), 1 => escalate, 4 => claim, 2 => finish, 1 => revoke, 1 => withdraw, 1 => supersede],
         step,
     )
 }
@@ -122,6 +127,9 @@ fn run(workflow: &ApprovalWorkflow, ops: &[(Op, i64)]) -> Timestamp {
                 decision.verdict = *verdict;
                 decision.reason = reason.then(|| "because".to_owned());
                 let _ = workflow.decide(&named(id), decision);
+            }
+            Op::Escalate { id, by } => {
+                drop(workflow.escalate(&named(id), person(by), "soon", at));
             }
             Op::Expire => drop(workflow.expire_due(at).unwrap()),
             Op::Claim { id } => {
