@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use jsonl_storage::Seq;
 
 use crate::{
@@ -267,6 +269,24 @@ pub enum Error {
         id: RequestId,
         /// The first report.
         first: Box<Receipt>,
+    },
+
+    // Exports.
+    /// A text that is not the history of a request as it was exported.
+    #[error("bundle, line {line}: {fault}")]
+    Bundle {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A file cannot be written. Make its directory, or room.
+    #[error("writing {} failed", path.display())]
+    Export {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
 
     // The log.

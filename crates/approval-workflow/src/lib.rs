@@ -46,6 +46,7 @@
 //! ```
 
 mod binding;
+mod bundle;
 mod commands;
 mod condition;
 mod content;
@@ -77,6 +78,7 @@ mod view;
 mod workflow;
 
 pub use crate::binding::{Binding, EffectsDigest, ReportDigest, Use};
+pub use crate::bundle::{HistoryDigest, VerifiedBundle, verify_bundle};
 pub use crate::condition::{Condition, Field};
 pub use crate::content::{RequestDigest, request_digest};
 pub use crate::delegation::Delegation;

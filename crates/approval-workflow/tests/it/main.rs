@@ -1,6 +1,7 @@
 //! The workflow from outside: what it promises, on a real log.
 
 mod binding;
+mod bundle;
 mod concurrency;
 mod delegation;
 mod emergency;
