@@ -75,6 +75,7 @@ mod second_factor;
 mod statistics;
 mod time;
 mod view;
+mod waiting;
 mod workflow;
 
 pub use crate::binding::{Binding, EffectsDigest, ReportDigest, Use};
@@ -99,5 +100,6 @@ pub use crate::second_factor::{Directory, OneTimeCode, Reviewer};
 pub use crate::statistics::{ReviewerCount, Statistics, TimeToDecision};
 pub use crate::time::Timestamp;
 pub use crate::view::{Cursor, Listing, Page};
+pub use crate::waiting::{DecisionOf, Subscription};
 pub use crate::workflow::{ApprovalWorkflow, Options};
 pub use jsonl_storage::{Recovery, Seq};

@@ -13,3 +13,4 @@ mod replay;
 mod second_factor;
 mod support;
 mod votes;
+mod waiting;
