@@ -151,3 +151,23 @@ fn a_read_set_that_could_not_be_shown_or_is_too_large_is_refused() {
     assert!(matches!(result, Err(Error::TooLarge { .. })), "{result:?}");
     assert_eq!(workflow.requests().count(), 0);
 }
+
+#[test]
+fn each_step_of_a_plan_is_good_for_one_use() {
+    let dir = tempdir().unwrap();
+    let workflow = open(&dir);
+    let steps = ["batches/a", "batches/b"].map(|path| action(path).digest().unwrap());
+    let plan = Binding::default().with_plan(PlanDigest::of(&steps));
+    let request = workflow.request_bound(ask("batches/night"), plan, None);
+    let id = request.unwrap().submission.id.clone();
+    let yes = Decision::approve(person("alice"), second(1));
+    workflow.decide(&id, yes).unwrap();
+    let claim = |path, step| {
+        let proof = StepProof::new(&steps, step).unwrap();
+        reason(workflow.claim_use(&id, wanted(path).as_step(proof)))
+    };
+    assert_eq!(claim("batches/b", 1), None);
+    assert_eq!(claim("batches/b", 1), Some(DenyReason::PlanChanged));
+    assert_eq!(claim("batches/a", 0), None);
+    assert_eq!(workflow.get(&id).unwrap().uses_left(), 1);
+}
