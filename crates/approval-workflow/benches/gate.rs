@@ -10,8 +10,8 @@ use std::hint::black_box;
 
 use action::{Action, ActionDigest, ActionPath, PathPattern};
 use approval_workflow::{
-    ApprovalWorkflow, Decision, Event, Need, NewRequest, PersonId, Policy, RequestId, Rule,
-    Rulebook, Sensitivity, Submission, Terms, Timestamp,
+    ApprovalWorkflow, Binding, Decision, Event, Need, NewRequest, PersonId, Policy, RequestId,
+    Rule, Rulebook, Sensitivity, Submission, Terms, Timestamp,
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use jsonl_storage::LogOptions;
@@ -54,6 +54,7 @@ fn filled(requests: usize) -> (TempDir, ApprovalWorkflow, Vec<(RequestId, Action
             need: Need::AutoApproved,
             terms: Terms::default(),
             key: None,
+            binding: Binding::default(),
         };
         // Not waited for: closing the log writes what is left.
         let ticket = log.submit(&Event::Requested(submission.into()));

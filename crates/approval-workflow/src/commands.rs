@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use action::Action;
-
 use crate::journal::{Staging, Step};
 use crate::keys::Body;
 use crate::{
-    ApprovalWorkflow, Attestation, BrokenGlass, Claim, Decision, Error, Event, IdempotencyKey,
-    NewRequest, OneTimeCode, Permission, PersonId, Request, RequestId, Review, State, Submission,
-    Timestamp, input, lifecycle, names,
+    ApprovalWorkflow, Attestation, Binding, BrokenGlass, Claim, Decision, DenyReason, Error, Event,
+    IdempotencyKey, Need, NewRequest, OneTimeCode, PersonId, Request, RequestId, Review, State,
+    Submission, Timestamp, Use, input, lifecycle, names,
 };
 
 impl ApprovalWorkflow {
@@ -18,14 +16,21 @@ impl ApprovalWorkflow {
         new: NewRequest,
         key: Option<&IdempotencyKey>,
         replaced: Option<&RequestId>,
+        binding: Binding,
     ) -> Result<Arc<Request>, Error> {
+        binding.check()?;
         input::check_action(&new.action)?;
         input::check_context(&new.context)?;
         let digest = new.action.digest()?;
         let ruling = self.rulebook.judge(&new.action, &new.context);
         let (rule, need) = (ruling.rule.map(|rule| rule.label().to_owned()), ruling.need);
         let terms = ruling.terms.clone();
-        let keyed = key.map(|key| (key, Body::request(&new.requester, digest, &new.context)));
+        let keyed = key.map(|key| {
+            (
+                key,
+                Body::request(&new.requester, digest, &new.context, &binding),
+            )
+        });
         let replaced = replaced.map(|id| (id, new.requester.clone()));
         self.journal
             .commit_new(new.id, keyed, replaced, |id| Submission {
@@ -40,6 +45,7 @@ impl ApprovalWorkflow {
                 need,
                 terms,
                 key: key.cloned(),
+                binding,
             })
     }
 
@@ -48,6 +54,7 @@ impl ApprovalWorkflow {
         id: &RequestId,
         decision: Decision,
         key: Option<&IdempotencyKey>,
+        principal: Option<&PersonId>,
     ) -> Result<Arc<Request>, Error> {
         if let Some(reason) = &decision.reason {
             names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
@@ -61,7 +68,7 @@ impl ApprovalWorkflow {
             ..
         } = decision;
         let keyed = key.map(|key| {
-            let body = Body::review(id, &reviewer, verdict, reason.as_deref());
+            let body = Body::review(id, &reviewer, verdict, reason.as_deref(), principal);
             (key, body)
         });
         self.journal.commit(id, |current, staging| {
@@ -79,10 +86,10 @@ impl ApprovalWorkflow {
                 Factor::Step(step) => Some(step),
                 Factor::Wrong => return Ok(wrong_code(id, reviewer, at)),
             };
-            let groups = self
-                .verifier
-                .as_deref()
-                .and_then(|known| known.groups(&reviewer));
+            self.check_delegation(current, &reviewer, principal, at)?;
+            let voice = principal.unwrap_or(&reviewer);
+            let verifier = self.verifier.as_deref();
+            let groups = verifier.and_then(|known| known.groups(voice));
             Ok(Step::Record(Event::Reviewed(Review {
                 id: id.clone(),
                 at,
@@ -92,7 +99,72 @@ impl ApprovalWorkflow {
                 reason,
                 key: key.cloned(),
                 factor_step,
+                on_behalf_of: principal.cloned(),
             })))
+        })
+    }
+
+    /// Refuses whoever stands in for the requester, and whoever does not stand in for the person in
+    /// whose place the vote is given.
+    fn check_delegation(
+        &self,
+        current: &Request,
+        person: &PersonId,
+        principal: Option<&PersonId>,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let asked = &*current.submission;
+        let stands_in = |principal: &PersonId| {
+            let verifier = self.verifier.as_deref();
+            verifier.is_some_and(|known| known.stands_in(person, principal, asked, at))
+        };
+        let (id, person) = (asked.id.clone(), person.clone());
+        if stands_in(&asked.requester) {
+            let requester = asked.requester.clone();
+            return Err(Error::DelegateOfRequester {
+                id,
+                person,
+                requester,
+            });
+        }
+        match principal.filter(|principal| !stands_in(principal)) {
+            None => Ok(()),
+            Some(principal) => Err(Error::NotDelegate {
+                id,
+                person,
+                principal: principal.clone(),
+            }),
+        }
+    }
+
+    /// Calls for more attention to a request that waits: raises its level by one, and changes
+    /// nothing else. The requester may, and whoever may review.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadySettled`] or [`Error::Expired`]; [`Error::UnknownReviewer`];
+    /// [`Error::ReasonMissing`], [`Error::Text`] or [`Error::TooLarge`] for the reason;
+    /// [`Error::UnknownRequest`]; [`Error::Log`].
+    pub fn escalate(
+        &self,
+        id: &RequestId,
+        by: PersonId,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<Arc<Request>, Error> {
+        names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
+        self.journal.commit(id, |current, _| {
+            let current = known(current, id)?;
+            if by != current.submission.requester {
+                self.check_reviewer(&by)?;
+            }
+            Ok(Step::Record(Event::Escalated {
+                id: id.clone(),
+                at: at.max(current.changed_at),
+                by,
+                reason: reason.to_owned(),
+                level: current.level.saturating_add(1),
+            }))
         })
     }
 
@@ -153,7 +225,9 @@ impl ApprovalWorkflow {
         names::check_text("finding", finding, Self::MAX_REASON_BYTES)?;
         self.check_reviewer(&by)?;
         self.journal.commit(id, |current, _| {
-            let at = at.max(known(current, id)?.changed_at);
+            let current = known(current, id)?;
+            let at = at.max(current.changed_at);
+            self.check_delegation(current, &by, None, at)?;
             let (id, finding) = (id.clone(), finding.to_owned());
             Ok(Step::Record(Event::Attested(Attestation {
                 id,
@@ -164,39 +238,54 @@ impl ApprovalWorkflow {
         })
     }
 
-    pub(crate) fn take(
-        &self,
-        id: &RequestId,
-        action: &Action,
-        claimant: PersonId,
-        at: Timestamp,
-        key: Option<&IdempotencyKey>,
-    ) -> Result<Claim, Error> {
-        let digest = action.digest()?;
-        let keyed = key.map(|key| (key, Body::claim(id, &claimant, digest)));
+    pub(crate) fn take(&self, id: &RequestId, wanted: Use) -> Result<Claim, Error> {
+        let digest = wanted.action.digest()?;
+        wanted.seen.check()?;
+        let (key, step) = (wanted.key.as_ref(), wanted.step.as_ref());
+        let keyed = key.map(|key| (key, Body::claim(id, &wanted.claimant, digest, step)));
         let claimed = self.journal.commit(id, |current, staging| {
             let current = known(current, id)?;
             if let Some(repeat) = repeat(staging, keyed)? {
                 return Ok(repeat);
             }
-            let at = at.max(current.changed_at);
-            if let Permission::Denied(reason) = self.journal.view().gate(current).ask(&digest, at) {
-                let id = id.clone();
-                return Err(Error::NotExecutable { id, reason });
-            }
-            Ok(Step::Record(Event::Claimed(Claim {
+            let claim = Claim {
                 id: id.clone(),
-                at,
-                claimant,
+                at: wanted.at.max(current.changed_at),
+                claimant: wanted.claimant.clone(),
                 digest,
                 token: staging.next_token(),
                 key: key.cloned(),
-            })))
+                seen: wanted.seen.clone(),
+                step: wanted.step.clone(),
+            };
+            let gate = self.journal.view().gate(current);
+            let obstacle = lifecycle::obstacle(current, gate, &claim);
+            match obstacle.or_else(|| self.uncovered(current, &wanted)) {
+                Some(reason) => Err(Error::NotExecutable {
+                    id: id.clone(),
+                    reason,
+                }),
+                None => Ok(Step::Record(Event::Claimed(claim))),
+            }
         })?;
-        Ok(claimed
-            .claim
-            .clone()
-            .expect("a claimed request has its claim"))
+        // Repeated under its key, a claim may not be the newest any more.
+        let mut uses = claimed.uses().map(|(claim, _)| claim);
+        let made = match key {
+            Some(_) => uses.find(|claim| claim.key.as_ref() == key),
+            None => uses.last(),
+        };
+        Ok(made.cloned().expect("a claimed request has its claim"))
+    }
+
+    /// Who approved a plan saw the terms of the request. A step that the policy puts on other terms,
+    /// and that needs a person at all, is not covered by that.
+    fn uncovered(&self, current: &Request, wanted: &Use) -> Option<DenyReason> {
+        wanted.step.as_ref()?;
+        let Submission { context, terms, .. } = &*current.submission;
+        let ruling = self.rulebook.judge(&wanted.action, context);
+        let covered = ruling.need == Need::NotSensitive
+            || (*ruling.terms == *terms && current.submission.need == ruling.need);
+        (!covered).then_some(DenyReason::StepNotCovered)
     }
 
     pub(crate) fn check_reviewer(&self, person: &PersonId) -> Result<(), Error> {

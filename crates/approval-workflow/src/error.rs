@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use jsonl_storage::Seq;
 
 use crate::{
@@ -70,6 +72,15 @@ pub enum Error {
         person: PersonId,
     },
 
+    /// A delegation that closes a circle, so that people would stand in for themselves. Leave one out.
+    #[error("delegation from {from} to {to} closes a circle")]
+    DelegationCycle {
+        /// In whose place.
+        from: PersonId,
+        /// Who would decide.
+        to: PersonId,
+    },
+
     // Requests.
     /// The id is taken. Ids are never used again, not even after the request was settled.
     #[error("request {id} exists already")]
@@ -101,6 +112,27 @@ pub enum Error {
         id: RequestId,
         /// The requester.
         person: PersonId,
+    },
+    /// Whoever may decide in the requester's place does not decide what the requester asks for.
+    /// Another person must.
+    #[error("{person} stands in for {requester}, who asked for request {id}, and cannot decide it")]
+    DelegateOfRequester {
+        /// The request.
+        id: RequestId,
+        /// Who tried.
+        person: PersonId,
+        /// The requester.
+        requester: PersonId,
+    },
+    /// No delegation lets the person decide about this action in the other's place at this moment.
+    #[error("{person} may not decide request {id} in the place of {principal}")]
+    NotDelegate {
+        /// The request.
+        id: RequestId,
+        /// Who tried.
+        person: PersonId,
+        /// In whose place.
+        principal: PersonId,
     },
     /// The directory does not list the reviewer. Register the person, or ask one who is.
     #[error("{person} is not in the directory of reviewers")]
@@ -220,7 +252,7 @@ pub enum Error {
         /// The request.
         id: RequestId,
     },
-    /// The report comes from somebody who does not hold the claim.
+    /// The report comes from somebody who does not hold the claim, nor an earlier one.
     #[error("request {id} was claimed with token {token}, not {given}")]
     WrongToken {
         /// The request.
@@ -237,6 +269,24 @@ pub enum Error {
         id: RequestId,
         /// The first report.
         first: Box<Receipt>,
+    },
+
+    // Exports.
+    /// A text that is not the history of a request as it was exported.
+    #[error("bundle, line {line}: {fault}")]
+    Bundle {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A file cannot be written. Make its directory, or room.
+    #[error("writing {} failed", path.display())]
+    Export {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
 
     // The log.
@@ -261,6 +311,16 @@ pub enum Error {
         token: FencingToken,
         /// The next token.
         expected: FencingToken,
+    },
+    /// The log holds an escalation that does not raise the level by one.
+    #[error("request {id} escalated to level {level} where {expected} was expected")]
+    LevelOutOfOrder {
+        /// The request.
+        id: RequestId,
+        /// The level.
+        level: u32,
+        /// The next level.
+        expected: u32,
     },
     /// The log holds an action that is not the one its approval is bound to.
     #[error("action of request {id} does not have the digest that was recorded with it")]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Attestation, BrokenGlass, Claim, GroupId, IdempotencyKey, Need, PersonId, PolicyDigest,
-    Receipt, RequestId, Terms, Timestamp,
+    Attestation, Binding, BrokenGlass, Claim, GroupId, IdempotencyKey, Need, PersonId,
+    PolicyDigest, Receipt, RequestId, Terms, Timestamp,
 };
 
 /// One line of the log: something that happened to a request.
@@ -36,6 +36,19 @@ pub enum Event {
         at: Timestamp,
         /// Whose code it was not.
         reviewer: PersonId,
+    },
+    /// Someone asked for more attention.
+    Escalated {
+        /// The request.
+        id: RequestId,
+        /// When.
+        at: Timestamp,
+        /// Who.
+        by: PersonId,
+        /// Why.
+        reason: String,
+        /// The level from now on; it rises by one.
+        level: u32,
     },
     /// Someone approved alone, in an emergency.
     BrokeGlass(BrokenGlass),
@@ -91,6 +104,7 @@ impl Event {
             Self::Finished(receipt) => &receipt.id,
             Self::Expired { id, .. }
             | Self::FactorFailed { id, .. }
+            | Self::Escalated { id, .. }
             | Self::Withdrawn { id, .. }
             | Self::Superseded { id, .. }
             | Self::Revoked { id, .. } => id,
@@ -109,6 +123,7 @@ impl Event {
             Self::Finished(receipt) => receipt.at,
             Self::Expired { at, .. }
             | Self::FactorFailed { at, .. }
+            | Self::Escalated { at, .. }
             | Self::Withdrawn { at, .. }
             | Self::Superseded { at, .. }
             | Self::Revoked { at, .. } => *at,
@@ -143,6 +158,9 @@ pub struct Submission {
     /// The caller's key for this request, if it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<IdempotencyKey>,
+    /// What an approval is bound to beside the action.
+    #[serde(default, skip_serializing_if = "Binding::is_empty")]
+    pub binding: Binding,
 }
 
 impl Submission {
@@ -177,6 +195,20 @@ pub struct Review {
     /// The time step (RFC 6238) of the one-time code that was verified, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factor_step: Option<u64>,
+    /// In whose place, if not the reviewer's own; the groups are then this person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<PersonId>,
+}
+
+impl Review {
+    /// Whether two reviews use the voice of one person.
+    pub(crate) fn shares_a_voice_with(&self, other: &Self) -> bool {
+        let voices = |review: &Self| [Some(review.reviewer.clone()), review.on_behalf_of.clone()];
+        let others = voices(other);
+        voices(self)
+            .iter()
+            .any(|voice| voice.is_some() && others.contains(voice))
+    }
 }
 
 /// Yes or no.

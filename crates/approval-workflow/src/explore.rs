@@ -3,21 +3,21 @@
 //! tokens, and a restart after every event. The rules are stated here a second time, in other words.
 //!
 //! The walk is complete: it ends when no new state is found. `APPROVAL_EXPLORE_TICKS` sets for how many
-//! ticks a request can be decided (default: 2, which makes 35,871 states; 3 makes 94,298).
+//! ticks a request can be decided (default: 2, which makes over 35,000 states).
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use action::{Action, ActionPath};
+use action::{Action, ActionDigest, ActionPath};
 
 use crate::lifecycle::apply;
 use crate::permission::Gate;
 use crate::{
-    Attestation, BrokenGlass, Claim, DenyReason, Error, Event, FencingToken, GroupId, Need,
-    Outcome, Permission, PersonId, Policy, Receipt, Request, RequestId, Review, Rulebook, State,
-    Submission, Terms, Timestamp, Verdict,
+    Attestation, Binding, BrokenGlass, Claim, DenyReason, EffectsDigest, Error, Event,
+    FencingToken, GroupId, Need, Outcome, Permission, PersonId, PlanDigest, Policy, Receipt,
+    Request, RequestId, Review, Rulebook, State, StepProof, Submission, Terms, Timestamp, Verdict,
 };
 
 const REVIEWERS: [(&str, &[&str]); 3] = [
@@ -32,6 +32,10 @@ static DECIDE_WITHIN: LazyLock<u64> = LazyLock::new(|| {
 });
 /// For how long an approval is good, in ticks.
 const EXECUTE_WITHIN: u64 = 2;
+
+/// Of the action that is asked for, and of another one.
+static DIGESTS: LazyLock<[ActionDigest; 2]> =
+    LazyLock::new(|| [1, 2].map(|amount| action(amount).digest().unwrap()));
 
 fn tick(count: u64) -> Timestamp {
     Timestamp::from_micros(count * 1_000_000)
@@ -49,7 +53,7 @@ fn action(amount: u64) -> Action {
     Action::new(ActionPath::new("payments/refund").unwrap(), "Refund").with_parameter("n", amount)
 }
 
-fn submission(need: Need) -> Event {
+fn submission(need: Need, uses: u32) -> Event {
     let terms: Terms = serde_json::from_value(serde_json::json!({
         "sensitivity": "critical",
         "veto": ["security"],
@@ -75,15 +79,29 @@ fn submission(need: Need) -> Event {
         terms: Terms {
             expiry: Duration::from_secs(*DECIDE_WITHIN),
             execute_within: Duration::from_secs(EXECUTE_WITHIN),
+            uses: uses.try_into().unwrap(),
             ..terms
         },
         key: None,
+        binding: bound(1, 1),
     }))
+}
+
+/// What the approval is bound to beside the action, in a world with these effects and this version.
+fn bound(effects: u8, version: u8) -> Binding {
+    let steps = [action(1), action(3)].map(|step| step.digest().unwrap());
+    Binding::default()
+        .with_plan(PlanDigest::of(&steps))
+        .with_effects(EffectsDigest::from_bytes([effects; 32]))
+        .with_read("balance", version.to_string())
 }
 
 /// Everything that anyone could try at a moment, sensible or not.
 fn moves(at: Timestamp) -> Vec<Event> {
-    let mut moves = vec![submission(Need::Approval), Event::Expired { id: id(), at }];
+    let mut moves = vec![
+        submission(Need::Approval, 1),
+        Event::Expired { id: id(), at },
+    ];
     let everyone = REVIEWERS.iter().copied().chain([("agent", &[] as &[&str])]);
     for (name, groups) in everyone {
         let by = person(name);
@@ -103,6 +121,7 @@ fn moves(at: Timestamp) -> Vec<Event> {
                         .collect(),
                     key: None,
                     factor_step,
+                    on_behalf_of: None,
                 }));
             }
         }
@@ -130,6 +149,11 @@ fn moves(at: Timestamp) -> Vec<Event> {
             reason: "no".into(),
         });
     }
+    // Delegates: of the requester, of one who may vote, and again of the same one.
+    for (name, place) in [("dan", "agent"), ("dan", "carol")] {
+        moves.push(stand_in(at, name, place));
+    }
+    moves.push(escalation(at, 1));
     // Of those who may break the glass one is enough; alice may not, and an empty reason is none.
     for (name, group, reason) in [
         ("bob", "security", "fire"),
@@ -144,12 +168,37 @@ fn moves(at: Timestamp) -> Vec<Event> {
     for amount in [1, 2] {
         moves.push(claim(at, amount));
     }
+    moves.extend(other_claims(at));
     for token in [1, 2] {
         for outcome in [Outcome::Succeeded, Outcome::Failed, Outcome::Indeterminate] {
             moves.push(receipt(at, token, outcome));
         }
     }
     moves
+}
+
+fn stand_in(at: Timestamp, name: &str, place: &str) -> Event {
+    Event::Reviewed(Review {
+        id: id(),
+        at,
+        reviewer: person(name),
+        verdict: Verdict::Approve,
+        reason: Some("so".into()),
+        groups: vec![GroupId::new("security").unwrap()],
+        key: None,
+        factor_step: Some(1),
+        on_behalf_of: Some(person(place)),
+    })
+}
+
+fn escalation(at: Timestamp, level: u32) -> Event {
+    Event::Escalated {
+        id: id(),
+        at,
+        by: person("agent"),
+        reason: "it burns".into(),
+        level,
+    }
 }
 
 fn glass(at: Timestamp, name: &str, group: &str, reason: &str) -> Event {
@@ -181,7 +230,33 @@ fn claim(at: Timestamp, amount: u64) -> Event {
         digest: action(amount).digest().unwrap(),
         token: FencingToken(1),
         key: None,
+        seen: bound(1, 1),
+        step: None,
     })
+}
+
+/// A claim in another world, or for a step of the plan: the second one, and one that is none.
+fn other_claims(at: Timestamp) -> Vec<Event> {
+    let change = |amount, seen, step| {
+        let Event::Claimed(base) = claim(at, amount) else {
+            unreachable!("a claim is one")
+        };
+        Event::Claimed(Claim { seen, step, ..base })
+    };
+    let steps = [action(1), action(3)].map(|step| step.digest().unwrap());
+    let second = StepProof::new(&steps, 1);
+    let unplanned = Binding {
+        plan: None,
+        ..bound(1, 1)
+    };
+    vec![
+        change(1, bound(2, 1), None),
+        change(1, bound(1, 2), None),
+        change(1, unplanned.clone(), None),
+        change(3, unplanned.clone(), second.clone()),
+        change(2, unplanned, second.clone()),
+        change(3, bound(2, 1), second),
+    ]
 }
 
 fn receipt(at: Timestamp, token: u64, outcome: Outcome) -> Event {
@@ -197,6 +272,7 @@ fn receipt(at: Timestamp, token: u64, outcome: Outcome) -> Event {
 
 struct World {
     request: Request,
+    before: Option<Request>,
     clock: u64,
     history: Vec<Event>,
 }
@@ -205,13 +281,23 @@ struct World {
 fn explore() -> (usize, BTreeSet<&'static str>) {
     let mut seen: HashSet<u64> = HashSet::new();
     let mut kinds = BTreeSet::new();
-    let mut open: VecDeque<World> = [Need::Approval, Need::AutoApproved, Need::NotSensitive]
+    // Two uses where no votes multiply the states.
+    let kinds_of_request = [
+        (Need::Approval, 1),
+        (Need::AutoApproved, 2),
+        (Need::NotSensitive, 1),
+    ];
+    let mut open: VecDeque<World> = kinds_of_request
         .into_iter()
-        .map(|need| World {
-            request: apply(None, &submission(need)).unwrap(),
+        .map(|(need, uses)| World {
+            request: apply(None, &submission(need, uses)).unwrap(),
+            before: None,
             clock: 0,
-            history: vec![submission(need)],
+            history: vec![submission(need, uses)],
         })
+        .collect();
+    let tries: Vec<Vec<Event>> = (0..=*DECIDE_WITHIN + EXECUTE_WITHIN + 1)
+        .map(|clock| moves(tick(clock)))
         .collect();
     while let Some(world) = open.pop_front() {
         if !seen.insert(fingerprint(&world)) {
@@ -219,13 +305,15 @@ fn explore() -> (usize, BTreeSet<&'static str>) {
         }
         kinds.insert(world.request.state.status().as_str());
         check_state(&world);
-        for event in moves(tick(world.clock)) {
-            if let Ok(next) = apply(Some(&world.request), &event) {
-                check_step(&world.request, &event, &next);
+        for event in &tries[world.clock as usize] {
+            let event = &numbered(event, &world.request);
+            if let Ok(next) = apply(Some(&world.request), event) {
+                check_step(&world.request, event, &next);
                 let mut history = world.history.clone();
-                history.push(event);
+                history.push(event.clone());
                 open.push_back(World {
                     request: next,
+                    before: Some(world.request.clone()),
                     clock: world.clock,
                     history,
                 });
@@ -241,20 +329,33 @@ fn explore() -> (usize, BTreeSet<&'static str>) {
     (seen.len(), kinds)
 }
 
+/// The log numbers claims; here the one request is the whole log.
+fn numbered(event: &Event, request: &Request) -> Event {
+    match event {
+        Event::Claimed(claim) => Event::Claimed(Claim {
+            token: FencingToken(request.uses().count() as u64 + 1),
+            ..claim.clone()
+        }),
+        other => other.clone(),
+    }
+}
+
 fn fingerprint(world: &World) -> u64 {
     let Request {
         submission,
         state,
         reviews,
+        level,
         glass,
         attestation,
+        earlier,
         claim,
         receipt,
         changed_at,
     } = &world.request;
     let mut hasher = DefaultHasher::new();
-    (submission.need as u8, world.clock, state, changed_at).hash(&mut hasher);
-    format!("{reviews:?}{claim:?}{receipt:?}{glass:?}{attestation:?}").hash(&mut hasher);
+    (submission.need as u8, world.clock, state, level, changed_at).hash(&mut hasher);
+    format!("{reviews:?}{earlier:?}{claim:?}{receipt:?}{glass:?}{attestation:?}").hash(&mut hasher);
     hasher.finish()
 }
 
@@ -264,20 +365,16 @@ fn check_state(world: &World) {
     let now = tick(world.clock);
 
     // A restart: the log is read back from its text and folded.
-    let folded = world
-        .history
-        .iter()
-        .fold(None, |state: Option<Request>, event| {
-            let text = serde_json::to_string(event).unwrap();
-            let event: Event = serde_json::from_str(&text).unwrap();
-            Some(apply(state.as_ref(), &event).unwrap())
-        });
-    assert_eq!(folded.as_ref(), Some(request), "{:?}", world.history);
+    // What came before was found to be its fold when it was visited, so the last event is enough.
+    let text = serde_json::to_string(world.history.last().unwrap()).unwrap();
+    let event: Event = serde_json::from_str(&text).unwrap();
+    let folded = apply(world.before.as_ref(), &event).unwrap();
+    assert_eq!(folded, *request, "{:?}", world.history);
 
     let people: BTreeSet<&PersonId> = request
         .reviews
         .iter()
-        .map(|review| &review.reviewer)
+        .map(|review| review.on_behalf_of.as_ref().unwrap_or(&review.reviewer))
         .collect();
     assert_eq!(
         people.len(),
@@ -294,12 +391,15 @@ fn check_state(world: &World) {
         .iter()
         .filter(|event| matches!(event, Event::Claimed(_)))
         .count();
-    assert!(claims <= 1, "used twice: {:?}", world.history);
-    assert_eq!(claims == 1, request.claim.is_some());
+    let uses = request.submission.terms.uses.get() as usize;
+    assert!(claims <= uses, "used too often: {:?}", world.history);
+    assert_eq!(claims, request.uses().count());
+    let tokens: BTreeSet<_> = request.uses().map(|(claim, _)| claim.token).collect();
+    assert_eq!(tokens.len(), claims, "one token, two uses: {request:?}");
 
     let gate = Gate::of(request);
-    let right = gate.ask(&action(1).digest().unwrap(), now).is_allowed();
-    let wrong = gate.ask(&action(2).digest().unwrap(), now);
+    let right = gate.ask(&DIGESTS[0], now).is_allowed();
+    let wrong = gate.ask(&DIGESTS[1], now);
     assert_eq!(wrong, Permission::Denied(DenyReason::ActionChanged));
     let approved = matches!(request.state, State::Approved { at } if now < tick(at.as_secs() + EXECUTE_WITHIN));
     assert_eq!(right, approved, "{request:?} at {now}");
@@ -312,11 +412,14 @@ fn check_state(world: &World) {
 fn approved_by_two(request: &Request) -> bool {
     let approved = |name: &str| {
         let yes = |review: &&Review| review.verdict == Verdict::Approve;
-        request
-            .reviews
-            .iter()
-            .filter(yes)
-            .any(|review| review.reviewer.as_str() == name)
+        request.reviews.iter().filter(yes).any(|review| {
+            review
+                .on_behalf_of
+                .as_ref()
+                .unwrap_or(&review.reviewer)
+                .as_str()
+                == name
+        })
     };
     let votes = [approved("alice"), approved("bob"), approved("carol")];
     votes.into_iter().filter(|voted| *voted).count() >= 2
@@ -365,16 +468,32 @@ fn check_step(before: &Request, event: &Event, after: &Request) {
         (State::Pending, State::Withdrawn { .. } | State::Superseded { .. } | State::Pending) => {
             assert!(event.at() < tick(*DECIDE_WITHIN));
         }
-        (State::Approved { at }, State::Claimed { at: claimed }) => {
-            assert!(claimed < tick(at.as_secs() + EXECUTE_WITHIN));
-            assert_eq!(
-                after.claim.as_ref().unwrap().digest,
-                before.submission.digest
-            );
+        (from, to) if matches!(event, Event::Escalated { .. }) => {
+            assert!(from == to && to == State::Pending && after.level == before.level + 1);
+            assert_eq!(after.reviews, before.reviews);
+        }
+        (from, to) if from == to && matches!(event, Event::Finished(_)) => {
+            let reported =
+                |request: &Request| request.uses().filter(|used| used.1.is_some()).count();
+            assert_eq!(reported(after), reported(before) + 1);
+        }
+        (State::Approved { at }, State::Claimed { .. } | State::Approved { .. }) => {
+            assert!(event.at() < tick(at.as_secs() + EXECUTE_WITHIN));
+            let is_last = matches!(after.state, State::Claimed { .. });
+            assert_eq!(is_last, before.uses_left() == 1);
+            assert_eq!(after.uses_left() + 1, before.uses_left());
+            let claim = after.claim.as_ref().unwrap();
+            let amount = if claim.step.is_some() { 3 } else { 1 };
+            assert_eq!(claim.digest, action(amount).digest().unwrap());
+            let Binding { effects, reads, .. } = &claim.seen;
+            assert_eq!(*effects, Some(EffectsDigest::from_bytes([1; 32])));
+            assert_eq!(reads["balance"], "1");
         }
         (State::Approved { .. }, State::Revoked { .. }) => {}
         (State::Claimed { .. }, State::Finished { .. }) => {
-            assert_eq!(after.receipt.as_ref().unwrap().token, FencingToken(1));
+            assert!(after.uses().all(|(claim, receipt)| {
+                receipt.is_some_and(|receipt| receipt.token == claim.token)
+            }));
         }
         (from, to) => panic!("{from:?} → {to:?} by {event:?}"),
     }
@@ -410,7 +529,7 @@ fn the_documented_table_is_what_the_function_does() {
         .map(|line| line.trim_matches('|').split('|').map(plain).collect())
         .collect();
     let (head, rows) = rows.split_first().unwrap();
-    assert_eq!(rows.len(), 11);
+    assert_eq!(rows.len(), 13);
     for row in rows {
         let (request, now) = example(&row[0]);
         for (column, cell) in head.iter().zip(row).skip(1) {
@@ -426,7 +545,7 @@ fn the_documented_table_is_what_the_function_does() {
 }
 
 fn plain(cell: &str) -> String {
-    let keep = |c: &char| !matches!(c, '*' | '¹' | '²' | '³' | '⁴' | '⁵' | '⁶' | '⁷' | '⁸');
+    let keep = |c: &char| !matches!(c, '*' | '¹' | '²' | '³' | '⁴' | '⁵' | '⁶' | '⁷' | '⁸' | '⁹');
     cell.chars()
         .filter(keep)
         .collect::<String>()
@@ -449,10 +568,19 @@ fn example(row: &str) -> (Request, Timestamp) {
     let approved = vec![vote("carol", yes), vote("alice", yes)];
     let then = |event: Event| [approved.clone(), vec![event]].concat();
     let (state, when) = row.split_once(", ").unwrap_or((row, "in time"));
+    let uses = if when == "used once of twice" { 2 } else { 1 };
+    let revoked = || Event::Revoked {
+        id: id(),
+        at: early,
+        by: person("agent"),
+        reason: "no".into(),
+    };
     let successor = RequestId::new("s").unwrap();
     let events = match state {
         // One vote is in, so that the next one can settle it.
         "Pending" => vec![vote("bob", yes)],
+        "Approved" if uses == 2 => then(claim(early, 1)),
+        "Revoked" if uses == 2 => [then(claim(early, 1)), vec![revoked()]].concat(),
         "Approved" => approved.clone(),
         "Denied" => vec![vote("bob", no)],
         "Expired" => vec![Event::Expired {
@@ -470,12 +598,7 @@ fn example(row: &str) -> (Request, Timestamp) {
             by,
             successor,
         }],
-        "Revoked" => then(Event::Revoked {
-            id: id(),
-            at: early,
-            by,
-            reason: "no".into(),
-        }),
+        "Revoked" => then(revoked()),
         "Claimed" => then(claim(early, 1)),
         "Finished" => [
             then(claim(early, 1)),
@@ -484,7 +607,7 @@ fn example(row: &str) -> (Request, Timestamp) {
         .concat(),
         other => panic!("no such state: {other}"),
     };
-    let begin = apply(None, &submission(Need::Approval)).unwrap();
+    let begin = apply(None, &submission(Need::Approval, uses)).unwrap();
     let request = events
         .iter()
         .fold(begin, |state, event| apply(Some(&state), event).unwrap());
@@ -497,10 +620,9 @@ fn example(row: &str) -> (Request, Timestamp) {
     );
     (
         request,
-        if when == "in time" {
-            early
-        } else {
-            tick(*DECIDE_WITHIN + EXECUTE_WITHIN)
+        match when {
+            "overdue" | "lapsed" => tick(*DECIDE_WITHIN + EXECUTE_WITHIN),
+            _ => early,
         },
     )
 }
@@ -526,6 +648,7 @@ fn tries(column: &str, now: Timestamp) -> Vec<Event> {
             }
             found
         }
+        "escalate" => vec![escalation(now, 1)],
         "deny" => all.filter(review(Verdict::Deny)).collect(),
         "wrong code" => all.filter(|event| matches!(event, Event::FactorFailed { .. })).collect(),
         "expire" => all.filter(|event| matches!(event, Event::Expired { .. })).collect(),

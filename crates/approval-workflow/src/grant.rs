@@ -1,11 +1,11 @@
-//! The use of an approval: taken once, under a token that fences off everyone else, and reported.
+//! The use of an approval: taken once, or as often as its terms say, under a token that fences off everyone else, and reported.
 
 use std::fmt;
 
 use action::ActionDigest;
 use serde::{Deserialize, Serialize};
 
-use crate::{IdempotencyKey, PersonId, RequestId, Timestamp};
+use crate::{Binding, IdempotencyKey, PersonId, RequestId, StepProof, Timestamp};
 
 /// A number that rises with every claim of one log.
 ///
@@ -41,6 +41,23 @@ pub struct Claim {
     /// The caller's key for this claim, if it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<IdempotencyKey>,
+    /// What the claimant said to be true, of what the approval is bound to.
+    #[serde(default, skip_serializing_if = "Binding::is_empty")]
+    pub seen: Binding,
+    /// The proof that the action is a step of the plan that was approved, if it is not the action
+    /// that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepProof>,
+}
+
+/// A use of an approval that was followed by another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Used {
+    /// Who took it.
+    pub claim: Claim,
+    /// What came of it, once that was reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
 }
 
 /// What came of an action.

@@ -127,7 +127,11 @@ fn fits(value: &Value, levels: usize) -> bool {
     }
 }
 
-fn check_size(what: &'static str, value: &impl serde::Serialize, most: usize) -> Result<(), Error> {
+pub(crate) fn check_size(
+    what: &'static str,
+    value: &impl serde::Serialize,
+    most: usize,
+) -> Result<(), Error> {
     let bytes = crate::content::json_bytes(value);
     if bytes > most {
         return Err(Error::TooLarge { what, bytes, most });

@@ -92,7 +92,7 @@ impl ApprovalWorkflow {
             need: *need,
             approved_by: approvers(&request).cloned().collect(),
             missing: match status {
-                Status::Pending => self.missing(&request),
+                Status::Pending => self.missing(&request, now),
                 _ => Vec::new(),
             },
             denied,
@@ -114,7 +114,7 @@ impl ApprovalWorkflow {
             .collect())
     }
 
-    fn missing(&self, request: &Request) -> Vec<Missing> {
+    fn missing(&self, request: &Request, now: Timestamp) -> Vec<Missing> {
         let yes = request
             .reviews
             .iter()
@@ -127,16 +127,26 @@ impl ApprovalWorkflow {
         let entries = places.into_iter().map(|(of, people)| Missing {
             people,
             of: of.cloned(),
-            candidates: self.candidates(request, of),
+            candidates: self.candidates(request, of, now),
         });
         entries.collect()
     }
 
-    fn candidates(&self, request: &Request, of: Option<&GroupId>) -> Option<BTreeSet<PersonId>> {
+    fn candidates(
+        &self,
+        request: &Request,
+        of: Option<&GroupId>,
+        now: Timestamp,
+    ) -> Option<BTreeSet<PersonId>> {
         let voted = |person: &PersonId| request.reviews.iter().any(|vote| vote.reviewer == *person);
         let members = self.verifier.as_deref()?.members(of);
-        let left =
-            members.filter(|person| **person != request.submission.requester && !voted(person));
+        let asked = &*request.submission;
+        let stands_in = |person: &PersonId| {
+            let verifier = self.verifier.as_deref();
+            verifier.is_some_and(|known| known.stands_in(person, &asked.requester, asked, now))
+        };
+        let left = members
+            .filter(|person| **person != asked.requester && !voted(person) && !stands_in(person));
         Some(left.cloned().collect())
     }
 }

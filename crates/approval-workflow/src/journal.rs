@@ -9,13 +9,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use jsonl_storage::{Log, LogOptions, Record, Recovery, Scan, Seq, Ticket};
+use jsonl_storage::{Follow, Log, LogOptions, Record, Recovery, Scan, Seq, Ticket};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::keys::{Body, KeyBook};
 use crate::second_factor::FactorBook;
 use crate::view::View;
+use crate::waiting::Bell;
 use crate::{
     Error, Event, FencingToken, IdempotencyKey, PersonId, Request, RequestId, Submission, lifecycle,
 };
@@ -26,6 +28,8 @@ pub(crate) struct Journal {
     staging: Mutex<Staging>,
     /// Signalled when events were published, or when it became certain that none will be.
     published: Condvar,
+    /// Rung after something was published.
+    bell: Bell,
     view: View,
 }
 
@@ -61,6 +65,7 @@ impl Journal {
             log: LogOptions::new().open(dir)?,
             staging: Mutex::default(),
             published: Condvar::new(),
+            bell: Bell::default(),
             view,
         };
         let mut staging = journal.staging.lock();
@@ -87,6 +92,38 @@ impl Journal {
 
     pub(crate) fn scan(&self) -> Result<Scan<Event>, Error> {
         Ok(self.log.scan()?)
+    }
+
+    pub(crate) fn follow(&self, from: Seq) -> Follow<'_, Event> {
+        self.log.follow(from)
+    }
+
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    /// Why nothing will be published any more.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.staging.lock().failure.clone().map(Error::from)
+    }
+
+    /// Waits until what was published shows something; none if that took longer than `limit`.
+    pub(crate) fn wait_within<T>(
+        &self,
+        limit: Duration,
+        look: impl Fn() -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let mut found = look();
+        let mut staging = self.staging.lock();
+        let waits = |staging: &mut Staging| {
+            found = found.take().or_else(&look);
+            found.is_none() && staging.failure.is_none()
+        };
+        let _ = self.published.wait_while_for(&mut staging, waits, limit);
+        match (found, &staging.failure) {
+            (None, Some(failure)) => Err(failure.clone().into()),
+            (found, _) => Ok(found),
+        }
     }
 
     pub(crate) fn close(self) -> Result<(), Error> {
@@ -227,6 +264,8 @@ impl Journal {
         }
         self.publish(&mut staging);
         self.published.notify_all();
+        drop(staging);
+        self.bell.ring();
         result.map(drop).map_err(Error::from)
     }
 

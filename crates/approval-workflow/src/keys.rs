@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::content::write_json;
-use crate::{Error, Event, IdempotencyKey, PersonId, RequestId, Verdict};
+use crate::{Binding, Error, Event, IdempotencyKey, PersonId, RequestId, StepProof, Verdict};
 
 /// The digest of what a call says, without its time and without what the workflow adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,9 @@ impl Body {
         requester: &PersonId,
         digest: ActionDigest,
         context: &Map<String, Value>,
+        binding: &Binding,
     ) -> Self {
-        Self::of(&("request", requester, digest, context))
+        Self::of(&("request", requester, digest, context, binding))
     }
 
     pub(crate) fn review(
@@ -29,12 +30,19 @@ impl Body {
         reviewer: &PersonId,
         verdict: Verdict,
         reason: Option<&str>,
+        on_behalf_of: Option<&PersonId>,
     ) -> Self {
-        Self::of(&("review", id, reviewer, verdict, reason))
+        Self::of(&("review", id, reviewer, verdict, reason, on_behalf_of))
     }
 
-    pub(crate) fn claim(id: &RequestId, claimant: &PersonId, digest: ActionDigest) -> Self {
-        Self::of(&("claim", id, claimant, digest))
+    /// What a claim says to be true is left out: the world may have gone on when it is repeated.
+    pub(crate) fn claim(
+        id: &RequestId,
+        claimant: &PersonId,
+        digest: ActionDigest,
+        step: Option<&StepProof>,
+    ) -> Self {
+        Self::of(&("claim", id, claimant, digest, step))
     }
 
     fn of(content: &impl Serialize) -> Self {
@@ -90,7 +98,12 @@ fn keyed(event: &Event) -> Option<(&IdempotencyKey, Body)> {
             let key = asked.key.as_ref()?;
             Some((
                 key,
-                Body::request(&asked.requester, asked.digest, &asked.context),
+                Body::request(
+                    &asked.requester,
+                    asked.digest,
+                    &asked.context,
+                    &asked.binding,
+                ),
             ))
         }
         Event::Reviewed(review) => {
@@ -98,12 +111,22 @@ fn keyed(event: &Event) -> Option<(&IdempotencyKey, Body)> {
             let key = review.key.as_ref()?;
             Some((
                 key,
-                Body::review(&review.id, &review.reviewer, review.verdict, reason),
+                Body::review(
+                    &review.id,
+                    &review.reviewer,
+                    review.verdict,
+                    reason,
+                    review.on_behalf_of.as_ref(),
+                ),
             ))
         }
         Event::Claimed(claim) => {
             let key = claim.key.as_ref()?;
-            Some((key, Body::claim(&claim.id, &claim.claimant, claim.digest)))
+            let step = claim.step.as_ref();
+            Some((
+                key,
+                Body::claim(&claim.id, &claim.claimant, claim.digest, step),
+            ))
         }
         _ => None,
     }

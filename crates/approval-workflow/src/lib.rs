@@ -6,9 +6,11 @@
 //! - [`ApprovalWorkflow`] takes requests and decisions, and answers
 //!   [`can_execute`](ApprovalWorkflow::can_execute) with a [`Permission`], bound to the digest of the
 //!   action: another argument is another action.
-//! - An approval is used once: [`claim`](ApprovalWorkflow::claim) hands it to one caller, under a
+//! - An approval is used once, or as often as its [`Terms`] say: [`claim`](ApprovalWorkflow::claim) hands it to one caller, under a
 //!   [`FencingToken`], and [`finish`](ApprovalWorkflow::finish) takes the report. The states and what
 //!   leads from one to the next stand at [`State`].
+//! - A request may also name the plan, the rehearsal and the versions of what was read ([`Binding`]).
+//!   A claim says what is true of them now, and is refused with the name of what differs.
 //! - Every [`Event`] is one line of a log. The state is folded from it, and the audit trail is the log
 //!   itself, so the two cannot disagree.
 //!
@@ -43,9 +45,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod binding;
+mod bundle;
 mod commands;
 mod condition;
 mod content;
+mod delegation;
 mod digest;
 mod emergency;
 mod error;
@@ -61,6 +66,7 @@ mod keys;
 mod lifecycle;
 mod names;
 mod permission;
+mod plan;
 mod policy;
 mod request;
 mod requirement;
@@ -69,18 +75,23 @@ mod second_factor;
 mod statistics;
 mod time;
 mod view;
+mod waiting;
 mod workflow;
 
+pub use crate::binding::{Binding, EffectsDigest, ReportDigest, Use};
+pub use crate::bundle::{HistoryDigest, VerifiedBundle, verify_bundle};
 pub use crate::condition::{Condition, Field};
 pub use crate::content::{RequestDigest, request_digest};
+pub use crate::delegation::Delegation;
 pub use crate::emergency::{Attestation, BrokenGlass};
 pub use crate::error::Error;
 pub use crate::event::{AuditEntry, Event, Review, Submission, Verdict};
-pub use crate::grant::{Claim, FencingToken, Outcome, Receipt};
+pub use crate::grant::{Claim, FencingToken, Outcome, Receipt, Used};
 pub use crate::input::{Decision, NewRequest};
 pub use crate::insight::{Difference, Explanation, Missing, Said};
 pub use crate::names::{GroupId, IdempotencyKey, PersonId, RequestId};
 pub use crate::permission::{DenyReason, Permission};
+pub use crate::plan::{PlanDigest, PlanNode, StepProof};
 pub use crate::policy::{Policy, Rule, Sensitivity, Terms};
 pub use crate::request::{Request, State, Status};
 pub use crate::requirement::Requirement;
@@ -89,5 +100,6 @@ pub use crate::second_factor::{Directory, OneTimeCode, Reviewer};
 pub use crate::statistics::{ReviewerCount, Statistics, TimeToDecision};
 pub use crate::time::Timestamp;
 pub use crate::view::{Cursor, Listing, Page};
+pub use crate::waiting::{DecisionOf, Subscription};
 pub use crate::workflow::{ApprovalWorkflow, Options};
 pub use jsonl_storage::{Recovery, Seq};

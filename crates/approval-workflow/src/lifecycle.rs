@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use crate::binding;
 use crate::permission::Gate;
 use crate::{
-    Attestation, BrokenGlass, Claim, Error, Event, Need, Permission, PersonId, Receipt, Request,
-    Review, State, Submission, Terms, Timestamp, Verdict,
+    Attestation, BrokenGlass, Claim, DenyReason, Error, Event, Need, Outcome, Permission, PersonId,
+    Receipt, Request, Review, State, StepProof, Submission, Terms, Timestamp, Used, Verdict,
 };
 
 /// The transition function. See the [table](self).
@@ -27,6 +28,9 @@ pub(crate) fn apply(current: Option<&Request>, event: &Event) -> Result<Request,
         }),
         Event::Reviewed(review) => decide(pending(current, review.at)?, review),
         Event::FactorFailed { at, .. } => Ok(step(pending(current, *at)?, State::Pending, *at)),
+        Event::Escalated {
+            at, reason, level, ..
+        } => escalate(pending(current, *at)?, *at, reason, *level),
         Event::Expired { at, .. } => expire(current, *at),
         Event::BrokeGlass(glass) => break_glass(pending(current, glass.at)?, glass),
         Event::Attested(attestation) => attest(current, attestation),
@@ -56,8 +60,10 @@ fn begin(submission: &Arc<Submission>) -> Request {
         },
         submission: Arc::clone(submission),
         reviews: Vec::new(),
+        level: 0,
         glass: None,
         attestation: None,
+        earlier: Vec::new(),
         claim: None,
         receipt: None,
         changed_at: at,
@@ -95,14 +101,15 @@ fn step(current: &Request, state: State, at: Timestamp) -> Request {
 fn decide(current: &Request, review: &Review) -> Result<Request, Error> {
     let Submission { id, terms, .. } = &*current.submission;
     let at = review.at;
-    if review.reviewer == current.submission.requester {
+    let requester = &current.submission.requester;
+    if review.reviewer == *requester || review.on_behalf_of.as_ref() == Some(requester) {
         return Err(Error::SelfReview {
             id: id.clone(),
-            person: review.reviewer.clone(),
+            person: requester.clone(),
         });
     }
     let mut votes = current.reviews.iter();
-    if let Some(first) = votes.find(|first| first.reviewer == review.reviewer) {
+    if let Some(first) = votes.find(|first| first.shares_a_voice_with(review)) {
         let first = Box::new(first.clone());
         return Err(Error::AlreadyVoted { first });
     }
@@ -145,6 +152,24 @@ fn break_glass(current: &Request, glass: &BrokenGlass) -> Result<Request, Error>
     Ok(next)
 }
 
+/// A louder call changes neither the state nor what an approval takes.
+fn escalate(current: &Request, at: Timestamp, reason: &str, level: u32) -> Result<Request, Error> {
+    let id = current.submission.id.clone();
+    if reason.trim().is_empty() {
+        return Err(Error::ReasonMissing { id });
+    }
+    let expected = current.level.saturating_add(1);
+    if level != expected {
+        return Err(Error::LevelOutOfOrder {
+            id,
+            level,
+            expected,
+        });
+    }
+    let next = step(current, current.state, at);
+    Ok(Request { level, ..next })
+}
+
 /// The review that an emergency owes changes no state: what was done is done.
 fn attest(current: &Request, attestation: &Attestation) -> Result<Request, Error> {
     let Attestation {
@@ -185,38 +210,85 @@ fn expire(current: &Request, at: Timestamp) -> Result<Request, Error> {
 
 /// A claim is the permission to execute, asked and used up in one step.
 fn take(current: &Request, claim: &Claim) -> Result<Request, Error> {
-    match Gate::of(current).ask(&claim.digest, claim.at) {
-        Permission::Allowed { .. } => {
-            let mut next = step(current, State::Claimed { at: claim.at }, claim.at);
-            next.claim = Some(claim.clone());
-            Ok(next)
-        }
-        Permission::Denied(reason) => Err(Error::NotExecutable {
-            id: claim.id.clone(),
-            reason,
-        }),
+    if let Some(reason) = obstacle(current, Gate::of(current), claim) {
+        let id = claim.id.clone();
+        return Err(Error::NotExecutable { id, reason });
     }
+    let state = match current.state {
+        State::Approved { .. } if current.uses_left() > 1 => current.state,
+        _ => State::Claimed { at: claim.at },
+    };
+    let mut next = step(current, state, claim.at);
+    let (newest, receipt) = (next.claim.replace(claim.clone()), next.receipt.take());
+    let before = newest.map(|claim| Arc::new(Used { claim, receipt }));
+    next.earlier.extend(before);
+    Ok(next)
 }
 
-fn finish(current: &Request, receipt: &Receipt) -> Result<Request, Error> {
-    let Receipt {
-        id, at, outcome, ..
-    } = receipt.clone();
-    let token = match (current.state, &current.claim) {
-        (State::Claimed { .. } | State::Finished { .. }, Some(claim)) => claim.token,
-        _ => return Err(Error::NotClaimed { id }),
+/// Why a claim cannot be made; none if it can.
+pub(crate) fn obstacle(current: &Request, gate: Gate, claim: &Claim) -> Option<DenyReason> {
+    let Submission {
+        digest, binding, ..
+    } = &*current.submission;
+    // A step stands for the action that was asked for once it proved that it belongs to the plan.
+    let asked = match &claim.step {
+        None => &claim.digest,
+        Some(_) => digest,
     };
-    if token != receipt.token {
-        let given = receipt.token;
-        return Err(Error::WrongToken { id, given, token });
+    if let Permission::Denied(reason) = gate.ask(asked, claim.at) {
+        return Some(reason);
     }
-    if let Some(first) = &current.receipt {
-        let first = Box::new(first.clone());
-        return Err(Error::AlreadyFinished { id, first });
+    if let Some(proof) = &claim.step
+        && (!binding::belongs(binding, proof, &claim.digest) || was_done(current, proof))
+    {
+        return Some(DenyReason::PlanChanged);
     }
-    let mut next = step(current, State::Finished { at, outcome }, at);
-    next.receipt = Some(receipt.clone());
+    binding.differs(&claim.seen, claim.step.is_some())
+}
+
+/// Whether a step of the plan was claimed before; each is good for one use.
+fn was_done(current: &Request, proof: &StepProof) -> bool {
+    let mut steps = current.uses().filter_map(|(claim, _)| claim.step.as_ref());
+    steps.any(|done| done.step == proof.step)
+}
+
+/// A report is taken as long as there is a claim without one, also of an approval that was revoked
+/// since, or that has uses left. When the last use is reported the request is finished.
+fn finish(current: &Request, receipt: &Receipt) -> Result<Request, Error> {
+    let Receipt { id, at, token, .. } = receipt.clone();
+    let Some(newest) = &current.claim else {
+        return Err(Error::NotClaimed { id });
+    };
+    let claimed = current.uses().find(|(claim, _)| claim.token == token);
+    match claimed {
+        None => {
+            let (given, token) = (token, newest.token);
+            return Err(Error::WrongToken { id, given, token });
+        }
+        Some((_, Some(first))) => {
+            let first = Box::new(first.clone());
+            return Err(Error::AlreadyFinished { id, first });
+        }
+        Some((_, None)) => {}
+    }
+    let mut next = step(current, current.state, at);
+    let mut earlier = next.earlier.iter_mut();
+    match earlier.find(|used| used.claim.token == token) {
+        Some(used) => Arc::make_mut(used).receipt = Some(receipt.clone()),
+        None => next.receipt = Some(receipt.clone()),
+    }
+    if let (State::Claimed { .. }, Some(outcome)) = (next.state, worst(&next)) {
+        next.state = State::Finished { at, outcome };
+    }
     Ok(next)
+}
+
+/// The worst outcome of all uses; none as long as one is not reported. Outcomes are in rising order.
+fn worst(request: &Request) -> Option<Outcome> {
+    let mut outcomes = request.uses().map(|(_, receipt)| Some(receipt?.outcome));
+    outcomes.try_fold(Outcome::Succeeded, |worst, outcome| {
+        Some(worst.max(outcome?))
+    })
 }
 
 pub(crate) fn expired(current: &Request) -> Error {

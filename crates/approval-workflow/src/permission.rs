@@ -52,10 +52,21 @@ pub enum DenyReason {
     Withdrawn,
     /// It was approved, and that was taken back.
     Revoked,
-    /// Its approval was used: it runs, or ran.
+    /// Its approval was used, as often as its terms allow: it runs, or ran.
     Claimed,
     /// The policy of today says something else about this action than the one it was approved under.
     PolicyChanged,
+    /// The plan is not the one that was approved, or the action is not that step of it, or the step
+    /// was used before.
+    PlanChanged,
+    /// The step of the plan is approved on other terms than the plan was: it needs its own approval.
+    StepNotCovered,
+    /// The report of the rehearsal is not the one that the approval rests on, or was not shown.
+    ReportChanged,
+    /// Other effects are foretold now than when it was approved, or none were shown.
+    EffectsChanged,
+    /// Something that was read has another version now, or its version was not shown.
+    ReadsChanged,
     /// Of those who approved, too many are no longer in the directory or in the group they were in.
     ReviewersChanged,
 }
@@ -76,6 +87,11 @@ impl DenyReason {
             Self::Revoked => "revoked",
             Self::Claimed => "claimed",
             Self::PolicyChanged => "policy changed",
+            Self::PlanChanged => "plan changed",
+            Self::StepNotCovered => "step not covered",
+            Self::ReportChanged => "report changed",
+            Self::EffectsChanged => "effects changed",
+            Self::ReadsChanged => "reads changed",
             Self::ReviewersChanged => "reviewers changed",
         }
     }

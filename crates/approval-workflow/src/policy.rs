@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use action::PathPattern;
@@ -202,6 +203,9 @@ pub struct Terms {
     /// How long an approval may be used (default: 24 hours).
     #[serde(default = "default_expiry", with = "text")]
     pub execute_within: Duration,
+    /// How often an approval may be used within that time (default: once).
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub uses: NonZeroU32,
     /// The systems that the action touches, for the person who decides (default: none named).
     #[serde(default)]
     pub affected_systems: Vec<String>,
@@ -220,6 +224,7 @@ impl Terms {
             requires_second_factor: false,
             expiry: default_expiry(),
             execute_within: default_expiry(),
+            uses: once(),
             affected_systems: Vec::new(),
         }
     }
@@ -234,6 +239,14 @@ impl Default for Terms {
 /// One working day and the night: long enough for a reviewer in another time zone.
 fn default_expiry() -> Duration {
     Duration::from_secs(24 * 60 * 60)
+}
+
+fn once() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+fn is_once(uses: &NonZeroU32) -> bool {
+    *uses == once()
 }
 
 /// A rule as it is written: the terms stand beside the pattern. Spelled out, since serde's `flatten`
@@ -259,6 +272,8 @@ struct RuleText {
     expiry: Duration,
     #[serde(default = "default_expiry", with = "text")]
     execute_within: Duration,
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    uses: NonZeroU32,
     #[serde(default)]
     affected_systems: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -279,6 +294,7 @@ impl From<RuleText> for Rule {
                 requires_second_factor: text.requires_second_factor,
                 expiry: text.expiry,
                 execute_within: text.execute_within,
+                uses: text.uses,
                 affected_systems: text.affected_systems,
             },
             auto_approve: text.auto_approve,
@@ -299,6 +315,7 @@ impl From<Rule> for RuleText {
             requires_second_factor: rule.terms.requires_second_factor,
             expiry: rule.terms.expiry,
             execute_within: rule.terms.execute_within,
+            uses: rule.terms.uses,
             affected_systems: rule.terms.affected_systems,
             auto_approve: rule.auto_approve,
         }

@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attestation, BrokenGlass, Claim, Outcome, Receipt, Review, Submission, Timestamp};
+use crate::{
+    Attestation, BrokenGlass, Claim, Outcome, Receipt, Review, Submission, Timestamp, Used,
+};
 
 /// A request and everything that was decided about it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,20 +17,31 @@ pub struct Request {
     pub state: State,
     /// The decisions that were recorded, in their order.
     pub reviews: Vec<Review>,
+    /// How often it was escalated. A number for those who look after what waits; what an approval
+    /// takes does not depend on it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub level: u32,
     /// Who approved alone, if someone did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub glass: Option<BrokenGlass>,
     /// Who looked at that afterwards, once someone did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attestation: Option<Attestation>,
-    /// Who took the approval to use it, once someone did.
+    /// The uses before the newest, where the terms allow several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Arc<Used>>,
+    /// Who took the approval to use it, once someone did: the newest claim.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
-    /// What came of it, once that was reported.
+    /// What came of the newest claim, once that was reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
     /// When the last event happened. Later events are never recorded as earlier ones.
     pub changed_at: Timestamp,
+}
+
+fn is_zero(level: &u32) -> bool {
+    *level == 0
 }
 
 /// Where a request stands, by the events so far. [`Request::status`] says where it stands at a
@@ -65,17 +78,18 @@ pub enum State {
         /// Since when.
         at: Timestamp,
     },
-    /// The approval was taken back before anybody used it.
+    /// The approval was taken back before it was used up.
     Revoked {
         /// Since when.
         at: Timestamp,
     },
-    /// Somebody took the approval and runs the action, or died doing so. Nobody else may.
+    /// Somebody took the approval, or the last use of it, and runs the action, or died doing so.
+    /// Nobody else may.
     Claimed {
         /// Since when.
         at: Timestamp,
     },
-    /// Whoever ran the action reported.
+    /// Whoever ran the action reported; of several uses, everyone did, and the worst is the outcome.
     Finished {
         /// When.
         at: Timestamp,
@@ -193,6 +207,24 @@ impl Request {
             | State::Superseded { .. } => None,
             _ if self.glass.is_some() => None,
             _ => self.reviews.last(),
+        }
+    }
+
+    /// Every claim with its report, if there is one, in order.
+    pub fn uses(&self) -> impl Iterator<Item = (&Claim, Option<&Receipt>)> {
+        let earlier = self.earlier.iter();
+        let earlier = earlier.map(|used| (&used.claim, used.receipt.as_ref()));
+        let newest = self.claim.iter();
+        earlier.chain(newest.map(|claim| (claim, self.receipt.as_ref())))
+    }
+
+    /// How often the approval may still be used; 0 without an approval. Whether its time is over is
+    /// not looked at.
+    #[must_use]
+    pub fn uses_left(&self) -> u32 {
+        match self.state {
+            State::Approved { .. } => self.submission.terms.uses.get() - self.uses().count() as u32,
+            _ => 0,
         }
     }
 

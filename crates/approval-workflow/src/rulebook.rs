@@ -1,8 +1,9 @@
 //! A policy made ready for look-ups: checked, ranked, and indexed by the literal start of each
 //! pattern.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::NonZeroU32;
 
 use action::{Action, PathPattern};
 use serde::{Deserialize, Serialize};
@@ -16,10 +17,9 @@ pub struct Rulebook {
     policy: Policy,
     digest: PolicyDigest,
     /// The rules under the longest run of segments without a wildcard that their pattern begins
-    /// with, best first. A path meets only those under one of its own beginnings.
-    by_start: HashMap<Box<str>, Vec<Ranked>>,
-    /// By length, whether there is such a beginning: most look-ups need no hash.
-    lengths: Vec<bool>,
+    /// with, best first. A path meets only those under one of its own beginnings. Found by the
+    /// length of the beginning and then by its text: a few comparisons cost less than a keyed hash.
+    by_start: Vec<BTreeMap<Box<str>, Vec<Ranked>>>,
 }
 
 /// A rule's place in the order of decision: 0 decides before 1.
@@ -65,21 +65,17 @@ impl Rulebook {
         let mut order: Vec<usize> = (0..policy.rules.len()).collect();
         // A stable sort: equally specific rules stay in the policy's order.
         order.sort_by_key(|&index| std::cmp::Reverse(policy.rules[index].pattern.specificity()));
-        let mut by_start: HashMap<Box<str>, Vec<Ranked>> = HashMap::new();
+        let mut by_start: Vec<BTreeMap<Box<str>, Vec<Ranked>>> = Vec::new();
         for (rank, index) in order.into_iter().enumerate() {
-            let start = literal_start(&policy.rules[index].pattern).into();
-            by_start
-                .entry(start)
-                .or_default()
-                .push(Ranked { rank, index });
+            let start = literal_start(&policy.rules[index].pattern);
+            if by_start.len() <= start.len() {
+                by_start.resize_with(start.len() + 1, BTreeMap::new);
+            }
+            let same_length = &mut by_start[start.len()];
+            let rules = same_length.entry(start.into()).or_default();
+            rules.push(Ranked { rank, index });
         }
-        let longest = by_start.keys().map(|start| start.len()).max();
-        let mut lengths = vec![false; longest.map_or(0, |longest| longest + 1)];
-        by_start
-            .keys()
-            .for_each(|start| lengths[start.len()] = true);
         Ok(Self {
-            lengths,
             digest: PolicyDigest::of(&policy),
             policy,
             by_start,
@@ -118,9 +114,8 @@ impl Rulebook {
         let starts = std::iter::once("")
             .chain(path.match_indices('/').map(|(end, _)| &path[..end]))
             .chain(std::iter::once(path));
-        let starts = starts.filter(|start| self.lengths.get(start.len()) == Some(&true));
         let mut best: Option<Ranked> = None;
-        for ranked in starts.filter_map(|start| self.by_start.get(start)) {
+        for ranked in starts.filter_map(|start| self.by_start.get(start.len())?.get(start)) {
             let better = ranked
                 .iter()
                 .take_while(|rule| best.is_none_or(|best| **rule < best))
@@ -251,11 +246,16 @@ fn rule_fault(rule: &Rule) -> Option<&'static str> {
     rule.auto_approve.as_ref().and_then(crate::Condition::fault)
 }
 
+/// A request holds all its claims, so their number is bounded.
+const MOST_USES: NonZeroU32 = NonZeroU32::new(1000).expect("it is not 0");
+
 fn terms_fault(terms: &Terms) -> Option<&'static str> {
     if terms.expiry.is_zero() {
         Some("`expiry` is zero, so nothing could be decided in time")
     } else if terms.execute_within.is_zero() {
         Some("`execute_within` is zero, so no approval could be used")
+    } else if terms.uses > MOST_USES {
+        Some("`uses` is above 1000; ask again, or give the approval in parts")
     } else {
         terms.requires.fault()
     }

@@ -8,7 +8,8 @@ use jsonl_storage::Seq;
 use serde::{Deserialize, Serialize};
 use totp_rs::{Builder, Secret, Totp};
 
-use crate::{Error, Event, GroupId, PersonId, Timestamp};
+use crate::delegation::Delegations;
+use crate::{Delegation, Error, Event, GroupId, PersonId, Review, Submission, Timestamp};
 
 /// Who may review, and the secrets of their second factors.
 ///
@@ -26,6 +27,9 @@ use crate::{Error, Event, GroupId, PersonId, Timestamp};
 pub struct Directory {
     /// The reviewers. Nobody else's decision counts.
     pub reviewers: BTreeMap<PersonId, Reviewer>,
+    /// Who may decide in whose place (default: nobody).
+    #[serde(default)]
+    pub delegations: Vec<Delegation>,
 }
 
 /// One reviewer of a [`Directory`].
@@ -71,7 +75,10 @@ impl fmt::Debug for OneTimeCode {
 }
 
 /// A directory with its secrets decoded.
-pub(crate) struct Verifier(HashMap<PersonId, Registered>);
+pub(crate) struct Verifier {
+    people: HashMap<PersonId, Registered>,
+    delegations: Delegations,
+}
 
 struct Registered {
     totp: Option<Totp>,
@@ -90,29 +97,56 @@ impl Verifier {
             let groups = reviewer.groups.clone();
             Ok((person.clone(), Registered { totp, groups }))
         };
-        directory
-            .reviewers
-            .iter()
-            .map(decode)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let people = directory.reviewers.iter().map(decode);
+        Ok(Self {
+            people: people.collect::<Result<_, Error>>()?,
+            delegations: Delegations::new(&directory.delegations)?,
+        })
+    }
+
+    /// Whether a person may decide about a request in somebody else's place at a moment.
+    pub(crate) fn stands_in(
+        &self,
+        person: &PersonId,
+        principal: &PersonId,
+        asked: &Submission,
+        at: Timestamp,
+    ) -> bool {
+        let path = &asked.action.path;
+        self.delegations.stands_in(person, principal, path, at)
+    }
+
+    /// The groups that an approval counts for, by the directory of today; none if it does not count.
+    pub(crate) fn counts_for(&self, review: &Review, asked: &Submission) -> Option<&[GroupId]> {
+        let stands_in = |principal| self.stands_in(&review.reviewer, principal, asked, review.at);
+        let own = self.groups(&review.reviewer)?;
+        if stands_in(&asked.requester) {
+            return None;
+        }
+        match &review.on_behalf_of {
+            None => Some(own),
+            Some(principal) if stands_in(principal) => self.groups(principal),
+            Some(_) => None,
+        }
     }
 
     /// Whether the directory lists a person.
     pub(crate) fn knows(&self, person: &PersonId) -> bool {
-        self.0.contains_key(person)
+        self.people.contains_key(person)
     }
 
     /// The groups of a person; none if the directory does not list the person.
     pub(crate) fn groups(&self, person: &PersonId) -> Option<&[GroupId]> {
-        self.0.get(person).map(|registered| &*registered.groups)
+        self.people
+            .get(person)
+            .map(|registered| &*registered.groups)
     }
 
     /// Everyone who could fill a place of a group, or of none.
     pub(crate) fn members(&self, of: Option<&GroupId>) -> impl Iterator<Item = &PersonId> {
         let fits =
             move |registered: &Registered| of.is_none_or(|group| registered.groups.contains(group));
-        self.0
+        self.people
             .iter()
             .filter(move |(_, registered)| fits(registered))
             .map(|(person, _)| person)
@@ -120,7 +154,7 @@ impl Verifier {
 
     /// The groups of everyone, one entry a person.
     pub(crate) fn everyone(&self) -> Vec<&[GroupId]> {
-        self.0
+        self.people
             .values()
             .map(|registered| &*registered.groups)
             .collect()
@@ -133,7 +167,7 @@ impl Verifier {
         code: &OneTimeCode,
         at: Timestamp,
     ) -> Result<Option<u64>, Error> {
-        match self.0.get(person) {
+        match self.people.get(person) {
             Some(Registered {
                 totp: Some(totp), ..
             }) => Ok(totp.check(&code.0, at.as_secs())),
@@ -146,7 +180,7 @@ impl Verifier {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Verifier({} reviewers)", self.0.len())
+        write!(f, "Verifier({} reviewers)", self.people.len())
     }
 }
 

@@ -91,6 +91,7 @@ impl Statistics {
             }
             Event::Attested(_) => self.open_reviews -= 1,
             Event::Expired { .. }
+            | Event::Escalated { .. }
             | Event::Claimed(_)
             | Event::Finished(_)
             | Event::Withdrawn { .. }

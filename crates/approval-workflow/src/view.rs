@@ -153,7 +153,7 @@ impl View {
             .reviews
             .iter()
             .filter(|review| review.verdict == Verdict::Approve)
-            .filter_map(|review| verifier.groups(&review.reviewer))
+            .filter_map(|review| verifier.counts_for(review, &request.submission))
             .collect();
         request.submission.terms.requires.is_met_by_groups(&people)
     }

@@ -9,9 +9,9 @@ use crate::journal::{Journal, Step};
 use crate::second_factor::Verifier;
 use crate::view::View;
 use crate::{
-    AuditEntry, Claim, Decision, DenyReason, Directory, Error, Event, IdempotencyKey, Listing,
-    NewRequest, Page, Permission, PersonId, Policy, Receipt, Request, RequestId, Review, Rulebook,
-    Statistics, Status, Timestamp, names,
+    AuditEntry, Binding, Claim, Decision, DenyReason, Directory, Error, Event, IdempotencyKey,
+    Listing, NewRequest, Page, Permission, PersonId, Policy, Receipt, Request, RequestId, Review,
+    Rulebook, Statistics, Status, Timestamp, Use, names,
 };
 
 /// How a workflow is opened; ends in [`Options::open`].
@@ -98,7 +98,7 @@ impl ApprovalWorkflow {
     /// [`Error::Action`], [`Error::Text`], [`Error::TooLarge`] or [`Error::ContextTooDeep`] for what
     /// could not be bound, shown or read back; [`Error::RequestExists`]; [`Error::Log`].
     pub fn request(&self, new: NewRequest) -> Result<Arc<Request>, Error> {
-        self.submit(new, None, None)
+        self.submit(new, None, None, Binding::default())
     }
 
     /// As [`request`](Self::request), but a call that is repeated under the same key makes no second
@@ -112,7 +112,25 @@ impl ApprovalWorkflow {
         key: &IdempotencyKey,
         new: NewRequest,
     ) -> Result<Arc<Request>, Error> {
-        self.submit(new, Some(key), None)
+        self.submit(new, Some(key), None, Binding::default())
+    }
+
+    /// As [`request`](Self::request), for an approval that is bound to more than its action, and
+    /// under a key if there is one, as [`request_once`](Self::request_once).
+    ///
+    /// An approval of a plan covers its steps: each can be [claimed](Self::claim_use) with the proof
+    /// that it belongs.
+    ///
+    /// # Errors
+    ///
+    /// As [`request_once`](Self::request_once), also for the texts of the read set.
+    pub fn request_bound(
+        &self,
+        new: NewRequest,
+        binding: Binding,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Arc<Request>, Error> {
+        self.submit(new, key, None, binding)
     }
 
     /// Asks for something else instead of what was asked for before: the earlier request can no
@@ -124,7 +142,7 @@ impl ApprovalWorkflow {
     /// [`Error::NotRequester`], [`Error::AlreadySettled`] or [`Error::Expired`], in which case
     /// nothing was asked for.
     pub fn supersede(&self, earlier: &RequestId, new: NewRequest) -> Result<Arc<Request>, Error> {
-        self.submit(new, None, Some(earlier))
+        self.submit(new, None, Some(earlier), Binding::default())
     }
 
     /// Takes a request back that nobody decided yet.
@@ -155,11 +173,12 @@ impl ApprovalWorkflow {
     ///
     /// [`Error::AlreadySettled`] with the decision that stands; [`Error::AlreadyVoted`];
     /// [`Error::Expired`];
-    /// [`Error::SelfReview`], [`Error::UnknownReviewer`], [`Error::ReasonMissing`] and the errors of
+    /// [`Error::SelfReview`], [`Error::DelegateOfRequester`], [`Error::UnknownReviewer`],
+    /// [`Error::ReasonMissing`] and the errors of
     /// the second factor; [`Error::Text`] or [`Error::TooLarge`] for a reason that could not be
     /// shown; [`Error::UnknownRequest`]; [`Error::Log`].
     pub fn decide(&self, id: &RequestId, decision: Decision) -> Result<Arc<Request>, Error> {
-        self.vote(id, decision, None)
+        self.vote(id, decision, None, None)
     }
 
     /// As [`decide`](Self::decide), but a call that is repeated under the same key is one vote: it
@@ -174,7 +193,23 @@ impl ApprovalWorkflow {
         id: &RequestId,
         decision: Decision,
     ) -> Result<Arc<Request>, Error> {
-        self.vote(id, decision, Some(key))
+        self.vote(id, decision, Some(key), None)
+    }
+
+    /// As [`decide`](Self::decide), in the place of somebody who [delegated](crate::Delegation) it: it
+    /// is that person's vote, with that person's groups. A second factor is that of whoever decides.
+    ///
+    /// # Errors
+    ///
+    /// As [`decide`](Self::decide); [`Error::NotDelegate`]; [`Error::AlreadyVoted`] also if the one
+    /// in whose place the vote is given voted, or somebody else in the same place.
+    pub fn decide_for(
+        &self,
+        principal: &PersonId,
+        id: &RequestId,
+        decision: Decision,
+    ) -> Result<Arc<Request>, Error> {
+        self.vote(id, decision, None, Some(principal))
     }
 
     /// Says whether an action may run now on the strength of a request.
@@ -201,7 +236,8 @@ impl ApprovalWorkflow {
         self.journal.view().ask(id, digest, now)
     }
 
-    /// Takes an approval to use it: of any number of callers, before or after a restart, one succeeds.
+    /// Takes an approval to use it: of any number of callers, before or after a restart, one succeeds,
+    /// or as many as the terms allow [uses](crate::Terms::uses), each under a token of its own.
     ///
     /// The claim is on disk when this returns. Run the action then, hand the
     /// [token](crate::FencingToken) to what it acts on, and [`finish`](Self::finish). A claim whose
@@ -218,7 +254,7 @@ impl ApprovalWorkflow {
         claimant: PersonId,
         at: Timestamp,
     ) -> Result<Claim, Error> {
-        self.take(id, action, claimant, at, None)
+        self.take(id, Use::new(action.clone(), claimant, at))
     }
 
     /// As [`claim`](Self::claim), but a call that is repeated under the same key returns the claim
@@ -235,7 +271,24 @@ impl ApprovalWorkflow {
         claimant: PersonId,
         at: Timestamp,
     ) -> Result<Claim, Error> {
-        self.take(id, action, claimant, at, Some(key))
+        let wanted = Use::new(action.clone(), claimant, at);
+        self.take(id, wanted.with_key(key.clone()))
+    }
+
+    /// As [`claim`](Self::claim), for an approval that is bound to more than its action: the claim
+    /// says what is true now, and is refused if any of it is not what was approved.
+    ///
+    /// For a step of an approved plan, the policy must put the step on the terms on which the plan
+    /// was approved, or say that it is not sensitive.
+    ///
+    /// # Errors
+    ///
+    /// As [`claim_once`](Self::claim_once). The reason names what differs:
+    /// [`PlanChanged`](DenyReason::PlanChanged), [`StepNotCovered`](DenyReason::StepNotCovered),
+    /// [`ReportChanged`](DenyReason::ReportChanged), [`EffectsChanged`](DenyReason::EffectsChanged)
+    /// or [`ReadsChanged`](DenyReason::ReadsChanged).
+    pub fn claim_use(&self, id: &RequestId, wanted: Use) -> Result<Claim, Error> {
+        self.take(id, wanted)
     }
 
     /// Reports what came of a claim. The first report stands.
@@ -255,7 +308,7 @@ impl ApprovalWorkflow {
         })
     }
 
-    /// Takes an approval back before anybody used it. The requester may, and whoever may review.
+    /// Takes an approval back before it was used, or what is left of its uses. The requester may, and whoever may review.
     ///
     /// # Errors
     ///

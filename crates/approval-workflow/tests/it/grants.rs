@@ -282,3 +282,110 @@ fn what_needs_nobody_is_used_once_too() {
     assert!(run().is_ok());
     assert!(run().is_err());
 }
+
+fn batch(workflow: &ApprovalWorkflow) -> RequestId {
+    let request = workflow.request(ask("batches/night")).unwrap();
+    let id = request.submission.id.clone();
+    workflow
+        .decide(&id, Decision::approve(person("alice"), second(1)))
+        .unwrap();
+    id
+}
+
+fn run(workflow: &ApprovalWorkflow, id: &RequestId) -> Result<Claim, Error> {
+    workflow.claim(id, &action("batches/night"), person("x"), second(2))
+}
+
+#[test]
+fn an_approval_of_three_uses_is_used_three_times_each_under_its_own_token() {
+    let dir = tempdir().unwrap();
+    let workflow = open(&dir);
+    let id = batch(&workflow);
+    let results = together(32, |_| run(&workflow, &id).ok());
+    let won: Vec<Claim> = results.into_iter().flatten().collect();
+    let tokens: BTreeSet<FencingToken> = won.iter().map(|claim| claim.token).collect();
+    assert_eq!((won.len(), tokens.len()), (3, 3));
+    assert_eq!(workflow.status(&id, second(2)), Some(Status::Claimed));
+    for (claim, outcome) in
+        won.iter()
+            .zip([Outcome::Succeeded, Outcome::Indeterminate, Outcome::Failed])
+    {
+        assert_eq!(workflow.status(&id, second(3)), Some(Status::Claimed));
+        workflow.finish(receipt(claim, outcome)).unwrap();
+        let again = workflow.finish(receipt(claim, outcome));
+        assert!(matches!(again, Err(Error::AlreadyFinished { .. })));
+    }
+    let status = workflow.status(&id, second(4));
+    assert_eq!(
+        status,
+        Some(Status::Indeterminate),
+        "the worst of the three"
+    );
+    let before = everything(&workflow);
+    workflow.close().unwrap();
+    assert_eq!(everything(&open(&dir)), before);
+}
+
+#[test]
+fn killed_at_any_record_and_reopened_three_uses_are_no_more_than_three() {
+    let dir = tempdir().unwrap();
+    let workflow = open(&dir);
+    let id = batch(&workflow);
+    for _ in 0..3 {
+        let held = run(&workflow, &id).unwrap();
+        workflow.finish(receipt(&held, Outcome::Succeeded)).unwrap();
+    }
+    workflow.close().unwrap();
+    let whole = lines(&dir);
+    for kept in 2..=whole.len() {
+        let copy = log_of(&dir, &whole[..kept]);
+        let mut used = whole[..kept]
+            .iter()
+            .filter(|line| line.contains("claimed"))
+            .count();
+        // Reopened after every use.
+        for _ in 0..4 {
+            let workflow = open(&copy);
+            used += usize::from(run(&workflow, &id).is_ok());
+            workflow.close().unwrap();
+        }
+        assert_eq!(used, 3, "{kept} records");
+    }
+}
+
+#[test]
+fn what_is_left_of_several_uses_can_be_taken_back_and_lapses() {
+    let dir = tempdir().unwrap();
+    let workflow = open(&dir);
+    let (revoked, lapsed) = (batch(&workflow), batch(&workflow));
+    let held = [&revoked, &lapsed].map(|id| run(&workflow, id).unwrap());
+    assert_eq!(workflow.get(&revoked).unwrap().uses_left(), 2);
+    workflow
+        .revoke(&revoked, person("bob"), "enough", second(2))
+        .unwrap();
+    assert!(run(&workflow, &revoked).is_err());
+    let late = second(2 * 86_400);
+    assert_eq!(workflow.status(&lapsed, late), Some(Status::Lapsed));
+    for claim in &held {
+        workflow.finish(receipt(claim, Outcome::Failed)).unwrap();
+    }
+    assert_eq!(workflow.status(&revoked, late), Some(Status::Revoked));
+    assert_eq!(workflow.status(&lapsed, late), Some(Status::Lapsed));
+}
+
+#[test]
+fn a_repeated_claim_is_the_one_that_its_key_made_also_after_another() {
+    let dir = tempdir().unwrap();
+    let workflow = open(&dir);
+    let id = batch(&workflow);
+    let keyed = |key: &str| {
+        let key = approval_workflow::IdempotencyKey::new(key).unwrap();
+        let action = action("batches/night");
+        workflow.claim_once(&key, &id, &action, person("x"), second(2))
+    };
+    let first = keyed("a").unwrap();
+    let other = keyed("b").unwrap();
+    assert_ne!(first.token, other.token);
+    assert_eq!(keyed("a").unwrap(), first);
+    assert_eq!(workflow.get(&id).unwrap().uses_left(), 1);
+}

@@ -88,6 +88,7 @@ fn a_log_with_an_event_that_cannot_have_happened_is_refused() {
             groups: Vec::new(),
             key: None,
             factor_step: None,
+            on_behalf_of: None,
         },
     ))
     .unwrap();

@@ -1,6 +1,9 @@
 //! The workflow from outside: what it promises, on a real log.
 
+mod binding;
+mod bundle;
 mod concurrency;
+mod delegation;
 mod emergency;
 mod gate;
 mod grants;
@@ -10,3 +13,4 @@ mod replay;
 mod second_factor;
 mod support;
 mod votes;
+mod waiting;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use approval_workflow::{
-    ApprovalWorkflow, Decision, Outcome, Page, Receipt, RequestId, State, Status, Timestamp,
+    ApprovalWorkflow, Claim, Decision, Outcome, Page, Receipt, RequestId, State, Status, Timestamp,
     Verdict,
 };
 use proptest::prelude::*;
@@ -27,11 +27,16 @@ enum Op {
         reason: bool,
     },
     Expire,
+    Escalate {
+        id: u8,
+        by: &'static str,
+    },
     Claim {
         id: u8,
     },
     Finish {
         id: u8,
+        which: prop::sample::Index,
     },
     Revoke {
         id: u8,
@@ -50,7 +55,13 @@ enum Op {
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
 
 fn op() -> impl Strategy<Value = (Op, i64)> {
-    let path = prop::sample::select(vec!["payments/x", "deploy/x", "reports/x", "other/x"]);
+    let path = prop::sample::select(vec![
+        "payments/x",
+        "batches/x",
+        "deploy/x",
+        "reports/x",
+        "other/x",
+    ]);
     let person = || prop::sample::select(PEOPLE.to_vec());
     let verdict = prop::sample::select(vec![Verdict::Approve, Verdict::Deny]);
     let request = (prop::option::of(0..6_u8), path, person(), any::<bool>()).prop_map(
@@ -71,14 +82,16 @@ fn op() -> impl Strategy<Value = (Op, i64)> {
             }
         });
     let claim = (0..6_u8).prop_map(|id| Op::Claim { id });
-    let finish = (0..6_u8).prop_map(|id| Op::Finish { id });
+    let finish =
+        (0..6_u8, any::<prop::sample::Index>()).prop_map(|(id, which)| Op::Finish { id, which });
     let revoke = (0..6_u8, person()).prop_map(|(id, by)| Op::Revoke { id, by });
     let withdraw = (0..6_u8, person()).prop_map(|(id, by)| Op::Withdraw { id, by });
     let supersede = (0..6_u8, person()).prop_map(|(id, by)| Op::Supersede { id, by });
+    let escalate = (0..6_u8, person()).prop_map(|(id, by)| Op::Escalate { id, by });
     // The clock mostly goes on by an hour or so, and sometimes jumps back.
     let step = prop_oneof![8 => 0..7200_i64, 1 => -7200..0_i64];
     (
-        prop_oneof![8 => request, 8 => decide, 1 => Just(Op::Expire), 4 => claim, 2 => finish, 1 => revoke, 1 => withdraw, 1 => supersede],
+        prop_oneof![8 => request, 8 => decide, 1 => Just(Op::Expire), 1 => escalate, 4 => claim, 2 => finish, 1 => revoke, 1 => withdraw, 1 => supersede],
         step,
     )
 }
@@ -115,6 +128,9 @@ fn run(workflow: &ApprovalWorkflow, ops: &[(Op, i64)]) -> Timestamp {
                 decision.reason = reason.then(|| "because".to_owned());
                 let _ = workflow.decide(&named(id), decision);
             }
+            Op::Escalate { id, by } => {
+                drop(workflow.escalate(&named(id), person(by), "soon", at));
+            }
             Op::Expire => drop(workflow.expire_due(at).unwrap()),
             Op::Claim { id } => {
                 if let Some(request) = workflow.get(&named(id)) {
@@ -122,9 +138,14 @@ fn run(workflow: &ApprovalWorkflow, ops: &[(Op, i64)]) -> Timestamp {
                     let _ = workflow.claim(&named(id), action, person("x"), at);
                 }
             }
-            Op::Finish { id } => {
+            Op::Finish { id, which } => {
                 let request = workflow.get(&named(id));
-                if let Some(claim) = request.and_then(|request| request.claim.clone()) {
+                let claims: Vec<Claim> = request
+                    .iter()
+                    .flat_map(|request| request.uses().map(|(claim, _)| claim.clone()))
+                    .collect();
+                if !claims.is_empty() {
+                    let claim = which.get(&claims).clone();
                     let _ = workflow.finish(Receipt {
                         id: claim.id,
                         at,

@@ -19,6 +19,11 @@ pub(crate) const POLICY: &str = r#"
     affected_systems = ["ledger"]
 
     [[rules]]
+    pattern = "batches/*"
+    sensitivity = "low"
+    uses = 3
+
+    [[rules]]
     name = "test deployments"
     pattern = "deploy/*"
     sensitivity = "medium"
