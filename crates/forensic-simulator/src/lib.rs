@@ -54,6 +54,7 @@ mod number;
 mod overlay;
 mod plan;
 mod report;
+mod request;
 mod risk;
 mod rollback;
 mod run;
@@ -86,6 +87,7 @@ pub use crate::report::{
     Change, Estimate, ExternalEffect, Outcome, Precondition, Read, Report, Reversibility, Spread,
     StepReport, Verdict,
 };
+pub use crate::request::{Concern, ConcernKind, EffectRule, Request, RequestPolicy};
 pub use crate::risk::{BlastRadius, Risk, RiskFactor};
 pub use crate::rollback::{Rollback, Undo, UndoKind};
 pub use crate::schema::Schema;
