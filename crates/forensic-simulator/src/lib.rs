@@ -2,6 +2,8 @@
 //!
 //! - A [`Workflow`] lists [`Step`]s, each an [`action::Action`] that may wait for others;
 //!   [`Plan::new`] checks it.
+//!   A parameter `{"$ref": "a step before", "pointer": "/x"}` stands for a part of what that step
+//!   answers, and makes its step wait for it.
 //! - A [`World`] says what is known of the state that the plan would meet.
 //! - A [`Simulator`] plays the plan against the world through [`Handler`]s, most of which are
 //!   [`Schema`]s written as text. All that a handler writes stays in an overlay: no file, socket
@@ -53,6 +55,7 @@ mod mcp;
 mod number;
 mod overlay;
 mod plan;
+mod reference;
 mod report;
 mod request;
 mod risk;

@@ -8,6 +8,7 @@ mod explain;
 mod flow;
 mod hostile;
 mod mcp;
+mod reference;
 mod request;
 mod simulate;
 mod store;
