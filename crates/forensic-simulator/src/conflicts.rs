@@ -48,13 +48,23 @@ impl Simulator {
     #[must_use]
     pub fn conflicts(&self, plan: &Plan, world: &World, at: Timestamp) -> Conflicts {
         let mut run = Run::new(self, plan, world, at);
-        let start = run.clone();
         for &position in plan.order() {
             run.step(position);
         }
-        let unknown = run.steps.iter().filter(|s| s.outcome == Outcome::Unknown);
+        self.conflicts_of(&run.steps, plan, world, at)
+    }
+
+    /// As [`Simulator::conflicts`], given the steps as they were played in the plan's order.
+    pub(crate) fn conflicts_of(
+        &self,
+        steps: &[StepReport],
+        plan: &Plan,
+        world: &World,
+        at: Timestamp,
+    ) -> Conflicts {
+        let unknown = steps.iter().filter(|s| s.outcome == Outcome::Unknown);
         let not_modelled = unknown.map(|step| step.id.clone()).collect();
-        let suspects = suspects(plan, &run.steps);
+        let suspects = suspects(plan, steps);
         let mut search = Search {
             plan,
             proven: BTreeMap::new(),
@@ -63,7 +73,10 @@ impl Simulator {
             exhausted: false,
         };
         if !suspects.is_empty() {
-            search.explore(start, &mut vec![false; plan.steps().len()]);
+            search.explore(
+                Run::new(self, plan, world, at),
+                &mut vec![false; plan.steps().len()],
+            );
         }
         let exhaustive = !search.exhausted;
         let mut pairs = search.proven;

@@ -38,6 +38,7 @@
 //! ```
 
 mod advice;
+mod analysis;
 mod builtin;
 mod compare;
 mod conflicts;
@@ -72,6 +73,7 @@ mod workflow;
 mod world;
 
 pub use crate::advice::{IssueKind, Recommendation, SafetyIssue};
+pub use crate::analysis::Analysis;
 pub use crate::builtin::BUILTIN_SCHEMAS;
 pub use crate::compare::{Comparison, KeyDifference, StepDifference};
 pub use crate::conflicts::{Conflict, Conflicts};
