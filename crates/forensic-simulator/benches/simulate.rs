@@ -83,6 +83,9 @@ fn analyses(c: &mut Criterion) {
     let now = Timestamp::from_micros(0);
     let report = report(&simulator, &plan, &world);
     let mut group = c.benchmark_group("analyse five actions");
+    group.bench_function("report, conflicts, rollback and risk, in one pass", |b| {
+        b.iter(|| simulator.analyse(&plan, &world, now));
+    });
     group.bench_function("conflicts", |b| {
         b.iter(|| simulator.conflicts(&plan, &world, now));
     });

@@ -48,13 +48,23 @@ impl Simulator {
     #[must_use]
     pub fn conflicts(&self, plan: &Plan, world: &World, at: Timestamp) -> Conflicts {
         let mut run = Run::new(self, plan, world, at);
-        let start = run.clone();
         for &position in plan.order() {
             run.step(position);
         }
-        let unknown = run.steps.iter().filter(|s| s.outcome == Outcome::Unknown);
+        self.conflicts_of(&run.steps, plan, world, at)
+    }
+
+    /// As [`Simulator::conflicts`], given the steps as they were played in the plan's order.
+    pub(crate) fn conflicts_of(
+        &self,
+        steps: &[StepReport],
+        plan: &Plan,
+        world: &World,
+        at: Timestamp,
+    ) -> Conflicts {
+        let unknown = steps.iter().filter(|s| s.outcome == Outcome::Unknown);
         let not_modelled = unknown.map(|step| step.id.clone()).collect();
-        let suspects = suspects(plan, &run.steps);
+        let suspects = suspects(plan, steps);
         let mut search = Search {
             plan,
             proven: BTreeMap::new(),
@@ -63,7 +73,10 @@ impl Simulator {
             exhausted: false,
         };
         if !suspects.is_empty() {
-            search.explore(start, &mut vec![false; plan.steps().len()]);
+            search.explore(
+                Run::new(self, plan, world, at),
+                &mut vec![false; plan.steps().len()],
+            );
         }
         let exhaustive = !search.exhausted;
         let mut pairs = search.proven;
@@ -157,7 +170,7 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn explore(&mut self, run: Run<'a>, done: &mut Vec<bool>) {
-        if !self.seen.insert(fingerprint(&run, done)) {
+        if !self.seen.insert(fingerprint(self.plan, &run, done)) {
             return;
         }
         if self.plays > MAX_PLAYS {
@@ -193,8 +206,9 @@ impl<'a> Search<'a> {
         }
         let (a_b, b_a) = (after(after_a, pair.1), after(after_b, pair.0));
         self.plays += 2;
-        let same = alike(Some(a), b_a.steps.last())
-            && alike(a_b.steps.last(), Some(b))
+        let answers = self.plan.has_references();
+        let same = alike(Some(a), b_a.steps.last(), answers)
+            && alike(a_b.steps.last(), Some(b), answers)
             && a_b.overlay.net_changes() == b_a.overlay.net_changes();
         if !same {
             self.proven.insert(pair, (keys, true));
@@ -208,9 +222,13 @@ fn after<'a>(run: &Run<'a>, step: usize) -> Run<'a> {
     next
 }
 
-/// Whether a step ends the same way. Its changes count by what is left in the end.
-fn alike(one: Option<&StepReport>, other: Option<&StepReport>) -> bool {
-    let visible = |step: &StepReport| (step.outcome, step.would_run, step.external.clone());
+/// Whether a step ends the same way. Its changes count by what is left in the end, and its answer
+/// only where steps refer to answers.
+fn alike(one: Option<&StepReport>, other: Option<&StepReport>, answers: bool) -> bool {
+    let visible = |step: &StepReport| {
+        let answer = step.answer.clone().filter(|_| answers);
+        (step.outcome, step.would_run, step.external.clone(), answer)
+    };
     one.map(visible) == other.map(visible)
 }
 
@@ -231,7 +249,7 @@ fn shared_keys(a: &StepReport, b: &StepReport) -> BTreeSet<Key> {
 }
 
 /// What decides how a run goes on: the steps that were played, how each ended, and the state.
-fn fingerprint(run: &Run<'_>, done: &[bool]) -> blake3::Hash {
+fn fingerprint(plan: &Plan, run: &Run<'_>, done: &[bool]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     for (position, &done) in done.iter().enumerate() {
         let state = if done {
@@ -240,6 +258,15 @@ fn fingerprint(run: &Run<'_>, done: &[bool]) -> blake3::Hash {
             0
         };
         hasher.update(&[state]);
+        let refers = plan.has_references();
+        let answer = if refers {
+            run.answer_of(&plan.steps()[position].id)
+        } else {
+            None
+        };
+        if let Some(answer) = answer {
+            hasher.update(answer.version().as_bytes());
+        }
     }
     for change in run.overlay.net_changes() {
         crate::digest::update_text(&mut hasher, change.key.as_str());

@@ -65,6 +65,17 @@ pub enum Error {
         /// Each step depends on the next one, and the last on the first.
         steps: Vec<StepId>,
     },
+    /// A parameter that refers to what no step before it can answer. List that step before, or
+    /// mend the reference.
+    #[error("step {step}, parameter {place}: it refers to {reason}")]
+    Reference {
+        /// The step with the parameter.
+        step: StepId,
+        /// The parameter, as a JSON pointer.
+        place: String,
+        /// What is wrong with what it refers to.
+        reason: String,
+    },
     /// A step with more data than the [`Limits`](crate::Limits). Pass a reference to the data.
     #[error("step {step} carries {bytes} bytes, more than the limit of {limit}")]
     StepTooLarge {

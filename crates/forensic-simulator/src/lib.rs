@@ -2,6 +2,8 @@
 //!
 //! - A [`Workflow`] lists [`Step`]s, each an [`action::Action`] that may wait for others;
 //!   [`Plan::new`] checks it.
+//!   A parameter `{"$ref": "a step before", "pointer": "/x"}` stands for a part of what that step
+//!   answers, and makes its step wait for it.
 //! - A [`World`] says what is known of the state that the plan would meet.
 //! - A [`Simulator`] plays the plan against the world through [`Handler`]s, most of which are
 //!   [`Schema`]s written as text. All that a handler writes stays in an overlay: no file, socket
@@ -36,6 +38,7 @@
 //! ```
 
 mod advice;
+mod analysis;
 mod builtin;
 mod compare;
 mod conflicts;
@@ -53,7 +56,9 @@ mod mcp;
 mod number;
 mod overlay;
 mod plan;
+mod reference;
 mod report;
+mod request;
 mod risk;
 mod rollback;
 mod run;
@@ -68,6 +73,7 @@ mod workflow;
 mod world;
 
 pub use crate::advice::{IssueKind, Recommendation, SafetyIssue};
+pub use crate::analysis::Analysis;
 pub use crate::builtin::BUILTIN_SCHEMAS;
 pub use crate::compare::{Comparison, KeyDifference, StepDifference};
 pub use crate::conflicts::{Conflict, Conflicts};
@@ -86,6 +92,7 @@ pub use crate::report::{
     Change, Estimate, ExternalEffect, Outcome, Precondition, Read, Report, Reversibility, Spread,
     StepReport, Verdict,
 };
+pub use crate::request::{Concern, ConcernKind, EffectRule, Request, RequestPolicy};
 pub use crate::risk::{BlastRadius, Risk, RiskFactor};
 pub use crate::rollback::{Rollback, Undo, UndoKind};
 pub use crate::schema::Schema;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::digest::update_text;
 use crate::error::shorten;
+use crate::reference::{self, Reference};
 use crate::{Error, PlanDigest, Step, StepId, Workflow};
 
 /// How large a workflow may be.
@@ -38,6 +39,8 @@ pub struct Plan {
     actions: Vec<ActionDigest>,
     /// By step: the positions of the steps it waits for, ascending, each once.
     dependencies: Vec<Vec<usize>>,
+    /// By step: what its parameters take from the answers of earlier ones.
+    references: Vec<Vec<Reference>>,
     order: Vec<usize>, // a permutation of the positions, dependencies first
     digest: PlanDigest,
 }
@@ -51,7 +54,8 @@ impl Plan {
     pub fn new(workflow: Workflow, limits: &Limits) -> Result<Self, Error> {
         check_steps(&workflow, limits)?;
         let positions = index(&workflow)?;
-        let dependencies = resolve(&workflow, &positions, limits)?;
+        let references = find_references(&workflow, &positions)?;
+        let dependencies = resolve(&workflow, &positions, &references, limits)?;
         let order = order(&workflow, &dependencies)?;
         let actions = digest_actions(&workflow)?;
         let digest = digest(&workflow, &actions, &dependencies);
@@ -59,6 +63,7 @@ impl Plan {
             workflow: Arc::new(workflow),
             actions,
             dependencies,
+            references,
             order,
             digest,
         })
@@ -92,7 +97,8 @@ impl Plan {
         self.actions[position]
     }
 
-    /// The positions of the steps that a step waits for directly, ascending.
+    /// The positions of the steps that a step waits for directly, ascending: those it names, and
+    /// those whose answers its parameters refer to.
     ///
     /// # Panics
     ///
@@ -100,6 +106,14 @@ impl Plan {
     #[must_use]
     pub fn dependencies(&self, position: usize) -> &[usize] {
         &self.dependencies[position]
+    }
+
+    pub(crate) fn references(&self, position: usize) -> &[Reference] {
+        &self.references[position]
+    }
+
+    pub(crate) fn has_references(&self) -> bool {
+        self.references.iter().any(|of_step| !of_step.is_empty())
     }
 
     /// The positions of all steps in the order in which they are simulated: dependencies first,
@@ -166,7 +180,7 @@ fn step_bytes(step: &Step) -> usize {
             .sum::<usize>()
 }
 
-fn value_bytes(value: &Value) -> usize {
+pub(crate) fn value_bytes(value: &Value) -> usize {
     /// About what punctuation and a number take.
     const OVERHEAD: usize = 4;
     OVERHEAD
@@ -195,15 +209,59 @@ fn index(workflow: &Workflow) -> Result<HashMap<&StepId, usize>, Error> {
     Ok(positions)
 }
 
+fn find_references(
+    workflow: &Workflow,
+    positions: &HashMap<&StepId, usize>,
+) -> Result<Vec<Vec<Reference>>, Error> {
+    let mut all = Vec::with_capacity(workflow.steps.len());
+    for (position, step) in workflow.steps.iter().enumerate() {
+        let mut of_step = Vec::new();
+        let mut place = String::new();
+        for (name, value) in &step.action.parameters {
+            place.clear();
+            place.push('/');
+            place.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            reference::visit(value, &mut place, &mut |place, to, pointer| {
+                let wrong = |reason| Error::Reference {
+                    step: step.id.clone(),
+                    place: shorten(place),
+                    reason,
+                };
+                let to = StepId::from(to);
+                let target = positions.get(&to).copied();
+                let Some(target) = target else {
+                    return Err(wrong(format!("step {to}, which is not in the workflow")));
+                };
+                if target >= position {
+                    return Err(wrong(format!("step {to}, which is not listed before it")));
+                }
+                if !pointer.is_empty() && !pointer.starts_with('/') {
+                    let pointer = shorten(pointer);
+                    return Err(wrong(format!("{pointer:?}, which does not begin with `/`")));
+                }
+                of_step.push(Reference {
+                    place: place.to_owned(),
+                    step: target,
+                    pointer: pointer.to_owned(),
+                });
+                Ok(())
+            })?;
+        }
+        all.push(of_step);
+    }
+    Ok(all)
+}
+
 fn resolve(
     workflow: &Workflow,
     positions: &HashMap<&StepId, usize>,
+    references: &[Vec<Reference>],
     limits: &Limits,
 ) -> Result<Vec<Vec<usize>>, Error> {
     let mut total = 0;
     let mut resolved = Vec::with_capacity(workflow.steps.len());
-    for step in &workflow.steps {
-        total += step.depends_on.len();
+    for (step, references) in workflow.steps.iter().zip(references) {
+        total += step.depends_on.len() + references.len();
         if total > limits.dependencies {
             return Err(Error::TooManyDependencies {
                 step: step.id.clone(),
@@ -220,6 +278,7 @@ fn resolve(
             };
             of_step.push(position);
         }
+        of_step.extend(references.iter().map(|reference| reference.step));
         of_step.sort_unstable();
         of_step.dedup();
         resolved.push(of_step);

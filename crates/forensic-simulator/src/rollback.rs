@@ -131,7 +131,7 @@ fn compensate(simulator: &Simulator, run: &mut Run<'_>, step: &StepReport) -> Un
         return impossible(step, "its action is not part of the plan");
     };
     let handler = simulator.handlers.find(&original.path);
-    let Some(action) = handler.and_then(|handler| Handler::compensation(handler, original)) else {
+    let Some(action) = handler.and_then(|handler| Handler::compensation(handler, &original)) else {
         return impossible(step, "nothing says with which parameters it is made up for");
     };
     let step_of_undo = Step {

@@ -1,14 +1,21 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use action::Action;
+use serde_json::Value;
 
 use crate::advice::{self, Remark};
 use crate::context::Draft;
 use crate::overlay::{Overlay, StepEffects};
+use crate::plan::value_bytes;
 use crate::{
-    Change, Context, Estimate, FailureMode, Handler, Outcome, Plan, Report, Reversibility,
+    Change, Context, Estimate, Fact, FailureMode, Handler, Outcome, Plan, Report, Reversibility,
     Simulator, Spread, Step, StepId, StepReport, Stop, Timestamp, World,
 };
+
+/// As the limits of a plan see only the references, a small step could ask for any number of copies
+/// of a large answer.
+const MAX_ANSWER_BYTES: usize = 16 << 20;
 
 /// One simulation on its way: steps are played one by one, in any order that the plan allows.
 #[derive(Clone)]
@@ -21,6 +28,8 @@ pub(crate) struct Run<'a> {
     remarks: Vec<Remark>,
     /// By position in the plan.
     done: Vec<Done>,
+    /// The steps with references, as they were played.
+    resolved: Vec<Arc<Step>>,
 }
 
 /// What later steps need to know of one before them.
@@ -58,6 +67,7 @@ impl<'a> Run<'a> {
             steps: Vec::with_capacity(steps),
             remarks: Vec::with_capacity(steps),
             done: vec![Done::default(); steps],
+            resolved: Vec::new(),
         }
     }
 
@@ -81,10 +91,60 @@ impl<'a> Run<'a> {
         self.done[position].state as u8
     }
 
-    /// The action of a step, by its id.
-    pub(crate) fn action_of(&self, id: &StepId) -> Option<&'a Action> {
+    /// What a step answered, if it was played and says so.
+    pub(crate) fn answer_of(&self, id: &StepId) -> Option<&Fact> {
+        let step = self.steps.iter().find(|step| step.id == *id)?;
+        step.answer.as_ref()
+    }
+
+    /// The action of a step, by its id, with the values that its references stood for.
+    pub(crate) fn action_of(&self, id: &StepId) -> Option<Cow<'a, Action>> {
+        if let Some(step) = self.resolved.iter().find(|step| step.id == *id) {
+            return Some(Cow::Owned(step.action.clone()));
+        }
         let step = self.plan.steps().iter().find(|step| step.id == *id)?;
-        Some(&step.action)
+        Some(Cow::Borrowed(&step.action))
+    }
+
+    /// A step with the values that its references stand for.
+    fn resolve(&self, position: usize) -> Result<Arc<Step>, Stop> {
+        let mut step = self.plan.steps()[position].clone();
+        let mut parameters = Value::Object(std::mem::take(&mut step.action.parameters));
+        let mut bytes = 0;
+        for reference in self.plan.references(position) {
+            let of = &self.plan.steps()[reference.step].id;
+            let value = reference.resolve(of.as_str(), self.answer_of(of))?;
+            bytes += value_bytes(&value);
+            if bytes > MAX_ANSWER_BYTES {
+                let most = format!("more than {MAX_ANSWER_BYTES} bytes");
+                return Err(Stop::unknown(format!("its references stand for {most}")));
+            }
+            if let Some(place) = parameters.pointer_mut(&reference.place) {
+                *place = value;
+            }
+        }
+        if let Value::Object(parameters) = parameters {
+            step.action.parameters = parameters;
+        }
+        Ok(Arc::new(step))
+    }
+
+    fn play_resolved(
+        &mut self,
+        handler: &dyn Handler,
+        position: usize,
+        fault: Option<FailureMode>,
+    ) -> Played {
+        if self.plan.references(position).is_empty() {
+            return self.play(handler, &self.plan.steps()[position], fault);
+        }
+        match self.resolve(position) {
+            Ok(step) => {
+                self.resolved.push(Arc::clone(&step));
+                self.play(handler, &step, fault)
+            }
+            Err(stop) => Played::stopped(stop),
+        }
     }
 
     fn play_step(&mut self, position: usize, fault: Option<FailureMode>) {
@@ -93,7 +153,7 @@ impl<'a> Run<'a> {
         self.overlay.begin_step();
         let played = match (self.waits_in_vain(position), handler) {
             (Some(played), _) => played,
-            (None, Some(handler)) => self.play(handler, step, fault),
+            (None, Some(handler)) => self.play_resolved(handler, position, fault),
             (None, None) => Played::stopped(Stop::unknown(format!(
                 "no handler models {}",
                 step.action.path

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::common::{ALL, REVERSIBLE, act, any_workflow, any_world, simulator};
 use forensic_simulator::{
-    FailureMode, FaultDepth, Report, Simulator, Step, StepId, Timestamp, UndoKind, Workflow, World,
+    FailureMode, FaultDepth, Report, Risk, Simulator, Step, StepId, Timestamp, UndoKind, Workflow,
+    World,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -281,4 +282,25 @@ fn a_step_that_was_done_and_not_acknowledged_is_residue() {
         ]
     );
     assert_eq!(matrix.leaving_residue().count(), 3);
+}
+
+proptest! {
+    #[test]
+    fn one_pass_gives_what_each_analysis_gives_alone(
+        workflow in any_workflow(ALL, 6),
+        world in any_world(),
+    ) {
+        let simulator = simulator();
+        let plan = simulator.check(workflow).unwrap();
+        let now = Timestamp::default();
+        let analysis = simulator.analyse(&plan, &world, now);
+        let report = simulator.simulate(&plan, &world, now);
+        let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
+        prop_assert_eq!(text(&analysis.risk), text(&Risk::of(&report)));
+        prop_assert_eq!(analysis.report, report);
+        let conflicts = simulator.conflicts(&plan, &world, now);
+        prop_assert_eq!(text(&analysis.conflicts), text(&conflicts));
+        let rollback = simulator.rollback(&plan, &world, now);
+        prop_assert_eq!(text(&analysis.rollback), text(&rollback));
+    }
 }

@@ -1,5 +1,6 @@
 //! The crate as its users see it.
 
+mod agentdojo;
 mod airline;
 mod analysis;
 mod common;
@@ -7,6 +8,8 @@ mod explain;
 mod flow;
 mod hostile;
 mod mcp;
+mod reference;
+mod request;
 mod simulate;
 mod store;
 mod tau_bench;
