@@ -166,6 +166,11 @@ fn a_killed_approval_run_loses_no_acknowledged_decision() {
 }
 
 #[test]
+fn a_killed_forensic_run_loses_no_acknowledged_report() {
+    loses_nothing_to_a_kill("forensic");
+}
+
+#[test]
 fn a_killed_integrated_run_loses_nothing_in_either_log() {
     loses_nothing_to_a_kill("integrated");
 }

@@ -153,17 +153,22 @@ fn load<T: Target>(
 
 /// A full disk is not the target's fault, and no figure of such a run means anything.
 fn disk_filled(trial: &Trial, run: &RunRecord, data: &Path) -> Option<Error> {
-    let full = std::io::Error::from(std::io::ErrorKind::StorageFull).kind();
-    let is_full = |message: &str| {
-        message.contains("No space left on device") || message.contains(&full.to_string())
-    };
     let mut failures = run.steps.iter().flat_map(|step| &step.failures.messages);
-    failures
-        .any(|failure| is_full(&failure.message))
-        .then(|| Error::DiskFilled {
-            scenario: trial.name.clone(),
-            path: data.to_owned(),
-        })
+    let filled = failures.any(|failure| tells_of_full_disk(&failure.message));
+    filled.then(|| Error::DiskFilled {
+        scenario: trial.name.clone(),
+        path: data.to_owned(),
+    })
+}
+
+/// As the operating system says it (ENOSPC), SQLite (SQLITE_FULL), and the memory store of that.
+fn tells_of_full_disk(message: &str) -> bool {
+    let words = [
+        "No space left on device",
+        "database or disk is full",
+        "disk full",
+    ];
+    words.iter().any(|words| message.contains(words))
 }
 
 /// Reads the target back; also gives the file's name in which every discrepancy stands.

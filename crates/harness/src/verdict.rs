@@ -31,8 +31,8 @@ impl Limits {
         let limits = [
             (
                 "max-error-rate",
-                self.error_rate * 100.0,
-                default.error_rate * 100.0,
+                percent(self.error_rate),
+                percent(default.error_rate),
             ),
             (
                 "max-mean-latency",
@@ -42,8 +42,8 @@ impl Limits {
             ("max-memory", self.peak_memory_mb, default.peak_memory_mb),
             (
                 "advise-error-rate",
-                self.overall_error_rate * 100.0,
-                default.overall_error_rate * 100.0,
+                percent(self.overall_error_rate),
+                percent(default.overall_error_rate),
             ),
             (
                 "advise-memory",
@@ -55,6 +55,11 @@ impl Limits {
         set.map(|(name, value, _)| format!(" --{name} {value}"))
             .collect()
     }
+}
+
+/// A share in percent, without the last digits of binary arithmetic: 0.07 is 7.
+fn percent(share: f64) -> f64 {
+    (share * 1e11).round() / 1e9
 }
 
 impl Default for Limits {
@@ -444,4 +449,21 @@ fn mean_ms(step: &StepSummary) -> f64 {
 
 pub(crate) fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_repeated_as_they_were_given() {
+        let limits = Limits {
+            error_rate: 7.0 / 100.0,
+            mean_latency_ms: 2.5,
+            ..Limits::default()
+        };
+        let arguments = " --max-error-rate 7 --max-mean-latency 2.5";
+        assert_eq!(limits.to_arguments(), arguments);
+        assert_eq!(Limits::default().to_arguments(), "");
+    }
 }

@@ -294,3 +294,56 @@ fn a_step_that_succeeds_and_leaves_nothing_is_vacuous_and_fails() {
     assert_eq!(report.scenarios[0].vacuous_steps, ["work"]);
     assert!(render::markdown(&report).contains("**Vacuous:** step work acknowledged no effect."));
 }
+
+/// A target whose disk fills up while the load runs.
+struct Cramped(fn() -> Failure);
+
+impl Workload for Cramped {
+    type User = ();
+
+    fn steps(&self) -> Vec<StepSpec> {
+        vec![WORK]
+    }
+
+    fn set_up(&self, _: u32) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+        let failure = self.0;
+        it.step(WORK, |_| Err(failure()))
+    }
+}
+
+impl Target for Cramped {
+    fn close(self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn effects(&self) -> Result<EffectsFound<'_>, Failure> {
+        Ok(Box::new(std::iter::empty()))
+    }
+}
+
+#[test]
+fn a_disk_that_fills_during_the_load_is_no_verdict_on_the_target() {
+    let by_system = || Failure::from(std::io::Error::from_raw_os_error(28)); // ENOSPC
+    let by_sqlite = || Failure::new("cannot write: database or disk is full");
+    for failure in [by_system as fn() -> Failure, by_sqlite] {
+        let out = tempfile::tempdir().unwrap();
+        let result = prove(
+            &trial(out.path()),
+            |_| Ok(Cramped(failure)),
+            &mut NoProgress,
+        );
+        let error = result.unwrap_err().to_string();
+        assert!(
+            error.starts_with("disk full: scenario storage ran out of space in "),
+            "{error}"
+        );
+        assert!(
+            error.ends_with("name another directory with --out"),
+            "{error}"
+        );
+    }
+}
