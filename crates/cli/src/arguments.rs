@@ -67,6 +67,9 @@ pub(crate) struct LoadArguments {
     /// Iterations of each user
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     iterations: Option<NonZeroU64>,
+    /// How long each load goes on, such as 30s or 500ms, in place of its iterations
+    #[arg(long, value_name = "TIME", value_parser = milliseconds, conflicts_with_all = ["iterations", "records"])]
+    duration: Option<NonZeroU64>,
     /// Records that the storage scenario writes
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     records: Option<NonZeroU64>,
@@ -93,6 +96,7 @@ impl LoadArguments {
             quick: self.quick,
             threads: self.threads,
             iterations: self.iterations,
+            duration_ms: self.duration,
             records: self.records,
         }
     }
@@ -194,6 +198,19 @@ fn threads(text: &str) -> Result<NonZeroU32, String> {
         Some(number) if number.get() <= MOST_THREADS => Ok(number),
         _ => Err(format!("expected 1 to {MOST_THREADS} threads")),
     }
+}
+
+fn milliseconds(text: &str) -> Result<NonZeroU64, String> {
+    let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => (number, 1),
+        (None, Some(number)) => (number, 1000),
+        (None, None) => ("", 0),
+    };
+    let number: Option<u64> = number.parse().ok();
+    number
+        .and_then(|number| number.checked_mul(unit))
+        .and_then(NonZeroU64::new)
+        .ok_or_else(|| "expected a time such as 30s or 500ms".to_owned())
 }
 
 fn amount(text: &str) -> Result<f64, String> {

@@ -103,6 +103,27 @@ fn json_goes_to_stdout_whole() {
 }
 
 #[test]
+fn a_load_can_end_by_time() {
+    let out = TempDir::new().unwrap();
+    let output = quick("approval", out.path(), &["--duration", "300ms", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let run = &report["scenarios"][0]["run"];
+    assert!(run["wall_ns"].as_u64().unwrap() >= 300_000_000, "{run}");
+    assert!(
+        report["command"]
+            .as_str()
+            .unwrap()
+            .ends_with(" --duration 300ms")
+    );
+    for time in ["0s", "5", "1.5s", "many"] {
+        let arguments = ["suite", "--duration", time, "--out", text(out.path())];
+        let error = refused(&arguments, Path::new("none"));
+        assert!(error.contains(time) && error.contains("30s"), "{error}");
+    }
+}
+
+#[test]
 fn a_limit_that_is_exceeded_fails_and_is_named() {
     let out = TempDir::new().unwrap();
     let output = quick("storage", out.path(), &["--max-mean-latency", "0"]);

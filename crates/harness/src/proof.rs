@@ -1,13 +1,13 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use load_engine::{
-    Discrepancy, Failure, Found, Ledger, Model, Plan, RunRecord, StopHandle, Verification, Workload,
+    Discrepancy, Failure, Found, Ledger, Model, Plan, RunRecord, StopHandle, Until, Verification,
+    Workload,
 };
 
-use crate::settings::Load;
 use crate::{Error, Progress, ScenarioResult, manifest, place};
 
 /// A workload whose effects can be read back after it was closed and opened again.
@@ -42,8 +42,8 @@ pub struct Trial {
     pub title: String,
     /// Concurrent users, a thread each.
     pub users: NonZeroU32,
-    /// Iterations of each user.
-    pub each: NonZeroU64,
+    /// When each user stops.
+    pub until: Until,
     /// Where every random number comes from.
     pub seed: u64,
     /// What the load may write, in bytes by estimate.
@@ -54,15 +54,6 @@ pub struct Trial {
     pub discrepancies: PathBuf,
     /// Whether what the target wrote is kept when all holds. It is always kept when it does not.
     pub keep: bool,
-}
-
-impl Trial {
-    fn load(&self) -> Load {
-        Load {
-            users: self.users,
-            each: self.each,
-        }
-    }
 }
 
 /// Puts the load on a fresh target, closes it, opens it again, and verifies every effect.
@@ -81,7 +72,7 @@ pub fn prove<T: Target>(
     let data = place::fresh(&trial.out, &trial.name)?;
     place::check_space(data.path(), trial.needed_bytes)?;
     manifest::write(data.path(), &trial.name)?;
-    progress.scenario_began(&trial.name, &describe(trial.load()));
+    progress.scenario_began(&trial.name, &trial.describe());
 
     let target = open(data.path()).map_err(|failure| trial.failed("open", failure))?;
     let (run, ledger) = load(trial, &target, progress)?;
@@ -102,7 +93,7 @@ pub fn prove<T: Target>(
     let mut result = ScenarioResult {
         name: trial.name.clone(),
         title: trial.title.clone(),
-        load: describe(trial.load()),
+        load: trial.describe(),
         vacuous_steps: run.vacuous_steps().map(|step| step.name.clone()).collect(),
         run,
         verification,
@@ -117,6 +108,14 @@ pub fn prove<T: Target>(
 }
 
 impl Trial {
+    /// How large the load is, for people.
+    fn describe(&self) -> String {
+        match self.until {
+            Until::Iterations(each) => format!("{} threads × {each}", self.users),
+            Until::Elapsed(time) => format!("{} threads for {time:?}", self.users),
+        }
+    }
+
     fn failed(&self, operation: &'static str, failure: Failure) -> Error {
         Error::Target {
             scenario: self.name.clone(),
@@ -126,17 +125,15 @@ impl Trial {
     }
 }
 
-fn describe(load: Load) -> String {
-    let Load { users, each } = load;
-    format!("{users} threads × {each}")
-}
-
 fn load<T: Target>(
     trial: &Trial,
     target: &T,
     progress: &mut dyn Progress,
 ) -> Result<(RunRecord, Ledger), Error> {
-    let model = Model::iterations(trial.users, trial.each);
+    let model = match trial.until {
+        Until::Iterations(each) => Model::iterations(trial.users, each),
+        Until::Elapsed(time) => Model::elapsed(trial.users, time),
+    };
     let plan = Plan::new(&trial.name, model).seed(trial.seed);
     let stop = StopHandle::new();
     load_engine::run(target, &plan, &stop, |state| {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -82,12 +83,16 @@ impl Scenario {
     }
 
     /// What a load writes, by a generous estimate: records with their indexes and journals.
-    pub(crate) fn needed_bytes(self, load: Load) -> u64 {
+    pub(crate) fn needed_bytes(self, load: Load, duration_ms: Option<NonZeroU64>) -> u64 {
         const PER_ITERATION: u64 = 8 << 10;
+        /// Of a load that ends by time: what a fast disk takes of small records in a millisecond.
+        const PER_MILLISECOND: u64 = 64 << 10;
         const AT_LEAST: u64 = 16 << 20;
-        load.total()
-            .saturating_mul(PER_ITERATION)
-            .saturating_add(AT_LEAST)
+        let written = match duration_ms {
+            Some(ms) => ms.get().saturating_mul(PER_MILLISECOND),
+            None => load.total().saturating_mul(PER_ITERATION),
+        };
+        written.saturating_add(AT_LEAST)
     }
 
     /// Puts the load on the scenario's target and verifies every effect.

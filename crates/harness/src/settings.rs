@@ -17,6 +17,9 @@ pub struct Settings {
     /// Iterations of each user, in the scenarios that count by them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iterations: Option<NonZeroU64>,
+    /// How long each scenario's load goes on, in milliseconds, in place of its iterations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<NonZeroU64>,
     /// Records that the storage scenario writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<NonZeroU64>,
@@ -75,6 +78,7 @@ impl Settings {
                 "iterations",
                 self.iterations.map(|number| number.to_string()),
             ),
+            ("duration", self.duration_ms.map(|ms| format!("{ms}ms"))),
             ("records", self.records.map(|number| number.to_string())),
         ];
         for (name, size) in sizes {

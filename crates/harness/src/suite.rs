@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use load_engine::Until;
 
 use crate::saved::{Draft, save_draft};
 use crate::{
@@ -124,9 +126,12 @@ impl Suite {
             name: scenario.name().to_owned(),
             title: scenario.title().to_owned(),
             users: load.users,
-            each: load.each,
+            until: match self.settings.duration_ms {
+                Some(ms) => Until::Elapsed(Duration::from_millis(ms.get())),
+                None => Until::Iterations(load.each),
+            },
             seed: self.settings.seed,
-            needed_bytes: scenario.needed_bytes(load),
+            needed_bytes: scenario.needed_bytes(load, self.settings.duration_ms),
             out: PathBuf::from(out),
             discrepancies: beside_report.join(format!("discrepancies-{}.jsonl", scenario.name())),
             keep: self.keep,

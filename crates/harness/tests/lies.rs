@@ -12,7 +12,7 @@ use harness::{
     Target, Trial, prove, render,
 };
 use jsonl_storage::{Log, LogOptions, Seq};
-use load_engine::{Failure, Iteration, StepSpec, Workload};
+use load_engine::{Failure, Iteration, StepSpec, Until, Workload};
 
 /// A store over a real log, whose appends go the way of a lie.
 struct Liar<L> {
@@ -130,7 +130,7 @@ fn trial(out: &Path) -> Trial {
         name: "storage".to_owned(),
         title: "append durably".to_owned(),
         users: NonZeroU32::new(USERS).unwrap(),
-        each: NonZeroU64::new(EACH).unwrap(),
+        until: Until::Iterations(NonZeroU64::new(EACH).unwrap()),
         seed: 7,
         needed_bytes: 0,
         out: out.to_owned(),
