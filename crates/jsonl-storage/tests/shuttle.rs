@@ -6,7 +6,7 @@
 //! reports with the schedule that leads to it.
 //!
 //! Run by `RUSTFLAGS="--cfg shuttle" cargo test -p jsonl-storage --test shuttle --target-dir
-//! target/shuttle`; without the cfg there is nothing here.
+//! target/shuttle`, a stage of `cargo xtask ci`; without the cfg there is nothing here.
 #![cfg(shuttle)]
 
 #[path = "shuttle/disk.rs"]
@@ -21,7 +21,7 @@ use shuttle::{Config, Runner, future, thread};
 use crate::disk::{Disk, Mounted};
 
 /// For each check and each of the two ways to choose.
-const SCHEDULES: usize = 1_500;
+const SCHEDULES: usize = 4_000;
 /// How many points of a schedule matter to a bug that the second way is sure to come upon.
 const DEPTH: usize = 3;
 
