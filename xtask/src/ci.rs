@@ -17,12 +17,13 @@ Options:
   --skip <STAGE>  Leave a stage out; may be repeated
 
 Stages, in order:
-  tidy    cargo xtask tidy
-  fmt     the formatting of all packages
-  clippy  lints over all targets, warnings denied
-  test    every test, examples in the documents included
-  bench   every benchmark once, as a check that it still runs
-  doc     the documentation, warnings denied
+  tidy     cargo xtask tidy
+  fmt      the formatting of all packages
+  clippy   lints over all targets, warnings denied
+  test     every test, examples in the documents included
+  shuttle  the group commit under schedules chosen by a test
+  bench    every benchmark once, as a check that it still runs
+  doc      the documentation, warnings denied
 
 Exit codes: 0 all held; 1 a stage failed; 2 it could not run.";
 
@@ -50,6 +51,22 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "test",
         work: Work::cargo(&["test", "--workspace"]),
+    },
+    Stage {
+        name: "shuttle",
+        work: Work::Cargo {
+            env: Some(("RUSTFLAGS", "--cfg shuttle")),
+            // Other flags would have everything in the usual directory built anew, twice.
+            args: &[
+                "test",
+                "--package",
+                "jsonl-storage",
+                "--test",
+                "shuttle",
+                "--target-dir",
+                "target/shuttle",
+            ],
+        },
     },
     Stage {
         name: "bench",
@@ -226,18 +243,18 @@ mod tests {
     fn a_skipped_stage_is_left_out() {
         assert_eq!(
             kept("--skip test"),
-            ["tidy", "fmt", "clippy", "bench", "doc"]
+            ["tidy", "fmt", "clippy", "shuttle", "bench", "doc"]
         );
         assert_eq!(
             kept("--skip=test --skip doc"),
-            ["tidy", "fmt", "clippy", "bench"]
+            ["tidy", "fmt", "clippy", "shuttle", "bench"]
         );
     }
 
     #[test]
     fn an_unknown_stage_is_named_beside_those_there_are() {
         let error = parse("--skip tests").unwrap_err().to_string();
-        let stages = "tidy, fmt, clippy, test, bench, doc";
+        let stages = "tidy, fmt, clippy, test, shuttle, bench, doc";
         assert_eq!(
             error,
             format!("ci has no stage \"tests\"; its stages are {stages}")
@@ -276,7 +293,12 @@ mod tests {
             "cargo clippy --workspace --all-targets -- -D warnings"
         );
         assert_eq!(
-            lines[5],
+            lines[4],
+            "RUSTFLAGS=\"--cfg shuttle\" cargo test --package jsonl-storage --test shuttle \
+             --target-dir target/shuttle"
+        );
+        assert_eq!(
+            lines[6],
             "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps --workspace"
         );
     }

@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::catalog::Full;
 use crate::sidecar::Places;
+use crate::sync::Mutex;
 
 /// The places that are in memory, up to a bound; those loaded first go first.
 #[derive(Debug)]

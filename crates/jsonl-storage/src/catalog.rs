@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::{Mutex, RwLock};
-
 use crate::backend::{Backend, BackendFile};
 use crate::cache::Cache;
 use crate::chain::Link;
@@ -12,6 +10,7 @@ use crate::lines::Part;
 use crate::queue::Batch;
 use crate::segment::Segment;
 use crate::sidecar::{Content, Places, Sidecar};
+use crate::sync::{Mutex, RwLock};
 use crate::{Error, Seq};
 
 /// Readers take its lock to find out where to read, never while they read.

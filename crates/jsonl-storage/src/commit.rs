@@ -8,20 +8,17 @@
 //! but for no longer than a quarter of a sync.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::chain::Link;
-use crate::clock::Stopwatch;
 use crate::flusher::Flusher;
 use crate::pace::{Bounds, Pace};
 use crate::queue::{Batch, Epoch, Facts, Queue};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, OnceLock, Ordering, Stopwatch, Word};
 use crate::wakers::Wakers;
 use crate::writer::{Fault, Tail};
-use crate::{Durability, Error, LogOptions, Seq, futex};
+use crate::{Durability, Error, LogOptions, Seq};
 
 /// The queue of framed records and the state of the disk behind it.
 #[derive(Debug)]
@@ -36,14 +33,14 @@ pub(crate) struct Committer {
     durable: AtomicU64,
     leading: AtomicBool,
     /// Changes when a round ends, whatever its result.
-    round: AtomicU32,
+    round: Word,
     /// How many threads sleep until `round` changes.
     sleepers: AtomicU32,
     /// How often a caller began to wait, since the opening.
     arrivals: AtomicU64,
     /// The number of arrivals that a gathering leader waits for; 0 when none does.
     goal: AtomicU64,
-    gathered: AtomicU32,
+    gathered: Word,
     failure: OnceLock<Error>,
     pub(crate) wakers: Wakers,
     pub(crate) flusher: Flusher,
@@ -76,11 +73,11 @@ impl Committer {
             written: AtomicU64::new(last.0),
             durable: AtomicU64::new(last.0),
             leading: AtomicBool::new(false),
-            round: AtomicU32::new(0),
+            round: Word::default(),
             sleepers: AtomicU32::new(0),
             arrivals: AtomicU64::new(0),
             goal: AtomicU64::new(0),
-            gathered: AtomicU32::new(0),
+            gathered: Word::default(),
             failure: OnceLock::new(),
             wakers: Wakers::default(),
             flusher: Flusher::default(),
@@ -215,7 +212,7 @@ impl Committer {
         let arrived = self.arrivals.fetch_add(1, Ordering::SeqCst) + 1;
         let goal = self.goal.load(Ordering::SeqCst);
         if goal != 0 && arrived >= goal {
-            futex::bump(&self.gathered, 1);
+            self.gathered.bump_one();
         }
     }
 
@@ -249,7 +246,7 @@ impl Committer {
                 return outcome;
             }
             self.check()?;
-            let round = self.round.load(Ordering::SeqCst);
+            let round = self.round.load();
             if let Some(lead) = Lead::try_take(self) {
                 // Somebody else's round may have been ours, just before.
                 if self.settled(seq, epoch, reached).is_none() {
@@ -257,7 +254,7 @@ impl Committer {
                 }
             } else if self.settled(seq, epoch, reached).is_none() {
                 self.sleepers.fetch_add(1, Ordering::SeqCst);
-                futex::wait(&self.round, round);
+                self.round.wait(round);
                 self.sleepers.fetch_sub(1, Ordering::SeqCst);
             }
         }
@@ -282,12 +279,12 @@ impl Committer {
         let watch = Stopwatch::start();
         self.goal.store(goal, Ordering::SeqCst);
         loop {
-            let seen = self.gathered.load(Ordering::SeqCst);
+            let seen = self.gathered.load();
             let left = watch.left_of(limit);
             if self.arrivals.load(Ordering::SeqCst) >= goal || left.is_zero() {
                 break;
             }
-            futex::wait_at_most(&self.gathered, seen, left);
+            self.gathered.wait_at_most(seen, left);
         }
         self.goal.store(0, Ordering::SeqCst);
     }
@@ -323,20 +320,20 @@ impl Committer {
 
     /// Has everyone who waits look again.
     fn end_round(&self) {
-        futex::bump_for(&self.round, &self.sleepers);
+        self.round.bump_for(&self.sleepers);
         self.wakers.wake_all();
     }
 
     /// Sleeps until a round ends or the time is up, unless `seen` is no longer the last one.
     pub(crate) fn wait_for_a_round(&self, seen: u32, limit: Duration) {
         self.sleepers.fetch_add(1, Ordering::SeqCst);
-        futex::wait_at_most(&self.round, seen, limit);
+        self.round.wait_at_most(seen, limit);
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// The number of rounds, to be taken before looking at what they did.
     pub(crate) fn round(&self) -> u32 {
-        self.round.load(Ordering::SeqCst)
+        self.round.load()
     }
 
     fn publish(&self, last: Seq) {

@@ -1,13 +1,10 @@
 //! The thread that leads commits on behalf of async tickets, which cannot block.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::thread::{Builder, JoinHandle};
 
-use parking_lot::Mutex;
-
+use crate::Error;
 use crate::commit::Committer;
-use crate::{Error, futex};
+use crate::sync::{AtomicBool, Builder, JoinHandle, Mutex, Ordering, Word};
 
 /// Started by the first ticket that needs it, joined when the log is closed.
 #[derive(Debug, Default)]
@@ -16,7 +13,7 @@ pub(crate) struct Flusher {
     asked: AtomicBool,
     stopping: AtomicBool,
     /// Changes with each request and with the stop.
-    bell: AtomicU32,
+    bell: Word,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -26,7 +23,7 @@ impl Flusher {
         if self.asked.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
-        futex::bump(&self.bell, 1);
+        self.bell.bump_one();
         let mut thread = self.thread.lock();
         if thread.is_none() && !self.stopping.load(Ordering::SeqCst) {
             let own = Arc::clone(committer);
@@ -41,14 +38,14 @@ impl Flusher {
 
     fn run(&self, committer: &Committer) {
         loop {
-            let seen = self.bell.load(Ordering::SeqCst);
+            let seen = self.bell.load();
             if self.asked.swap(false, Ordering::SeqCst) {
                 // A failure reaches every ticket by itself.
                 let _ = committer.flush();
             } else if self.stopping.load(Ordering::SeqCst) {
                 return;
             } else {
-                futex::wait(&self.bell, seen);
+                self.bell.wait(seen);
             }
         }
     }
@@ -56,7 +53,7 @@ impl Flusher {
     /// Ends the thread, which first does what it was asked for.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        futex::bump(&self.bell, 1);
+        self.bell.bump_one();
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             // It panics only when a leader does, and that has poisoned the log.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::clock::Stopwatch;
+use crate::sync::Stopwatch;
 use crate::{Error, Log, Record, Scan, Seq};
 
 /// Reads records as they are appended.

@@ -6,34 +6,50 @@ use std::time::Duration;
 
 use rustix::thread::futex;
 
-/// Sleeps until `word` is no longer `seen`; may also return for no reason.
-pub(crate) fn wait(word: &AtomicU32, seen: u32) {
-    wait_for(word, seen, None);
-}
+/// A word to wait on.
+#[derive(Debug, Default)]
+pub(crate) struct Word(AtomicU32);
 
-/// As [`wait`], for at most `limit`.
-pub(crate) fn wait_at_most(word: &AtomicU32, seen: u32, limit: Duration) {
-    wait_for(word, seen, Some(limit));
-}
-
-/// Changes `word` and wakes up to `most` threads that wait for it.
-pub(crate) fn bump(word: &AtomicU32, most: u32) {
-    word.fetch_add(1, Ordering::SeqCst);
-    // The only error is a bad address, and a reference is none.
-    let _ = futex::wake(word, futex::Flags::PRIVATE, most);
-}
-
-/// Changes `word` and wakes every thread that waits for it, if `sleepers` counts any: they count
-/// themselves before they sleep, and a kernel call for nobody costs as much as a small write.
-pub(crate) fn bump_for(word: &AtomicU32, sleepers: &AtomicU32) {
-    word.fetch_add(1, Ordering::SeqCst);
-    if sleepers.load(Ordering::SeqCst) > 0 {
-        let _ = futex::wake(word, futex::Flags::PRIVATE, i32::MAX as u32);
+impl Word {
+    /// What it is now, to be taken before looking at what it stands for.
+    pub(crate) fn load(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
     }
-}
 
-fn wait_for(word: &AtomicU32, seen: u32, limit: Option<Duration>) {
-    let limit = limit.and_then(|limit| futex::Timespec::try_from(limit).ok());
-    // Timed out, interrupted or changed already: the caller looks again in each case.
-    let _ = futex::wait(word, futex::Flags::PRIVATE, seen, limit.as_ref());
+    /// Sleeps until the word is no longer `seen`; may also return for no reason.
+    pub(crate) fn wait(&self, seen: u32) {
+        self.wait_for(seen, None);
+    }
+
+    /// As [`Word::wait`], for at most `limit`.
+    pub(crate) fn wait_at_most(&self, seen: u32, limit: Duration) {
+        self.wait_for(seen, Some(limit));
+    }
+
+    /// Changes the word and wakes one thread that waits for it.
+    pub(crate) fn bump_one(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        self.wake(1);
+    }
+
+    /// Changes the word and wakes every thread that waits for it, if `sleepers` counts any: they
+    /// count themselves before they sleep, and a kernel call for nobody costs as much as a small
+    /// write.
+    pub(crate) fn bump_for(&self, sleepers: &AtomicU32) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        if sleepers.load(Ordering::SeqCst) > 0 {
+            self.wake(i32::MAX as u32);
+        }
+    }
+
+    fn wake(&self, most: u32) {
+        // The only error is a bad address, and a reference is none.
+        let _ = futex::wake(&self.0, futex::Flags::PRIVATE, most);
+    }
+
+    fn wait_for(&self, seen: u32, limit: Option<Duration>) {
+        let limit = limit.and_then(|limit| futex::Timespec::try_from(limit).ok());
+        // Timed out, interrupted or changed already: the caller looks again in each case.
+        let _ = futex::wait(&self.0, futex::Flags::PRIVATE, seen, limit.as_ref());
+    }
 }

@@ -68,12 +68,14 @@ mod cache;
 mod catalog;
 mod chain;
 mod checkpoint;
+#[cfg(not(shuttle))]
 mod clock;
 mod commit;
 mod error;
 mod flusher;
 mod follow;
 mod fs;
+#[cfg(not(shuttle))]
 mod futex;
 mod index;
 mod line;
@@ -92,6 +94,7 @@ mod scan;
 mod segment;
 mod seq;
 mod sidecar;
+mod sync;
 mod ticket;
 mod verify;
 mod wakers;

@@ -4,7 +4,6 @@ use std::ops::{Bound, Range, RangeBounds};
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_jsonlines::JsonLinesWriter;
@@ -18,6 +17,7 @@ use crate::queue::{Epoch, Facts};
 use crate::recovery::{self, Recovery};
 use crate::retire::{self, Retention, SegmentInfo};
 use crate::scan::{Between, Record, Scan, ScanBack};
+use crate::sync::{Mutex, thread_local};
 use crate::ticket::Ticket;
 use crate::writer::{Fault, Tail};
 use crate::{Error, Follow, LogOptions, Matches, Seq, point};
@@ -144,7 +144,8 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         // Encoding is the costly part, so it happens outside of the lock, in a buffer that each
         // thread keeps.
         thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
-        SCRATCH.with_borrow_mut(|scratch| {
+        SCRATCH.with(|scratch| {
+            let scratch = &mut *scratch.borrow_mut();
             encode(scratch, record)?;
             let facts = self.index.as_ref().map(|index| index.facts(record));
             self.committer.submit(scratch, facts.unwrap_or_default())

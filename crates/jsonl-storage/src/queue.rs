@@ -1,8 +1,9 @@
 //! The records that wait to be written.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::chain::Link;
+use crate::sync::OnceLock;
 use crate::{Error, Seq, line};
 
 /// Records between two of these bytes share one entry of the sparse index.

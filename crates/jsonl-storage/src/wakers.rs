@@ -1,10 +1,9 @@
 //! Those who wait without a thread.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
-use parking_lot::Mutex;
+use crate::sync::{AtomicUsize, Mutex, Ordering};
 
 /// The wakers of the tickets that were polled and are pending; at most one a ticket.
 #[derive(Debug, Default)]

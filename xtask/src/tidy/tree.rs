@@ -141,9 +141,11 @@ fn all_files(root: &Path) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Cargo marks its target directories, wherever they stand, with `CACHEDIR.TAG`.
+/// Cargo marks its target directories, wherever they stand, with `CACHEDIR.TAG`; not one that it
+/// found there, as when a build with other flags came first and has its own inside.
 fn is_output(name: &str, path: &Path) -> bool {
-    name == ".git" || name == OUTPUT || path.join("CACHEDIR.TAG").exists()
+    let marks = ["CACHEDIR.TAG", ".rustc_info.json"];
+    name == ".git" || name == OUTPUT || marks.iter().any(|mark| path.join(mark).exists())
 }
 
 fn as_text(bytes: Vec<u8>) -> Option<String> {
