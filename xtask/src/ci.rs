@@ -21,6 +21,7 @@ Stages, in order:
   fmt     the formatting of all packages
   clippy  lints over all targets, warnings denied
   test    every test, examples in the documents included
+  zstd    the tests of the log once more, with compressed archives
   bench   every benchmark once, as a check that it still runs
   doc     the documentation, warnings denied
 
@@ -42,6 +43,7 @@ const STAGES: &[Stage] = &[
             "clippy",
             "--workspace",
             "--all-targets",
+            "--all-features",
             "--",
             "-D",
             "warnings",
@@ -50,6 +52,10 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "test",
         work: Work::cargo(&["test", "--workspace"]),
+    },
+    Stage {
+        name: "zstd",
+        work: Work::cargo(&["test", "-p", "jsonl-storage", "--features", "zstd"]),
     },
     Stage {
         name: "bench",
@@ -226,18 +232,18 @@ mod tests {
     fn a_skipped_stage_is_left_out() {
         assert_eq!(
             kept("--skip test"),
-            ["tidy", "fmt", "clippy", "bench", "doc"]
+            ["tidy", "fmt", "clippy", "zstd", "bench", "doc"]
         );
         assert_eq!(
             kept("--skip=test --skip doc"),
-            ["tidy", "fmt", "clippy", "bench"]
+            ["tidy", "fmt", "clippy", "zstd", "bench"]
         );
     }
 
     #[test]
     fn an_unknown_stage_is_named_beside_those_there_are() {
         let error = parse("--skip tests").unwrap_err().to_string();
-        let stages = "tidy, fmt, clippy, test, bench, doc";
+        let stages = "tidy, fmt, clippy, test, zstd, bench, doc";
         assert_eq!(
             error,
             format!("ci has no stage \"tests\"; its stages are {stages}")
@@ -273,10 +279,10 @@ mod tests {
         assert_eq!(lines[0], "cargo xtask tidy");
         assert_eq!(
             lines[2],
-            "cargo clippy --workspace --all-targets -- -D warnings"
+            "cargo clippy --workspace --all-targets --all-features -- -D warnings"
         );
         assert_eq!(
-            lines[5],
+            lines[6],
             "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps --workspace"
         );
     }
