@@ -186,6 +186,42 @@ fn a_flipped_byte_is_located_by_the_checks_of_the_records() {
     assert_eq!(of_file.next_back().unwrap().kind, BreakKind::Compression);
 }
 
+/// Where in a frame the headers of its blocks stand.
+fn block_headers(frame: &[u8]) -> Vec<usize> {
+    let descriptor = frame[4];
+    let single_segment = descriptor & 0x20 != 0;
+    let size_bytes = match descriptor >> 6 {
+        0 => usize::from(single_segment),
+        log => 1 << log,
+    };
+    let mut headers = vec![5 + usize::from(!single_segment) + size_bytes];
+    loop {
+        let at = headers[headers.len() - 1];
+        let header = u32::from_le_bytes([frame[at], frame[at + 1], frame[at + 2], 0]);
+        if header & 1 == 1 {
+            return headers;
+        }
+        headers.push(at + 3 + usize::try_from(header >> 3).unwrap());
+    }
+}
+
+#[test]
+fn a_block_that_cannot_be_read_leaves_the_text_of_those_before_it() {
+    let found = archived(1500, 300_000);
+    let dir = found.archive.path();
+    let (file, text) = &found.texts[1];
+    let path = compressed_path(dir, file.first);
+    let mut bytes = fs::read(&path).unwrap();
+    let headers = block_headers(&bytes);
+    // The type that is reserved.
+    bytes[headers[2]] |= 0b110;
+    fs::write(&path, bytes).unwrap();
+
+    let damage = &verify(dir).unwrap().breaks[0];
+    assert_eq!((damage.kind, &damage.file), (BreakKind::Compression, &path));
+    assert!(damage.byte > text.len() as u64 / 4, "{damage:?}");
+}
+
 #[test]
 fn no_flipped_byte_loses_a_record_silently() {
     let found = archived(12, 3000);
