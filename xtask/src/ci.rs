@@ -21,6 +21,7 @@ Stages, in order:
   fmt      the formatting of all packages
   clippy   lints over all targets, warnings denied
   test     every test, examples in the documents included
+  zstd     the tests of the log once more, with compressed archives
   shuttle  the group commit under schedules chosen by a test
   bench    every benchmark once, as a check that it still runs
   doc      the documentation, warnings denied
@@ -43,6 +44,7 @@ const STAGES: &[Stage] = &[
             "clippy",
             "--workspace",
             "--all-targets",
+            "--all-features",
             "--",
             "-D",
             "warnings",
@@ -51,6 +53,10 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "test",
         work: Work::cargo(&["test", "--workspace"]),
+    },
+    Stage {
+        name: "zstd",
+        work: Work::cargo(&["test", "-p", "jsonl-storage", "--features", "zstd"]),
     },
     Stage {
         name: "shuttle",
@@ -243,18 +249,18 @@ mod tests {
     fn a_skipped_stage_is_left_out() {
         assert_eq!(
             kept("--skip test"),
-            ["tidy", "fmt", "clippy", "shuttle", "bench", "doc"]
+            ["tidy", "fmt", "clippy", "zstd", "shuttle", "bench", "doc"]
         );
         assert_eq!(
             kept("--skip=test --skip doc"),
-            ["tidy", "fmt", "clippy", "shuttle", "bench"]
+            ["tidy", "fmt", "clippy", "zstd", "shuttle", "bench"]
         );
     }
 
     #[test]
     fn an_unknown_stage_is_named_beside_those_there_are() {
         let error = parse("--skip tests").unwrap_err().to_string();
-        let stages = "tidy, fmt, clippy, test, shuttle, bench, doc";
+        let stages = "tidy, fmt, clippy, test, zstd, shuttle, bench, doc";
         assert_eq!(
             error,
             format!("ci has no stage \"tests\"; its stages are {stages}")
@@ -290,15 +296,15 @@ mod tests {
         assert_eq!(lines[0], "cargo xtask tidy");
         assert_eq!(
             lines[2],
-            "cargo clippy --workspace --all-targets -- -D warnings"
+            "cargo clippy --workspace --all-targets --all-features -- -D warnings"
         );
         assert_eq!(
-            lines[4],
+            lines[5],
             "RUSTFLAGS=\"--cfg shuttle\" cargo test --package jsonl-storage --test shuttle \
              --target-dir target/shuttle"
         );
         assert_eq!(
-            lines[6],
+            lines[7],
             "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps --workspace"
         );
     }

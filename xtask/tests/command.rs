@@ -145,13 +145,14 @@ fn ci_stops_at_the_first_stage_that_fails_and_says_how_to_rerun_it() {
         called,
         [
             "fmt --all --check",
-            "clippy --workspace --all-targets -- -D warnings"
+            "clippy --workspace --all-targets --all-features -- -D warnings"
         ]
     );
     let said = stdout(&output);
     assert!(said.contains("==== fmt held in "), "{said}");
     assert!(said.contains("==== clippy failed after "), "{said}");
-    let rerun = "rerun it with: cargo clippy --workspace --all-targets -- -D warnings\n";
+    let rerun =
+        "rerun it with: cargo clippy --workspace --all-targets --all-features -- -D warnings\n";
     assert!(said.ends_with(rerun), "{said}");
 }
 
@@ -164,8 +165,8 @@ fn ci_runs_every_stage_that_is_not_skipped() {
         .lines()
         .filter_map(|line| line.split(' ').next().map(str::to_owned))
         .collect();
-    // The `test` among them is that of the stage `shuttle`.
-    assert_eq!(called, ["fmt", "clippy", "test", "bench", "doc"]);
+    // The tests among them are those of the stages for compressed archives and for shuttle.
+    assert_eq!(called, ["fmt", "clippy", "test", "test", "bench", "doc"]);
     assert!(stdout(&output).contains("(skipped: tidy, test)"));
 }
 

@@ -170,3 +170,50 @@ pub(crate) fn read_full_at(
     }
     Ok(filled)
 }
+
+/// A file up to a length that it is known to have, as a stream.
+pub(crate) struct Contents<'a> {
+    pub(crate) file: &'a dyn BackendFile,
+    pub(crate) at: u64,
+    pub(crate) end: u64,
+}
+
+impl io::Read for Contents<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let wanted = left.min(buffer.len());
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let read = self.file.read_at(&mut buffer[..wanted], self.at)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+/// Writes to a new file from its beginning, as a stream.
+pub(crate) struct Appender<'a> {
+    file: &'a dyn BackendFile,
+    at: u64,
+}
+
+impl<'a> Appender<'a> {
+    pub(crate) fn new(file: &'a dyn BackendFile) -> Self {
+        Self { file, at: 0 }
+    }
+}
+
+impl io::Write for Appender<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write_at(bytes, self.at)?;
+        self.at += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

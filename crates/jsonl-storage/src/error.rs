@@ -92,6 +92,21 @@ pub enum Error {
         /// What is missing, as in "by *key*".
         by: &'static str,
     },
+    /// A log with a compressed file was to be opened for writing. Only archives have such files:
+    /// decompress it in its place with the `zstd` tool, or read the directory by
+    /// [`verify`](crate::verify()) or [`salvage`](crate::salvage()).
+    #[error("{} is compressed: its log cannot be opened for writing", file.display())]
+    Compressed {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A compressed file was to be read by a program that was built without the means. Build it with
+    /// the feature, or decompress the file with the `zstd` tool.
+    #[error("{} is compressed, and the cargo feature `zstd` of jsonl-storage is off", file.display())]
+    ZstdMissing {
+        /// The file.
+        file: PathBuf,
+    },
     /// An index file was damaged since the log was opened. Remove it and open the log again: it is
     /// made anew from the records.
     #[error("index {} is damaged", file.display())]

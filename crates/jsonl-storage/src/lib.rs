@@ -14,6 +14,8 @@
 //!   come ([`Log::follow`]). A log is opened by its summaries, not by reading every record.
 //! - [`verify`] reads a log without opening it, also one that a killed process left behind, and
 //!   [`salvage`] takes what is whole out of a damaged one.
+//! - The oldest files can be retired and archived ([`Retention`]), with the cargo feature `zstd` also
+//!   compressed; [`verify`] and [`salvage`] read such an archive like a log.
 //! - When the disk is full, what did not fit is refused and the log goes on once there is room; after
 //!   any other failed write or sync it refuses appends until it is opened again, and reads go on.
 //!
@@ -71,6 +73,7 @@ mod checkpoint;
 #[cfg(not(shuttle))]
 mod clock;
 mod commit;
+mod compression;
 mod error;
 mod flusher;
 mod follow;

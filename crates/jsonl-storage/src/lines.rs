@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 
 use crate::backend::{Backend, BackendFile, OpenMode};
 use crate::chain::{Link, LinkText};
+use crate::compression::{self, Source};
 use crate::index::Mark;
 use crate::line::{self, Chained, Line};
 use crate::reader::LineReader;
@@ -199,7 +200,7 @@ impl Lines {
         let Some(part) = self.parts.next() else {
             return Ok(false);
         };
-        let file = part.open(&*self.backend)?;
+        let source = Source::new(part.open(&*self.backend)?, &part.segment)?;
         let start = part.start;
         let skips = self.check == Check::Lines;
         if skips {
@@ -211,7 +212,7 @@ impl Lines {
         }
         self.line = start.seq.0.saturating_sub(part.segment.first.0);
         self.open = Some(Open {
-            reader: LineReader::new(file, start.offset, part.limit),
+            reader: LineReader::new(source, start.offset, part.limit),
             segment: part.segment,
         });
         Ok(true)
@@ -221,9 +222,13 @@ impl Lines {
         let Some(open) = &mut self.open else {
             return Ok(None);
         };
-        let next = open.reader.next();
-        let Some(span) = next.map_err(Error::io("read", &open.segment.path))? else {
-            return Ok(None);
+        let span = match open.reader.next() {
+            Ok(Some(span)) => span,
+            Ok(None) => return Ok(None),
+            Err(error) if open.segment.compressed && compression::is_damage(&error) => {
+                return Ok(Some(self.give_up_segment()));
+            }
+            Err(error) => return Err(Error::io("read", &open.segment.path)(error)),
         };
         (self.line, self.byte) = (self.line + 1, span.byte);
         self.text = span.text.clone();
@@ -270,6 +275,19 @@ impl Lines {
                 kind: BreakKind::Chain,
             }
         }))
+    }
+
+    /// Ends a segment where its compressed form is damaged. How many records are lost shows in the
+    /// number of the next one.
+    fn give_up_segment(&mut self) -> Raw {
+        if let Some(open) = &mut self.open {
+            let span = open.reader.give_up();
+            (self.line, self.byte, self.text) = (self.line + 1, span.byte, span.text);
+        }
+        (self.seq, self.link) = (None, None);
+        Raw::Broken {
+            kind: BreakKind::Compression,
+        }
     }
 }
 

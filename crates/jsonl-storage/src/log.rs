@@ -12,6 +12,7 @@ use crate::backend::{Backend, Lock, LockGuard};
 use crate::catalog::Catalog;
 use crate::checkpoint::Checkpoint;
 use crate::commit::Committer;
+use crate::compression::Form;
 use crate::index::Index;
 use crate::queue::{Epoch, Facts};
 use crate::recovery::{self, Recovery};
@@ -294,6 +295,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         archive: Option<&Path>,
         expendable: impl FnMut(&SegmentInfo) -> bool,
     ) -> Result<Vec<SegmentInfo>, Error> {
+        let archive = archive.map(|dir| (dir, Form::default()));
         self.retire_oldest(archive, |files| {
             let goes = files.iter().map(expendable);
             goes.take_while(|goes| *goes).count()
@@ -302,7 +304,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
 
     fn retire_oldest(
         &self,
-        archive: Option<&Path>,
+        archive: Option<(&Path, Form)>,
         how_many: impl FnOnce(&[SegmentInfo]) -> usize,
     ) -> Result<Vec<SegmentInfo>, Error> {
         let _one_at_a_time = self.retiring.lock();

@@ -1,17 +1,15 @@
 //! Lines of a file, without a copy for each one.
 
+use crate::compression::Source;
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
-
-use crate::backend::BackendFile;
 
 const BLOCK_BYTES: usize = 256 << 10;
 
 /// Reads a file block by block and cuts it into lines.
 #[derive(Debug)]
 pub(crate) struct LineReader {
-    file: Arc<dyn BackendFile>,
+    source: Source,
     buffer: Vec<u8>,
     /// What of the buffer is read and not yet given out.
     unread: Range<usize>,
@@ -33,18 +31,13 @@ pub(crate) struct LineSpan {
 }
 
 impl LineReader {
-    pub(crate) fn new(file: Arc<dyn BackendFile>, offset: u64, limit: u64) -> Self {
-        Self::with_block(file, offset, limit, BLOCK_BYTES)
+    pub(crate) fn new(source: Source, offset: u64, limit: u64) -> Self {
+        Self::with_block(source, offset, limit, BLOCK_BYTES)
     }
 
-    pub(crate) fn with_block(
-        file: Arc<dyn BackendFile>,
-        offset: u64,
-        limit: u64,
-        block_bytes: usize,
-    ) -> Self {
+    pub(crate) fn with_block(source: Source, offset: u64, limit: u64, block_bytes: usize) -> Self {
         Self {
-            file,
+            source,
             buffer: Vec::new(),
             unread: 0..0,
             offset,
@@ -71,6 +64,12 @@ impl LineReader {
                 return Ok((searched > 0).then(|| self.give(searched, false)));
             }
         }
+    }
+
+    /// Gives what is left of a line whose end cannot be read, and then nothing more.
+    pub(crate) fn give_up(&mut self) -> LineSpan {
+        self.limit = 0;
+        self.give(self.unread.len(), false)
     }
 
     fn give(&mut self, length: usize, terminated: bool) -> LineSpan {
@@ -102,7 +101,7 @@ impl LineReader {
         }
         let target = &mut self.buffer[self.unread.end..self.unread.end + room];
         let read = loop {
-            match self.file.read_at(target, at) {
+            match self.source.read_at(target, at) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result?,
             }

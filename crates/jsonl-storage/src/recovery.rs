@@ -70,6 +70,9 @@ pub(crate) fn recover(
     facts: FactsOf<'_>,
 ) -> Result<(Recovery, Tail), Error> {
     let listing = segment::listing(&*backend)?;
+    if let Some(file) = listing.compressed {
+        return Err(Error::Compressed { file });
+    }
     let mut opening = Opening {
         backend,
         index_name,
@@ -109,8 +112,7 @@ impl Opening<'_> {
     fn expect_a_segment_for_each_sidecar(&self, listing: &Listing) -> Result<(), Error> {
         for &first in &listing.sidecars {
             let segment = Segment::new(self.backend.dir(), first);
-            let has_segment = listing.segments.contains(&segment);
-            if !has_segment && Sidecar::open(&*self.backend, &segment).is_some() {
+            if !listing.has_segment(first) && Sidecar::open(&*self.backend, &segment).is_some() {
                 return Err(missing(&segment, 0, 0, first));
             }
         }

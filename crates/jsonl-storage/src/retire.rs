@@ -3,8 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::backend::{self, Backend, OpenMode};
+use crate::backend::{Appender, Backend, Contents, OpenMode};
 use crate::catalog::{Catalog, Full};
+use crate::compression::Form;
 use crate::segment::{self, Segment};
 use crate::{Error, FsBackend, Seq};
 
@@ -43,6 +44,7 @@ pub struct Retention {
     bytes_max: Option<u64>,
     since: Option<u64>,
     archive: Option<PathBuf>,
+    form: Form,
 }
 
 impl Retention {
@@ -75,8 +77,17 @@ impl Retention {
         self
     }
 
-    pub(crate) fn archive_dir(&self) -> Option<&Path> {
-        self.archive.as_deref()
+    /// Compresses what goes to the archive with zstd: `zstdcat segment-*.jsonl.zst | jq` reads it,
+    /// and so do [`verify`](crate::verify()) and [`salvage`](crate::salvage()).
+    #[cfg(feature = "zstd")]
+    #[must_use]
+    pub fn compressed(mut self) -> Self {
+        self.form = Form::Zstd;
+        self
+    }
+
+    pub(crate) fn archive_dir(&self) -> Option<(&Path, Form)> {
+        self.archive.as_deref().map(|dir| (dir, self.form))
     }
 
     /// How many of the files, given oldest first, are not kept.
@@ -99,12 +110,17 @@ impl Retention {
 }
 
 /// Copies segments to a directory, durably, each under its name only when it is whole.
-pub(crate) fn archive(from: &dyn Backend, files: &[SegmentInfo], to: &Path) -> Result<(), Error> {
+pub(crate) fn archive(
+    from: &dyn Backend,
+    files: &[SegmentInfo],
+    (to, form): (&Path, Form),
+) -> Result<(), Error> {
     let target = FsBackend::create(to).map_err(Error::io("create directory", to))?;
     for file in files {
-        let segment = Segment::new(to, file.first);
+        let source = Segment::new(from.dir(), file.first);
+        let segment = form.segment(to, file.first);
         let unfinished = format!("{}.tmp", segment.name);
-        copy(from, &segment.name, &target, &unfinished, file.bytes)
+        copy(from, &source.name, &target, &unfinished, file.bytes, form)
             .and_then(|()| target.rename(&unfinished, &segment.name))
             .map_err(Error::io("archive to", &segment.path))?;
     }
@@ -117,6 +133,7 @@ fn copy(
     to: &dyn Backend,
     target_name: &str,
     bytes: u64,
+    form: Form,
 ) -> io::Result<()> {
     let source = from.open(name, OpenMode::Read)?;
     // Half of one from an interrupted attempt.
@@ -125,18 +142,12 @@ fn copy(
         _ => {}
     }
     let target = to.open(target_name, OpenMode::CreateNew)?;
-    let mut buffer = vec![0; 256 << 10];
-    let mut copied = 0;
-    while copied < bytes {
-        let left = usize::try_from(bytes - copied).unwrap_or(usize::MAX);
-        let length = left.min(buffer.len());
-        let read = backend::read_full_at(&*source, &mut buffer[..length], copied)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        backend::write_all_at(&*target, &buffer[..read], copied)?;
-        copied += read as u64;
-    }
+    let mut contents = Contents {
+        file: &*source,
+        at: 0,
+        end: bytes,
+    };
+    form.write(&mut contents, bytes, Appender::new(&*target))?;
     target.sync_data()
 }
 

@@ -124,6 +124,8 @@ impl Rescue {
         }
         match (record, data) {
             (Some(seq), Some(data)) => self.keep(seq, data),
+            // There is half a line before the damage, or nothing.
+            _ if kind == Some(BreakKind::Compression) && lines.text().is_empty() => Ok(()),
             _ => self.set_aside(lines.text()),
         }
     }

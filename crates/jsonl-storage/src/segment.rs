@@ -1,4 +1,4 @@
-//! The files of a log: `segment-<first sequence number>.jsonl`.
+//! The files of a log: `segment-<first sequence number>.jsonl`, and in an archive `.jsonl.zst`.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use crate::{Error, FsBackend, Seq};
 
 const PREFIX: &str = "segment-";
 const SUFFIX: &str = ".jsonl";
+const COMPRESSED: &str = ".jsonl.zst";
 const SIDECAR: &str = ".index";
 const UNFINISHED: &str = ".index.tmp";
 
@@ -17,13 +18,28 @@ pub(crate) struct Segment {
     pub(crate) name: String,
     /// For messages; the backend is asked by name.
     pub(crate) path: PathBuf,
+    /// Only in an archive.
+    pub(crate) compressed: bool,
 }
 
 impl Segment {
     pub(crate) fn new(dir: &Path, first: Seq) -> Self {
-        let name = format!("{PREFIX}{:020}{SUFFIX}", first.0);
+        Self::named(dir, first, SUFFIX)
+    }
+
+    pub(crate) fn compressed(dir: &Path, first: Seq) -> Self {
+        Self::named(dir, first, COMPRESSED)
+    }
+
+    fn named(dir: &Path, first: Seq, suffix: &str) -> Self {
+        let name = format!("{PREFIX}{:020}{suffix}", first.0);
         let path = dir.join(&name);
-        Self { first, name, path }
+        Self {
+            first,
+            name,
+            path,
+            compressed: suffix == COMPRESSED,
+        }
     }
 
     pub(crate) fn sidecar_name(&self) -> String {
@@ -39,30 +55,43 @@ impl Segment {
 /// What a log's directory holds.
 #[derive(Debug)]
 pub(crate) struct Listing {
-    /// In the order of their records.
+    /// In the order of their records. Of one that is there twice, the file that is not compressed.
     pub(crate) segments: Vec<Segment>,
     /// The first record of each segment that has a sidecar, in order.
     pub(crate) sidecars: Vec<Seq>,
     /// Sidecars that were not written to their end.
     pub(crate) unfinished: Vec<String>,
+    /// The first of the files that are compressed, which a log that is written to must not have.
+    pub(crate) compressed: Option<PathBuf>,
+}
+
+impl Listing {
+    pub(crate) fn has_segment(&self, first: Seq) -> bool {
+        self.segments.iter().any(|segment| segment.first == first)
+    }
 }
 
 pub(crate) fn listing(backend: &dyn Backend) -> Result<Listing, Error> {
     let dir = backend.dir();
     let names = backend.list().map_err(Error::io("read directory", dir))?;
-    let mut firsts: Vec<_> = names.iter().filter_map(|name| first_of(name)).collect();
-    firsts.sort_unstable();
+    let plain = names.iter().filter_map(|name| first_of(name));
+    let mut segments: Vec<_> = plain.map(|first| Segment::new(dir, first)).collect();
+    let compressed = |name: &String| number_in(name, COMPRESSED);
+    let compressed = names.iter().filter_map(compressed);
+    segments.extend(compressed.map(|first| Segment::compressed(dir, first)));
+    segments.sort_by_key(|segment| (segment.first, segment.compressed));
+    let first_compressed = segments.iter().find(|segment| segment.compressed);
+    let first_compressed = first_compressed.map(|segment| segment.path.clone());
+    segments.dedup_by_key(|segment| segment.first);
     let sidecar = |name: &String| number_in(name, SIDECAR);
     let mut sidecars: Vec<_> = names.iter().filter_map(sidecar).collect();
     sidecars.sort_unstable();
     let is_unfinished = |name: &String| number_in(name, UNFINISHED).is_some();
     Ok(Listing {
-        segments: firsts
-            .into_iter()
-            .map(|first| Segment::new(dir, first))
-            .collect(),
+        segments,
         sidecars,
         unfinished: names.into_iter().filter(is_unfinished).collect(),
+        compressed: first_compressed,
     })
 }
 

@@ -31,7 +31,11 @@ impl Verified {
     /// The breaks in what had been synced: these are losses of acknowledged records. The others
     /// are a torn tail, which the next opening sets aside.
     pub fn corruptions(&self) -> impl Iterator<Item = &Break> {
-        self.breaks.iter().filter(|found| found.after < self.synced)
+        let is_loss = |found: &&Break| {
+            // Only what is complete, and so on disk, is ever compressed.
+            found.after < self.synced || found.kind == BreakKind::Compression
+        };
+        self.breaks.iter().filter(is_loss)
     }
 
     /// Whether every record that had been synced is there and as it was written.
@@ -48,7 +52,7 @@ pub struct Break {
     pub file: PathBuf,
     /// The line, from 1; 0 when a record is missing behind the last line.
     pub line: u64,
-    /// Where the line begins, in bytes.
+    /// Where the line begins, in bytes; of its text, when the file is compressed.
     pub byte: u64,
     /// The last whole record before it.
     pub after: Seq,
@@ -87,6 +91,9 @@ pub enum BreakKind {
     },
     /// The file ends within the line.
     Unterminated,
+    /// The compressed file is damaged or cut off, at this line of its text or up to 256 KiB of text
+    /// behind it. Nothing more of the file can be read.
+    Compression,
     /// The log ends before a record that it said was synced.
     Missing {
         /// The number that belongs here.
@@ -112,6 +119,7 @@ impl fmt::Display for BreakKind {
                 write!(f, "not what it was at the checkpoint of record {last}")
             }
             Self::Unterminated => f.write_str("the file ends within the line"),
+            Self::Compression => f.write_str("the compressed file is damaged from here on"),
             Self::Missing { expected } => write!(f, "record {expected} is missing"),
         }
     }
@@ -124,8 +132,8 @@ impl fmt::Display for BreakKind {
 ///
 /// # Errors
 ///
-/// [`Error::Io`] when the directory or a segment cannot be read. Damage is no error here, it is
-/// the result.
+/// [`Error::Io`] when the directory or a segment cannot be read, [`Error::ZstdMissing`] when one is
+/// compressed and this build cannot read it. Damage is no error here, it is the result.
 pub fn verify(dir: &Path) -> Result<Verified, Error> {
     VerifyOptions::new().verify(dir)
 }
@@ -269,8 +277,7 @@ impl VerifyOptions {
 fn lost_segments(backend: &dyn Backend, listing: &Listing) -> Vec<Break> {
     let lost = listing.sidecars.iter().filter_map(|&first| {
         let segment = Segment::new(backend.dir(), first);
-        let is_there = listing.segments.contains(&segment);
-        (!is_there && Sidecar::open(backend, &segment).is_some()).then(|| Break {
+        (!listing.has_segment(first) && Sidecar::open(backend, &segment).is_some()).then(|| Break {
             file: segment.path,
             line: 0,
             byte: 0,

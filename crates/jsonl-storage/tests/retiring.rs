@@ -119,3 +119,18 @@ fn a_chain_goes_on_when_all_that_can_be_is_retired() {
         (Seq(61), true, vec![])
     );
 }
+
+#[cfg(not(feature = "zstd"))]
+#[test]
+fn a_compressed_file_is_an_error_that_names_what_reads_it() {
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = old.path().join("segment-00000000000000000001.jsonl.zst");
+    std::fs::write(&file, "").unwrap();
+    let expected = format!(
+        "{} is compressed, and the cargo feature `zstd` of jsonl-storage is off",
+        file.display()
+    );
+    assert_eq!(verify(old.path()).unwrap_err().to_string(), expected);
+    let salvaged = jsonl_storage::salvage(old.path(), new.path());
+    assert_eq!(salvaged.unwrap_err().to_string(), expected);
+}
