@@ -13,7 +13,8 @@ loses, tears and reorders what was not synced, and real processes that are kille
 
 Usage: cargo xtask crash [--seeds N] [--kills N]
 
-  --seeds N  random lives on the simulated disk (default 100000; 1000000 before a release)
+  --seeds N  random lives on the simulated disk (default 100000; 1000000 before a release); dearer
+             checks grow in proportion
   --kills N  processes that are killed (default 200; 1000 before a release)
 
 A failure prints the command that replays it.";
