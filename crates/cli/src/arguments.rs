@@ -166,7 +166,7 @@ pub(crate) struct VerifyArguments {
     /// Also hold each log against a checkpoint that was kept elsewhere
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
-    /// The key that must have signed the checkpoint, as <name>+<id>+<base64>
+    /// The key that must have signed the checkpoint, as NAME+ID+BASE64
     #[arg(long, value_name = "KEY", requires = "checkpoint")]
     pub(crate) key: Option<String>,
     /// Print the result as JSON
