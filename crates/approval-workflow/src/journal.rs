@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonl_storage::{Follow, Log, LogOptions, Record, Recovery, Scan, Seq, Ticket};
+use jsonl_storage::{Backend, Follow, Log, LogOptions, Record, Recovery, Scan, Seq, Ticket};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::keys::{Body, KeyBook};
@@ -61,8 +61,16 @@ pub(crate) enum Step {
 
 impl Journal {
     pub(crate) fn open(dir: &Path, view: View) -> Result<Self, Error> {
+        Self::begin(LogOptions::new().open(dir)?, view)
+    }
+
+    pub(crate) fn open_on(backend: Arc<dyn Backend>, view: View) -> Result<Self, Error> {
+        Self::begin(LogOptions::new().open_on(backend)?, view)
+    }
+
+    fn begin(log: Log<Event>, view: View) -> Result<Self, Error> {
         let journal = Self {
-            log: LogOptions::new().open(dir)?,
+            log,
             staging: Mutex::default(),
             published: Condvar::new(),
             bell: Bell::default(),

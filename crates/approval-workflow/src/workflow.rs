@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use action::{Action, ActionDigest};
-use jsonl_storage::Recovery;
+use jsonl_storage::{Backend, Recovery};
 
 use crate::commands::known;
 use crate::journal::{Journal, Step};
@@ -36,15 +36,36 @@ impl Options {
     /// [`Error::Policy`] or [`Error::Secret`] for what could not work; [`Error::Log`] when the log
     /// cannot be opened; [`Error::Replay`] when it holds an event that cannot have happened.
     pub fn open(self, dir: impl AsRef<Path>, policy: Policy) -> Result<ApprovalWorkflow, Error> {
+        self.begin(policy, |view| Journal::open(dir.as_ref(), view))
+    }
+
+    /// As [`open`](Self::open), over files that are kept by something else than the operating
+    /// system: a simulated disk that fails, or memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_on(
+        self,
+        backend: Arc<dyn Backend>,
+        policy: Policy,
+    ) -> Result<ApprovalWorkflow, Error> {
+        self.begin(policy, |view| Journal::open_on(backend, view))
+    }
+
+    fn begin(
+        self,
+        policy: Policy,
+        open: impl FnOnce(View) -> Result<Journal, Error>,
+    ) -> Result<ApprovalWorkflow, Error> {
         let rulebook = Arc::new(Rulebook::new(policy)?);
         let verifier = self.directory.as_ref().map(Verifier::new).transpose()?;
         let verifier = verifier.map(Arc::new);
         let people = verifier.as_deref().map(Verifier::everyone);
         rulebook.check_people(&people.unwrap_or_default())?;
         let view = View::new(Arc::clone(&rulebook), verifier.clone());
-        let journal = Journal::open(dir.as_ref(), view)?;
         Ok(ApprovalWorkflow {
-            journal,
+            journal: open(view)?,
             rulebook,
             verifier,
         })
