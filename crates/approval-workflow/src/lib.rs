@@ -57,6 +57,7 @@ mod error;
 mod event;
 #[cfg(test)]
 mod explore;
+mod fault;
 mod fingerprint;
 mod grant;
 mod input;

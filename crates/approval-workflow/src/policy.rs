@@ -6,7 +6,7 @@ use action::PathPattern;
 use serde::{Deserialize, Serialize, de};
 
 use crate::time::text;
-use crate::{Condition, Error, GroupId, Requirement, rulebook};
+use crate::{Condition, Error, GroupId, Requirement, fault};
 
 /// How much harm an action could do, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,7 +113,7 @@ impl Policy {
             let start = error.span().map_or(0, |span| span.start);
             at(start, error.message().trim())
         })?;
-        match rulebook::check(&policy) {
+        match fault::check(&policy) {
             Ok(()) => Ok(policy),
             Err(fault) => {
                 let start = fault.rule.and_then(|index| rule_start(text, index));
