@@ -6,8 +6,8 @@ use crate::journal::{Staging, Step};
 use crate::keys::Body;
 use crate::{
     ApprovalWorkflow, Attestation, Binding, BrokenGlass, Claim, Decision, DenyReason, Error, Event,
-    IdempotencyKey, Need, NewRequest, OneTimeCode, PersonId, Request, RequestId, Review, State,
-    Submission, Timestamp, Use, input, lifecycle, names,
+    IdempotencyKey, Need, NewRequest, OneTimeCode, PersonId, Request, RequestId, Review,
+    ReviewSignature, State, Submission, Timestamp, Use, input, lifecycle, names,
 };
 
 impl ApprovalWorkflow {
@@ -65,8 +65,10 @@ impl ApprovalWorkflow {
             reviewer,
             reason,
             at,
+            signature,
             ..
         } = decision;
+        let signature = signature.map(|value| ReviewSignature { at, value });
         let keyed = key.map(|key| {
             let body = Body::review(id, &reviewer, verdict, reason.as_deref(), principal);
             (key, body)
@@ -100,6 +102,7 @@ impl ApprovalWorkflow {
                 key: key.cloned(),
                 factor_step,
                 on_behalf_of: principal.cloned(),
+                signature,
             })))
         })
     }

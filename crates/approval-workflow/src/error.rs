@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use jsonl_storage::Seq;
 
 use crate::{
-    DenyReason, FencingToken, IdempotencyKey, PersonId, Receipt, RequestId, Review, Status,
-    Timestamp,
+    DenyReason, FencingToken, IdempotencyKey, PersonId, Receipt, RequestId, Review, SignatureFault,
+    Status, Timestamp,
 };
 
 /// What the workflow refuses, and why.
@@ -218,6 +218,18 @@ pub enum Error {
         id: RequestId,
         /// When the time to decide is over.
         decide_by: Timestamp,
+    },
+
+    /// The review is not signed as the policy demands. Sign what
+    /// [`ReviewStatement`](crate::ReviewStatement) states, with the key that the policy lists.
+    #[error("review of request {id} by {person}: {fault}")]
+    Signature {
+        /// The request.
+        id: RequestId,
+        /// Who decided.
+        person: PersonId,
+        /// What is wrong.
+        fault: SignatureFault,
     },
 
     // Emergencies.

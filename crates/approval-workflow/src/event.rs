@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Attestation, Binding, BrokenGlass, Claim, GroupId, IdempotencyKey, Need, PersonId,
-    PolicyDigest, Receipt, RequestId, Terms, Timestamp,
+    PolicyDigest, Receipt, RequestId, ReviewSignature, Terms, Timestamp,
 };
 
 /// One line of the log: something that happened to a request.
@@ -198,6 +198,9 @@ pub struct Review {
     /// In whose place, if not the reviewer's own; the groups are then this person's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<PersonId>,
+    /// The signature that was verified, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<ReviewSignature>,
 }
 
 impl Review {

@@ -3,7 +3,9 @@
 use action::Action;
 use serde_json::{Map, Value};
 
-use crate::{ApprovalWorkflow, Error, OneTimeCode, PersonId, RequestId, Timestamp, Verdict, names};
+use crate::{
+    ApprovalWorkflow, Error, OneTimeCode, PersonId, RequestId, Signature, Timestamp, Verdict, names,
+};
 
 /// What someone wants to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +62,9 @@ pub struct Decision {
     pub reason: Option<String>,
     /// The code that the reviewer's authenticator shows.
     pub second_factor: Option<OneTimeCode>,
+    /// The reviewer's signature of the [`ReviewStatement`](crate::ReviewStatement), which is demanded
+    /// of whoever the policy lists a key of.
+    pub signature: Option<Signature>,
     /// When.
     pub at: Timestamp,
 }
@@ -73,6 +78,7 @@ impl Decision {
             reviewer,
             reason: None,
             second_factor: None,
+            signature: None,
             at,
         }
     }
@@ -97,6 +103,13 @@ impl Decision {
     #[must_use]
     pub fn with_second_factor(mut self, code: OneTimeCode) -> Self {
         self.second_factor = Some(code);
+        self
+    }
+
+    /// Gives the signature.
+    #[must_use]
+    pub fn with_signature(mut self, signature: Signature) -> Self {
+        self.signature = Some(signature);
         self
     }
 }

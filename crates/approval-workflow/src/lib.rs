@@ -57,7 +57,6 @@ mod error;
 mod event;
 #[cfg(test)]
 mod explore;
-mod fault;
 mod fingerprint;
 mod grant;
 mod input;
@@ -69,10 +68,12 @@ mod names;
 mod permission;
 mod plan;
 mod policy;
+mod policy_check;
 mod request;
 mod requirement;
 mod rulebook;
 mod second_factor;
+mod signature;
 mod statistics;
 mod time;
 mod view;
@@ -98,6 +99,9 @@ pub use crate::request::{Request, State, Status};
 pub use crate::requirement::Requirement;
 pub use crate::rulebook::{Need, PolicyDigest, Rulebook, Ruling};
 pub use crate::second_factor::{Directory, OneTimeCode, Reviewer};
+pub use crate::signature::{
+    PublicKey, ReviewSignature, ReviewStatement, Signature, SignatureFault, Signers,
+};
 pub use crate::statistics::{ReviewerCount, Statistics, TimeToDecision};
 pub use crate::time::Timestamp;
 pub use crate::view::{Cursor, Listing, Page};

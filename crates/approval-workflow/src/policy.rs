@@ -1,12 +1,13 @@
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use action::PathPattern;
 use serde::{Deserialize, Serialize, de};
 
 use crate::time::text;
-use crate::{Condition, Error, GroupId, Requirement, fault};
+use crate::{Condition, Error, GroupId, Requirement, Signers, policy_check};
 
 /// How much harm an action could do, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,6 +86,11 @@ impl fmt::Display for Sensitivity {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// The public keys of reviewers (default: none). A review by one of them, or in the place of one
+    /// of them, counts only with a [signature](crate::ReviewStatement). A request keeps the keys that
+    /// it was made under; an approval that was given under other keys is not used any more.
+    #[serde(default, skip_serializing_if = "Signers::is_empty")]
+    pub signers: Signers,
     /// What holds for an action that no rule covers.
     #[serde(default)]
     pub default: Terms,
@@ -113,7 +119,7 @@ impl Policy {
             let start = error.span().map_or(0, |span| span.start);
             at(start, error.message().trim())
         })?;
-        match fault::check(&policy) {
+        match policy_check::check(&policy) {
             Ok(()) => Ok(policy),
             Err(fault) => {
                 let start = fault.rule.and_then(|index| rule_start(text, index));
@@ -209,6 +215,10 @@ pub struct Terms {
     /// The systems that the action touches, for the person who decides (default: none named).
     #[serde(default)]
     pub affected_systems: Vec<String>,
+    /// The public keys of the policy that the terms are part of; filled in by
+    /// [`Rulebook::new`](crate::Rulebook::new).
+    #[serde(default, skip_serializing_if = "no_signers")]
+    pub signers: Arc<Signers>,
 }
 
 impl Terms {
@@ -226,6 +236,7 @@ impl Terms {
             execute_within: default_expiry(),
             uses: once(),
             affected_systems: Vec::new(),
+            signers: Arc::default(),
         }
     }
 }
@@ -243,6 +254,11 @@ fn default_expiry() -> Duration {
 
 fn once() -> NonZeroU32 {
     NonZeroU32::MIN
+}
+
+// The signature is serde's.
+fn no_signers(signers: &Arc<Signers>) -> bool {
+    signers.is_empty()
 }
 
 fn is_once(uses: &NonZeroU32) -> bool {
@@ -296,6 +312,7 @@ impl From<RuleText> for Rule {
                 execute_within: text.execute_within,
                 uses: text.uses,
                 affected_systems: text.affected_systems,
+                signers: Arc::default(),
             },
             auto_approve: text.auto_approve,
         }

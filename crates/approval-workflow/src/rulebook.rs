@@ -2,13 +2,14 @@
 //! pattern.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use action::{Action, PathPattern};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::fault::{check, place, refuse};
-use crate::{Error, GroupId, Policy, Rule, Sensitivity, Submission, Terms};
+use crate::policy_check::{check, place, refuse};
+use crate::{Error, GroupId, Policy, Rule, Sensitivity, Signers, Submission, Terms};
 
 /// A [`Policy`] that was checked and can be asked.
 #[derive(Debug, Clone)]
@@ -61,6 +62,10 @@ impl Rulebook {
     /// a part.
     pub fn new(policy: Policy) -> Result<Self, Error> {
         check(&policy)?;
+        // Before the keys stand in two places of it.
+        let digest = PolicyDigest::of(&with_signers(policy.clone(), &Arc::default()));
+        let signers = Arc::new(policy.signers.clone());
+        let policy = with_signers(policy, &signers);
         let mut order: Vec<usize> = (0..policy.rules.len()).collect();
         // A stable sort: equally specific rules stay in the policy's order.
         order.sort_by_key(|&index| std::cmp::Reverse(policy.rules[index].pattern.specificity()));
@@ -75,7 +80,7 @@ impl Rulebook {
             rules.push(Ranked { rank, index });
         }
         Ok(Self {
-            digest: PolicyDigest::of(&policy),
+            digest,
             policy,
             by_start,
         })
@@ -163,6 +168,16 @@ impl Rulebook {
     pub fn digest(&self) -> PolicyDigest {
         self.digest
     }
+}
+
+/// Puts the keys where a request that needs somebody keeps them.
+fn with_signers(mut policy: Policy, signers: &Arc<Signers>) -> Policy {
+    let rules = policy.rules.iter_mut().map(|rule| &mut rule.terms);
+    let sensitive = |terms: &&mut Terms| terms.sensitivity != Sensitivity::None;
+    for terms in rules.chain([&mut policy.default]).filter(sensitive) {
+        terms.signers = Arc::clone(signers);
+    }
+    policy
 }
 
 /// The segments before the first one with a wildcard.

@@ -9,5 +9,6 @@ mod decisions;
 mod disk;
 mod record;
 mod reuse;
+mod signed;
 mod support;
 mod world;

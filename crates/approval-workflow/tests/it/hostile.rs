@@ -89,6 +89,7 @@ fn a_log_with_an_event_that_cannot_have_happened_is_refused() {
             key: None,
             factor_step: None,
             on_behalf_of: None,
+            signature: None,
         },
     ))
     .unwrap();

@@ -12,6 +12,7 @@ mod hostile;
 mod insight;
 mod replay;
 mod second_factor;
+mod signed;
 mod support;
 mod votes;
 mod waiting;

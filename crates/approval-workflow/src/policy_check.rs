@@ -1,4 +1,4 @@
-//! What is wrong with a policy, before anything is decided by it.
+//! What makes a policy senseless.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -35,6 +35,9 @@ pub(crate) fn check(policy: &Policy) -> Result<(), Fault> {
         let fault = "`none` would let every action through that no rule covers";
         return Err(refuse(None, "default".into(), fault));
     }
+    if let Some(fault) = signers_fault(policy) {
+        return Err(refuse(None, "signers".into(), fault));
+    }
     let mut patterns = BTreeSet::new();
     let mut names = BTreeSet::new();
     for (index, rule) in policy.rules.iter().enumerate() {
@@ -50,6 +53,18 @@ pub(crate) fn check(policy: &Policy) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+fn signers_fault(policy: &Policy) -> Option<&'static str> {
+    let rules = policy.rules.iter().map(|rule| &rule.terms);
+    let mut terms = rules.chain([&policy.default]);
+    if policy.signers.values().any(|key| !key.is_sound()) {
+        Some("a key is no point of the curve Ed25519, or one that anybody can sign for")
+    } else if terms.any(|terms| !terms.signers.is_empty() && *terms.signers != policy.signers) {
+        Some("keys stand with the policy, not with some of its terms")
+    } else {
+        None
+    }
 }
 
 pub(crate) fn place(index: usize, rule: &Rule) -> String {
