@@ -64,6 +64,8 @@ mod insight;
 mod journal;
 mod keys;
 mod lifecycle;
+#[cfg(all(test, not(shuttle)))]
+mod linear;
 mod names;
 mod permission;
 mod plan;

@@ -16,18 +16,27 @@ pub(crate) struct Disk(Arc<Mutex<State>>);
 struct State {
     files: BTreeMap<String, Vec<u8>>,
     broken: bool,
+    /// After how many bytes the machine goes down; none if never.
+    bytes_left: Option<usize>,
 }
 
 impl Disk {
     /// A disk with these files.
     pub(crate) fn with(files: BTreeMap<String, Vec<u8>>) -> Self {
-        let broken = false;
-        Self(Arc::new(Mutex::new(State { files, broken })))
+        Self(Arc::new(Mutex::new(State {
+            files,
+            ..State::default()
+        })))
     }
 
     /// What a machine that is cut off now would leave.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         self.state().files.clone()
+    }
+
+    /// After so many more bytes the machine goes down, in the middle of a write if need be.
+    pub(crate) fn fail_after(&self, bytes: usize) {
+        self.state().bytes_left = Some(bytes);
     }
 
     /// From now on nothing is written.
@@ -37,14 +46,18 @@ impl Disk {
 
     /// From now on it works again.
     pub(crate) fn repair(&self) {
-        self.state().broken = false;
+        let mut state = self.state();
+        (state.broken, state.bytes_left) = (false, None);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// For a write or a sync, which are points where another thread may go on.
     fn working(&self) -> io::Result<MutexGuard<'_, State>> {
+        #[cfg(shuttle)]
+        shuttle::thread::yield_now();
         let state = self.state();
         if state.broken {
             return Err(io::Error::other("the disk is broken"));
@@ -115,13 +128,24 @@ impl BackendFile for File {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.working()?;
+        let fits = state
+            .bytes_left
+            .map_or(bytes.len(), |left| left.min(bytes.len()));
+        state.broken = fits < bytes.len();
+        if let Some(left) = &mut state.bytes_left {
+            *left -= fits;
+        }
+        let (all, bytes) = (bytes.len(), &bytes[..fits]);
         let content = state.files.entry(self.name.clone()).or_default();
         let (start, end) = (offset as usize, offset as usize + bytes.len());
         if content.len() < end {
             content.resize(end, 0);
         }
         content[start..end].copy_from_slice(bytes);
-        Ok(bytes.len())
+        if fits < all {
+            return Err(io::Error::other("the machine is down"));
+        }
+        Ok(all)
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
