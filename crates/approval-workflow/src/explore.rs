@@ -4,8 +4,8 @@
 //!
 //! The walk is complete: it ends when no new state is found. `APPROVAL_EXPLORE_TICKS` sets for how many
 //! ticks a request can be decided (default: 2, which makes over 190,000 states). With 3 ticks there are
-//! half a million, with 4 a million, and with 10 over ten million, for which an optimised build needs
-//! minutes:
+//! half a million, with 4 a million, and with 10 over twenty million, for which an optimised build needs
+//! under seven minutes of one core:
 //!
 //! ```text
 //! APPROVAL_EXPLORE_TICKS=10 cargo test --release -p approval-workflow --lib explore -- --nocapture
