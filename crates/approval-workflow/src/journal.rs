@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsonl_storage::{Backend, Follow, Log, LogOptions, Record, Recovery, Scan, Seq, Ticket};
-use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::keys::{Body, KeyBook};
 use crate::second_factor::FactorBook;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::view::View;
 use crate::waiting::Bell;
 use crate::{
@@ -261,6 +261,8 @@ impl Journal {
     /// The newest state of a request and the last event on its way that it rests on.
     fn newest(&self, staging: &Staging, id: &RequestId) -> Option<(Seq, Arc<Request>)> {
         let ahead = staging.ahead.get(id).cloned();
+        #[cfg(shuttle)]
+        let ahead = ahead.filter(|_| !crate::planted::is_forgetful());
         ahead.or_else(|| Some((Seq::ZERO, self.view.get(id)?)))
     }
 

@@ -69,6 +69,9 @@ mod linear;
 mod names;
 mod permission;
 mod plan;
+#[cfg(shuttle)]
+#[doc(hidden)]
+pub mod planted;
 mod policy;
 mod policy_check;
 mod request;
@@ -77,6 +80,7 @@ mod rulebook;
 mod second_factor;
 mod signature;
 mod statistics;
+mod sync;
 mod time;
 mod view;
 mod waiting;
