@@ -18,6 +18,7 @@
 
 mod clock;
 mod error;
+mod finding;
 mod inspect;
 mod journal;
 mod machine;
@@ -35,6 +36,9 @@ pub mod targets;
 mod verdict;
 
 pub use crate::error::Error;
+pub use crate::finding::{
+    Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Span, Strength, Unit,
+};
 pub use crate::inspect::{
     Inspection, LogInspection, MemoryInspection, Reread, inspect, inspect_against, reread,
 };
@@ -48,5 +52,5 @@ pub use crate::scenario::Scenario;
 pub use crate::settings::Settings;
 pub use crate::suite::Suite;
 pub use crate::verdict::{
-    Check, Finding, Health, Limits, Measure, ScenarioVerdict, Verdict, judge,
+    Check, Exceedance, Health, Limits, Measure, ScenarioVerdict, Verdict, judge,
 };
