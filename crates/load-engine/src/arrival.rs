@@ -55,7 +55,14 @@ pub(crate) fn serve<W: Workload>(
     } = seat;
     let mut tally = recorder.open.take().unwrap_or_else(OpenTally::new);
     let end = {
-        let mut it = Iteration::new(recorder, crew.clock, crew.stop, crew.plan.seed, user);
+        let mut it = Iteration::new(
+            recorder,
+            crew.clock,
+            crew.stop,
+            crew.plan.seed,
+            user,
+            began_ns,
+        );
         crew.clock.sharpen();
         it.touch();
         let mut interrupted = false;

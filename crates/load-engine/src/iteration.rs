@@ -1,5 +1,7 @@
 //! The view that a workload has of the run: its iteration, its steps and their effects.
 
+use std::time::Duration;
+
 use crate::clock::Clock;
 use crate::ledger::{Digest, Effect, Ledger};
 use crate::plan::StopHandle;
@@ -15,6 +17,7 @@ pub struct Iteration<'r> {
     seed: u64,
     user: u32,
     index: u64,
+    began_ns: u64,
     deadline_ns: u64,
     last_ns: u64,
     /// Of whom the random numbers are.
@@ -43,6 +46,7 @@ impl<'r> Iteration<'r> {
         stop: &'r StopHandle,
         seed: u64,
         user: u32,
+        began_ns: u64,
     ) -> Self {
         Self {
             recorder,
@@ -51,6 +55,7 @@ impl<'r> Iteration<'r> {
             seed,
             user,
             index: 0,
+            began_ns,
             deadline_ns: u64::MAX,
             last_ns: 0,
             stream: user,
@@ -76,6 +81,12 @@ impl<'r> Iteration<'r> {
     pub fn rng(&mut self) -> &mut Rng {
         self.rng
             .get_or_insert_with(|| Rng::for_iteration(self.seed, self.stream, self.index))
+    }
+
+    /// Time since the load began, on the run's clock.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.clock.now_ns().saturating_sub(self.began_ns))
     }
 
     /// Whether the run is to end: its time is up or it was stopped. An iteration that takes long

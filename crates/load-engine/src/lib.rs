@@ -156,6 +156,9 @@ mod threshold;
 mod threshold_parser;
 mod verify;
 
+// How it shows that it can be believed.
+pub mod calibration;
+
 mod error;
 
 pub use clock::{Clock, MonotonicClock, SimulatedClock};

@@ -278,6 +278,14 @@ pub struct ArrivalCounts {
     pub cut: u64,
 }
 
+impl ArrivalCounts {
+    /// Whether every scheduled arrival is accounted for, once.
+    #[must_use]
+    pub fn balance(&self) -> bool {
+        self.done + self.in_flight + self.queued + self.dropped + self.cut == self.scheduled
+    }
+}
+
 impl OpenSummary {
     pub(crate) fn new<'t>(tallies: impl Iterator<Item = &'t OpenTally>, scheduled: u64) -> Self {
         let mut response = empty_histogram();

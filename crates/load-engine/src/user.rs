@@ -104,9 +104,16 @@ pub(crate) fn drive<W: Workload>(
         state,
         recorder,
         counter,
-        ..
+        began_ns,
     } = seat;
-    let mut it = Iteration::new(recorder, crew.clock, crew.stop, crew.plan.seed, user);
+    let mut it = Iteration::new(
+        recorder,
+        crew.clock,
+        crew.stop,
+        crew.plan.seed,
+        user,
+        began_ns,
+    );
     it.set_deadline(pace.deadline_ns);
     it.touch();
     let mut index = 0;
