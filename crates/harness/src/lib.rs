@@ -30,6 +30,7 @@ pub mod render;
 mod report;
 mod saved;
 mod scenario;
+mod scenario_file;
 mod settings;
 mod suite;
 pub mod targets;
@@ -49,8 +50,14 @@ pub use crate::proof::{EffectsFound, Target, Trial, prove};
 pub use crate::report::{Report, ScenarioResult, report_schema};
 pub use crate::saved::{Saved, load, save};
 pub use crate::scenario::Scenario;
+pub use crate::scenario_file::{
+    ArrivalKind, Course, DataSpec, Definition, ModelKind, ModelSpec, PhaseSpec, PoolSpec,
+    ScenarioFile, ScenarioSpec, Size, StopSpec, TargetKind, TargetSpec, ThinkSpec, Time,
+    scenario_schema,
+};
 pub use crate::settings::Settings;
 pub use crate::suite::Suite;
 pub use crate::verdict::{
-    Check, Exceedance, Health, Limits, Measure, ScenarioVerdict, Verdict, judge,
+    Check, Exceedance, Health, Limits, Measure, ScenarioVerdict, Verdict, describe_figure,
+    describe_judgement, judge,
 };

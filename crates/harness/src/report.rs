@@ -1,10 +1,10 @@
 use std::path::Path;
 
-use load_engine::{RunRecord, Verification};
+use load_engine::{RunRecord, Threshold, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Build, Finding, Limits, Machine, Settings, Verdict, clock, judge};
+use crate::{Build, Definition, Finding, Limits, Machine, Settings, Verdict, clock, judge};
 
 /// What one run of the suite found, whole: it can be saved, judged again, compared or drawn later
 /// without running anything.
@@ -123,6 +123,16 @@ pub struct ScenarioResult {
     /// Where the target's data was kept as evidence, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_kept_in: Option<String>,
+    /// The scenario file that it was run from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<Definition>,
+    /// What the scenario itself says that has to hold. It is judged by these, and by the run's limits
+    /// only if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<Threshold>,
+    /// The phase in which memory must not leak, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_leak_in: Option<String>,
 }
 
 impl ScenarioResult {

@@ -136,6 +136,11 @@ fn details(page: &mut Page, result: &ScenarioResult, verdict: &ScenarioVerdict) 
     steps(page, &result.run.steps);
     failures(page, &result.run.steps);
     discrepancies(page, result);
+    let items = super::thresholds::items(verdict);
+    if !items.is_empty() {
+        page.line(items.join("\n"));
+        page.gap();
+    }
     checks(page, &verdict.checks);
 }
 

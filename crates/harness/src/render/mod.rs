@@ -1,8 +1,9 @@
 //! A report, drawn: for a terminal, and as Markdown.
 
 mod markdown;
-mod quantity;
+pub(crate) mod quantity;
 mod terminal;
+mod thresholds;
 
 pub use self::markdown::markdown;
 pub use self::terminal::terminal;

@@ -5,7 +5,7 @@ use load_engine::MonitorSummary;
 use crate::verdict::megabytes;
 
 /// Nanoseconds with three significant digits, in the unit that keeps them short.
-pub(super) fn duration(ns: f64) -> String {
+pub(crate) fn duration(ns: f64) -> String {
     match ns {
         ns if ns < 1e3 => format!("{ns:.0} ns"),
         ns if ns < 1e6 => scaled(ns / 1e3, "µs"),
@@ -26,7 +26,7 @@ fn scaled(value: f64, unit: &str) -> String {
 }
 
 /// A count with its thousands apart.
-pub(super) fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {

@@ -108,6 +108,7 @@ fn scenario(text: &mut String, result: &ScenarioResult, verdict: &ScenarioVerdic
             );
         }
     }
+    text.push_str(&super::thresholds::lines(verdict));
     discrepancies(text, result);
     text.push('\n');
 }

@@ -1,4 +1,6 @@
-use load_engine::StepSummary;
+use std::time::Duration;
+
+use load_engine::{Judgement, LeakRuling, LeakVerdict, Ruling, StepSummary};
 
 use super::{Check, Exceedance, Health, Limits, Measure, ScenarioVerdict, Verdict};
 use crate::ScenarioResult;
@@ -23,6 +25,47 @@ pub fn judge(scenarios: &[ScenarioResult], interrupted: bool, limits: &Limits) -
 
 fn judge_one(scenario: &ScenarioResult, limits: &Limits) -> ScenarioVerdict {
     let mut checks = effect_checks(scenario);
+    let brings_its_own = !scenario.thresholds.is_empty() || scenario.no_leak_in.is_some();
+    if !brings_its_own {
+        checks.extend(limit_checks(scenario, limits));
+    }
+    checks.extend(leak_check(scenario));
+    let thresholds: Vec<Judgement> = scenario
+        .thresholds
+        .iter()
+        .map(|threshold| threshold.judge(&scenario.run, Some(&scenario.verification)))
+        .collect();
+    // What the generator could not ask for says nothing of the target; what was lost still does.
+    let generator = scenario
+        .run
+        .generator_limits()
+        .first()
+        .map(ToString::to_string);
+    if generator.is_some() {
+        for check in checks
+            .iter_mut()
+            .filter(|check| !check.measure.is_of_effects())
+        {
+            check.judged = false;
+        }
+    }
+    // Half of a load has neither the count nor the phases that a threshold is about.
+    let thresholds_judged = generator.is_none() && !scenario.run.interrupted;
+    let missed = thresholds_judged && thresholds.iter().any(|own| own.ruling != Ruling::Held);
+    let (health, reason) = health(scenario, &checks, missed, generator);
+    ScenarioVerdict {
+        name: scenario.name.clone(),
+        health,
+        reason,
+        checks,
+        thresholds,
+        thresholds_judged,
+    }
+}
+
+/// What holds for every scenario that brings no thresholds of its own.
+fn limit_checks(scenario: &ScenarioResult, limits: &Limits) -> Vec<Check> {
+    let mut checks = Vec::new();
     checks.push(Check::of(
         Measure::ErrorRate,
         Some(scenario.run.error_rate()),
@@ -54,45 +97,55 @@ fn judge_one(scenario: &ScenarioResult, limits: &Limits) -> ScenarioVerdict {
         peak,
         limits.peak_memory_mb,
     ));
-    // What the generator could not ask for says nothing of the target; what was lost still does.
-    let generator = scenario
-        .run
-        .generator_limits()
-        .first()
-        .map(ToString::to_string);
-    if generator.is_some() {
-        for check in checks
-            .iter_mut()
-            .filter(|check| !check.measure.is_of_effects())
-        {
-            check.judged = false;
-        }
-    }
-    let (health, reason) = health(scenario, &checks, generator);
-    ScenarioVerdict {
-        name: scenario.name.clone(),
-        health,
-        reason,
-        checks,
-    }
+    checks
+}
+
+/// Whether memory leaks in the phase in which it must not.
+fn leak_check(scenario: &ScenarioResult) -> Option<Check> {
+    let leak = leak_of(scenario)?;
+    let leaked_mb = match leak.ruling {
+        LeakRuling::Steady => Some(0.0),
+        LeakRuling::Leaking => Some(leak.growth_bytes / 1e6),
+        _ => None,
+    };
+    Some(Check {
+        step: scenario.no_leak_in.clone(),
+        judged: leaked_mb.is_some(),
+        ..Check::of(Measure::LeakedMemoryMb, leaked_mb, 0.0)
+    })
+}
+
+fn leak_of(scenario: &ScenarioResult) -> Option<LeakVerdict> {
+    let name = scenario.no_leak_in.as_ref()?;
+    let mut phases = scenario.run.phases.iter();
+    // The file was refused if it has no such phase.
+    let phase = phases.find(|phase| phase.name == *name)?;
+    let during = Duration::from_nanos(phase.start_ns)..Duration::from_nanos(phase.end_ns);
+    Some(LeakVerdict::of(&scenario.run.monitor, during))
 }
 
 /// In one word, and why it is not judged if it is not.
 fn health(
     scenario: &ScenarioResult,
     checks: &[Check],
+    missed: bool,
     generator: Option<String>,
 ) -> (Health, Option<String>) {
     let run = &scenario.run;
-    if checks.iter().any(Check::is_broken) {
+    if missed || checks.iter().any(Check::is_broken) {
         return (Health::Fail, None);
     }
     let reason = if run.interrupted {
         Some("interrupted before it was through".to_owned())
     } else if run.operations() == 0 {
         Some("no operation was made".to_owned())
+    } else if let Some(limit) = generator {
+        Some(format!("limits are not judged, since {limit}"))
     } else {
-        generator.map(|limit| format!("limits are not judged, since {limit}"))
+        let undecided = |leak: LeakVerdict| leak.ruling == LeakRuling::Undecided;
+        leak_of(scenario)
+            .is_some_and(undecided)
+            .then(|| "the phase is too short to tell whether memory leaks".to_owned())
     };
     match reason {
         None => (Health::Pass, None),
@@ -138,11 +191,32 @@ fn exceeded(scenario: &ScenarioVerdict) -> Vec<Exceedance> {
         scenario: Some(scenario.name.clone()),
         step: check.step.clone(),
         measure: check.measure,
+        threshold: None,
         value: check.value,
         limit: check.limit,
         advice: advice(check.measure).to_owned(),
     };
-    failed.map(exceedance).collect()
+    let missed = scenario
+        .thresholds
+        .iter()
+        .filter(|own| scenario.thresholds_judged && own.ruling != Ruling::Held);
+    let of_threshold = |own: &Judgement| Exceedance {
+        scenario: Some(scenario.name.clone()),
+        step: None,
+        measure: Measure::Threshold,
+        threshold: Some(own.clone()),
+        value: own.observed,
+        limit: own.limit,
+        advice: match own.ruling {
+            Ruling::Unknown => "what was not measured cannot hold",
+            _ => advice(Measure::Threshold),
+        }
+        .to_owned(),
+    };
+    failed
+        .map(exceedance)
+        .chain(missed.map(of_threshold))
+        .collect()
 }
 
 fn advice(measure: Measure) -> &'static str {
@@ -158,6 +232,8 @@ fn advice(measure: Measure) -> &'static str {
         Measure::ErrorRate => "see the failure messages of each step",
         Measure::MeanLatencyMs => "fewer threads or a faster disk; compare the step's p50 and p99",
         Measure::PeakMemoryMb => "see the memory samples; a slope that goes on is a leak",
+        Measure::LeakedMemoryMb => "the floors of memory keep rising: look for what is never freed",
+        Measure::Threshold => "compare the phases and steps to see where it begins",
     }
 }
 
@@ -228,6 +304,7 @@ fn recommend(scenarios: &[ScenarioResult], limits: &Limits) -> Vec<Exceedance> {
             scenario: None,
             step: None,
             measure,
+            threshold: None,
             value: Some(value),
             limit,
             advice: advice.to_owned(),

@@ -2,15 +2,18 @@
 
 mod judge;
 mod limits;
+mod thresholds;
 
 use std::fmt;
 
+use load_engine::Judgement;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::judge::judge;
 pub(crate) use self::judge::megabytes;
 pub use self::limits::Limits;
+pub use self::thresholds::{describe_figure, describe_judgement};
 
 /// What a run comes to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -69,6 +72,13 @@ pub struct ScenarioVerdict {
     pub reason: Option<String>,
     /// Everything that was checked, held or not.
     pub checks: Vec<Check>,
+    /// Each threshold that the scenario brings, judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<Judgement>,
+    /// Whether the thresholds count. They do not where the generator was the bottleneck, nor in a run
+    /// that was interrupted.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub thresholds_judged: bool,
 }
 
 /// One thing that was checked.
@@ -132,6 +142,11 @@ pub enum Measure {
     MeanLatencyMs,
     /// The most resident memory, in megabytes.
     PeakMemoryMb,
+    /// By how much memory kept rising from floor to floor, in megabytes; 0 where that was chance or a
+    /// trifle.
+    LeakedMemoryMb,
+    /// A threshold of the scenario's own.
+    Threshold,
 }
 
 impl Measure {
@@ -148,6 +163,8 @@ impl Measure {
             Self::ErrorRate => "error rate",
             Self::MeanLatencyMs => "mean latency",
             Self::PeakMemoryMb => "peak memory",
+            Self::LeakedMemoryMb => "leaked memory",
+            Self::Threshold => "threshold",
         }
     }
 
@@ -156,7 +173,11 @@ impl Measure {
     pub fn is_of_effects(self) -> bool {
         !matches!(
             self,
-            Self::ErrorRate | Self::MeanLatencyMs | Self::PeakMemoryMb
+            Self::ErrorRate
+                | Self::MeanLatencyMs
+                | Self::PeakMemoryMb
+                | Self::LeakedMemoryMb
+                | Self::Threshold
         )
     }
 
@@ -166,7 +187,7 @@ impl Measure {
         match self {
             Self::ErrorRate => format!("{:.2} %", value * 100.0),
             Self::MeanLatencyMs => format!("{value:.2} ms"),
-            Self::PeakMemoryMb => format!("{value:.1} MB"),
+            Self::PeakMemoryMb | Self::LeakedMemoryMb => format!("{value:.1} MB"),
             _ => format!("{value:.0}"),
         }
     }
@@ -183,6 +204,9 @@ pub struct Exceedance {
     pub step: Option<String>,
     /// What was measured.
     pub measure: Measure,
+    /// The scenario's own threshold, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Judgement>,
     /// What it came to.
     pub value: Option<f64>,
     /// The limit.
@@ -196,6 +220,9 @@ impl fmt::Display for Exceedance {
         f.write_str(self.scenario.as_deref().unwrap_or("all scenarios"))?;
         if let Some(step) = &self.step {
             write!(f, ", {step}")?;
+        }
+        if let Some(threshold) = &self.threshold {
+            return write!(f, ": {}; {}", describe_judgement(threshold), self.advice);
         }
         let name = self.measure.name();
         let limit = self.measure.format(self.limit);
