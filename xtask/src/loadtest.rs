@@ -16,7 +16,8 @@ Usage: cargo xtask loadtest [ARGS]...
 
 ARGS go to `proofload suite` as they are; see `cargo xtask loadtest -- --help`.
 
-Exit codes: 0 all held; 1 a threshold or a verification failed; 2 it could not run.
+Exit codes: 0 all held; 1 a threshold or a verification failed; 2 it could not run; 3 it could not be
+judged.
 
 Examples:
   cargo xtask loadtest

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod exit;
+mod init;
 mod interrupt;
 mod progress;
 mod report;
@@ -30,10 +31,11 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     match arguments.command {
         Command::Suite(suite) => suite::run(&suite.load, suite.only),
-        Command::Run(run) => suite::run(&run.load, vec![run.scenario]),
+        Command::Run(run) => suite::run_some(&run),
+        Command::Init(init) => init::run(&init),
         Command::Report(report) => report::run(&report),
         Command::Verify(verify) => verify::run(&verify),
         Command::Salvage(salvage) => salvage::run(&salvage),
-        Command::Schema => report::print_schema(),
+        Command::Schema(schema) => init::print_schema(&schema),
     }
 }

@@ -1,7 +1,7 @@
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
-use harness::{Report, render, report_schema};
+use harness::{Report, render};
 
 use crate::arguments::ReportArguments;
 use crate::exit::Exit;
@@ -25,11 +25,6 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
         ))?;
     }
     Ok(Exit::of(report.verdict.health, report.interrupted))
-}
-
-pub(crate) fn print_schema() -> anyhow::Result<Exit> {
-    print(&format!("{:#}\n", report_schema()))?;
-    Ok(Exit::Held)
 }
 
 pub(crate) fn print_json(report: &Report) -> anyhow::Result<()> {

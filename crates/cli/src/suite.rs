@@ -1,6 +1,7 @@
-use harness::{Journal, Limits, Report, Saved, Scenario, Suite, render};
+use anyhow::bail;
+use harness::{Journal, Limits, Report, Saved, Scenario, ScenarioFile, Suite, render};
 
-use crate::arguments::LoadArguments;
+use crate::arguments::{LoadArguments, RunArguments, Runnable};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::progress::Shown;
@@ -13,11 +14,46 @@ pub(crate) fn run(load: &LoadArguments, only: Vec<Scenario>) -> anyhow::Result<E
     } else {
         only
     };
+    go(load, Suite::new(load.settings(), scenarios))
+}
+
+/// Runs the scenarios or the files that are named, and saves the report.
+pub(crate) fn run_some(arguments: &RunArguments) -> anyhow::Result<Exit> {
+    let load = &arguments.load;
+    let mut builtin = Vec::new();
+    let mut files = Vec::new();
+    for scenario in &arguments.scenarios {
+        match scenario {
+            Runnable::Builtin(scenario) => builtin.push(*scenario),
+            Runnable::File(path) => files.push(path),
+        }
+    }
+    if files.is_empty() {
+        if let Some(setting) = arguments.set.first() {
+            bail!("--set {setting} is for a scenario file, and a built-in scenario has none");
+        }
+        return run(load, builtin);
+    }
+    if let Some(scenario) = builtin.first() {
+        bail!("scenario {scenario} and a file cannot be run together: run one after the other");
+    }
+    if load.limits.judges_scenarios() {
+        bail!("a scenario file is judged by its own thresholds: set those, and leave --max-… out");
+    }
+    let mut set = load.as_settings_of_file();
+    set.extend(arguments.set.iter().cloned());
+    let read = |path: &&std::path::PathBuf| Ok(load.timed(ScenarioFile::read(path, &set)?));
+    let files = files.iter().map(read);
+    let files = files.collect::<Result<Vec<_>, harness::Error>>()?;
+    go(load, Suite::of_files(files))
+}
+
+fn go(load: &LoadArguments, suite: Suite) -> anyhow::Result<Exit> {
     let journal = match &load.journal {
         Some(path) => Journal::append_to(path)?,
         None => Journal::none(),
     };
-    let suite = Suite::new(load.settings(), scenarios)
+    let suite = suite
         .limits(load.limits.over(Limits::default()))
         .journal(journal)
         .keep(load.keep);
