@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Suite(SuiteArguments),
     /// Run scenarios, built-in ones or files, verify them, and write a report
     Run(RunArguments),
+    /// Hold the engine's figures against targets whose delays are known
+    Calibrate(CalibrateArguments),
     /// Write a commented scenario file that runs
     Init(InitArguments),
     /// Summarise and judge a saved report, without running anything
@@ -64,6 +66,29 @@ pub(crate) struct RunArguments {
 pub(crate) enum Runnable {
     Builtin(Scenario),
     File(PathBuf),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CalibrateArguments {
+    /// Two seconds a target, for a first look
+    #[arg(long)]
+    quick: bool,
+    /// How long each target is under load, such as 30s or 500ms [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = milliseconds, conflicts_with = "quick")]
+    duration: Option<NonZeroU64>,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl CalibrateArguments {
+    pub(crate) fn length(&self) -> Duration {
+        match self.duration {
+            Some(ms) => Duration::from_millis(ms.get()),
+            None if self.quick => Duration::from_secs(2),
+            None => Duration::from_secs(20),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

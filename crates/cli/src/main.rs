@@ -1,6 +1,7 @@
 //! The `proofload` command: load tests that verify what they measured.
 
 mod arguments;
+mod calibrate;
 mod exit;
 mod init;
 mod interrupt;
@@ -32,6 +33,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     match arguments.command {
         Command::Suite(suite) => suite::run(&suite.load, suite.only),
         Command::Run(run) => suite::run_some(&run),
+        Command::Calibrate(calibrate) => calibrate::run(&calibrate),
         Command::Init(init) => init::run(&init),
         Command::Report(report) => report::run(&report),
         Command::Verify(verify) => verify::run(&verify),
