@@ -17,6 +17,7 @@
 //! ```
 
 mod clock;
+pub mod conduct;
 mod error;
 mod inspect;
 mod journal;
