@@ -19,6 +19,7 @@
 mod clock;
 pub mod conduct;
 mod error;
+mod finding;
 mod inspect;
 mod journal;
 mod machine;
@@ -36,6 +37,9 @@ pub mod targets;
 mod verdict;
 
 pub use crate::error::Error;
+pub use crate::finding::{
+    Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Span, Strength, Unit,
+};
 pub use crate::inspect::{
     Inspection, LogInspection, MemoryInspection, Reread, inspect, inspect_against, reread,
 };
@@ -49,5 +53,5 @@ pub use crate::scenario::Scenario;
 pub use crate::settings::Settings;
 pub use crate::suite::Suite;
 pub use crate::verdict::{
-    Check, Finding, Health, Limits, Measure, ScenarioVerdict, Verdict, judge,
+    Check, Exceedance, Health, Limits, Measure, ScenarioVerdict, Verdict, judge,
 };
