@@ -20,6 +20,7 @@ mod clock;
 pub mod conduct;
 mod error;
 mod finding;
+pub mod findings;
 mod inspect;
 mod journal;
 mod machine;
