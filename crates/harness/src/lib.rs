@@ -17,10 +17,12 @@
 //! ```
 
 mod clock;
+pub mod comparison;
 pub mod conduct;
 mod error;
 mod finding;
 pub mod findings;
+pub mod history;
 mod inspect;
 mod journal;
 mod machine;
@@ -33,6 +35,7 @@ mod report;
 mod saved;
 mod scenario;
 mod settings;
+mod statistics;
 mod suite;
 pub mod targets;
 mod verdict;

@@ -250,7 +250,6 @@ fn nothing_stale_is_executed_however_the_world_moves() {
         refused > 0 && fidelity.moved > 0 && executed > 0,
         "{fidelity:?}"
     );
-    println!("{plans} plans: {executed} executed, {refused} claims refused, {fidelity:?}");
 }
 
 #[test]

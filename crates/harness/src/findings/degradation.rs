@@ -4,7 +4,8 @@ use load_engine::trend::{mann_kendall, theil_sen};
 use load_engine::{RunRecord, StepSummary};
 
 use super::load::{Load, Plateau};
-use super::{median, strength};
+use super::strength;
+use crate::statistics::median;
 use crate::{Evidence, Figure, Finding, FindingKind, PlotKind, Unit};
 
 /// Neighbouring seconds resemble each other; the median of several is nearly independent of the next.
@@ -48,7 +49,7 @@ fn of_step(
     }
     let (first, last) = (blocks.first()?, blocks.last()?);
     let growth = theil_sen(&blocks) * (last.0 - first.0);
-    let before = median(blocks.iter().take(blocks.len() / 4).map(|b| b.1).collect())?;
+    let before = median(blocks.iter().take(blocks.len() / 4).map(|b| b.1))?;
     let share = growth / before.max(1.0);
     if share < MIN_GROWTH || growth < MIN_GROWTH_NS {
         return None;
@@ -94,7 +95,7 @@ fn blocks(run: &RunRecord, step: &StepSummary, plateau: &Plateau) -> Vec<(f64, f
         let filled = block.iter().filter(|interval| interval.latency.count > 0);
         let medians = filled.map(|interval| interval.latency.p50_ns as f64);
         let at = (number * size) as f64 * run.interval_ns as f64;
-        Some((at, median(medians.collect())?))
+        Some((at, median(medians)?))
     };
     intervals
         .chunks(size)

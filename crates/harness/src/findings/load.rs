@@ -32,9 +32,8 @@ impl<'r> Load<'r> {
     /// The times in which the load stood, as numbers of intervals, first and past the last. Only
     /// whole intervals belong to one.
     pub(super) fn plateaus(&self) -> Vec<Plateau> {
-        let whole = self.run.wall_ns / self.run.interval_ns.max(1);
         let mut plateaus: Vec<Plateau> = Vec::new();
-        for interval in 0..usize::try_from(whole).unwrap_or(usize::MAX) {
+        for interval in 0..whole_intervals(self.run) {
             let start = interval as u64 * self.run.interval_ns;
             let (load, end) = (self.at(start), self.at(start + self.run.interval_ns - 1));
             let stands = |of: f64, other: f64| (of - other).abs() <= SAME * of.max(other);
@@ -91,6 +90,15 @@ fn users_at(stages: &[UserStage], ns: u64) -> f64 {
     0.0
 }
 
+/// The intervals that were over when the run was: the last one is cut short.
+pub(super) fn whole_intervals(run: &RunRecord) -> usize {
+    let recorded = run.steps.iter().map(|step| step.intervals.len()).max();
+    let over = run.wall_ns.checked_div(run.interval_ns).unwrap_or(0);
+    usize::try_from(over)
+        .unwrap_or(usize::MAX)
+        .min(recorded.unwrap_or(0))
+}
+
 /// Attempts of all steps that ended in an interval.
 pub(super) fn ended_in(run: &RunRecord, interval: usize) -> u64 {
     let of_step = |step: &load_engine::StepSummary| {
@@ -115,6 +123,9 @@ mod tests {
         ]);
         run.interval_ns = 1_000_000_000;
         run.wall_ns = 12_000_000_000;
+        let mut step = load_engine::StepSummary::default();
+        step.intervals = vec![load_engine::IntervalSummary::default(); 12];
+        run.steps = vec![step];
         let found = Load::of(&run).plateaus();
         let found: Vec<_> = found.iter().map(|p| (p.load, p.from, p.until)).collect();
         assert_eq!(found, [(10.0, 0, 5), (50.0, 9, 12)]);

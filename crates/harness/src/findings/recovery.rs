@@ -3,7 +3,8 @@
 use load_engine::{RunRecord, StepSummary};
 
 use super::load::{Load, Plateau};
-use super::{median, strength};
+use super::strength;
+use crate::statistics::median;
 use crate::{Evidence, Figure, Finding, FindingKind, PlotKind, Span, Unit};
 
 /// A peak is at least so many times the load before it.
@@ -62,7 +63,7 @@ fn recovery(step: &StepSummary, before: &Plateau, after: &Plateau) -> Option<Rec
         let latency = &step.intervals.get(interval)?.latency;
         (latency.count > 0).then_some(latency.p95_ns as f64)
     };
-    let before_ns = median(before.intervals().filter_map(p95).collect())?;
+    let before_ns = median(before.intervals().filter_map(p95))?;
     let bound = NORMAL * before_ns;
     let last = after.until.min(step.intervals.len());
     if last < after.from + CALM {

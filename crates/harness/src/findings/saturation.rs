@@ -2,8 +2,9 @@
 
 use load_engine::{Model, RunRecord};
 
-use super::load::{Load, ended_in};
-use super::{median, strength};
+use super::load::{Load, ended_in, whole_intervals};
+use super::strength;
+use crate::statistics::median;
 use crate::{Evidence, Figure, Finding, FindingKind, PlotKind, Unit};
 
 /// Levels of load that a ramp is divided into.
@@ -138,7 +139,7 @@ fn behind(scenario: &str, run: &RunRecord) -> Option<Finding> {
 fn levels(run: &RunRecord) -> Vec<Level> {
     let load = Load::of(run);
     let seconds = run.interval_ns as f64 / 1e9;
-    let whole = (run.wall_ns / run.interval_ns.max(1)) as usize;
+    let whole = whole_intervals(run);
     let mut points: Vec<Level> = (0..whole)
         .map(|interval| {
             let middle = interval as u64 * run.interval_ns + run.interval_ns / 2;
@@ -161,7 +162,7 @@ fn levels(run: &RunRecord) -> Vec<Level> {
     }
     let level_of = |point: &Level| (((point.load - least) / width) as usize).min(LEVELS - 1);
     let of = |points: &[Level], figure: fn(&Level) -> f64| {
-        median(points.iter().map(figure).collect()).unwrap_or_default()
+        median(points.iter().map(figure)).unwrap_or_default()
     };
     points
         .chunk_by(|a, b| level_of(a) == level_of(b))

@@ -3,7 +3,8 @@
 use load_engine::{Model, MonitorSample, RunRecord, StepSummary};
 
 use super::load::Load;
-use super::{median, strength};
+use super::strength;
+use crate::statistics::median;
 use crate::{Evidence, Figure, Finding, FindingKind, PlotKind, Span, Unit};
 
 /// A wait is at least this long, and at least so many times the step's median.
@@ -53,7 +54,7 @@ pub(super) fn find(scenario: &str, run: &RunRecord) -> Vec<Finding> {
     let waits: Vec<Stall> = (0..intervals)
         .map(|interval| waits_in(run, &load, &bounds, interval))
         .collect();
-    let usual = median(waits.iter().map(|waits| waits.waited as f64).collect()).unwrap_or(0.0);
+    let usual = median(waits.iter().map(|waits| waits.waited as f64)).unwrap_or(0.0);
     let mut stalls: Vec<Stall> = Vec::new();
     for stall in waits.into_iter().filter(|waits| waits.is_one(usual)) {
         // Who ended on either side of a boundary waited for the same.
@@ -82,7 +83,7 @@ fn long_wait(step: &StepSummary) -> u64 {
         .iter()
         .filter(|interval| interval.latency.count > 0);
     let medians = filled.map(|interval| interval.latency.p50_ns as f64);
-    let usual = median(medians.collect()).unwrap_or(0.0);
+    let usual = median(medians).unwrap_or(0.0);
     MIN_WAIT_NS.max(MIN_TIMES * usual as u64)
 }
 

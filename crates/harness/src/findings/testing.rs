@@ -10,7 +10,7 @@ use load_engine::{
 
 use crate::FindingKind;
 
-const SECONDS: usize = 64;
+const SECONDS: usize = 64; // eight levels of eight
 const SECOND_NS: u64 = 1_000_000_000;
 const USERS: u32 = 40;
 const STEPS: [(&str, f64); 3] = [("read", 1e6), ("write", 2e6), ("list", 1.5e6)];
