@@ -2,6 +2,7 @@
 
 mod arguments;
 mod calibrate;
+mod compare;
 mod exit;
 mod init;
 mod interrupt;
@@ -9,6 +10,7 @@ mod progress;
 mod report;
 mod salvage;
 mod suite;
+mod trend;
 mod verify;
 
 use std::process::ExitCode;
@@ -36,6 +38,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Calibrate(calibrate) => calibrate::run(&calibrate),
         Command::Init(init) => init::run(&init),
         Command::Report(report) => report::run(&report),
+        Command::Compare(compare) => compare::run(&compare),
+        Command::Trend(trend) => trend::run(&trend),
         Command::Verify(verify) => verify::run(&verify),
         Command::Salvage(salvage) => salvage::run(&salvage),
         Command::Schema(schema) => init::print_schema(&schema),

@@ -1,4 +1,5 @@
 use anyhow::bail;
+use harness::history::{self, HistoryEntry};
 use harness::{Journal, Limits, Report, Saved, Scenario, ScenarioFile, Suite, render};
 
 use crate::arguments::{LoadArguments, RunArguments, Runnable};
@@ -59,6 +60,7 @@ fn go(load: &LoadArguments, suite: Suite) -> anyhow::Result<Exit> {
         .keep(load.keep);
     let mut progress = Shown::new(Interrupt::listen()?);
     let (report, saved) = suite.run_and_save(&load.out, &mut progress)?;
+    history::append(&HistoryEntry::of(&report), &load.out)?;
     if load.json {
         print_json(&report)?;
     } else {

@@ -17,8 +17,12 @@
 //! ```
 
 mod clock;
+pub mod comparison;
+pub mod conduct;
 mod error;
 mod finding;
+pub mod findings;
+pub mod history;
 mod inspect;
 mod journal;
 mod machine;
@@ -32,6 +36,7 @@ mod saved;
 mod scenario;
 mod scenario_file;
 mod settings;
+mod statistics;
 mod suite;
 pub mod targets;
 mod verdict;

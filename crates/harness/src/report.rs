@@ -4,7 +4,9 @@ use load_engine::{RunRecord, Threshold, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Build, Definition, Finding, Limits, Machine, Settings, Verdict, clock, judge};
+use crate::{
+    Build, Definition, Finding, Limits, Machine, Settings, Verdict, clock, findings, judge,
+};
 
 /// What one run of the suite found, whole: it can be saved, judged again, compared or drawn later
 /// without running anything.
@@ -54,6 +56,7 @@ impl Report {
         limits: Limits,
         out: &Path,
     ) -> Self {
+        let findings = findings::find(&scenarios);
         let interrupted = scenarios.iter().any(|scenario| scenario.run.interrupted);
         Self {
             format: Self::FORMAT.to_owned(),
@@ -71,7 +74,7 @@ impl Report {
             scenarios,
             interrupted,
             limits,
-            findings: Vec::new(),
+            findings,
         }
     }
 

@@ -366,7 +366,7 @@ fn capitalized(sentence: &str) -> String {
 }
 
 /// Names and messages come from targets: they are shown as text, whatever they hold.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -32,6 +32,9 @@ const QUICK: Duration = Duration::from_secs(2);
 /// By how much a load that is counted, not timed, is made smaller to be quick.
 const QUICK_SHARE: u64 = 10;
 
+/// Iterations of a user that are not made fewer: what comes seldom has to come at all.
+const QUICK_AT_LEAST: u64 = 20;
+
 /// A scenario that was read from a file, and is sure to make sense.
 ///
 /// ```
@@ -160,13 +163,13 @@ impl ScenarioFile {
     }
 
     /// Shortens the load for a first look: each phase in proportion, so that all together take 2 s at
-    /// most; a tenth of the iterations; and memory is not judged for leaks, since
+    /// most; a tenth of the iterations, if that is 20 or more; and memory is not judged for leaks, since
     /// that needs a longer time. Users, rates and records stay, for which the thresholds were chosen.
     #[must_use]
     pub fn quick(self) -> Self {
         let share = QUICK.as_secs_f64() / self.length().max(QUICK).as_secs_f64();
         let mut quick = self.scaled(share);
-        let fewer = |number: u64| (number / QUICK_SHARE).max(1);
+        let fewer = |number: u64| (number / QUICK_SHARE).max(number.min(QUICK_AT_LEAST));
         quick.spec.model.iterations = quick.spec.model.iterations.map(fewer);
         quick.spec.no_leak_in = None;
         quick.arguments.push_str(" --quick");

@@ -298,9 +298,9 @@ fn a_quick_load_keeps_its_proportions() {
     assert_eq!(lengths, [666, 1333]);
     assert_eq!(file.compiled.plan.model.users().get(), 50, "as before");
     assert_eq!(file.arguments(), " --quick");
-    let counted = "name = \"c\"\n[target]\nkind = \"storage\"\nrecords = 500\n[model]\nusers = 3\niterations = 20\n";
+    let counted = "name = \"c\"\n[target]\nkind = \"storage\"\nrecords = 500\n[model]\nusers = 3\niterations = 500\n";
     let quick = parsed(counted, &[]).quick();
-    assert_eq!(quick.compiled.plan.model.planned_iterations(), Some(6));
+    assert_eq!(quick.compiled.plan.model.planned_iterations(), Some(150));
     assert_eq!(quick.spec.target.records, Some(500), "as before");
     let short = parsed(OPEN, &["phases.0.for=10ms"]).quick();
     assert_eq!(short.length(), Duration::from_millis(520), "it was quick");
