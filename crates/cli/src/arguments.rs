@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Init(InitArguments),
     /// Summarise and judge a saved report, without running anything
     Report(ReportArguments),
+    /// Run two scenarios in turns, and tell by how much the second is better or worse
+    Ab(AbArguments),
     /// Compare saved runs: a run each, or folders of runs that were made in turns
     Compare(CompareArguments),
     /// Show how a figure went from run to run
@@ -70,6 +72,15 @@ pub(crate) struct RunArguments {
 pub(crate) enum Runnable {
     Builtin(Scenario),
     File(PathBuf),
+}
+
+impl Runnable {
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Builtin(scenario) => scenario.to_string(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -251,6 +262,32 @@ pub(crate) struct ReportArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AbArguments {
+    /// A built-in scenario or a file: the side that is compared with
+    #[arg(value_name = "SCENARIO|FILE", value_parser = runnable)]
+    pub(crate) a: Runnable,
+    /// A built-in scenario or a file: the side that may be better or worse
+    #[arg(value_name = "SCENARIO|FILE", value_parser = runnable)]
+    pub(crate) b: Runnable,
+    /// How often each side runs; fewer than 8 can show nothing
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "10",
+        allow_negative_numbers = true
+    )]
+    pub(crate) rounds: NonZeroU32,
+    /// Set a value over that of the first file
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_a: Vec<String>,
+    /// Set a value over that of the second file
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_b: Vec<String>,
+    #[command(flatten)]
+    pub(crate) load: LoadArguments,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use harness::Report;
-use harness::comparison::{Comparison, comparison_in_words};
+use harness::comparison::{Comparison, MIN_ROUNDS, comparison_in_words};
 
 use crate::arguments::CompareArguments;
 use crate::exit::Exit;
@@ -12,10 +12,12 @@ use crate::report::print;
 pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<Exit> {
     let (a, b) = (rounds(&arguments.a)?, rounds(&arguments.b)?);
     let names = [&arguments.a, &arguments.b].map(|path| path.display().to_string());
-    show(
-        &Comparison::of((&names[0], &a), (&names[1], &b)),
-        arguments.json,
-    )
+    let comparison = Comparison::of((&names[0], &a), (&names[1], &b));
+    let exit = show(&comparison, arguments.json)?;
+    Ok(match comparison.rounds < MIN_ROUNDS {
+        true => Exit::NotJudged,
+        false => exit,
+    })
 }
 
 /// Prints a comparison; that something is worse is a result like a limit that did not hold.

@@ -1,5 +1,6 @@
 //! The `proofload` command: load tests that verify what they measured.
 
+mod ab;
 mod arguments;
 mod calibrate;
 mod compare;
@@ -38,6 +39,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Calibrate(calibrate) => calibrate::run(&calibrate),
         Command::Init(init) => init::run(&init),
         Command::Report(report) => report::run(&report),
+        Command::Ab(ab) => ab::run(&ab),
         Command::Compare(compare) => compare::run(&compare),
         Command::Trend(trend) => trend::run(&trend),
         Command::Verify(verify) => verify::run(&verify),

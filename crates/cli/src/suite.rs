@@ -20,20 +20,29 @@ pub(crate) fn run(load: &LoadArguments, only: Vec<Scenario>) -> anyhow::Result<E
 
 /// Runs the scenarios or the files that are named, and saves the report.
 pub(crate) fn run_some(arguments: &RunArguments) -> anyhow::Result<Exit> {
-    let load = &arguments.load;
+    let suite = suite_of(&arguments.load, &arguments.scenarios, &arguments.set)?;
+    go(&arguments.load, suite)
+}
+
+/// The suite of the scenarios or the files that are named.
+pub(crate) fn suite_of(
+    load: &LoadArguments,
+    scenarios: &[Runnable],
+    set_over: &[String],
+) -> anyhow::Result<Suite> {
     let mut builtin = Vec::new();
     let mut files = Vec::new();
-    for scenario in &arguments.scenarios {
+    for scenario in scenarios {
         match scenario {
             Runnable::Builtin(scenario) => builtin.push(*scenario),
             Runnable::File(path) => files.push(path),
         }
     }
     if files.is_empty() {
-        if let Some(setting) = arguments.set.first() {
+        if let Some(setting) = set_over.first() {
             bail!("--set {setting} is for a scenario file, and a built-in scenario has none");
         }
-        return run(load, builtin);
+        return Ok(Suite::new(load.settings(), builtin));
     }
     if let Some(scenario) = builtin.first() {
         bail!("scenario {scenario} and a file cannot be run together: run one after the other");
@@ -42,11 +51,11 @@ pub(crate) fn run_some(arguments: &RunArguments) -> anyhow::Result<Exit> {
         bail!("a scenario file is judged by its own thresholds: set those, and leave --max-… out");
     }
     let mut set = load.as_settings_of_file();
-    set.extend(arguments.set.iter().cloned());
+    set.extend(set_over.iter().cloned());
     let read = |path: &&std::path::PathBuf| Ok(load.timed(ScenarioFile::read(path, &set)?));
     let files = files.iter().map(read);
     let files = files.collect::<Result<Vec<_>, harness::Error>>()?;
-    go(load, Suite::of_files(files))
+    Ok(Suite::of_files(files))
 }
 
 fn go(load: &LoadArguments, suite: Suite) -> anyhow::Result<Exit> {
