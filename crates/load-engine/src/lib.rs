@@ -126,20 +126,31 @@ mod workload;
 // How a run goes.
 mod arrival;
 mod clock;
+mod coordinator;
+mod counter;
 mod crew;
 mod early_end;
 mod gate;
+mod outcome;
 mod rng;
 mod run;
+mod slot;
+mod stragglers;
+mod tasks;
+mod threads;
+mod timer;
 mod user;
 
 // What it writes down.
 mod counts;
+mod digest;
 mod export;
 mod generator;
+mod lag;
 mod latency;
 mod ledger;
 mod monitor;
+mod process;
 mod record;
 mod recorder;
 mod strain;
@@ -162,6 +173,7 @@ pub mod calibration;
 mod error;
 
 pub use clock::{Clock, MonotonicClock, SimulatedClock};
+pub use digest::Digest;
 pub use early_end::{EarlyEnd, StopRule};
 pub use error::RunError;
 pub use expectation::{Expected, ExpectedState};
@@ -169,11 +181,13 @@ pub use feed::Feed;
 pub use generator::GeneratorRecord;
 pub use honesty::{CoordinatedOmission, GeneratorLimit};
 pub use iteration::{Effects, Iteration};
+pub use lag::RuntimeLag;
 pub use latency::LatencySummary;
 pub use leak::{LeakRuling, LeakVerdict};
-pub use ledger::{Digest, Effect, Ledger, LedgerEntry};
+pub use ledger::{Effect, Ledger, LedgerEntry};
 pub use mix::Mix;
-pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary};
+pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary, WatchedProcess};
+pub use outcome::Outcome;
 pub use pacing::{ThinkTime, UserStage};
 pub use phase::{Phase, PhaseStep, PhaseSummary};
 pub use plan::{Model, Plan, StopHandle, Until};
@@ -183,11 +197,12 @@ pub use record::{
 };
 pub use recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use rng::Rng;
-pub use run::{Progress, Stage, run, run_on};
+pub use run::{Progress, Stage, run, run_async, run_on, run_shared};
 pub use scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
 pub use schedule::{RateStage, Schedule, Spacing};
+pub use stragglers::Stragglers;
 pub use threshold::{Judgement, Ruling, Threshold};
 pub use verify::{
     Defect, Discrepancy, Expectation, Found, SHOWN_DISCREPANCIES, Verification, verify, verify_each,
 };
-pub use workload::{Failure, StepSpec, Workload};
+pub use workload::{AsyncWorkload, Failure, StepSpec, Workload};

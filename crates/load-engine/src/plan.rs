@@ -15,6 +15,14 @@ use crate::phase::Phase;
 use crate::schedule::Schedule;
 use crate::threshold::Threshold;
 
+/// What is under way at the end of a load may take this part of the load's time longer. As much again
+/// is left for ending the run, which is to be over within 1 % or 50 ms.
+const GRACE_PART: u32 = 200;
+const MIN_GRACE: Duration = Duration::from_millis(25);
+
+/// Who stops a run does not want to wait for it.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+
 /// A run to be made.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -33,6 +41,11 @@ pub struct Plan {
     pub phases: Vec<Phase>,
     /// Thresholds that end the run when they are broken.
     pub stop_rules: Vec<StopRule>,
+    /// How long what is under way at the end may still take, in a run that can leave it behind. If not
+    /// set, it is as [`grace`](Self::grace) says.
+    pub grace: Option<Duration>,
+    /// A process to watch besides this one, by its number: the target's, if it is another.
+    pub watched: Option<u32>,
 }
 
 impl Plan {
@@ -47,6 +60,8 @@ impl Plan {
             think_time: ThinkTime::None,
             phases: Vec::new(),
             stop_rules: Vec::new(),
+            grace: None,
+            watched: None,
         }
     }
 
@@ -87,6 +102,45 @@ impl Plan {
     pub fn stop_if_broken(mut self, threshold: Threshold, after: Duration) -> Self {
         self.stop_rules.push(StopRule { threshold, after });
         self
+    }
+
+    /// Watches the process of this number as well, such as a server under load: its memory, processor
+    /// time, threads, files and waits are in [`RunRecord::target`](crate::RunRecord::target).
+    #[must_use]
+    pub fn watch(mut self, pid: u32) -> Self {
+        self.watched = Some(pid);
+        self
+    }
+
+    /// Sets how long iterations that are under way when the load's time is up, or when it is stopped,
+    /// may still take. Then a run by [`run_shared`](crate::run_shared) or
+    /// [`run_async`](crate::run_async) ends without them and counts them as in flight.
+    ///
+    /// Unless set, it is 25 ms or half a percent of the load's time, whichever is longer; in an open
+    /// model the patience more, since an arrival may wait that long before it starts; and at most 1 s
+    /// after a stop.
+    #[must_use]
+    pub fn grace(mut self, time: Duration) -> Self {
+        self.grace = Some(time);
+        self
+    }
+
+    /// When the load is cut, from its start, if nobody stops it; never, if it ends by count.
+    pub(crate) fn cut_after(&self) -> Option<Duration> {
+        let length = self.model.length()?;
+        let grace = self.grace.unwrap_or_else(|| {
+            let short = (length / GRACE_PART).max(MIN_GRACE);
+            match self.model {
+                Model::Open { patience, .. } => patience.saturating_add(short),
+                Model::Closed { .. } | Model::Staged { .. } => short,
+            }
+        });
+        Some(length.saturating_add(grace))
+    }
+
+    /// How long after a stop the load is cut.
+    pub(crate) fn grace_of_stop(&self) -> Duration {
+        self.grace.unwrap_or(STOP_GRACE).min(STOP_GRACE)
     }
 
     pub(crate) fn check(&self) -> Result<(), RunError> {
@@ -194,6 +248,23 @@ impl Model {
                 most.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
             }
             Self::Open { max_in_flight, .. } => *max_in_flight,
+        }
+    }
+
+    /// How long the load lasts, if time is what ends it: in an open model the schedule.
+    #[must_use]
+    pub fn length(&self) -> Option<Duration> {
+        match self {
+            Self::Closed {
+                until: Until::Iterations(_),
+                ..
+            } => None,
+            Self::Closed {
+                until: Until::Elapsed(time),
+                ..
+            } => Some(*time),
+            Self::Staged { stages } => Some(stages.iter().map(|stage| stage.duration).sum()),
+            Self::Open { schedule, .. } => Some(schedule.duration()),
         }
     }
 

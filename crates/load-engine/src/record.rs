@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::early_end::EarlyEnd;
 use crate::generator::GeneratorRecord;
+use crate::lag::RuntimeLag;
 use crate::latency::LatencySummary;
 use crate::monitor::MonitorRecord;
 use crate::pacing::ThinkTime;
@@ -51,8 +52,14 @@ pub struct RunRecord {
     pub phases: Vec<PhaseSummary>,
     /// What became of the arrivals of an open model.
     pub open: Option<OpenSummary>,
+    /// How long ready tasks waited for their runtime; only in a run of tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_lag: Option<RuntimeLag>,
     /// What the process used meanwhile.
     pub monitor: MonitorRecord,
+    /// What the watched process used meanwhile, if the plan names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<MonitorRecord>,
     /// What the engine itself cost.
     pub generator: GeneratorRecord,
 }
@@ -110,6 +117,9 @@ pub struct IterationCounts {
     pub completed: u64,
     /// Those that failed or panicked.
     pub failed: u64,
+    /// Those that were under way when the run ended at its deadline: neither completed nor failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_flight: u64,
 }
 
 /// Failures by message.
@@ -192,6 +202,12 @@ pub struct StepSummary {
     pub intervals: Vec<IntervalSummary>,
     /// Why attempts failed.
     pub failures: FailureCounts,
+    /// Attempts that were under way when the run ended at its deadline. They are in no other figure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_flight: u64,
+    /// How long the longest of them had taken by then.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub longest_in_flight_ns: u64,
 }
 
 impl StepSummary {
@@ -227,8 +243,23 @@ impl StepSummary {
             response_time: response.map(LatencySummary::of),
             intervals: times.intervals.summaries(),
             failures: tally.failures.into(),
+            in_flight: 0,
+            longest_in_flight_ns: 0,
         }
     }
+
+    pub(crate) fn with_in_flight(mut self, in_flight: InFlight) -> Self {
+        self.in_flight = in_flight.count;
+        self.longest_in_flight_ns = in_flight.longest_ns;
+        self
+    }
+}
+
+/// Attempts that had not ended when the run did.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct InFlight {
+    pub(crate) count: u64,
+    pub(crate) longest_ns: u64,
 }
 
 /// One interval of one step.
@@ -268,7 +299,7 @@ pub struct ArrivalCounts {
     pub scheduled: u64,
     /// Ended by the schedule's end.
     pub done: u64,
-    /// Under way at the schedule's end, and ended after it.
+    /// Under way at the schedule's end, and ended after it, or not before the run did.
     pub in_flight: u64,
     /// Waiting at the schedule's end, and started after it.
     pub queued: u64,
@@ -287,7 +318,11 @@ impl ArrivalCounts {
 }
 
 impl OpenSummary {
-    pub(crate) fn new<'t>(tallies: impl Iterator<Item = &'t OpenTally>, scheduled: u64) -> Self {
+    pub(crate) fn new<'t>(
+        tallies: impl Iterator<Item = &'t OpenTally>,
+        scheduled: u64,
+        under_way: u64,
+    ) -> Self {
         let mut response = empty_histogram();
         let mut service = empty_histogram();
         let mut lag = empty_histogram();
@@ -303,6 +338,7 @@ impl OpenSummary {
             tally.service.add_to(&mut service);
             tally.lag.add_to(&mut lag);
         }
+        arrivals.in_flight += under_way;
         let started = arrivals.done + arrivals.in_flight + arrivals.queued;
         arrivals.scheduled = scheduled;
         // Those that no thread had come to when the run was stopped are nobody's.
@@ -312,6 +348,14 @@ impl OpenSummary {
         sum.schedule_lag = LatencySummary::of(&lag);
         sum
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference to what it may skip"
+)]
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A figure with so many decimals: more would be false precision, and short decimals are read back

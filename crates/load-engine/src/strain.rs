@@ -16,14 +16,20 @@ pub(crate) struct Strain {
 }
 
 impl Strain {
+    /// Of this process.
     pub(crate) fn read() -> Self {
+        Self::of(Path::new("/proc/self"))
+    }
+
+    /// Of the process with these files of the kernel's about it.
+    pub(crate) fn of(files: &Path) -> Self {
         let pressure = |of: &str| stalled_ns(&read(Path::new("/proc/pressure").join(of)));
-        let disk = read("/proc/self/io");
+        let disk = read(files.join("io"));
         Self {
             cpu_pressure_ns: pressure("cpu"),
             memory_pressure_ns: pressure("memory"),
             io_pressure_ns: pressure("io"),
-            throttled_ns: throttled(),
+            throttled_ns: throttled(files),
             disk_read_bytes: number(&disk, "read_bytes:"),
             disk_written_bytes: number(&disk, "write_bytes:"),
         }
@@ -58,8 +64,8 @@ fn stalled_ns(pressure: &str) -> Option<u64> {
     total.parse::<u64>().ok()?.checked_mul(1000)
 }
 
-fn throttled() -> Option<u64> {
-    places(&read("/proc/self/cgroup"))
+fn throttled(files: &Path) -> Option<u64> {
+    places(&read(files.join("cgroup")))
         .into_iter()
         .find_map(|place| throttled_ns(&read(place)))
 }

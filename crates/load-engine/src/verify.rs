@@ -6,8 +6,9 @@ use std::fmt::Display;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::expectation::{ExpectedState, KeyIndex, state_after};
-use crate::ledger::{Digest, Effect, Entry, Ledger};
+use crate::ledger::{Effect, Entry, Ledger};
 
 /// Discrepancies that a [`Verification`] shows in full.
 pub const SHOWN_DISCREPANCIES: usize = 20;

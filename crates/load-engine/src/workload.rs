@@ -43,6 +43,49 @@ pub trait Workload: Sync {
     }
 }
 
+/// A [`Workload`] of asynchronous code, for [`run_async`](crate::run_async).
+///
+/// All of a user's code runs on one thread, so nothing of it has to be `Send`. What blocks that thread
+/// keeps every other user of it from running, which [`RuntimeLag`](crate::RuntimeLag) shows.
+pub trait AsyncWorkload: Send + Sync + 'static {
+    /// What one user keeps between its iterations.
+    type User: 'static;
+
+    /// Every step that an iteration may take.
+    fn steps(&self) -> Vec<StepSpec>;
+
+    /// Makes a user ready. No load starts before every user is.
+    ///
+    /// # Errors
+    ///
+    /// A failure ends the run with [`RunError::SetUp`](crate::RunError::SetUp).
+    fn set_up(&self, user: u32) -> impl Future<Output = Result<Self::User, Failure>>;
+
+    /// Does once what a user does, in steps of [`Iteration::step_async`]. When the run ends at its
+    /// deadline, the future of an iteration under way is dropped.
+    ///
+    /// # Errors
+    ///
+    /// A failure is counted, with its message, and the run goes on; so is a panic.
+    fn iterate(
+        &self,
+        user: &mut Self::User,
+        it: &mut Iteration<'_>,
+    ) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Lets a user go.
+    ///
+    /// # Errors
+    ///
+    /// A failure is counted in [`RunRecord::tear_down_failures`](crate::RunRecord).
+    fn tear_down(&self, user: Self::User) -> impl Future<Output = Result<(), Failure>> {
+        async {
+            drop(user);
+            Ok(())
+        }
+    }
+}
+
 /// A named part of an iteration, timed on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepSpec {

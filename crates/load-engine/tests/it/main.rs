@@ -1,5 +1,6 @@
 //! The engine as its users see it.
 
+mod deadline;
 mod early_end;
 mod effects;
 mod histograms;
@@ -8,5 +9,6 @@ mod lifecycle;
 mod open;
 mod phases;
 mod store;
+mod tasks;
 mod thresholds;
 mod verification;
