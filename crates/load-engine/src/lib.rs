@@ -170,6 +170,9 @@ mod verify;
 // How it shows that it can be believed.
 pub mod calibration;
 
+// Several runs in search of a figure.
+pub mod search;
+
 mod error;
 
 pub use clock::{Clock, MonotonicClock, SimulatedClock};

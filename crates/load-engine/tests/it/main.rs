@@ -8,6 +8,7 @@ mod intervals;
 mod lifecycle;
 mod open;
 mod phases;
+mod searches;
 mod store;
 mod tasks;
 mod thresholds;
