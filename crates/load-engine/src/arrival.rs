@@ -41,7 +41,8 @@ impl Desk {
 #[derive(Clone, Copy)]
 struct Taken {
     number: u64,
-    due_ns: u64,
+    /// When it is due, by the model's time.
+    after_ns: u64,
 }
 
 /// One user at the desk.
@@ -69,25 +70,35 @@ impl<'c> Arrivals<'c> {
 
     pub(crate) fn next(&mut self, crew: &Crew<'_>, it: &mut Iteration<'_>) -> Turn {
         loop {
-            if let Some(taken) = self.awaited {
-                return self.await_start(crew, taken, it);
-            }
-            let Some((number, after_ns)) = self.desk.next() else {
-                return Turn::End { interrupted: false };
+            let (taken, has_waited) = match self.awaited.take() {
+                Some(taken) => (taken, true),
+                None => match self.desk.next() {
+                    Some((number, after_ns)) => (Taken { number, after_ns }, false),
+                    None => return Turn::End { interrupted: false },
+                },
             };
             if crew.stop.is_stopped() {
                 return Turn::End { interrupted: true };
             }
-            let due_ns = self.began_ns + after_ns;
-            let taken = Taken { number, due_ns };
-            let late_ns = it.touch().saturating_sub(due_ns);
-            if late_ns == 0 {
+            let Some(elapsed_ns) = crew.skips.elapsed_at(taken.after_ns) else {
+                it.book(|recorder| recorder.arrivals().skipped += 1);
+                continue;
+            };
+            let due_ns = self.began_ns + elapsed_ns;
+            let now_ns = it.touch();
+            let late_ns = now_ns.saturating_sub(due_ns);
+            if now_ns < due_ns {
                 self.awaited = Some(taken);
+                let until_ns = crew.skips.nap(now_ns, due_ns);
+                return Turn::Pause { until_ns };
+            } else if has_waited || late_ns == 0 {
+                it.book(|recorder| recorder.arrivals().lag.record(late_ns));
+                return self.start(taken.number, due_ns, it);
             } else if late_ns > self.desk.patience_ns {
                 it.book(|recorder| recorder.arrivals().dropped += 1);
             } else {
                 it.book(|recorder| recorder.arrivals().late += 1);
-                return self.start(taken, it);
+                return self.start(taken.number, due_ns, it);
             }
         }
     }
@@ -95,7 +106,8 @@ impl<'c> Arrivals<'c> {
     /// Books an arrival that has ended.
     pub(crate) fn end(&mut self, it: &mut Iteration<'_>, succeeded: bool) {
         let (due_ns, started_ns) = self.under_way;
-        let schedule_end_ns = self.began_ns + self.desk.schedule_ns;
+        let end_ns = self.began_ns + self.desk.schedule_ns;
+        let schedule_end_ns = end_ns.saturating_sub(it.skipped_ns());
         it.end_arrival(succeeded, |recorder, ended_ns| {
             recorder
                 .arrivals()
@@ -104,25 +116,9 @@ impl<'c> Arrivals<'c> {
         self.ended_ns = it.last_ns();
     }
 
-    /// Starts an arrival that is due, or goes on waiting for it.
-    fn await_start(&mut self, crew: &Crew<'_>, taken: Taken, it: &mut Iteration<'_>) -> Turn {
-        if crew.stop.is_stopped() {
-            return Turn::End { interrupted: true };
-        }
-        let now_ns = it.touch();
-        if now_ns < taken.due_ns {
-            return Turn::Pause {
-                until_ns: taken.due_ns,
-            };
-        }
-        it.book(|recorder| recorder.arrivals().lag.record(now_ns - taken.due_ns));
-        self.start(taken, it)
-    }
-
-    fn start(&mut self, taken: Taken, it: &mut Iteration<'_>) -> Turn {
-        self.awaited = None;
-        self.under_way = (taken.due_ns, it.last_ns());
-        it.begin_arrival(taken.number, taken.due_ns);
+    fn start(&mut self, number: u64, due_ns: u64, it: &mut Iteration<'_>) -> Turn {
+        self.under_way = (due_ns, it.last_ns());
+        it.begin_arrival(number, due_ns);
         Turn::Iterate
     }
 }

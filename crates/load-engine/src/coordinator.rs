@@ -8,17 +8,16 @@ use crate::counter::Doing;
 use crate::crew::Crew;
 use crate::early_end::{self, EarlyEnd};
 use crate::error::RunError;
+use crate::failures::FailureTally;
 use crate::gate::Signal;
 use crate::ledger::Ledger;
 use crate::monitor::Monitor;
-use crate::recorder::{FailureTally, Recorder};
+use crate::patience::{Cut, PROGRESS_PERIOD, Patience};
+use crate::recorder::Recorder;
 use crate::run::{Progress, Stage};
 use crate::usage::cpu_time_ns;
 use crate::user::UserEnd;
 use crate::workload::Failure;
-
-/// Time between two calls of `on_progress`.
-const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
 
 /// So many calls of `on_progress` are between two judgements of the thresholds that may end the run:
 /// what they are judged on changes about once a second.
@@ -29,9 +28,6 @@ const LEAD_NS: u64 = 10_000_000;
 
 /// How long it waits for threads that have no more to do to end.
 const LAST_MOMENT: Duration = Duration::from_millis(10);
-
-/// How long a run that can leave its threads behind waits for tear-downs.
-const TEAR_DOWN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a thread may have its figures in hand: it writes a few numbers, if it is let run.
 const CLAIM_PATIENCE_NS: u64 = 10_000_000_000;
@@ -245,11 +241,12 @@ impl Coordinator<'_, '_> {
         panic.map_or(Ok(()), Err)
     }
 
-    /// Ends the run if what is known by now breaks a rule.
+    /// Ends the phase or the run if what is known by now says so.
     fn judge(&self, load: &mut Load) {
         if load.early_end.is_some() {
             return;
         }
+        early_end::end_phase(self.crew, load.began_ns);
         load.early_end = early_end::judge(self.crew, load.began_ns);
         if load.early_end.is_some() {
             self.crew.stop.stop();
@@ -356,72 +353,6 @@ impl Coordinator<'_, '_> {
             planned: self.crew.plan.model.planned_iterations(),
         });
     }
-}
-
-/// Waits for threads to end: for as long as it takes, if the run may not leave them.
-struct Patience {
-    clock: MonotonicClock,
-    length: Duration,
-    may_leave: bool,
-}
-
-impl Patience {
-    fn new(may_leave: bool) -> Self {
-        Self::of(TEAR_DOWN_PATIENCE, may_leave)
-    }
-
-    fn of(length: Duration, may_leave: bool) -> Self {
-        Self {
-            clock: MonotonicClock::new(),
-            length,
-            may_leave,
-        }
-    }
-
-    fn next(&mut self, inbox: &Receiver<Report>) -> Option<Report> {
-        if !self.may_leave {
-            return inbox.recv().ok();
-        }
-        let left_ns = whole_ns(self.length).saturating_sub(self.clock.now_ns());
-        inbox.recv_timeout(Duration::from_nanos(left_ns)).ok()
-    }
-}
-
-/// When a run that may leave its threads ends without those that are still at work.
-struct Cut {
-    at_ns: u64,
-    may_leave: bool,
-    stopped: bool,
-}
-
-impl Cut {
-    fn new(crew: &Crew<'_>, began_ns: u64, may_leave: bool) -> Self {
-        let after_ns = crew.plan.cut_after().map_or(u64::MAX, whole_ns);
-        Self {
-            at_ns: began_ns.saturating_add(after_ns),
-            may_leave,
-            stopped: false,
-        }
-    }
-
-    /// How long until something is to be done; nothing if it is time to go.
-    fn next_look(&mut self, crew: &Crew<'_>) -> Duration {
-        if !self.may_leave {
-            return PROGRESS_PERIOD;
-        }
-        let now_ns = crew.clock.now_ns();
-        if !self.stopped && crew.stop.is_stopped() {
-            self.stopped = true;
-            crew.wake_sleepers();
-            let grace_ns = whole_ns(crew.plan.grace_of_stop());
-            self.at_ns = self.at_ns.min(now_ns.saturating_add(grace_ns));
-        }
-        Duration::from_nanos(self.at_ns.saturating_sub(now_ns)).min(PROGRESS_PERIOD)
-    }
-}
-
-fn whole_ns(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Sends the waiting users home when the coordinator leaves before it has opened the gate, be it by an

@@ -11,10 +11,13 @@ use crate::counter::Counter;
 use crate::gate::Gate;
 use crate::lag::LagTally;
 use crate::ledger::Ledger;
+use crate::model::Model;
 use crate::phase::PhaseEnds;
-use crate::plan::{Model, Plan, StopHandle};
+use crate::plan::{Plan, StopHandle};
 use crate::recorder::Recorder;
+use crate::skips::Skips;
 use crate::slot::Slot;
+use crate::spill::Spill;
 use crate::timeline::Timeline;
 use crate::timer::Timer;
 use crate::workload::StepSpec;
@@ -32,6 +35,10 @@ pub(crate) struct Crew<'c> {
     pub(crate) gate: Gate,
     pub(crate) timeline: Arc<Timeline>,
     pub(crate) phases: PhaseEnds,
+    /// What was left out of phases.
+    pub(crate) skips: Skips,
+    /// Where ledgers go that get too long.
+    pub(crate) spill: Option<Spill>,
     /// Where the arrivals of an open model are handed out.
     pub(crate) desk: Option<Desk>,
     /// Given when the run ends, with or without its users.
@@ -87,6 +94,8 @@ impl<'c> Crew<'c> {
             gate: Gate::default(),
             timeline,
             phases: PhaseEnds::new(phases),
+            skips: Skips::new(!plan.phase_ends.is_empty()),
+            spill: None,
             desk,
             over: Gate::default(),
             timer: None,
@@ -95,6 +104,12 @@ impl<'c> Crew<'c> {
             .map(|_| CachePadded::new(Slot::new(crew.recorder())))
             .collect();
         crew
+    }
+
+    /// A crew whose ledgers go to disk.
+    pub(crate) fn with_spill(mut self, spill: Option<Spill>) -> Self {
+        self.spill = spill;
+        self
     }
 
     /// A crew of tasks, whose runtimes are probed for their lag.

@@ -227,6 +227,11 @@ impl<'r> Iteration<'r> {
         self.last_ns
     }
 
+    /// What was left out of the phases so far.
+    pub(crate) fn skipped_ns(&self) -> u64 {
+        self.crew.skips.total_ns()
+    }
+
     /// Reads the clock, for an iteration that took no step.
     pub(crate) fn touch(&mut self) -> u64 {
         self.last_ns = self.clock.now_ns();
@@ -268,8 +273,15 @@ impl<'r> Iteration<'r> {
         let acknowledged = if open.noted == 0 {
             0
         } else {
-            let settle =
-                |ledger: &mut Ledger| ledger.settle(open.noted, self.last_ns, failure.is_none());
+            let settle = |ledger: &mut Ledger| {
+                let acknowledged = ledger.settle(open.noted, self.last_ns, failure.is_none());
+                if let Some(spill) = &self.crew.spill
+                    && ledger.len() >= spill.each
+                {
+                    spill.take(ledger);
+                }
+                acknowledged
+            };
             self.ledger.with(settle).unwrap_or_default()
         };
         let since = |from_ns| self.last_ns.saturating_sub(from_ns);

@@ -221,6 +221,13 @@ impl Ledger {
         self.settled = self.entries.len();
     }
 
+    /// Forgets all entries, none of which may be of a step under way, and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.keys.clear();
+        self.settled = 0;
+    }
+
     /// Makes room for the entries of ledgers that are about to be absorbed.
     pub(crate) fn reserve(&mut self, others: &[Self]) {
         self.entries

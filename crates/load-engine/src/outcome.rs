@@ -3,12 +3,13 @@
 use crate::coordinator::Load;
 use crate::counter::Doing;
 use crate::crew::Crew;
+use crate::error::RunError;
 use crate::lag::LagTally;
 use crate::ledger::Ledger;
+use crate::open_summary::OpenSummary;
 use crate::phase::{PhaseCounts, PhaseSummary};
-use crate::record::{
-    CheckCount, FailureCounts, InFlight, IterationCounts, OpenSummary, RunRecord, StepSummary,
-};
+use crate::record::{CheckCount, FailureCounts, InFlight, IterationCounts, RunRecord, StepSummary};
+use crate::spill::SpilledLedger;
 use crate::stragglers::Stragglers;
 use crate::workload::StepSpec;
 
@@ -20,12 +21,26 @@ pub struct Outcome {
     pub record: RunRecord,
     /// What was acknowledged. Writes that were under way at the end are *attempted*.
     pub ledger: Ledger,
+    /// The ledger instead, if the plan keeps it on disk.
+    pub spilled: Option<SpilledLedger>,
     /// The threads that the run ended without.
     pub stragglers: Stragglers,
 }
 
 /// Brings the users' figures together.
-pub(crate) fn total(load: Load, crew: &Crew<'_>) -> (Ledger, RunRecord) {
+pub(crate) fn total(
+    mut load: Load,
+    crew: &Crew<'_>,
+) -> Result<(RunRecord, Ledger, Option<SpilledLedger>), RunError> {
+    let spilled = match &crew.spill {
+        None => None,
+        Some(spill) => {
+            load.ledgers
+                .iter_mut()
+                .for_each(|ledger| spill.take(ledger));
+            Some(spill.finish()?)
+        }
+    };
     let plan = &crew.plan;
     let in_flight = in_flight(&load, crew);
     let planned = plan.model.planned_iterations();
@@ -39,7 +54,7 @@ pub(crate) fn total(load: Load, crew: &Crew<'_>) -> (Ledger, RunRecord) {
     for recorder in load.recorders {
         total.absorb(recorder);
     }
-    let phases = phases(crew, &total.phases);
+    let phases = phases(crew, load.began_ns, &total.phases);
     let interval_ns = crew.timeline.align();
     let summary = |((step, tally), in_flight)| {
         let summary = StepSummary::new(tally, &crew.timeline.step(step));
@@ -79,7 +94,7 @@ pub(crate) fn total(load: Load, crew: &Crew<'_>) -> (Ledger, RunRecord) {
         runtime_lag,
         ..RunRecord::default()
     };
-    (all(load.ledgers), record)
+    Ok((record, all(load.ledgers), spilled))
 }
 
 /// One ledger of all users.
@@ -106,17 +121,22 @@ fn in_flight(load: &Load, crew: &Crew<'_>) -> Vec<InFlight> {
 }
 
 /// The figures of each phase, when all users have brought theirs to the timeline.
-fn phases(crew: &Crew<'_>, counts: &[PhaseCounts]) -> Vec<PhaseSummary> {
+fn phases(crew: &Crew<'_>, began_ns: u64, counts: &[PhaseCounts]) -> Vec<PhaseSummary> {
     let mut start_ns = 0;
     let mut summaries = Vec::with_capacity(crew.plan.phases.len());
     for (number, (phase, counts)) in crew.plan.phases.iter().zip(counts).enumerate() {
-        let end_ns = start_ns + phase.duration.as_nanos() as u64;
+        let planned_ns = start_ns + phase.duration.as_nanos() as u64;
+        let end_ns = crew
+            .phases
+            .end_ns(number)
+            .map_or(planned_ns, |end_ns| end_ns.saturating_sub(began_ns));
         let step =
             |(step, spec): (usize, &StepSpec)| crew.timeline.step(step).phase(number, spec.name);
         summaries.push(PhaseSummary {
             name: phase.name.clone(),
             start_ns,
             end_ns,
+            ended_early: end_ns < planned_ns,
             completed: counts.completed,
             failed: counts.failed,
             in_flight: counts.in_flight,

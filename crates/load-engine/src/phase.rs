@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::latency::LatencySummary;
-use crate::plan::nanoseconds;
+use crate::nanoseconds;
 
 /// A named time of a run: ramp-up, peak, stress, spike, soak, recovery.
 ///
@@ -44,6 +44,9 @@ pub struct PhaseSummary {
     pub start_ns: u64,
     /// Its end, from the start of the load.
     pub end_ns: u64,
+    /// Whether a condition ended it before its time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended_early: bool,
     /// Iterations that began in it and succeeded.
     pub completed: u64,
     /// Iterations that began in it and failed.
@@ -110,6 +113,19 @@ impl PhaseEnds {
             end_ns = end_ns.saturating_add(phase.duration.as_nanos() as u64);
             end.store(end_ns, Ordering::Relaxed);
         }
+    }
+
+    /// Ends a phase now, and the later ones earlier. Gives how much was left of it, if it goes on.
+    pub(crate) fn end_early(&self, phase: usize, now_ns: u64) -> Option<u64> {
+        let left_ns = self.end_ns(phase)?.checked_sub(now_ns)?;
+        for end in &self.ends_ns[phase..] {
+            end.fetch_sub(left_ns, Ordering::Relaxed);
+        }
+        Some(left_ns)
+    }
+
+    pub(crate) fn end_ns(&self, phase: usize) -> Option<u64> {
+        Some(self.ends_ns.get(phase)?.load(Ordering::Relaxed))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -23,6 +23,8 @@ pub(crate) struct Process {
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     name: String,
+    /// Ended, and not yet waited for by its parent.
+    is_zombie: bool,
     user_ticks: u64,
     system_ticks: u64,
     started: u64,
@@ -61,7 +63,8 @@ impl Process {
     /// One reading of every source; nothing if the process has ended.
     pub(crate) fn read(&self) -> Option<Usage> {
         let line = fs::read_to_string(self.files.join("stat")).ok()?;
-        let stat = Stat::parse(&line).filter(|stat| stat.started == self.started)?;
+        let stat =
+            Stat::parse(&line).filter(|stat| stat.started == self.started && !stat.is_zombie)?;
         let status = fs::read_to_string(self.files.join("status")).unwrap_or_default();
         let (voluntary, involuntary) = self.switches().unzip();
         Some(Usage {
@@ -105,6 +108,7 @@ impl Stat {
         let number = |field: usize| fields.get(field - 3)?.parse().ok();
         Some(Self {
             name: name.to_owned(),
+            is_zombie: matches!(fields.first(), Some(&("Z" | "X"))),
             user_ticks: number(14)?,
             system_ticks: number(15)?,
             started: number(22)?,
@@ -131,6 +135,7 @@ mod tests {
         let line = "42 (a ) (b) S 1 42 42 0 -1 4194560 5 0 0 0 17 9 0 0 20 0 1 0 777 100 5 0\n";
         let stat = Stat {
             name: "a ) (b".to_owned(),
+            is_zombie: false,
             user_ticks: 17,
             system_ticks: 9,
             started: 777,

@@ -1,18 +1,23 @@
 //! The run's record: plain data that can be saved, judged again and merged later.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::early_end::EarlyEnd;
+use crate::failures::FailureTally;
 use crate::generator::GeneratorRecord;
 use crate::lag::RuntimeLag;
 use crate::latency::LatencySummary;
+use crate::model::Model;
 use crate::monitor::MonitorRecord;
+use crate::open_summary::OpenSummary;
 use crate::pacing::ThinkTime;
 use crate::phase::PhaseSummary;
-use crate::plan::Model;
-use crate::recorder::{FailureTally, OpenTally, StepTally, empty_histogram};
+use crate::recorder::StepTally;
 use crate::timeline::StepTimeline;
+use crate::workload::StepSpec;
 
 /// Everything that a run measured. No number in it is ever NaN or infinite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -69,6 +74,12 @@ impl RunRecord {
     #[must_use]
     pub fn step(&self, name: &str) -> Option<&StepSummary> {
         self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The steps with this tag.
+    pub fn steps_tagged(&self, name: &str, value: &str) -> impl Iterator<Item = &StepSummary> {
+        let tagged = move |step: &&StepSummary| step.tags.get(name).is_some_and(|is| is == value);
+        self.steps.iter().filter(tagged)
     }
 
     /// The check of this name.
@@ -183,6 +194,9 @@ pub struct StepSummary {
     pub name: String,
     /// Whether it is meant to leave an effect.
     pub effect: bool,
+    /// What to group it by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// How often it ran.
     pub attempted: u64,
     /// How often it succeeded.
@@ -230,6 +244,7 @@ impl StepSummary {
         Self {
             name: tally.spec.name.to_owned(),
             effect: tally.spec.effect,
+            tags: tags_of(tally.spec),
             attempted: tally.succeeded + tally.failed,
             succeeded: tally.succeeded,
             failed: tally.failed,
@@ -255,6 +270,11 @@ impl StepSummary {
     }
 }
 
+fn tags_of(step: StepSpec) -> BTreeMap<String, String> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    step.tags.iter().map(owned).collect()
+}
+
 /// Attempts that had not ended when the run did.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct InFlight {
@@ -272,82 +292,6 @@ pub struct IntervalSummary {
     pub failed: u64,
     /// How long all attempts took that ended in it: response time in an open model, else service time.
     pub latency: LatencySummary,
-}
-
-/// The arrivals of an open model. Each is one iteration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct OpenSummary {
-    /// What became of them.
-    pub arrivals: ArrivalCounts,
-    /// From when an arrival was due to its end. Dropped arrivals are not in it.
-    pub response_time: LatencySummary,
-    /// From an arrival's actual start to its end.
-    pub service_time: LatencySummary,
-    /// How late arrivals started for which a thread stood ready: the generator's own lateness.
-    pub schedule_lag: LatencySummary,
-    /// Arrivals for which no thread stood ready when they were due: the target, or the bound on what
-    /// is in flight, was too slow for the rate.
-    pub late_starts: u64,
-}
-
-/// Arrivals by what became of them: `scheduled` is the sum of all the others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct ArrivalCounts {
-    /// All that the schedule has.
-    pub scheduled: u64,
-    /// Ended by the schedule's end.
-    pub done: u64,
-    /// Under way at the schedule's end, and ended after it, or not before the run did.
-    pub in_flight: u64,
-    /// Waiting at the schedule's end, and started after it.
-    pub queued: u64,
-    /// Never started, since they waited longer than the plan's patience.
-    pub dropped: u64,
-    /// Never started, since the run was stopped.
-    pub cut: u64,
-}
-
-impl ArrivalCounts {
-    /// Whether every scheduled arrival is accounted for, once.
-    #[must_use]
-    pub fn balance(&self) -> bool {
-        self.done + self.in_flight + self.queued + self.dropped + self.cut == self.scheduled
-    }
-}
-
-impl OpenSummary {
-    pub(crate) fn new<'t>(
-        tallies: impl Iterator<Item = &'t OpenTally>,
-        scheduled: u64,
-        under_way: u64,
-    ) -> Self {
-        let mut response = empty_histogram();
-        let mut service = empty_histogram();
-        let mut lag = empty_histogram();
-        let mut sum = Self::default();
-        let arrivals = &mut sum.arrivals;
-        for tally in tallies {
-            arrivals.done += tally.done;
-            arrivals.in_flight += tally.in_flight;
-            arrivals.queued += tally.queued;
-            arrivals.dropped += tally.dropped;
-            sum.late_starts += tally.late;
-            tally.response.add_to(&mut response);
-            tally.service.add_to(&mut service);
-            tally.lag.add_to(&mut lag);
-        }
-        arrivals.in_flight += under_way;
-        let started = arrivals.done + arrivals.in_flight + arrivals.queued;
-        arrivals.scheduled = scheduled;
-        // Those that no thread had come to when the run was stopped are nobody's.
-        arrivals.cut = scheduled - started - arrivals.dropped;
-        sum.response_time = LatencySummary::of(&response);
-        sum.service_time = LatencySummary::of(&service);
-        sum.schedule_lag = LatencySummary::of(&lag);
-        sum
-    }
 }
 
 #[expect(

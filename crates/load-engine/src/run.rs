@@ -19,6 +19,7 @@ use crate::outcome::{Outcome, total};
 use crate::plan::{Plan, StopHandle};
 use crate::process::Process;
 use crate::record::RunRecord;
+use crate::spill::{Spill, SpilledLedger};
 use crate::stragglers::Stragglers;
 use crate::tasks;
 use crate::threads::{start_free, start_scoped};
@@ -86,6 +87,13 @@ pub fn run_on<W: Workload>(
     stop: &StopHandle,
     mut on_progress: impl FnMut(&Progress),
 ) -> Result<(RunRecord, Ledger), RunError> {
+    if let Some(spill) = &plan.spill {
+        return Err(RunError::Plan {
+            field: "ledger on disk",
+            value: spill.folder.display().to_string(),
+            expected: "`run_shared` and `run_async` keep one there",
+        });
+    }
     let prepared = Prepared::new(plan, workload.steps())?;
     let clock = ClockOf::Borrowed(clock);
     let crew = Crew::new(plan, stop.inner(), clock, prepared.steps.clone(), None);
@@ -95,7 +103,8 @@ pub fn run_on<W: Workload>(
         let monitor = &prepared.monitor;
         coordinate(&crew, false, monitor, &mut on_progress, start, join).map(|(load, _, _)| load)
     })?;
-    prepared.finish(load, &crew)
+    let (record, ledger, _) = prepared.finish(load, &crew)?;
+    Ok((record, ledger))
 }
 
 /// Like [`run`], and ends when the plan says, whatever the workload does.
@@ -148,7 +157,8 @@ pub fn run_shared<W: Workload + Send + 'static>(
     let prepared = Prepared::new(plan, workload.steps())?;
     let clock = ClockOf::Owned(Box::new(MonotonicClock::new()));
     let steps = prepared.steps.clone();
-    let crew = Arc::new(Crew::new(plan, stop.inner(), clock, steps, None));
+    let crew = Crew::new(plan, stop.inner(), clock, steps, None);
+    let crew = Arc::new(crew.with_spill(spill_of(plan)?));
     // The last use of this function's share: from here on the threads alone hold the workload.
     let start = |reports| start_free(&crew, &workload, &reports).inspect(|_| drop(workload));
     conclude(prepared, &crew, &mut on_progress, start)
@@ -216,10 +226,18 @@ pub fn run_async<W: AsyncWorkload>(
     let runtimes = available_parallelism().map_or(1, NonZeroUsize::get);
     let clock = ClockOf::Owned(Box::new(clock));
     let crew = Crew::new(plan, stop.inner(), clock, steps, Some(runtimes));
-    let crew = Arc::new(crew.with_timer(Arc::clone(&timer)));
+    let crew = Arc::new(
+        crew.with_timer(Arc::clone(&timer))
+            .with_spill(spill_of(plan)?),
+    );
     let start =
         |reports| tasks::start(&crew, &timer, &workload, &reports).inspect(|_| drop(workload));
     conclude(prepared, &crew, &mut on_progress, start)
+}
+
+fn spill_of(plan: &Plan) -> Result<Option<Spill>, RunError> {
+    let create = |policy| Spill::create(policy, plan.model.users().get());
+    plan.spill.as_ref().map(create).transpose()
 }
 
 /// A run whose threads may be left behind.
@@ -232,11 +250,12 @@ fn conclude(
     let monitor = &prepared.monitor;
     let (load, left, threads) =
         coordinate(crew, true, monitor, on_progress, start, JoinHandle::join)?;
-    let (record, ledger) = prepared.finish(load, crew)?;
+    let (record, ledger, spilled) = prepared.finish(load, crew)?;
     let stragglers = Stragglers::new(threads, left);
     Ok(Outcome {
         record,
         ledger,
+        spilled,
         stragglers,
     })
 }
@@ -276,7 +295,11 @@ impl Prepared {
         })
     }
 
-    fn finish(self, load: Load, crew: &Crew<'_>) -> Result<(RunRecord, Ledger), RunError> {
+    fn finish(
+        self,
+        load: Load,
+        crew: &Crew<'_>,
+    ) -> Result<(RunRecord, Ledger, Option<SpilledLedger>), RunError> {
         let wall_ns = load.ended_ns.saturating_sub(load.began_ns);
         let monitor_panicked = |failure| panicked("load-engine:monitor", &failure);
         // The two have clocks of their own, with origins that are a moment apart.
@@ -290,7 +313,7 @@ impl Prepared {
             .monitor
             .finish(load.monitor_began_ns, Some(load.cpu_ns), wall_ns)
             .map_err(monitor_panicked)?;
-        let (ledger, mut record) = total(load, crew);
+        let (mut record, ledger, spilled) = total(load, crew)?;
         record.wall_ns = wall_ns;
         record.monitor = monitored;
         record.target = target;
@@ -299,8 +322,9 @@ impl Prepared {
             record.operations(),
             record.monitor.summary.cpu_ns,
             wall_ns,
+            &record.monitor,
         );
-        Ok((record, ledger))
+        Ok((record, ledger, spilled))
     }
 }
 

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::plan::nanoseconds;
+use crate::nanoseconds;
 
 pub(crate) use timetable::Timetable;
 

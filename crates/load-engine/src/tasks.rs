@@ -181,7 +181,7 @@ async fn drive<W: AsyncWorkload>(
     let mut turns = Turns::new(crew, user, began_ns);
     let mut it = Iteration::new(crew, user, began_ns);
     let mut alarm = timer.alarm();
-    turns.prepare(&mut it);
+    it.touch();
     loop {
         match turns.next(crew, &mut it) {
             Turn::Iterate => {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::arrival::Arrivals;
 use crate::crew::Crew;
 use crate::iteration::{Failed, Iteration};
+use crate::model::{Model, Until};
 use crate::pacing::{ThinkTime, UserStage, next_wanted};
-use crate::plan::{Model, Until};
 use crate::workload::{Failure, Workload};
 
 /// What a user does next.
@@ -63,14 +63,6 @@ impl<'c> Turns<'c> {
         }
     }
 
-    /// Makes the iteration ready that is to be taken turns with.
-    pub(crate) fn prepare(&self, it: &mut Iteration<'_>) {
-        if let Self::Closed(closed) = self {
-            it.set_deadline(closed.deadline_ns);
-        }
-        it.touch();
-    }
-
     #[inline]
     pub(crate) fn next(&mut self, crew: &Crew<'_>, it: &mut Iteration<'_>) -> Turn {
         match self {
@@ -118,20 +110,27 @@ impl Closed<'_> {
     #[inline]
     fn next(&mut self, crew: &Crew<'_>, it: &mut Iteration<'_>) -> Turn {
         let now_ns = it.last_ns();
-        if self.index >= self.limit || now_ns >= self.deadline_ns {
+        let skipped_ns = crew.skips.total_ns();
+        let deadline_ns = self.deadline_ns.saturating_sub(skipped_ns);
+        it.set_deadline(deadline_ns);
+        if self.index >= self.limit || now_ns >= deadline_ns {
             return Turn::End { interrupted: false };
         }
         if crew.stop.is_stopped() {
             return Turn::End { interrupted: true };
         }
-        if let Some(until_ns) = self.thinks_until_ns.take() {
-            return Turn::Pause {
-                until_ns: until_ns.min(self.deadline_ns),
-            };
+        let pause = |until_ns| Turn::Pause {
+            until_ns: crew.skips.nap(now_ns, until_ns),
+        };
+        if let Some(until_ns) = self.thinks_until_ns {
+            if now_ns < until_ns {
+                return pause(until_ns.min(deadline_ns));
+            }
+            self.thinks_until_ns = None;
         }
-        match self.next_start(now_ns) {
+        match self.next_start(now_ns, skipped_ns) {
             None => Turn::End { interrupted: false },
-            Some(start_ns) if start_ns > now_ns => Turn::Pause { until_ns: start_ns },
+            Some(start_ns) if start_ns > now_ns => pause(start_ns),
             Some(_) => {
                 it.begin(self.index);
                 Turn::Iterate
@@ -149,12 +148,13 @@ impl Closed<'_> {
 
     /// When the user may begin an iteration, from `now_ns` on; never, if it is wanted no more.
     #[inline]
-    fn next_start(&self, now_ns: u64) -> Option<u64> {
+    fn next_start(&self, now_ns: u64, skipped_ns: u64) -> Option<u64> {
         if self.stages.is_empty() {
             return Some(now_ns);
         }
-        let now = Duration::from_nanos(now_ns.saturating_sub(self.began_ns));
-        next_wanted(self.stages, self.user, now).map(|wanted| after(self.began_ns, wanted))
+        let now = Duration::from_nanos(now_ns.saturating_sub(self.began_ns) + skipped_ns);
+        let wanted = next_wanted(self.stages, self.user, now)?;
+        Some(after(self.began_ns, wanted).saturating_sub(skipped_ns))
     }
 }
 
@@ -175,7 +175,7 @@ pub(crate) fn drive<W: Workload>(
     if matches!(turns, Turns::Open(_)) {
         crew.clock.sharpen();
     }
-    turns.prepare(&mut it);
+    it.touch();
     loop {
         match turns.next(crew, &mut it) {
             Turn::Iterate => {

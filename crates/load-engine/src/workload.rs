@@ -94,6 +94,8 @@ pub struct StepSpec {
     /// Whether the step is meant to leave an effect. One that acknowledged none in a whole run is
     /// *vacuous*: whatever was measured, it was not the work.
     pub effect: bool,
+    /// What reports may group steps by: names and values.
+    pub tags: &'static [(&'static str, &'static str)],
 }
 
 impl StepSpec {
@@ -103,13 +105,31 @@ impl StepSpec {
         Self {
             name,
             effect: false,
+            tags: &[],
         }
     }
 
     /// A step that is meant to leave an effect.
     #[must_use]
     pub const fn effectful(name: &'static str) -> Self {
-        Self { name, effect: true }
+        Self {
+            name,
+            effect: true,
+            tags: &[],
+        }
+    }
+
+    /// The same step with tags, which its [`StepSummary`](crate::StepSummary) carries.
+    ///
+    /// ```
+    /// use load_engine::StepSpec;
+    ///
+    /// const PUT: StepSpec = StepSpec::effectful("put").tagged(&[("tier", "cache")]);
+    /// assert_eq!(PUT.tags[0].1, "cache");
+    /// ```
+    #[must_use]
+    pub const fn tagged(self, tags: &'static [(&'static str, &'static str)]) -> Self {
+        Self { tags, ..self }
     }
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::rounded;
 use crate::usage::Usage;
 
 /// What a process used during a run: the load's own, target and engine together, or another that was
@@ -25,6 +26,19 @@ pub struct MonitorRecord {
     pub gap_count: u64,
     /// Sources that could not be read.
     pub missing: Vec<String>,
+}
+
+impl MonitorRecord {
+    /// By how much a total grew from the last sample before the load to the last of all, as a share
+    /// of that time.
+    pub(crate) fn share_of_load(&self, total: fn(&MonitorSample) -> Option<u64>) -> Option<f64> {
+        let before = self.samples.partition_point(|sample| sample.at_ns <= 0);
+        let first = self.samples.get(before.saturating_sub(1))?;
+        let last = self.samples.last()?;
+        let time_ns = last.at_ns.checked_sub(first.at_ns).filter(|ns| *ns > 0)?;
+        let grown_ns = total(last)?.checked_sub(total(first)?)?;
+        Some(rounded(grown_ns as f64 / time_ns as f64, 6))
+    }
 }
 
 /// What the process used, in a few figures. A figure is missing if its source is.
@@ -84,6 +98,9 @@ pub struct MonitorSample {
     /// Time in which the process's control group was kept from running by its CPU limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled_ns: Option<u64>,
+    /// Time in which the machine's processors were given to other machines on the same host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stolen_ns: Option<u64>,
     /// Bytes that the process had read from disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_read_bytes: Option<u64>,
@@ -109,6 +126,7 @@ impl MonitorSample {
             memory_pressure_ns: usage.strain.memory_pressure_ns,
             io_pressure_ns: usage.strain.io_pressure_ns,
             throttled_ns: usage.strain.throttled_ns,
+            stolen_ns: usage.strain.stolen_ns,
             disk_read_bytes: usage.strain.disk_read_bytes,
             disk_written_bytes: usage.strain.disk_written_bytes,
         }
