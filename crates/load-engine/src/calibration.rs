@@ -32,8 +32,10 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Clock, MonotonicClock};
 use crate::error::RunError;
 use crate::honesty::GeneratorLimit;
-use crate::plan::{Model, Plan, StopHandle};
-use crate::record::{ArrivalCounts, RunRecord};
+use crate::model::Model;
+use crate::open_summary::ArrivalCounts;
+use crate::plan::{Plan, StopHandle};
+use crate::record::RunRecord;
 use crate::run::{Progress, run_on};
 use crate::schedule::Schedule;
 

@@ -10,7 +10,9 @@ use super::target::Target;
 use super::{KnownDelay, MAX_ERROR_SHARE, asked_ns, at_quantile};
 use crate::clock::{Clock, MonotonicClock};
 use crate::error::RunError;
-use crate::plan::{Model, Plan, StopHandle, nanoseconds};
+use crate::model::Model;
+use crate::nanoseconds;
+use crate::plan::{Plan, StopHandle};
 use crate::run::{Progress, run_on};
 use crate::schedule::Schedule;
 

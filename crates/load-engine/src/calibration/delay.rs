@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::nanoseconds;
+use crate::nanoseconds;
 use crate::rng::Rng;
 
 /// How long a target takes, by a rule that leaves nothing to chance.
