@@ -4,7 +4,7 @@ use crate::arguments::LoadArguments;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::progress::Shown;
-use crate::report::{print, print_json};
+use crate::report::{print, print_json, step_summary};
 
 /// Runs scenarios, all of them if none is named, and saves the report.
 pub(crate) fn run(load: &LoadArguments, only: Vec<Scenario>) -> anyhow::Result<Exit> {
@@ -29,14 +29,16 @@ pub(crate) fn run(load: &LoadArguments, only: Vec<Scenario>) -> anyhow::Result<E
         print(&render::terminal(&report))?;
         print(&place(&report, &saved))?;
     }
+    step_summary::append(&report)?;
     Ok(Exit::of(report.verdict.health, report.interrupted))
 }
 
 fn place(report: &Report, saved: &Saved) -> String {
     format!(
-        "report: {} (latest: {})\nrepeat: {}\n",
+        "report: {} (latest: {})\npage: {}\nrepeat: {}\n",
         saved.markdown.display(),
         saved.latest.join("report.md").display(),
+        saved.html.display(),
         report.command
     )
 }
