@@ -13,7 +13,8 @@ const RENDERERS: [Renderer; 6] = [
     ("txt", |report| {
         anstream::adapter::strip_str(&render::terminal(report)).to_string()
     }),
-    ("md", render::markdown),
+    // Not `.md`: what looks like a link in a hostile name is none.
+    ("md.txt", render::markdown),
     ("html", |report| {
         without_style_and_script(&render::html(report))
     }),
