@@ -46,7 +46,12 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     cargo::become_program(Command::new(binary).arg("suite").args(args))
 }
 
-fn build() -> Result<PathBuf> {
+/// Builds the binary in release mode, and says where it is.
+///
+/// # Errors
+///
+/// When the build fails.
+pub(crate) fn build() -> Result<PathBuf> {
     let mut command = cargo::cargo();
     command
         .args(["build", "--release", "--package", PACKAGE, "--bin", BINARY])

@@ -18,6 +18,7 @@ mod ci;
 mod crash;
 mod loadtest;
 mod peers;
+mod picture;
 mod sweep;
 mod test;
 mod tidy;
@@ -39,6 +40,7 @@ Tasks:
   bench     Run every benchmark
   sweep     Measure how the log grows with its records
   peers     Measure durable appends side by side with other logs
+  picture   Make the README's picture of a report
   crash     Run the log's crash tests for longer
   tidy      Check what the compiler does not: ranks, links, manifests, white space
   ci        Run everything that a change must pass
@@ -66,6 +68,7 @@ enum Task {
     Bench(Vec<OsString>),
     Sweep(Vec<OsString>),
     Peers(Vec<OsString>),
+    Picture(Vec<OsString>),
     Crash(crash::Options),
     Tidy,
     Ci(ci::Options),
@@ -92,6 +95,8 @@ impl Task {
             Some("sweep") => Task::Sweep(rest),
             Some("peers") if asks_help => Task::Help(peers::HELP),
             Some("peers") => Task::Peers(rest),
+            Some("picture") if asks_help => Task::Help(picture::HELP),
+            Some("picture") => Task::Picture(rest),
             Some("crash") if asks_help => Task::Help(crash::HELP),
             Some("crash") => Task::Crash(crash::Options::parse(rest)?),
             Some("tidy") if asks_help => Task::Help(tidy::HELP),
@@ -117,6 +122,7 @@ impl Task {
             Task::Bench(args) => bench::run(&args),
             Task::Sweep(args) => sweep::run(&args),
             Task::Peers(args) => peers::run(&args),
+            Task::Picture(args) => picture::run(&args),
             Task::Crash(options) => crash::run(&options),
             Task::Tidy => tidy::run(),
             Task::Ci(options) => ci::run(&options),
@@ -143,7 +149,7 @@ mod tests {
     #[test]
     fn each_task_has_its_own_help() {
         let texts: Vec<_> = [
-            "", "loadtest", "test", "bench", "sweep", "peers", "crash", "tidy", "ci",
+            "", "loadtest", "test", "bench", "sweep", "peers", "picture", "crash", "tidy", "ci",
         ]
         .map(|task| match parse(&format!("{task} --help")).unwrap() {
             Task::Help(text) => text,

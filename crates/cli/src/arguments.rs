@@ -261,7 +261,30 @@ pub(crate) struct ReportArguments {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
+    pub(crate) files: ReportFiles,
+    #[command(flatten)]
     pub(crate) limits: LimitArguments,
+}
+
+/// What else is written, besides what is printed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Files")]
+pub(crate) struct ReportFiles {
+    /// Write a page to look at in a browser, with plots
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write JUnit XML, a case a limit and a verification
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write steps.csv, intervals.csv, monitor.csv and checks.csv
+    #[arg(long, value_name = "DIR")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Write HdrHistogram interval logs; of several scenarios, a file each with its number
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hlog: Option<PathBuf>,
+    /// Write the figures in the text format of Prometheus
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prometheus: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

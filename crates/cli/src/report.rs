@@ -1,3 +1,6 @@
+mod files;
+pub(crate) mod step_summary;
+
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
@@ -11,6 +14,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let report = harness::load(&arguments.file)?;
     let limits = arguments.limits.over(report.limits);
     let report = report.judged_by(limits);
+    let written = files::write(&report, &arguments.files)?;
     if arguments.json {
         print_json(&report)?;
     } else if arguments.markdown {
@@ -24,6 +28,10 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
             report.started_at, report.command
         ))?;
     }
+    for path in written {
+        anstream::eprintln!("wrote {}", path.display());
+    }
+    step_summary::append(&report)?;
     Ok(Exit::of(report.verdict.health, report.interrupted))
 }
 

@@ -6,7 +6,7 @@ use crate::arguments::{LoadArguments, RunArguments, Runnable};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::progress::Shown;
-use crate::report::{print, print_json};
+use crate::report::{print, print_json, step_summary};
 
 /// Runs scenarios, all of them if none is named, and saves the report.
 pub(crate) fn run(load: &LoadArguments, only: Vec<Scenario>) -> anyhow::Result<Exit> {
@@ -76,14 +76,16 @@ fn go(load: &LoadArguments, suite: Suite) -> anyhow::Result<Exit> {
         print(&render::terminal(&report))?;
         print(&place(&report, &saved))?;
     }
+    step_summary::append(&report)?;
     Ok(Exit::of(report.verdict.health, report.interrupted))
 }
 
 fn place(report: &Report, saved: &Saved) -> String {
     format!(
-        "report: {} (latest: {})\nrepeat: {}\n",
+        "report: {} (latest: {})\npage: {}\nrepeat: {}\n",
         saved.markdown.display(),
         saved.latest.join("report.md").display(),
+        saved.html.display(),
         report.command
     )
 }

@@ -242,9 +242,11 @@ pub enum PlotKind {
     Percentiles,
     /// Resident memory over time.
     Memory,
-    /// Processors in use, and pressure for them, over time.
+    /// Processors in use over time.
     Processor,
-    /// Bytes read and written, and pressure for disks, over time.
+    /// The share of time in which something waited for a processor, memory or a disk, over time.
+    Pressure,
+    /// Bytes read and written over time.
     Disk,
 }
 
@@ -260,6 +262,7 @@ impl PlotKind {
             Self::Percentiles => "percentiles",
             Self::Memory => "memory",
             Self::Processor => "processor",
+            Self::Pressure => "pressure",
             Self::Disk => "disk",
         }
     }

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::SystemTime;
 
 use load_engine::{RunRecord, Threshold, Verification};
 use schemars::JsonSchema;
@@ -84,6 +85,13 @@ impl Report {
         self.verdict = judge(&self.scenarios, self.interrupted, &limits);
         self.limits = limits;
         self
+    }
+
+    /// When the suite began; nothing, if what was saved is no time.
+    #[must_use]
+    pub fn started(&self) -> Option<SystemTime> {
+        let time: jiff::Timestamp = self.started_at.parse().ok()?;
+        Some(time.into())
     }
 
     /// Operations of all scenarios.

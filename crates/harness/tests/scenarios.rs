@@ -35,11 +35,20 @@ fn quick(name: &str) -> ScenarioResult {
     for judgement in judged {
         let told = format!("{}: {:?}\n{page}", judgement.threshold, judgement.reason);
         assert_ne!(judgement.ruling, Ruling::Unknown, "{told}");
-        assert!(page.contains(&judgement.threshold.to_string()), "{told}");
+        assert!(
+            unescaped(&page).contains(&judgement.threshold.to_string()),
+            "{told}"
+        );
     }
     let saved: Report = serde_json::from_value(serde_json::to_value(&report).unwrap()).unwrap();
     assert_eq!(saved, report, "the thresholds are saved with it");
     result.clone()
+}
+
+/// Markdown as it is read, near enough.
+fn unescaped(page: &str) -> String {
+    let text = page.replace(['\\', '\u{2060}'], "");
+    text.replace("&lt;", "<").replace("&gt;", ">")
 }
 
 macro_rules! quick_tests {
@@ -180,7 +189,7 @@ fn a_saturated_generator_is_neither_passed_nor_failed_by_thresholds_but_a_lost_e
             "{reason}"
         );
         assert!(report.verdict.bottlenecks.is_empty(), "{reason}");
-        assert!(render::markdown(&report).contains("- not judged: "));
+        assert!(render::markdown(&report).contains("| not judged |"));
     }
     assert_eq!(
         saturated(1, "error_rate == 0%").verdict.health,

@@ -2,6 +2,7 @@
 
 use load_engine::MonitorSummary;
 
+use crate::Unit;
 use crate::verdict::megabytes;
 
 /// Nanoseconds with three significant digits, in the unit that keeps them short.
@@ -71,6 +72,31 @@ pub(super) fn cores(summary: &MonitorSummary) -> String {
     summary
         .cores_used
         .map_or_else(|| "?".to_owned(), |cores| format!("{cores:.2} cores"))
+}
+
+/// Bytes in the unit of a power of a thousand that keeps them short.
+pub(super) fn bytes(number: f64) -> String {
+    match number {
+        n if n < 1e3 => format!("{n:.0} B"),
+        n if n < 1e6 => scaled(n / 1e3, "kB"),
+        n if n < 1e9 => scaled(n / 1e6, "MB"),
+        n => scaled(n / 1e9, "GB"),
+    }
+}
+
+/// A figure with its unit.
+pub(super) fn figure(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Nanoseconds => duration(value),
+        Unit::Bytes => bytes(value),
+        Unit::PerSecond if value.abs() < 10.0 => format!("{value:.2}/s"),
+        Unit::PerSecond => rate(value),
+        Unit::Share => percent(value),
+        Unit::Count => count(value.round() as u64),
+        Unit::Ratio => format!("{value:.2} ×"),
+        Unit::Cores => format!("{value:.2} cores"),
+        Unit::Plain => format!("{value:.3}"),
+    }
 }
 
 #[cfg(test)]

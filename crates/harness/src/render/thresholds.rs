@@ -31,21 +31,6 @@ pub(super) fn lines(verdict: &ScenarioVerdict) -> String {
     text
 }
 
-/// The same as an item of Markdown each.
-pub(super) fn items(verdict: &ScenarioVerdict) -> Vec<String> {
-    let item = |judgement: &Judgement| {
-        let word = match judgement.ruling {
-            _ if !verdict.thresholds_judged => "not judged",
-            Ruling::Held => "held",
-            Ruling::Broken => "**missed**",
-            Ruling::Unknown => "**unknown**",
-        };
-        // Two marks, so that one in a name does not end the code.
-        format!("- {word}: `` {} ``", told(verdict, judgement))
-    };
-    verdict.thresholds.iter().map(item).collect()
-}
-
 /// Names in a threshold come from a file: no control character of theirs reaches the reader.
 fn told(verdict: &ScenarioVerdict, judgement: &Judgement) -> String {
     let described = match verdict.thresholds_judged {
