@@ -16,7 +16,8 @@ Usage: cargo xtask loadtest [ARGS]...
 
 ARGS go to `proofload suite` as they are; see `cargo xtask loadtest -- --help`.
 
-Exit codes: 0 all held; 1 a threshold or a verification failed; 2 it could not run.
+Exit codes: 0 all held; 1 a threshold or a verification failed; 2 it could not run; 3 it could not be
+judged.
 
 Examples:
   cargo xtask loadtest
@@ -45,7 +46,12 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     cargo::become_program(Command::new(binary).arg("suite").args(args))
 }
 
-fn build() -> Result<PathBuf> {
+/// Builds the binary in release mode, and says where it is.
+///
+/// # Errors
+///
+/// When the build fails.
+pub(crate) fn build() -> Result<PathBuf> {
     let mut command = cargo::cargo();
     command
         .args(["build", "--release", "--package", PACKAGE, "--bin", BINARY])

@@ -19,6 +19,7 @@ mod crash;
 mod loadtest;
 mod mutants;
 mod peers;
+mod picture;
 mod sweep;
 mod test;
 mod tidy;
@@ -40,6 +41,7 @@ Tasks:
   bench     Run every benchmark
   sweep     Measure how the log grows with its records
   peers     Measure durable appends side by side with other logs
+  picture   Make the README's picture of a report
   crash     Run the log's crash tests for longer
   mutants   Plant mistakes in the gate's transition function and have them found
   tidy      Check what the compiler does not: ranks, links, manifests, white space
@@ -68,6 +70,7 @@ enum Task {
     Bench(Vec<OsString>),
     Sweep(Vec<OsString>),
     Peers(Vec<OsString>),
+    Picture(Vec<OsString>),
     Crash(crash::Options),
     Mutants(Vec<OsString>),
     Tidy,
@@ -95,6 +98,8 @@ impl Task {
             Some("sweep") => Task::Sweep(rest),
             Some("peers") if asks_help => Task::Help(peers::HELP),
             Some("peers") => Task::Peers(rest),
+            Some("picture") if asks_help => Task::Help(picture::HELP),
+            Some("picture") => Task::Picture(rest),
             Some("crash") if asks_help => Task::Help(crash::HELP),
             Some("crash") => Task::Crash(crash::Options::parse(rest)?),
             Some("mutants") if asks_help => Task::Help(mutants::HELP),
@@ -122,6 +127,7 @@ impl Task {
             Task::Bench(args) => bench::run(&args),
             Task::Sweep(args) => sweep::run(&args),
             Task::Peers(args) => peers::run(&args),
+            Task::Picture(args) => picture::run(&args),
             Task::Crash(options) => crash::run(&options),
             Task::Mutants(args) => mutants::run(&args),
             Task::Tidy => tidy::run(),
@@ -149,7 +155,8 @@ mod tests {
     #[test]
     fn each_task_has_its_own_help() {
         let texts: Vec<_> = [
-            "", "loadtest", "test", "bench", "sweep", "peers", "crash", "mutants", "tidy", "ci",
+            "", "loadtest", "test", "bench", "sweep", "peers", "picture", "crash", "mutants",
+            "tidy", "ci",
         ]
         .map(|task| match parse(&format!("{task} --help")).unwrap() {
             Task::Help(text) => text,

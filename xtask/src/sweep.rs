@@ -1,4 +1,4 @@
-//! `cargo xtask sweep`: how the log grows with its records.
+//! `cargo xtask sweep`: how each part grows.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -8,18 +8,21 @@ use anyhow::Result;
 use crate::cargo;
 
 pub(crate) const HELP: &str = "\
-Measures the log at 5,000, 10,000, 20,000, 50,000 … records: append, reading one record, scan,
-opening after a close and after a kill, and memory. Prints a table with the growth exponent of each,
-and writes it with its data and a plot.
+Measures each part at more and more of one thing: the log by its records (5,000 to 5,000,000) and by its
+threads (1 to 200), the gate by its requests, the simulator by the world's keys and by the plan's steps
+(1 to 1,000), the memory store by its memories (1,000 to 1,000,000), an agent's state by its bytes.
+Prints a table with the growth exponent of each figure, and fails where one grows more than it should.
 
 Usage: cargo xtask sweep [ARGS]...
 
 ARGS:
-  --max RECORDS  the largest size (default 1000000)
-  --out DIR      where sweep.md, sweep.json and sweep.svg go (default proofload-out/sweep)
+  --only NAME     log, gate, simulate, plan, threads, memory or state (default: all of them)
+  --max SIZE      no size above this (default: what each sweep has)
+  --time SECONDS  no further size of a sweep after so long (default 300)
+  --out DIR       where sweep.md, sweep.json and the plots go (default proofload-out/sweep)
 
 Example:
-  cargo xtask sweep --max 10000000";
+  cargo xtask sweep --only log --max 1000000";
 
 /// Becomes the sweep, built in release mode.
 ///

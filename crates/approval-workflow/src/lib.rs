@@ -109,8 +109,8 @@ pub use crate::signature::{
     PublicKey, ReviewSignature, ReviewStatement, Signature, SignatureFault, Signers,
 };
 pub use crate::statistics::{ReviewerCount, Statistics, TimeToDecision};
-pub use crate::time::Timestamp;
 pub use crate::view::{Cursor, Listing, Page};
 pub use crate::waiting::{DecisionOf, Subscription};
 pub use crate::workflow::{ApprovalWorkflow, Options};
+pub use action::Timestamp;
 pub use jsonl_storage::{Recovery, Seq};

@@ -1,8 +1,9 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use harness::{Limits, Scenario, Settings};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use harness::{Limits, Scenario, ScenarioFile, Settings};
 
 /// Load tests that verify what they measured.
 ///
@@ -12,7 +13,7 @@ use harness::{Limits, Scenario, Settings};
 #[command(
     version,
     after_help = "Exit codes: 0 all held, 1 a limit or a verification failed, \
-    2 it could not run, 130 interrupted."
+    2 it could not run, 3 it could not be judged, 130 interrupted."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -23,16 +24,26 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run every scenario, verify it, and write a report
     Suite(SuiteArguments),
-    /// Run one scenario, verify it, and write a report
+    /// Run scenarios, built-in ones or files, verify them, and write a report
     Run(RunArguments),
+    /// Hold the engine's figures against targets whose delays are known
+    Calibrate(CalibrateArguments),
+    /// Write a commented scenario file that runs
+    Init(InitArguments),
     /// Summarise and judge a saved report, without running anything
     Report(ReportArguments),
+    /// Run two scenarios in turns, and tell by how much the second is better or worse
+    Ab(AbArguments),
+    /// Compare saved runs: a run each, or folders of runs that were made in turns
+    Compare(CompareArguments),
+    /// Show how a figure went from run to run
+    Trend(TrendArguments),
     /// Check what a run left in a directory, without changing it
     Verify(VerifyArguments),
     /// Copy what is whole from a damaged log to a new one
     Salvage(SalvageArguments),
-    /// Print the JSON schema of report.json
-    Schema,
+    /// Print the JSON schema of report.json, or of scenario files
+    Schema(SchemaArguments),
 }
 
 #[derive(Debug, Args)]
@@ -46,11 +57,75 @@ pub(crate) struct SuiteArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// approval, forensic, integrated, storage or memory
-    #[arg(value_parser = scenario)]
-    pub(crate) scenario: Scenario,
+    /// approval, forensic, integrated, storage or memory, or scenario files (see `init`)
+    #[arg(value_name = "SCENARIO|FILE", required = true, value_parser = runnable)]
+    pub(crate) scenarios: Vec<Runnable>,
     #[command(flatten)]
     pub(crate) load: LoadArguments,
+    /// Set a value over that of the file, such as model.users=20 or phases.peak.for=5s
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// What `run` can run.
+#[derive(Debug, Clone)]
+pub(crate) enum Runnable {
+    Builtin(Scenario),
+    File(PathBuf),
+}
+
+impl Runnable {
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Builtin(scenario) => scenario.to_string(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CalibrateArguments {
+    /// Two seconds a target, for a first look
+    #[arg(long)]
+    quick: bool,
+    /// How long each target is under load, such as 30s or 500ms [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = milliseconds, conflicts_with = "quick")]
+    duration: Option<NonZeroU64>,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl CalibrateArguments {
+    pub(crate) fn length(&self) -> Duration {
+        match self.duration {
+            Some(ms) => Duration::from_millis(ms.get()),
+            None if self.quick => Duration::from_secs(2),
+            None => Duration::from_secs(20),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// Where it goes; a file that is there is left alone
+    #[arg(default_value = "scenario.toml")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    /// Of what
+    #[arg(value_enum, default_value_t = SchemaKind::Report)]
+    pub(crate) of: SchemaKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaKind {
+    /// report.json
+    Report,
+    /// A scenario file
+    Scenario,
 }
 
 #[derive(Debug, Args)]
@@ -58,9 +133,9 @@ pub(crate) struct LoadArguments {
     /// A small load, for a first look
     #[arg(long)]
     quick: bool,
-    /// Where every random number comes from
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// Where every random number comes from [default: 1, or the file's]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Concurrent users, a thread each
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     threads: Option<NonZeroU32>,
@@ -92,13 +167,42 @@ pub(crate) struct LoadArguments {
 impl LoadArguments {
     pub(crate) fn settings(&self) -> Settings {
         Settings {
-            seed: self.seed,
+            seed: self.seed.unwrap_or(1),
             quick: self.quick,
             threads: self.threads,
             iterations: self.iterations,
             duration_ms: self.duration,
             records: self.records,
         }
+    }
+
+    /// Values of a scenario file that these arguments set.
+    pub(crate) fn as_settings_of_file(&self) -> Vec<String> {
+        let values = [
+            ("seed", self.seed.map(|number| number.to_string())),
+            ("model.users", self.threads.map(|number| number.to_string())),
+            (
+                "model.iterations",
+                self.iterations.map(|number| number.to_string()),
+            ),
+            (
+                "target.records",
+                self.records.map(|number| number.to_string()),
+            ),
+        ];
+        values
+            .into_iter()
+            .filter_map(|(key, value)| Some(format!("{key}={}", value?)))
+            .collect()
+    }
+
+    /// The file's load, as long as these arguments say.
+    pub(crate) fn timed(&self, file: ScenarioFile) -> ScenarioFile {
+        let file = match self.duration {
+            Some(ms) => file.lasting(Duration::from_millis(ms.get())),
+            None => file,
+        };
+        if self.quick { file.quick() } else { file }
     }
 }
 
@@ -123,6 +227,13 @@ pub(crate) struct LimitArguments {
 }
 
 impl LimitArguments {
+    /// Whether one that a scenario file's thresholds stand in place of is given.
+    pub(crate) fn judges_scenarios(&self) -> bool {
+        self.max_error_rate.is_some()
+            || self.max_mean_latency.is_some()
+            || self.max_memory.is_some()
+    }
+
     /// These limits where they are given, and others where they are not.
     pub(crate) fn over(&self, others: Limits) -> Limits {
         let share = |percent: Option<f64>| percent.map(|percent| percent / 100.0);
@@ -150,7 +261,89 @@ pub(crate) struct ReportArguments {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
+    pub(crate) files: ReportFiles,
+    #[command(flatten)]
     pub(crate) limits: LimitArguments,
+}
+
+/// What else is written, besides what is printed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Files")]
+pub(crate) struct ReportFiles {
+    /// Write a page to look at in a browser, with plots
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write JUnit XML, a case a limit and a verification
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Write steps.csv, intervals.csv, monitor.csv and checks.csv
+    #[arg(long, value_name = "DIR")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Write HdrHistogram interval logs; of several scenarios, a file each with its number
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hlog: Option<PathBuf>,
+    /// Write the figures in the text format of Prometheus
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prometheus: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AbArguments {
+    /// A built-in scenario or a file: the side that is compared with
+    #[arg(value_name = "SCENARIO|FILE", value_parser = runnable)]
+    pub(crate) a: Runnable,
+    /// A built-in scenario or a file: the side that may be better or worse
+    #[arg(value_name = "SCENARIO|FILE", value_parser = runnable)]
+    pub(crate) b: Runnable,
+    /// How often each side runs; fewer than 8 can show nothing
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "10",
+        allow_negative_numbers = true
+    )]
+    pub(crate) rounds: NonZeroU32,
+    /// Set a value over that of the first file
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_a: Vec<String>,
+    /// Set a value over that of the second file
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_b: Vec<String>,
+    #[command(flatten)]
+    pub(crate) load: LoadArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArguments {
+    /// A run, or a folder of runs: the side that is compared with
+    pub(crate) a: PathBuf,
+    /// A run, or a folder of runs: the side that may be better or worse
+    pub(crate) b: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrendArguments {
+    /// Where the runs were saved
+    #[arg(long, value_name = "DIR", default_value = "proofload-out")]
+    pub(crate) out: PathBuf,
+    /// Only runs of this command [default: the one that ran last]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) command: Option<String>,
+    /// Only this scenario
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scenario: Option<String>,
+    /// Only this step
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Option<String>,
+    /// Only this figure: throughput, p50 or p99
+    #[arg(long, value_name = "NAME")]
+    pub(crate) metric: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -184,6 +377,16 @@ pub(crate) struct SalvageArguments {
 
 /// The most threads: more than this is a slip of the finger, and would only fail later and worse.
 const MOST_THREADS: u32 = 10_000;
+
+/// A file is told from a name by its ending or by a separator: a name that is misspelt is no file.
+fn runnable(name: &str) -> Result<Runnable, String> {
+    if name.ends_with(".toml") || name.contains('/') {
+        return Ok(Runnable::File(name.into()));
+    }
+    scenario(name)
+        .map(Runnable::Builtin)
+        .map_err(|error| format!("{error}, or a file that ends in .toml"))
+}
 
 fn scenario(name: &str) -> Result<Scenario, String> {
     name.parse()

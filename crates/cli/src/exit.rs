@@ -14,6 +14,10 @@ pub(crate) enum Exit {
     Failed,
     /// It could not run.
     CouldNotRun,
+    /// It ran, nothing failed, and it says too little to be called held: the generator rather than the
+    /// target was the limit, so that its figures are not the target's; or no operation was made; or the
+    /// time was too short to tell. Run it on a quieter machine, with a smaller load or for longer.
+    NotJudged,
     /// It was interrupted, and what it has fails nothing. The code of a shell for Ctrl-C.
     Interrupted,
 }
@@ -24,6 +28,7 @@ impl Exit {
             Self::Held => 0,
             Self::Failed => 1,
             Self::CouldNotRun => 2,
+            Self::NotJudged => 3,
             Self::Interrupted => 130,
         }
     }
@@ -34,8 +39,7 @@ impl Exit {
             Health::Fail => Self::Failed,
             _ if interrupted => Self::Interrupted,
             Health::Pass => Self::Held,
-            // It says too little to be called held.
-            _ => Self::Failed,
+            Health::NotJudged => Self::NotJudged,
         }
     }
 }
@@ -76,4 +80,19 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         Exit::Held
     };
     exit.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_was_not_judged_neither_held_nor_failed() {
+        let code = |health, interrupted| Exit::of(health, interrupted).code();
+        assert_eq!(code(Health::Pass, false), 0);
+        assert_eq!(code(Health::Fail, false), 1);
+        assert_eq!(code(Health::NotJudged, false), 3);
+        assert_eq!(code(Health::NotJudged, true), 130);
+        assert_eq!(code(Health::Fail, true), 1, "what failed, failed");
+    }
 }

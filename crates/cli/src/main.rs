@@ -1,12 +1,17 @@
 //! The `proofload` command: load tests that verify what they measured.
 
+mod ab;
 mod arguments;
+mod calibrate;
+mod compare;
 mod exit;
+mod init;
 mod interrupt;
 mod progress;
 mod report;
 mod salvage;
 mod suite;
+mod trend;
 mod verify;
 
 use std::process::ExitCode;
@@ -30,10 +35,15 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     match arguments.command {
         Command::Suite(suite) => suite::run(&suite.load, suite.only),
-        Command::Run(run) => suite::run(&run.load, vec![run.scenario]),
+        Command::Run(run) => suite::run_some(&run),
+        Command::Calibrate(calibrate) => calibrate::run(&calibrate),
+        Command::Init(init) => init::run(&init),
         Command::Report(report) => report::run(&report),
+        Command::Ab(ab) => ab::run(&ab),
+        Command::Compare(compare) => compare::run(&compare),
+        Command::Trend(trend) => trend::run(&trend),
         Command::Verify(verify) => verify::run(&verify),
         Command::Salvage(salvage) => salvage::run(&salvage),
-        Command::Schema => report::print_schema(),
+        Command::Schema(schema) => init::print_schema(&schema),
     }
 }

@@ -1,7 +1,10 @@
+mod files;
+pub(crate) mod step_summary;
+
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
-use harness::{Report, render, report_schema};
+use harness::{Report, render};
 
 use crate::arguments::ReportArguments;
 use crate::exit::Exit;
@@ -11,6 +14,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let report = harness::load(&arguments.file)?;
     let limits = arguments.limits.over(report.limits);
     let report = report.judged_by(limits);
+    let written = files::write(&report, &arguments.files)?;
     if arguments.json {
         print_json(&report)?;
     } else if arguments.markdown {
@@ -24,12 +28,11 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
             report.started_at, report.command
         ))?;
     }
+    for path in written {
+        anstream::eprintln!("wrote {}", path.display());
+    }
+    step_summary::append(&report)?;
     Ok(Exit::of(report.verdict.health, report.interrupted))
-}
-
-pub(crate) fn print_schema() -> anyhow::Result<Exit> {
-    print(&format!("{:#}\n", report_schema()))?;
-    Ok(Exit::Held)
 }
 
 pub(crate) fn print_json(report: &Report) -> anyhow::Result<()> {

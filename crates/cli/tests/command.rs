@@ -192,8 +192,8 @@ fn an_unknown_scenario_is_refused_with_those_that_exist() {
     let error = refused(&["run", "stoarge", "--out", text(out.path())], out.path());
     assert_eq!(
         error,
-        "error: invalid value 'stoarge' for '<SCENARIO>': unknown scenario \"stoarge\", expected one \
-         of: approval, forensic, integrated, storage, memory"
+        "error: invalid value 'stoarge' for '<SCENARIO|FILE>...': unknown scenario \"stoarge\", \
+         expected one of: approval, forensic, integrated, storage, memory, or a file that ends in .toml"
     );
     refused(
         &["suite", "--only", "x", "--out", text(out.path())],

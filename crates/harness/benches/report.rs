@@ -14,6 +14,7 @@ fn benches(c: &mut Criterion) {
     c.bench_function("draw for a terminal", |b| {
         b.iter(|| render::terminal(&report));
     });
+    c.bench_function("draw as HTML", |b| b.iter(|| render::html(&report)));
     c.bench_function("write and read as JSON", |b| {
         b.iter(|| {
             let json = serde_json::to_vec(&report).unwrap();

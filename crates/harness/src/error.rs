@@ -52,6 +52,29 @@ pub enum Error {
         /// The names that exist.
         known: String,
     },
+    /// A scenario file that makes no sense, with the place of the first mistake and what would be
+    /// right there.
+    #[error("{}:{line}:{column}: {problem}", path.display())]
+    ScenarioFile {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1, in characters.
+        column: usize,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// What was set over a scenario file makes no sense, while the file does.
+    #[error("{} with --set {setting}: {problem}", path.display())]
+    ScenarioOverride {
+        /// The file.
+        path: PathBuf,
+        /// What was set.
+        setting: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A target could not be opened, before any load or after it.
     #[error("scenario {scenario} cannot {operation} its target: {failure}")]
     Target {

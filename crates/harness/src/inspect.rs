@@ -123,11 +123,11 @@ pub fn inspect_against(
 /// When the journal or the directory cannot be read, or the directory holds no scenario's data.
 pub fn reread(directory: &Path, journal: &Path) -> Result<Reread, Error> {
     let ledger = read_journal(journal)?;
-    let scenario = manifest::read(directory)?;
+    let target = manifest::read(directory)?;
     let copy = tempfile::tempdir().map_err(Error::io("create", &std::env::temp_dir()))?;
     copy_all(directory, copy.path())?;
     let mut reread = Reread::default();
-    reread.verification = scenario.verify(copy.path(), &ledger, &mut |item| match item.defect {
+    reread.verification = target.verify(copy.path(), &ledger, &mut |item| match item.defect {
         Defect::Unexpected if item.user.is_none() => reread.unacknowledged += 1,
         _ => reread.discrepancies.push(item.clone()),
     })?;

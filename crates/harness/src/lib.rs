@@ -17,7 +17,12 @@
 //! ```
 
 mod clock;
+pub mod comparison;
+pub mod conduct;
 mod error;
+mod finding;
+pub mod findings;
+pub mod history;
 mod inspect;
 mod journal;
 mod machine;
@@ -29,12 +34,17 @@ pub mod render;
 mod report;
 mod saved;
 mod scenario;
+mod scenario_file;
 mod settings;
+mod statistics;
 mod suite;
 pub mod targets;
 mod verdict;
 
 pub use crate::error::Error;
+pub use crate::finding::{
+    Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Span, Strength, Unit,
+};
 pub use crate::inspect::{
     Inspection, LogInspection, MemoryInspection, Reread, inspect, inspect_against, reread,
 };
@@ -45,8 +55,14 @@ pub use crate::proof::{EffectsFound, Target, Trial, prove};
 pub use crate::report::{Report, ScenarioResult, report_schema};
 pub use crate::saved::{Saved, load, save};
 pub use crate::scenario::Scenario;
+pub use crate::scenario_file::{
+    ArrivalKind, Course, DataSpec, Definition, ModelKind, ModelSpec, PhaseSpec, PoolSpec,
+    ScenarioFile, ScenarioSpec, Size, StopSpec, TargetKind, TargetSpec, ThinkSpec, Time,
+    scenario_schema,
+};
 pub use crate::settings::Settings;
 pub use crate::suite::Suite;
 pub use crate::verdict::{
-    Check, Finding, Health, Limits, Measure, ScenarioVerdict, Verdict, judge,
+    Check, Exceedance, Health, Limits, Measure, ScenarioVerdict, Verdict, describe_figure,
+    describe_judgement, judge,
 };

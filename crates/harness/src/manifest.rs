@@ -1,11 +1,11 @@
-//! What says of a data directory which scenario wrote it, for whoever finds it after a kill.
+//! What says of a data directory which target wrote it, for whoever finds it after a kill.
 
 use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Scenario};
+use crate::{Error, TargetKind};
 
 const NAME: &str = "scenario.json";
 
@@ -15,17 +15,17 @@ struct Manifest {
 }
 
 /// Writes it into a fresh data directory.
-pub(crate) fn write(directory: &Path, scenario: &str) -> Result<(), Error> {
+pub(crate) fn write(directory: &Path, target: &str) -> Result<(), Error> {
     let path = directory.join(NAME);
     let manifest = Manifest {
-        scenario: scenario.to_owned(),
+        scenario: target.to_owned(),
     };
     let json = serde_json::to_vec(&manifest).expect("a name is text");
     fs::write(&path, json).map_err(Error::io("write", &path))
 }
 
 /// Reads it back.
-pub(crate) fn read(directory: &Path) -> Result<Scenario, Error> {
+pub(crate) fn read(directory: &Path) -> Result<TargetKind, Error> {
     let path = directory.join(NAME);
     let json = fs::read(&path).map_err(Error::io("read", &path))?;
     let manifest: Manifest =
@@ -33,5 +33,11 @@ pub(crate) fn read(directory: &Path) -> Result<Scenario, Error> {
             path: path.clone(),
             reason: error.to_string(),
         })?;
-    manifest.scenario.parse()
+    TargetKind::named(&manifest.scenario).ok_or_else(|| Error::NotAScenario {
+        path: path.clone(),
+        reason: format!(
+            "it was written by an unknown target, {:?}",
+            manifest.scenario
+        ),
+    })
 }

@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use load_engine::{
     Discrepancy, Failure, Found, Ledger, Model, Plan, RunRecord, StopHandle, Until, Verification,
@@ -40,12 +40,10 @@ pub struct Trial {
     pub name: String,
     /// What is done, for people.
     pub title: String,
-    /// Concurrent users, a thread each.
-    pub users: NonZeroU32,
-    /// When each user stops.
-    pub until: Until,
-    /// Where every random number comes from.
-    pub seed: u64,
+    /// The kind of target, for whoever opens again what the load left.
+    pub target: String,
+    /// The load.
+    pub plan: Plan,
     /// What the load may write, in bytes by estimate.
     pub needed_bytes: u64,
     /// Where the report goes, and the data meanwhile.
@@ -71,7 +69,7 @@ pub fn prove<T: Target>(
 ) -> Result<ScenarioResult, Error> {
     let data = place::fresh(&trial.out, &trial.name)?;
     place::check_space(data.path(), trial.needed_bytes)?;
-    manifest::write(data.path(), &trial.name)?;
+    manifest::write(data.path(), &trial.target)?;
     progress.scenario_began(&trial.name, &trial.describe());
 
     let target = open(data.path()).map_err(|failure| trial.failed("open", failure))?;
@@ -99,6 +97,9 @@ pub fn prove<T: Target>(
         verification,
         discrepancies_file,
         data_kept_in: None,
+        definition: None,
+        thresholds: Vec::new(),
+        no_leak_in: None,
     };
     if trial.keep || !result.effects_hold() {
         result.data_kept_in = Some(data.keep().display().to_string());
@@ -110,9 +111,37 @@ pub fn prove<T: Target>(
 impl Trial {
     /// How large the load is, for people.
     fn describe(&self) -> String {
-        match self.until {
-            Until::Iterations(each) => format!("{} threads × {each}", self.users),
-            Until::Elapsed(time) => format!("{} threads for {time:?}", self.users),
+        match &self.plan.model {
+            Model::Closed { users, until } => match until {
+                Until::Iterations(each) => format!("{users} threads × {each}"),
+                Until::Elapsed(time) => format!("{users} threads for {time:?}"),
+            },
+            Model::Staged { stages } => {
+                let fewest = stages.iter().map(|stage| stage.from.min(stage.to)).min();
+                let (fewest, most) = (fewest.unwrap_or(0), self.plan.model.users());
+                let time: Duration = stages.iter().map(|stage| stage.duration).sum();
+                let phases = self.plan.phases.len();
+                if fewest == most.get() {
+                    format!("{most} threads for {time:?} in {phases} phases")
+                } else {
+                    format!("{fewest} to {most} threads for {time:?} in {phases} phases")
+                }
+            }
+            Model::Open { schedule, .. } => {
+                let rates = schedule
+                    .stages
+                    .iter()
+                    .flat_map(|stage| [stage.from_per_s, stage.to_per_s]);
+                let lowest = rates.clone().fold(f64::INFINITY, f64::min);
+                let highest = rates.fold(0.0, f64::max);
+                let (time, arrivals) = (schedule.duration(), schedule.arrivals());
+                if lowest == highest {
+                    format!("{arrivals} arrivals at {highest}/s for {time:?}")
+                } else {
+                    format!("{arrivals} arrivals at {lowest} to {highest}/s for {time:?}")
+                }
+            }
+            _ => "a load of another kind".to_owned(),
         }
     }
 
@@ -130,13 +159,8 @@ fn load<T: Target>(
     target: &T,
     progress: &mut dyn Progress,
 ) -> Result<(RunRecord, Ledger), Error> {
-    let model = match trial.until {
-        Until::Iterations(each) => Model::iterations(trial.users, each),
-        Until::Elapsed(time) => Model::elapsed(trial.users, time),
-    };
-    let plan = Plan::new(&trial.name, model).seed(trial.seed);
     let stop = StopHandle::new();
-    load_engine::run(target, &plan, &stop, |state| {
+    load_engine::run(target, &trial.plan, &stop, |state| {
         progress.load_goes_on(&trial.name, state);
         if progress.is_interrupted() {
             stop.stop();

@@ -1,10 +1,13 @@
 use std::path::Path;
+use std::time::SystemTime;
 
-use load_engine::{RunRecord, Verification};
+use load_engine::{RunRecord, Threshold, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Build, Limits, Machine, Settings, Verdict, clock, judge};
+use crate::{
+    Build, Definition, Finding, Limits, Machine, Settings, Verdict, clock, findings, judge,
+};
 
 /// What one run of the suite found, whole: it can be saved, judged again, compared or drawn later
 /// without running anything.
@@ -34,6 +37,9 @@ pub struct Report {
     pub limits: Limits,
     /// What it comes to.
     pub verdict: Verdict,
+    /// What it shows beyond its limits; a report of an older program has none.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
 }
 
 impl Report {
@@ -51,6 +57,7 @@ impl Report {
         limits: Limits,
         out: &Path,
     ) -> Self {
+        let findings = findings::find(&scenarios);
         let interrupted = scenarios.iter().any(|scenario| scenario.run.interrupted);
         Self {
             format: Self::FORMAT.to_owned(),
@@ -68,6 +75,7 @@ impl Report {
             scenarios,
             interrupted,
             limits,
+            findings,
         }
     }
 
@@ -77,6 +85,13 @@ impl Report {
         self.verdict = judge(&self.scenarios, self.interrupted, &limits);
         self.limits = limits;
         self
+    }
+
+    /// When the suite began; nothing, if what was saved is no time.
+    #[must_use]
+    pub fn started(&self) -> Option<SystemTime> {
+        let time: jiff::Timestamp = self.started_at.parse().ok()?;
+        Some(time.into())
     }
 
     /// Operations of all scenarios.
@@ -119,6 +134,16 @@ pub struct ScenarioResult {
     /// Where the target's data was kept as evidence, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_kept_in: Option<String>,
+    /// The scenario file that it was run from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<Definition>,
+    /// What the scenario itself says that has to hold. It is judged by these, and by the run's limits
+    /// only if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<Threshold>,
+    /// The phase in which memory must not leak, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_leak_in: Option<String>,
 }
 
 impl ScenarioResult {

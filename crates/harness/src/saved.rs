@@ -15,8 +15,10 @@ pub struct Saved {
     pub folder: PathBuf,
     /// The report as data.
     pub json: PathBuf,
-    /// The report to read.
+    /// The report to read as text.
     pub markdown: PathBuf,
+    /// The report to look at, in any browser.
+    pub html: PathBuf,
     /// The fixed name under which the newest run's folder is found.
     pub latest: PathBuf,
 }
@@ -58,11 +60,16 @@ pub(crate) fn save_draft(report: &Report, out: &Path, draft: Draft) -> Result<Sa
         &draft.path().join("report.md"),
         render::markdown(report).as_bytes(),
     )?;
+    write(
+        &draft.path().join("report.html"),
+        render::html(report).as_bytes(),
+    )?;
     let folder = publish(draft, out, &report.started_at)?;
     let latest = point_latest(out, &folder)?;
     Ok(Saved {
         json: folder.join("report.json"),
         markdown: folder.join("report.md"),
+        html: folder.join("report.html"),
         folder,
         latest,
     })

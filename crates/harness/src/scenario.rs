@@ -3,7 +3,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use std::str::FromStr;
 
-use load_engine::{Discrepancy, Failure, Ledger, Verification};
+use load_engine::Failure;
 
 use crate::settings::Load;
 use crate::targets::{
@@ -19,7 +19,8 @@ pub enum Scenario {
     Approval,
     /// Simulations, reports and statistics.
     Forensic,
-    /// Whole workflows: request, simulate, decide from the simulation, pass the gate.
+    /// Whole plans: rehearsed, asked for, decided, rehearsed again at the claim, executed, and held
+    /// against what was foretold.
     Integrated,
     /// Durable appends, queries and statistics of the log.
     Storage,
@@ -56,7 +57,7 @@ impl Scenario {
             Self::Approval => "create a request, decide it, ask the gate",
             Self::Forensic => "simulate 5 actions, fetch the report, take statistics",
             Self::Integrated => {
-                "request, simulate, decide from it, ask the gate, compare the audit trail"
+                "rehearse, ask, decide, rehearse again at the claim, execute, reconcile"
             }
             Self::Storage => "append durably, query the pending records, take full statistics",
             Self::Memory => "remember, link, recall by every tier, forget",
@@ -116,38 +117,6 @@ impl Scenario {
         journal.check()?;
         result
     }
-
-    /// Opens what a load left in a directory, and holds it against a ledger.
-    pub(crate) fn verify(
-        self,
-        dir: &Path,
-        ledger: &Ledger,
-        each: &mut dyn FnMut(&Discrepancy),
-    ) -> Result<Verification, Error> {
-        let verified = match self {
-            Self::Approval => reopen::<ApprovalTarget>(dir, ledger, each),
-            Self::Forensic => reopen::<ForensicTarget>(dir, ledger, each),
-            Self::Integrated => reopen::<IntegratedTarget>(dir, ledger, each),
-            Self::Storage => reopen::<StorageTarget>(dir, ledger, each),
-            Self::Memory => reopen::<MemoryTarget>(dir, ledger, each),
-        };
-        verified.map_err(|failure| Error::Target {
-            scenario: self.name().to_owned(),
-            operation: "reopen",
-            failure,
-        })
-    }
-}
-
-fn reopen<T: Builtin>(
-    dir: &Path,
-    ledger: &Ledger,
-    each: &mut dyn FnMut(&Discrepancy),
-) -> Result<Verification, Failure> {
-    let target = T::open(dir, Journal::none())?;
-    let verification = load_engine::verify_each(ledger, target.effects()?, each);
-    target.close()?;
-    Ok(verification)
 }
 
 /// A target that comes with the program.

@@ -1,23 +1,31 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use load_engine::Until;
+use load_engine::{Model, Plan};
 
 use crate::saved::{Draft, save_draft};
+use crate::scenario_file::quoted;
 use crate::{
-    Error, Journal, Limits, Progress, Report, Saved, Scenario, ScenarioResult, Settings, Trial,
-    clock, judge,
+    Error, Journal, Limits, Progress, Report, Saved, Scenario, ScenarioFile, ScenarioResult,
+    Settings, Trial, clock, judge,
 };
 
 /// Scenarios that run one after another, and what they are judged by.
 #[derive(Debug, Clone)]
 pub struct Suite {
     settings: Settings,
-    scenarios: Vec<Scenario>,
+    entries: Vec<Entry>,
     limits: Limits,
     journal: Journal,
     keep: bool,
     command: String,
+}
+
+#[derive(Debug, Clone)]
+enum Entry {
+    Builtin(Scenario),
+    // A file is large, and there are few.
+    File(Box<ScenarioFile>),
 }
 
 impl Suite {
@@ -34,7 +42,35 @@ impl Suite {
         let command = format!("proofload suite{only} {}", settings.to_arguments());
         Self {
             settings,
-            scenarios,
+            entries: scenarios.into_iter().map(Entry::Builtin).collect(),
+            limits: Limits::default(),
+            journal: Journal::none(),
+            keep: false,
+            command,
+        }
+    }
+
+    /// A suite of scenario files, in this order. Those with thresholds are judged by them, and not by
+    /// the limits.
+    pub fn of_files(files: impl IntoIterator<Item = ScenarioFile>) -> Self {
+        let files: Vec<_> = files.into_iter().collect();
+        let mut command = "proofload run".to_owned();
+        for file in &files {
+            command.push(' ');
+            command.push_str(&quoted(&file.path().display().to_string()));
+        }
+        // All files of one command line have the same ones.
+        if let Some(first) = files.first() {
+            command.push_str(&first.arguments());
+        }
+        let settings = Settings {
+            seed: files.first().map_or(0, |file| file.spec().seed),
+            ..Settings::default()
+        };
+        let files = files.into_iter().map(Box::new).map(Entry::File);
+        Self {
+            settings,
+            entries: files.collect(),
             limits: Limits::default(),
             journal: Journal::none(),
             keep: false,
@@ -99,15 +135,23 @@ impl Suite {
     ) -> Result<Report, Error> {
         let (started_at, began) = (clock::now(), Instant::now());
         let mut scenarios: Vec<ScenarioResult> = Vec::new();
-        for &scenario in &self.scenarios {
+        for entry in &self.entries {
             if progress.is_interrupted() {
                 break;
             }
-            let trial = self.trial(scenario, out, beside_report);
-            scenarios.push(scenario.run(&trial, &self.journal, progress)?);
+            scenarios.push(match entry {
+                Entry::Builtin(scenario) => {
+                    let trial = self.trial(*scenario, out, beside_report);
+                    scenario.run(&trial, &self.journal, progress)?
+                }
+                Entry::File(file) => {
+                    let trial = file.trial(out, beside_report, self.keep);
+                    file.run(&trial, &self.journal, progress)?
+                }
+            });
         }
         // What was left out is the caller's to know, even if no load was cut short.
-        let interrupted = scenarios.len() < self.scenarios.len()
+        let interrupted = scenarios.len() < self.entries.len()
             || scenarios.iter().any(|scenario| scenario.run.interrupted);
         let verdict = judge(&scenarios, interrupted, &self.limits);
         Ok(Report {
@@ -122,15 +166,15 @@ impl Suite {
 
     fn trial(&self, scenario: Scenario, out: &Path, beside_report: &Path) -> Trial {
         let load = scenario.load(&self.settings);
+        let model = match self.settings.duration_ms {
+            Some(ms) => Model::elapsed(load.users, Duration::from_millis(ms.get())),
+            None => Model::iterations(load.users, load.each),
+        };
         Trial {
             name: scenario.name().to_owned(),
             title: scenario.title().to_owned(),
-            users: load.users,
-            until: match self.settings.duration_ms {
-                Some(ms) => Until::Elapsed(Duration::from_millis(ms.get())),
-                None => Until::Iterations(load.each),
-            },
-            seed: self.settings.seed,
+            target: scenario.name().to_owned(),
+            plan: Plan::new(scenario.name(), model).seed(self.settings.seed),
             needed_bytes: scenario.needed_bytes(load, self.settings.duration_ms),
             out: PathBuf::from(out),
             discrepancies: beside_report.join(format!("discrepancies-{}.jsonl", scenario.name())),

@@ -12,7 +12,7 @@ use harness::{
     Target, Trial, prove, render,
 };
 use jsonl_storage::{Log, LogOptions, Seq};
-use load_engine::{Failure, Iteration, StepSpec, Until, Workload};
+use load_engine::{Failure, Iteration, Model, Plan, StepSpec, Workload};
 
 /// A store over a real log, whose appends go the way of a lie.
 struct Liar<L> {
@@ -126,12 +126,15 @@ const USERS: u32 = 4;
 const EACH: u64 = 60;
 
 fn trial(out: &Path) -> Trial {
+    let (users, each) = (
+        NonZeroU32::new(USERS).unwrap(),
+        NonZeroU64::new(EACH).unwrap(),
+    );
     Trial {
         name: "storage".to_owned(),
         title: "append durably".to_owned(),
-        users: NonZeroU32::new(USERS).unwrap(),
-        until: Until::Iterations(NonZeroU64::new(EACH).unwrap()),
-        seed: 7,
+        target: "storage".to_owned(),
+        plan: Plan::new("storage", Model::iterations(users, each)).seed(7),
         needed_bytes: 0,
         out: out.to_owned(),
         discrepancies: out.join("discrepancies.jsonl"),

@@ -1,4 +1,4 @@
-//! One thread's loop in an open model.
+//! One user's turns in an open model.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -6,18 +6,16 @@ use std::time::Duration;
 use crate::crew::Crew;
 use crate::iteration::Iteration;
 use crate::recorder::OpenTally;
-use crate::schedule::{Arrivals, Schedule};
-use crate::user::{Seat, UserEnd, iterate};
-use crate::workload::Workload;
+use crate::schedule::{Schedule, Timetable};
+use crate::user::Turn;
 
-/// The arrivals of a run, which its threads share.
+/// The arrivals of a run, which its users share.
 ///
-/// Whichever thread is free takes the next one and waits until it is due. So there is no dispatcher
-/// that could be late and no queue that could grow: an arrival that nobody has taken when it is due
-/// is the queue.
+/// Whoever is free takes the next one and waits until it is due. So there is no dispatcher that could
+/// be late and no queue that could grow: an arrival that nobody has taken when it is due is the queue.
 pub(crate) struct Desk {
     /// Locked once an arrival, before the arrival is due or while it is late anyway.
-    arrivals: Mutex<Arrivals>,
+    arrivals: Mutex<Timetable>,
     schedule_ns: u64,
     patience_ns: u64,
 }
@@ -25,7 +23,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(schedule: &Schedule, patience: Duration, seed: u64) -> Self {
         Self {
-            arrivals: Mutex::new(Arrivals::new(schedule.clone(), seed)),
+            arrivals: Mutex::new(Timetable::new(schedule.clone(), seed)),
             schedule_ns: schedule.duration().as_nanos() as u64,
             patience_ns: u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX),
         }
@@ -39,74 +37,90 @@ impl Desk {
     }
 }
 
-/// Takes arrivals until there are no more or someone stops the run.
-pub(crate) fn serve<W: Workload>(
-    crew: &Crew<'_>,
-    desk: &Desk,
-    workload: &W,
-    seat: Seat<'_, W>,
-) -> UserEnd {
-    let Seat {
-        user,
-        state,
-        recorder,
-        counter,
-        began_ns,
-    } = seat;
-    let mut tally = recorder.open.take().unwrap_or_else(OpenTally::new);
-    let end = {
-        let mut it = Iteration::new(recorder, crew.clock, crew.stop, crew.plan.seed, user);
-        crew.clock.sharpen();
-        it.touch();
-        let mut interrupted = false;
-        while let Some((number, after_ns)) = desk.next() {
-            let due_ns = began_ns + after_ns;
-            let Some(started_ns) = await_start(crew, desk, due_ns, &mut tally) else {
-                interrupted = crew.stop.is_stopped();
-                if interrupted {
-                    break;
-                }
-                continue;
-            };
-            it.begin_arrival(number, due_ns);
-            let succeeded = iterate(workload, state, &mut it);
-            it.touch();
-            it.end(succeeded);
-            counter.count(succeeded);
-            tally.book(
-                due_ns,
-                started_ns,
-                it.last_ns(),
-                began_ns + desk.schedule_ns,
-            );
-        }
-        UserEnd::new(it.last_ns(), counter, interrupted)
-    };
-    recorder.open = Some(tally);
-    end
+/// An arrival that a user has taken.
+#[derive(Clone, Copy)]
+struct Taken {
+    number: u64,
+    /// When it is due, by the model's time.
+    after_ns: u64,
 }
 
-/// Waits until an arrival is due, and gives the time of its start; nothing if it is not to be started.
-fn await_start(crew: &Crew<'_>, desk: &Desk, due_ns: u64, tally: &mut OpenTally) -> Option<u64> {
-    if crew.stop.is_stopped() {
-        return None;
-    }
-    let taken_ns = crew.clock.now_ns();
-    if taken_ns > due_ns {
-        if taken_ns - due_ns > desk.patience_ns {
-            tally.dropped += 1;
-            return None;
+/// One user at the desk.
+pub(crate) struct Arrivals<'c> {
+    desk: &'c Desk,
+    began_ns: u64,
+    /// What it waits for.
+    awaited: Option<Taken>,
+    /// When the arrival under way was due, and when it was started.
+    under_way: (u64, u64),
+    /// When the last one ended.
+    pub(crate) ended_ns: u64,
+}
+
+impl<'c> Arrivals<'c> {
+    pub(crate) fn new(desk: &'c Desk, began_ns: u64) -> Self {
+        Self {
+            desk,
+            began_ns,
+            awaited: None,
+            under_way: (0, 0),
+            ended_ns: began_ns,
         }
-        tally.late += 1;
-        return Some(taken_ns);
     }
-    crew.clock.sleep_until_or_stopped(due_ns, crew.stop);
-    if crew.stop.is_stopped() {
-        return None;
+
+    pub(crate) fn next(&mut self, crew: &Crew<'_>, it: &mut Iteration<'_>) -> Turn {
+        loop {
+            let (taken, has_waited) = match self.awaited.take() {
+                Some(taken) => (taken, true),
+                None => match self.desk.next() {
+                    Some((number, after_ns)) => (Taken { number, after_ns }, false),
+                    None => return Turn::End { interrupted: false },
+                },
+            };
+            if crew.stop.is_stopped() {
+                return Turn::End { interrupted: true };
+            }
+            let Some(elapsed_ns) = crew.skips.elapsed_at(taken.after_ns) else {
+                it.book(|recorder| recorder.arrivals().skipped += 1);
+                continue;
+            };
+            let due_ns = self.began_ns + elapsed_ns;
+            let now_ns = it.touch();
+            let late_ns = now_ns.saturating_sub(due_ns);
+            if now_ns < due_ns {
+                self.awaited = Some(taken);
+                let until_ns = crew.skips.nap(now_ns, due_ns);
+                return Turn::Pause { until_ns };
+            } else if has_waited || late_ns == 0 {
+                it.book(|recorder| recorder.arrivals().lag.record(late_ns));
+                return self.start(taken.number, due_ns, it);
+            } else if late_ns > self.desk.patience_ns {
+                it.book(|recorder| recorder.arrivals().dropped += 1);
+            } else {
+                it.book(|recorder| recorder.arrivals().late += 1);
+                return self.start(taken.number, due_ns, it);
+            }
+        }
     }
-    let started_ns = crew.clock.now_ns();
-    tally.lag.record(started_ns.saturating_sub(due_ns));
-    Some(started_ns)
+
+    /// Books an arrival that has ended.
+    pub(crate) fn end(&mut self, it: &mut Iteration<'_>, succeeded: bool) {
+        let (due_ns, started_ns) = self.under_way;
+        let end_ns = self.began_ns + self.desk.schedule_ns;
+        let schedule_end_ns = end_ns.saturating_sub(it.skipped_ns());
+        it.end_arrival(succeeded, |recorder, ended_ns| {
+            recorder
+                .arrivals()
+                .book(due_ns, started_ns, ended_ns, schedule_end_ns);
+        });
+        self.ended_ns = it.last_ns();
+    }
+
+    fn start(&mut self, number: u64, due_ns: u64, it: &mut Iteration<'_>) -> Turn {
+        self.under_way = (due_ns, it.last_ns());
+        it.begin_arrival(number, due_ns);
+        Turn::Iterate
+    }
 }
 
 impl OpenTally {

@@ -5,11 +5,13 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::condition::Kind;
 use crate::crew::Crew;
 use crate::error::RunError;
 use crate::latency::LatencySummary;
+use crate::nanoseconds;
 use crate::phase::PhaseSummary;
-use crate::plan::{Plan, nanoseconds};
+use crate::plan::Plan;
 use crate::record::{IterationCounts, RunRecord, StepSummary};
 use crate::threshold::{Judgement, Ruling, Threshold};
 use crate::workload::StepSpec;
@@ -43,17 +45,44 @@ pub struct EarlyEnd {
 /// Checks, before a run, that every rule can be judged while it goes on.
 pub(crate) fn check(plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {
     for StopRule { threshold, .. } in &plan.stop_rules {
-        threshold.check_names(steps, &plan.phases)?;
-        if !threshold.metric.is_known_during_load() {
-            return Err(RunError::Threshold {
-                expression: threshold.text.clone(),
-                column: 1,
-                problem: "this figure is known only when the load is over, so it cannot end it"
-                    .to_owned(),
-            });
+        check_threshold(threshold, plan, steps)?;
+    }
+    for (_, condition) in &plan.phase_ends {
+        if let Kind::Held(threshold) = &condition.0 {
+            check_threshold(threshold, plan, steps)?;
         }
     }
     Ok(())
+}
+
+fn check_threshold(threshold: &Threshold, plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {
+    threshold.check_names(steps, &plan.phases)?;
+    if !threshold.metric.is_known_during_load() {
+        return Err(RunError::Threshold {
+            expression: threshold.text.clone(),
+            column: 1,
+            problem: "this figure is known only when the load is over, so it cannot end it"
+                .to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Ends the current phase if what is known now says so.
+pub(crate) fn end_phase(crew: &Crew<'_>, began_ns: u64) {
+    let now_ns = crew.clock.now_ns();
+    let current = crew.phases.advance(0, now_ns);
+    let mut ends = crew.plan.phase_ends.iter();
+    let Some((_, condition)) = ends.find(|(phase, _)| *phase == current) else {
+        return;
+    };
+    if condition.holds(&so_far(crew, now_ns.saturating_sub(began_ns))) {
+        // By the clock of now: looking has taken time too.
+        let now_ns = crew.clock.now_ns();
+        if let Some(left_ns) = crew.phases.end_early(current, now_ns) {
+            crew.skips.skip(now_ns.saturating_sub(began_ns), left_ns);
+        }
+    }
 }
 
 /// The first rule that is broken by what is known now, if any is.
@@ -109,12 +138,19 @@ fn step_so_far(crew: &Crew<'_>, step: usize) -> StepSummary {
 
 fn phases_so_far(crew: &Crew<'_>) -> Vec<PhaseSummary> {
     let asked = |name: &str| {
-        let phases = crew
-            .plan
-            .stop_rules
-            .iter()
-            .map(|rule| &rule.threshold.phase);
-        phases.flatten().any(|phase| phase.text == name)
+        let plan = &crew.plan;
+        let rules = plan.stop_rules.iter().map(|rule| Some(&rule.threshold));
+        let conditions = plan.phase_ends.iter().map(|(_, end)| match &end.0 {
+            Kind::Held(threshold) => Some(threshold),
+            Kind::Code(_) => None,
+        });
+        // Code may ask for any phase.
+        rules.chain(conditions).any(|threshold| {
+            threshold.is_none_or(|threshold| {
+                let phase = threshold.phase.as_ref();
+                phase.is_some_and(|phase| phase.text == name)
+            })
+        })
     };
     let phases = crew.plan.phases.iter().enumerate();
     phases

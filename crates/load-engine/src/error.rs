@@ -8,6 +8,16 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
+    /// The process that was to be watched could not be. Check its number, and that it is of the same
+    /// user.
+    #[error("cannot watch process {pid}: {source}")]
+    Watch {
+        /// Its number.
+        pid: u32,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+
     /// A user could not be set up, so no load was put on the target. The users that stood were torn
     /// down again. Repair what the message names; the target was not measured.
     #[error("set-up of user {user} failed ({failed} of {users} users failed): {message}")]

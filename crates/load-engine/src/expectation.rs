@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 
-use crate::ledger::{Digest, Effect, Entry, Ledger};
+use crate::digest::Digest;
+use crate::ledger::{Effect, Entry, Ledger};
 
 /// What should be found under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]

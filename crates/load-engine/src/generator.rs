@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, MonotonicClock};
+use crate::monitor::MonitorRecord;
 use crate::record::rounded;
 use crate::recorder::empty_histogram;
 
@@ -22,6 +23,21 @@ pub struct GeneratorRecord {
     /// Processor time that the process used, target and engine, as a share of what the machine has.
     /// Near 1, latencies include waiting for a processor.
     pub machine_share: Option<f64>,
+    /// Processor time that the host gave to other machines during the load, as a share of what this
+    /// machine has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stolen_share: Option<f64>,
+    /// Time in which a limit of its control group kept the process from running, as a share of the
+    /// load's. With several threads it can be more than 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled_share: Option<f64>,
+    /// Time in which some task of the machine was ready and had no processor (PSI), as a share of the
+    /// load's. A target in the same process makes it as well as the generator does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_pressure_share: Option<f64>,
+    /// The same of tasks that waited for memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_pressure_share: Option<f64>,
 }
 
 impl GeneratorRecord {
@@ -30,6 +46,7 @@ impl GeneratorRecord {
         operations: u64,
         cpu_ns: Option<u64>,
         wall_ns: u64,
+        monitor: &MonitorRecord,
     ) -> Self {
         let own_ns = operation_overhead_ns * operations as f64;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -40,6 +57,12 @@ impl GeneratorRecord {
             machine_share: used
                 .filter(|_| wall_ns > 0)
                 .map(|ns| rounded((ns / (wall_ns as f64 * processors as f64)).min(1.0), 6)),
+            stolen_share: monitor
+                .share_of_load(|sample| sample.stolen_ns)
+                .map(|share| rounded(share / processors as f64, 6)),
+            throttled_share: monitor.share_of_load(|sample| sample.throttled_ns),
+            cpu_pressure_share: monitor.share_of_load(|sample| sample.cpu_pressure_ns),
+            memory_pressure_share: monitor.share_of_load(|sample| sample.memory_pressure_ns),
         }
     }
 }
@@ -72,6 +95,7 @@ pub(crate) fn calibrate() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::MonitorSample;
 
     #[test]
     fn an_operation_costs_more_than_nothing_and_less_than_a_hundred_microseconds() {
@@ -81,9 +105,36 @@ mod tests {
 
     #[test]
     fn shares_of_nothing_are_missing_and_never_nan() {
-        let idle = GeneratorRecord::new(50.0, 0, Some(0), 0);
+        let idle = GeneratorRecord::new(50.0, 0, Some(0), 0, &MonitorRecord::default());
         assert_eq!((idle.cpu_share, idle.machine_share), (None, None));
-        let unknown = GeneratorRecord::new(50.0, 10, None, 1_000);
+        let unknown = GeneratorRecord::new(50.0, 10, None, 1_000, &MonitorRecord::default());
         assert_eq!((unknown.cpu_share, unknown.machine_share), (None, None));
+        assert_eq!(
+            (unknown.stolen_share, unknown.throttled_share),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn totals_of_the_monitor_are_shares_of_the_load_and_not_of_what_was_before() {
+        let sample = |at_ms: i64, throttled_ms: u64| MonitorSample {
+            at_ns: at_ms * 1_000_000,
+            throttled_ns: Some(throttled_ms * 1_000_000),
+            stolen_ns: Some(throttled_ms * 1_000_000),
+            ..MonitorSample::default()
+        };
+        let monitor = MonitorRecord {
+            samples: vec![
+                sample(-500, 0),
+                sample(0, 400),
+                sample(100, 420),
+                sample(200, 440),
+            ],
+            ..MonitorRecord::default()
+        };
+        let record = GeneratorRecord::new(50.0, 0, None, 0, &monitor);
+        assert_eq!(record.throttled_share, Some(0.2));
+        assert!(record.stolen_share.is_some_and(|share| share <= 0.2));
+        assert_eq!(record.cpu_pressure_share, None, "nothing tells of it");
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::plan::Model;
+use crate::model::Model;
 use crate::record::{RunRecord, StepSummary};
 
 /// A generator whose own work is more than this share of the processor time has measured itself.
@@ -18,6 +18,13 @@ const MIN_LAG_NS: u64 = 1_000_000;
 
 /// Lateness above this share of the reported latency is a part of it that nobody should overlook.
 const MAX_LAG_SHARE: f64 = 0.1;
+
+/// A generator beside a target in another process needs some of the machine left.
+const MAX_MACHINE_SHARE: f64 = 0.9;
+
+/// Above this share, what the host or a limit takes away shows in the latencies.
+const MAX_STOLEN_SHARE: f64 = 0.1;
+const MAX_THROTTLED_SHARE: f64 = 0.05;
 
 /// How many times what was reported an omission has to be before it is worth a warning.
 const MIN_OMISSION: f64 = 2.0;
@@ -40,6 +47,28 @@ pub enum GeneratorLimit {
         /// The reported response time, 99 of 100 were at most this.
         response_p99_ns: u64,
     },
+    /// Tasks that were ready waited for their runtime: too many for its thread, or one that blocks it.
+    LaggingRuntime {
+        /// How long they waited, 99 of 100 at most this.
+        lag_p99_ns: u64,
+        /// The longest reported 99th percentile of a step.
+        latency_p99_ns: u64,
+    },
+    /// The target is another process, and this one used all that the machine has.
+    NoProcessorLeft {
+        /// The process's share of the machine's processor time.
+        machine_share: f64,
+    },
+    /// The host gave the machine's processors to others.
+    StolenTime {
+        /// The share of the machine's processor time.
+        share: f64,
+    },
+    /// A limit of its control group kept the process from running.
+    Throttled {
+        /// The share of the load's time.
+        share: f64,
+    },
 }
 
 impl fmt::Display for GeneratorLimit {
@@ -61,6 +90,35 @@ impl fmt::Display for GeneratorLimit {
                 write!(
                     f,
                     "arrivals started up to {lag:.1} ms late (p99) of a p99 of {response:.1} ms"
+                )
+            }
+            Self::LaggingRuntime {
+                lag_p99_ns,
+                latency_p99_ns,
+            } => {
+                let ms = |ns: &u64| *ns as f64 / 1e6;
+                let (lag, latency) = (ms(lag_p99_ns), ms(latency_p99_ns));
+                write!(
+                    f,
+                    "ready tasks waited up to {lag:.1} ms (p99) for their runtime, of a p99 of {latency:.1} ms"
+                )
+            }
+            Self::NoProcessorLeft { machine_share } => {
+                let percent = machine_share * 100.0;
+                write!(
+                    f,
+                    "the generator used {percent:.0} % of the machine's processor time"
+                )
+            }
+            Self::StolenTime { share } => {
+                let percent = share * 100.0;
+                write!(f, "the host took {percent:.0} % of the processor time away")
+            }
+            Self::Throttled { share } => {
+                let percent = share * 100.0;
+                write!(
+                    f,
+                    "a limit of its control group kept the process waiting for {percent:.0} % of the time"
                 )
             }
         }
@@ -112,7 +170,44 @@ impl RunRecord {
                 },
             )
         });
-        own_work.into_iter().chain(late).collect()
+        let machine = self.machine_limits();
+        let lagging = self.lagging_runtime();
+        own_work
+            .into_iter()
+            .chain(late)
+            .chain(lagging)
+            .chain(machine)
+            .collect()
+    }
+
+    fn lagging_runtime(&self) -> Option<GeneratorLimit> {
+        let lag_p99_ns = self.runtime_lag.as_ref()?.lag.p99_ns;
+        let latency = |step: &StepSummary| match &step.response_time {
+            Some(response) => response.p99_ns,
+            None => step.service_time.p99_ns,
+        };
+        let latency_p99_ns = self.steps.iter().map(latency).max().unwrap_or_default();
+        let part = lag_p99_ns as f64 / latency_p99_ns.max(1) as f64;
+        (lag_p99_ns > MIN_LAG_NS && part > MAX_LAG_SHARE).then_some(
+            GeneratorLimit::LaggingRuntime {
+                lag_p99_ns,
+                latency_p99_ns,
+            },
+        )
+    }
+
+    /// What the machine withheld. Pressure alone is no limit: a target in this process makes it too.
+    fn machine_limits(&self) -> impl Iterator<Item = GeneratorLimit> {
+        let above = |share: Option<f64>, most: f64| share.filter(|share| *share > most);
+        let generator = &self.generator;
+        let machine_share = generator.machine_share.filter(|_| self.target.is_some());
+        let full = above(machine_share, MAX_MACHINE_SHARE)
+            .map(|machine_share| GeneratorLimit::NoProcessorLeft { machine_share });
+        let stolen = above(generator.stolen_share, MAX_STOLEN_SHARE)
+            .map(|share| GeneratorLimit::StolenTime { share });
+        let throttled = above(generator.throttled_share, MAX_THROTTLED_SHARE)
+            .map(|share| GeneratorLimit::Throttled { share });
+        full.into_iter().chain(stolen).chain(throttled)
     }
 
     /// What a closed model hid of each step; nothing for an open one, which hides nothing.
@@ -193,89 +288,4 @@ fn p99_at_pace(histogram: &Histogram<u64>, pace_ns: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::latency::LatencySummary;
-    use crate::record::OpenSummary;
-    use crate::recorder::empty_histogram;
-
-    const MS: u64 = 1_000_000;
-
-    #[test]
-    fn one_stall_a_user_stands_for_all_that_its_pace_would_have_met() {
-        // Ten users at 20 ms for 14 s, less the 2 s in which each waited once: 500/s but for the stall.
-        let mut closed = empty_histogram();
-        closed.record_n(20 * MS, 6_000).unwrap();
-        closed.record_n(2_000 * MS, 10).unwrap();
-        assert!(closed.value_at_quantile(0.99) < 21 * MS);
-        let felt = p99_at_pace(&closed, 20 * MS);
-        // Of 7,000 arrivals, the 70 longest waits are those above 1,860 ms.
-        assert!(felt.abs_diff(1_860 * MS) < 20 * MS, "{felt}");
-    }
-
-    #[test]
-    fn the_count_agrees_with_the_librarys_records() {
-        let mut closed = empty_histogram();
-        for n in 1..500u64 {
-            closed.record_n(n * n * 1_000, 1_000 / n).unwrap();
-        }
-        let interval_ns = 2 * MS;
-        let corrected = closed.clone_correct(interval_ns).value_at_quantile(0.99);
-        let counted = p99_at_pace(&closed, interval_ns);
-        assert!(
-            counted.abs_diff(corrected) <= interval_ns,
-            "{counted} {corrected}"
-        );
-    }
-
-    #[test]
-    fn a_steady_target_hides_nothing() {
-        let mut steady = empty_histogram();
-        steady.record_n(20 * MS, 7_000).unwrap();
-        let p99_ns = p99_at_pace(&steady, 20 * MS);
-        assert!(p99_ns <= steady.max());
-        let mut record = RunRecord::default();
-        record.steps.push(StepSummary {
-            attempted: 7_000,
-            service_time: LatencySummary::of(&steady),
-            ..StepSummary::default()
-        });
-        record.iterations.completed = 7_000;
-        assert_eq!(record.coordinated_omissions().unwrap(), []);
-    }
-
-    #[test]
-    fn a_generator_that_was_the_limit_says_so() {
-        let mut record = RunRecord::default();
-        assert_eq!(record.generator_limits(), []);
-        record.generator.cpu_share = Some(0.8);
-        let mut open = OpenSummary::default();
-        open.schedule_lag.p99_ns = 30 * MS;
-        open.response_time.p99_ns = 50 * MS;
-        record.open = Some(open);
-        let limits: Vec<String> = record
-            .generator_limits()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(
-            limits,
-            [
-                "the generator's own work was 80 % of the processor time",
-                "arrivals started up to 30.0 ms late (p99) of a p99 of 50.0 ms",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_stall_of_the_target_is_not_the_generators() {
-        let mut open = OpenSummary::default();
-        open.schedule_lag.p99_ns = 2 * MS;
-        open.response_time.p99_ns = 1_860 * MS;
-        let record = RunRecord {
-            open: Some(open),
-            ..RunRecord::default()
-        };
-        assert_eq!(record.generator_limits(), []);
-    }
-}
+mod tests;

@@ -1,101 +1,13 @@
 //! The ledger: every effect that the target acknowledged, in the order in which it did.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io::{BufRead, Write};
-use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::error::RunError;
-
-/// The content of a thing, as 64 bits of its BLAKE3 hash.
-///
-/// 64 bits, because each found thing is compared with one expected digest only: an alteration goes
-/// unseen once in 2⁶⁴ times. Written as 16 hexadecimal digits.
-///
-/// ```
-/// use load_engine::Digest;
-///
-/// assert_eq!(Digest::of(b"paid").to_string().parse(), Ok(Digest::of(b"paid")));
-/// assert_ne!(Digest::of(b"paid"), Digest::of(b"Paid"));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest(u64);
-
-impl Digest {
-    /// The digest of bytes.
-    #[must_use]
-    pub fn of(content: &[u8]) -> Self {
-        Self::from_blake3(*blake3::hash(content).as_bytes())
-    }
-
-    /// The digest of a value's JSON.
-    ///
-    /// # Errors
-    ///
-    /// When the value cannot be JSON, such as a map whose keys are no text.
-    pub fn of_json(value: &impl Serialize) -> serde_json::Result<Self> {
-        let mut hasher = blake3::Hasher::new();
-        serde_json::to_writer(&mut hasher, value)?;
-        Ok(Self::from_blake3(*hasher.finalize().as_bytes()))
-    }
-
-    /// The digest of what has this BLAKE3 hash.
-    #[must_use]
-    pub fn from_blake3([a, b, c, d, e, f, g, h, ..]: [u8; 32]) -> Self {
-        Self(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Digest({self})")
-    }
-}
-
-impl FromStr for Digest {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let hexadecimal = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        hexadecimal
-            .then(|| u64::from_str_radix(text, 16).ok())
-            .flatten()
-            .map(Self)
-            .ok_or_else(|| format!("a digest is 16 hexadecimal digits, not {text:?}"))
-    }
-}
-
-impl Serialize for Digest {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = Cow::<'_, str>::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for Digest {
-    fn schema_name() -> Cow<'static, str> {
-        "Digest".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9a-f]{16}$" })
-    }
-}
 
 /// What was done to a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -136,6 +48,8 @@ pub struct Ledger {
     pub(crate) entries: Vec<Entry>,
     keys: String,
     kinds: Vec<Cow<'static, str>>,
+    /// Entries whose step has ended: all but the last few while one is under way.
+    settled: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -192,6 +106,7 @@ impl Ledger {
         if let Some(last) = self.entries.last_mut() {
             last.settled_ns = entry.settled_ns;
         }
+        self.settled = self.entries.len();
     }
 
     /// Writes the ledger as JSON lines, an entry each.
@@ -265,13 +180,24 @@ impl Ledger {
         self.append(kind, key, effect, user, started_ns);
     }
 
-    /// Ends the step whose entries begin at `mark`, and says how many effects it acknowledged.
-    #[inline]
-    pub(crate) fn settle(&mut self, mark: usize, now_ns: u64, succeeded: bool) -> u64 {
-        if self.entries.len() == mark {
-            return 0;
+    /// Ends the step whose entries are the last `noted`, and says how many effects it acknowledged.
+    pub(crate) fn settle(&mut self, noted: usize, now_ns: u64, succeeded: bool) -> u64 {
+        let mut acknowledged = 0;
+        let first = self.entries.len() - noted;
+        for entry in &mut self.entries[first..] {
+            entry.settled_ns = now_ns;
+            if !succeeded {
+                entry.effect = Effect::Attempted;
+            }
+            acknowledged += u64::from(entry.effect != Effect::Attempted);
         }
-        self.settle_entries(mark, now_ns, succeeded)
+        self.settled = self.entries.len();
+        acknowledged
+    }
+
+    /// Ends the step under way, if one is, without an acknowledgement.
+    pub(crate) fn abandon(&mut self, now_ns: u64) {
+        self.settle(self.entries.len() - self.settled, now_ns, false);
     }
 
     /// Adds the entries of another ledger, after these.
@@ -292,26 +218,22 @@ impl Ledger {
                 kind: kinds[usize::from(entry.kind)],
                 ..entry
             }));
+        self.settled = self.entries.len();
+    }
+
+    /// Forgets all entries, none of which may be of a step under way, and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.keys.clear();
+        self.settled = 0;
     }
 
     /// Makes room for the entries of ledgers that are about to be absorbed.
-    pub(crate) fn reserve(&mut self, others: &[&Self]) {
+    pub(crate) fn reserve(&mut self, others: &[Self]) {
         self.entries
             .reserve_exact(others.iter().map(|other| other.entries.len()).sum());
         self.keys
             .reserve_exact(others.iter().map(|other| other.keys.len()).sum());
-    }
-
-    fn settle_entries(&mut self, mark: usize, now_ns: u64, succeeded: bool) -> u64 {
-        let mut acknowledged = 0;
-        for entry in &mut self.entries[mark..] {
-            entry.settled_ns = now_ns;
-            if !succeeded {
-                entry.effect = Effect::Attempted;
-            }
-            acknowledged += u64::from(entry.effect != Effect::Attempted);
-        }
-        acknowledged
     }
 
     fn append(&mut self, kind: u16, key: &str, effect: Effect, user: u32, started_ns: u64) {
@@ -355,77 +277,4 @@ impl<'a> FromIterator<LedgerEntry<'a>> for Ledger {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_costs_56_bytes() {
-        assert_eq!(size_of::<Entry>(), 56);
-    }
-
-    #[test]
-    fn the_effects_of_a_failed_step_become_attempts() {
-        let mut ledger = Ledger::new();
-        ledger.note("request", "a", Effect::Created(Digest::of(b"a")), 0, 10);
-        assert_eq!(ledger.settle(0, 20, true), 1);
-        ledger.note("request", "b", Effect::Created(Digest::of(b"b")), 0, 30);
-        assert_eq!(ledger.settle(1, 40, false), 0);
-        let effects: Vec<_> = ledger.iter().map(|entry| entry.effect).collect();
-        assert_eq!(
-            effects,
-            [Effect::Created(Digest::of(b"a")), Effect::Attempted]
-        );
-    }
-
-    #[test]
-    fn a_ledger_reads_back_what_it_wrote() {
-        let mut ledger = Ledger::new();
-        ledger.note(
-            "request",
-            "a \"quoted\" key\n",
-            Effect::Created(Digest::of(b"a")),
-            3,
-            10,
-        );
-        ledger.note("decision", "", Effect::Removed, 4, 11);
-        ledger.settle(0, 20, true);
-        let mut text = Vec::new();
-        ledger.write_jsonl(&mut text).unwrap();
-        let read = Ledger::read_jsonl(text.as_slice()).unwrap();
-        assert!(read.iter().eq(ledger.iter()));
-        assert_eq!(text.iter().filter(|&&byte| byte == b'\n').count(), 2);
-    }
-
-    #[test]
-    fn a_line_that_is_no_entry_is_named_by_its_number() {
-        let mut text = Vec::new();
-        let mut ledger = Ledger::new();
-        ledger.note("request", "a", Effect::Removed, 0, 0);
-        ledger.write_jsonl(&mut text).unwrap();
-        text.extend_from_slice(b"{\"kind\":\"request\"}\n");
-        let error = Ledger::read_jsonl(text.as_slice()).unwrap_err();
-        assert!(error.to_string().starts_with("ledger line 2: "), "{error}");
-    }
-
-    #[test]
-    fn ledgers_with_different_kinds_merge() {
-        let mut first = Ledger::new();
-        first.note("a", "1", Effect::Removed, 0, 0);
-        let mut second = Ledger::new();
-        second.note("b", "2", Effect::Removed, 1, 0);
-        second.note("a", "3", Effect::Removed, 1, 0);
-        first.absorb(second);
-        let names: Vec<_> = first
-            .iter()
-            .map(|e| format!("{}{}", e.kind, e.key))
-            .collect();
-        assert_eq!(names, ["a1", "b2", "a3"]);
-    }
-
-    #[test]
-    fn a_digest_that_is_no_16_digits_is_refused() {
-        for text in ["", "12", "+123456789abcdef", "0123456789abcdefg"] {
-            assert!(text.parse::<Digest>().is_err(), "{text}");
-        }
-    }
-}
+mod tests;

@@ -117,6 +117,8 @@
 mod feed;
 mod iteration;
 mod mix;
+mod model;
+mod nanoseconds;
 mod pacing;
 mod phase;
 mod plan;
@@ -126,22 +128,39 @@ mod workload;
 // How a run goes.
 mod arrival;
 mod clock;
+mod condition;
+mod coordinator;
+mod counter;
 mod crew;
 mod early_end;
 mod gate;
+mod outcome;
+mod patience;
 mod rng;
 mod run;
+mod skips;
+mod slot;
+mod stragglers;
+mod tasks;
+mod threads;
+mod timer;
 mod user;
 
 // What it writes down.
 mod counts;
+mod digest;
 mod export;
+mod failures;
 mod generator;
+mod lag;
 mod latency;
 mod ledger;
 mod monitor;
+mod open_summary;
+mod process;
 mod record;
 mod recorder;
+mod spill;
 mod strain;
 mod timeline;
 mod usage;
@@ -154,11 +173,20 @@ mod metric;
 mod scalability;
 mod threshold;
 mod threshold_parser;
+pub mod trend;
 mod verify;
+
+// How it shows that it can be believed.
+pub mod calibration;
+
+// Several runs in search of a figure.
+pub mod search;
 
 mod error;
 
 pub use clock::{Clock, MonotonicClock, SimulatedClock};
+pub use condition::Condition;
+pub use digest::Digest;
 pub use early_end::{EarlyEnd, StopRule};
 pub use error::RunError;
 pub use expectation::{Expected, ExpectedState};
@@ -166,25 +194,31 @@ pub use feed::Feed;
 pub use generator::GeneratorRecord;
 pub use honesty::{CoordinatedOmission, GeneratorLimit};
 pub use iteration::{Effects, Iteration};
+pub use lag::RuntimeLag;
 pub use latency::LatencySummary;
 pub use leak::{LeakRuling, LeakVerdict};
-pub use ledger::{Digest, Effect, Ledger, LedgerEntry};
+pub use ledger::{Effect, Ledger, LedgerEntry};
 pub use mix::Mix;
-pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary};
+pub use model::{Model, Until};
+pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary, WatchedProcess};
+pub use open_summary::{ArrivalCounts, OpenSummary};
+pub use outcome::Outcome;
 pub use pacing::{ThinkTime, UserStage};
 pub use phase::{Phase, PhaseStep, PhaseSummary};
-pub use plan::{Model, Plan, StopHandle, Until};
+pub use plan::{Plan, StopHandle};
 pub use record::{
-    ArrivalCounts, CheckCount, FailureCount, FailureCounts, IntervalSummary, IterationCounts,
-    OpenSummary, RunRecord, StepSummary,
+    CheckCount, FailureCount, FailureCounts, IntervalSummary, IterationCounts, RunRecord,
+    StepSummary,
 };
 pub use recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use rng::Rng;
-pub use run::{Progress, Stage, run, run_on};
+pub use run::{Progress, Stage, run, run_async, run_on, run_shared};
 pub use scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
 pub use schedule::{RateStage, Schedule, Spacing};
+pub use spill::{SpillPolicy, SpillProgress, SpilledLedger};
+pub use stragglers::Stragglers;
 pub use threshold::{Judgement, Ruling, Threshold};
 pub use verify::{
     Defect, Discrepancy, Expectation, Found, SHOWN_DISCREPANCIES, Verification, verify, verify_each,
 };
-pub use workload::{Failure, StepSpec, Workload};
+pub use workload::{AsyncWorkload, Failure, StepSpec, Workload};

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::plan::nanoseconds;
+use crate::nanoseconds;
 use crate::rng::Rng;
 
 /// A time in which the number of users stands or changes linearly.

@@ -1,12 +1,13 @@
 //! Phases: named times of a run, each with figures of its own.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::latency::LatencySummary;
-use crate::plan::nanoseconds;
+use crate::nanoseconds;
 
 /// A named time of a run: ramp-up, peak, stress, spike, soak, recovery.
 ///
@@ -43,6 +44,9 @@ pub struct PhaseSummary {
     pub start_ns: u64,
     /// Its end, from the start of the load.
     pub end_ns: u64,
+    /// Whether a condition ended it before its time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended_early: bool,
     /// Iterations that began in it and succeeded.
     pub completed: u64,
     /// Iterations that began in it and failed.
@@ -74,6 +78,14 @@ pub(crate) struct PhaseCounts {
 }
 
 impl PhaseCounts {
+    pub(crate) fn one(succeeded: bool, late: bool) -> Self {
+        Self {
+            completed: u64::from(succeeded),
+            failed: u64::from(!succeeded),
+            in_flight: u64::from(late),
+        }
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.completed += other.completed;
         self.failed += other.failed;
@@ -81,60 +93,60 @@ impl PhaseCounts {
     }
 }
 
-/// Where one thread is among the phases.
-pub(crate) struct PhaseCursor {
-    /// When each phase ends.
-    ends_ns: Vec<u64>,
-    current: usize,
-    /// When the current phase ends; never, when there is no other.
-    end_ns: u64,
-    pub(crate) counts: Vec<PhaseCounts>,
+/// When the phases end, for all threads to see.
+#[derive(Default)]
+pub(crate) struct PhaseEnds {
+    ends_ns: Vec<AtomicU64>,
 }
 
-impl PhaseCursor {
-    pub(crate) fn new(phases: &[Phase], began_ns: u64) -> Self {
-        let mut end_ns = began_ns;
-        let ends_ns: Vec<u64> = phases
-            .iter()
-            .map(|phase| {
-                end_ns = end_ns.saturating_add(phase.duration.as_nanos() as u64);
-                end_ns
-            })
-            .collect();
+impl PhaseEnds {
+    pub(crate) fn new(phases: usize) -> Self {
         Self {
-            current: 0,
-            end_ns: ends_ns.first().copied().unwrap_or(u64::MAX),
-            counts: vec![PhaseCounts::default(); phases.len()],
-            ends_ns,
+            ends_ns: (0..phases).map(|_| AtomicU64::new(u64::MAX)).collect(),
         }
     }
 
-    /// The current phase's number; as many as there are phases when the last is over.
-    pub(crate) fn current(&self) -> usize {
-        self.current
-    }
-
-    /// Whether an iteration that begins at `start_ns` belongs to a later phase.
-    #[inline]
-    pub(crate) fn is_over(&self, start_ns: u64) -> bool {
-        start_ns >= self.end_ns
-    }
-
-    pub(crate) fn advance(&mut self, start_ns: u64) {
-        while self.is_over(start_ns) {
-            self.current += 1;
-            self.end_ns = self.ends_ns.get(self.current).copied().unwrap_or(u64::MAX);
+    /// Says when the load began, from which on phases are counted.
+    pub(crate) fn begin(&self, phases: &[Phase], began_ns: u64) {
+        let mut end_ns = began_ns;
+        for (end, phase) in self.ends_ns.iter().zip(phases) {
+            end_ns = end_ns.saturating_add(phase.duration.as_nanos() as u64);
+            end.store(end_ns, Ordering::Relaxed);
         }
     }
 
-    /// Counts an iteration of the current phase that ended at `end_ns`.
+    /// Ends a phase now, and the later ones earlier. Gives how much was left of it, if it goes on.
+    pub(crate) fn end_early(&self, phase: usize, now_ns: u64) -> Option<u64> {
+        let left_ns = self.end_ns(phase)?.checked_sub(now_ns)?;
+        for end in &self.ends_ns[phase..] {
+            end.fetch_sub(left_ns, Ordering::Relaxed);
+        }
+        Some(left_ns)
+    }
+
+    pub(crate) fn end_ns(&self, phase: usize) -> Option<u64> {
+        Some(self.ends_ns.get(phase)?.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends_ns.is_empty()
+    }
+
+    /// The phase of what begins at `start_ns`, from one that is not later; as many as there are
+    /// phases when the last is over.
     #[inline]
-    pub(crate) fn count(&mut self, end_ns: u64, succeeded: bool) {
-        let Some(counts) = self.counts.get_mut(self.current) else {
-            return;
-        };
-        counts.completed += u64::from(succeeded);
-        counts.failed += u64::from(!succeeded);
-        counts.in_flight += u64::from(end_ns >= self.end_ns);
+    pub(crate) fn advance(&self, mut phase: usize, start_ns: u64) -> usize {
+        while self.is_over(phase, start_ns) {
+            phase += 1;
+        }
+        phase
+    }
+
+    /// Whether a phase is over at a time; never, when it is none.
+    #[inline]
+    pub(crate) fn is_over(&self, phase: usize, at_ns: u64) -> bool {
+        self.ends_ns
+            .get(phase)
+            .is_some_and(|end| at_ns >= end.load(Ordering::Relaxed))
     }
 }

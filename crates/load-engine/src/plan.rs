@@ -1,19 +1,25 @@
-//! What is asked of a run: the model of load, the seed, and the handle that ends it early.
+//! What is asked of a run, and the handle that ends it early.
 
-use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
+use crate::condition::Condition;
 use crate::early_end::StopRule;
 use crate::error::RunError;
-use crate::pacing::{ThinkTime, UserStage, check_stages};
+use crate::model::Model;
+use crate::pacing::{ThinkTime, check_stages};
 use crate::phase::Phase;
-use crate::schedule::Schedule;
+use crate::spill::SpillPolicy;
 use crate::threshold::Threshold;
+
+/// What is under way at the end of a load may take this part of the load's time longer. As much again
+/// is left for ending the run, which is to be over within 1 % or 50 ms.
+const GRACE_PART: u32 = 200;
+const MIN_GRACE: Duration = Duration::from_millis(25);
+
+/// Who stops a run does not want to wait for it.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// A run to be made.
 #[derive(Clone, Debug)]
@@ -31,8 +37,17 @@ pub struct Plan {
     pub think_time: ThinkTime,
     /// Named times of the run, one after the other from the start of the load.
     pub phases: Vec<Phase>,
+    /// What ends phases before their time: phases by number, each with its condition.
+    pub phase_ends: Vec<(usize, Condition)>,
     /// Thresholds that end the run when they are broken.
     pub stop_rules: Vec<StopRule>,
+    /// How long what is under way at the end may still take, in a run that can leave it behind. If not
+    /// set, it is as [`grace`](Self::grace) says.
+    pub grace: Option<Duration>,
+    /// A process to watch besides this one, by its number: the target's, if it is another.
+    pub watched: Option<u32>,
+    /// Where the ledger goes when it is too much for memory; it stays there if this is not set.
+    pub spill: Option<SpillPolicy>,
 }
 
 impl Plan {
@@ -46,7 +61,11 @@ impl Plan {
             sample_period: Duration::from_millis(100),
             think_time: ThinkTime::None,
             phases: Vec::new(),
+            phase_ends: Vec::new(),
             stop_rules: Vec::new(),
+            grace: None,
+            watched: None,
+            spill: None,
         }
     }
 
@@ -80,6 +99,36 @@ impl Plan {
         self
     }
 
+    /// Adds a phase that ends as soon as a condition holds, and at the latest after `at_most`.
+    ///
+    /// What is left of its time is left out of the load: the stages or the schedule go on with what
+    /// comes after the phase, and the load ends earlier by as much.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    /// use std::time::Duration;
+    /// use load_engine::{Model, Plan, Schedule, Threshold};
+    ///
+    /// let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+    /// let schedule = Schedule::ramp(10.0, 1_000.0, minute).then_at(10.0, minute);
+    /// let too_slow: Threshold = "p99(call @ stress) > 500ms".parse()?;
+    /// let recovered: Threshold = "p50(call @ recovery) < 20ms".parse()?;
+    /// let plan = Plan::new("stress", Model::open(schedule, NonZeroU32::new(100).unwrap()))
+    ///     .phase_until("stress", minute, too_slow)
+    ///     .phase_until("recovery", minute, recovered);
+    /// # Ok::<(), load_engine::RunError>(())
+    /// ```
+    #[must_use]
+    pub fn phase_until(
+        mut self,
+        name: impl Into<String>,
+        at_most: Duration,
+        condition: impl Into<Condition>,
+    ) -> Self {
+        self.phase_ends.push((self.phases.len(), condition.into()));
+        self.phase(name, at_most)
+    }
+
     /// Ends the run early if a threshold is broken while the load runs, judged when the load has run
     /// for `after` (never unless added). The record's
     /// [`early_end`](crate::RunRecord::early_end) says which one did, and when.
@@ -87,6 +136,53 @@ impl Plan {
     pub fn stop_if_broken(mut self, threshold: Threshold, after: Duration) -> Self {
         self.stop_rules.push(StopRule { threshold, after });
         self
+    }
+
+    /// Watches the process of this number as well, such as a server under load: its memory, processor
+    /// time, threads, files and waits are in [`RunRecord::target`](crate::RunRecord::target).
+    #[must_use]
+    pub fn watch(mut self, pid: u32) -> Self {
+        self.watched = Some(pid);
+        self
+    }
+
+    /// Keeps the ledger on disk and only a part of it in memory, for runs of many millions of effects.
+    /// The outcome has it as [`spilled`](crate::Outcome::spilled).
+    #[must_use]
+    pub fn spill(mut self, policy: SpillPolicy) -> Self {
+        self.spill = Some(policy);
+        self
+    }
+
+    /// Sets how long iterations that are under way when the load's time is up, or when it is stopped,
+    /// may still take. Then a run by [`run_shared`](crate::run_shared) or
+    /// [`run_async`](crate::run_async) ends without them and counts them as in flight.
+    ///
+    /// Unless set, it is 25 ms or half a percent of the load's time, whichever is longer; in an open
+    /// model the patience more, since an arrival may wait that long before it starts; and at most 1 s
+    /// after a stop.
+    #[must_use]
+    pub fn grace(mut self, time: Duration) -> Self {
+        self.grace = Some(time);
+        self
+    }
+
+    /// When the load is cut, from its start, if nobody stops it; never, if it ends by count.
+    pub(crate) fn cut_after(&self) -> Option<Duration> {
+        let length = self.model.length()?;
+        let grace = self.grace.unwrap_or_else(|| {
+            let short = (length / GRACE_PART).max(MIN_GRACE);
+            match self.model {
+                Model::Open { patience, .. } => patience.saturating_add(short),
+                Model::Closed { .. } | Model::Staged { .. } => short,
+            }
+        });
+        Some(length.saturating_add(grace))
+    }
+
+    /// How long after a stop the load is cut.
+    pub(crate) fn grace_of_stop(&self) -> Duration {
+        self.grace.unwrap_or(STOP_GRACE).min(STOP_GRACE)
     }
 
     pub(crate) fn check(&self) -> Result<(), RunError> {
@@ -112,126 +208,6 @@ impl Plan {
             Model::Open { schedule, .. } => schedule.check(),
         }
     }
-}
-
-/// A model of load: who comes when.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Model {
-    /// A fixed number of users, each of which starts its next iteration when the last one ended. A
-    /// slow target is asked less often, so this model hides what a queue before it would suffer.
-    Closed {
-        /// How many users, a thread each.
-        users: NonZeroU32,
-        /// When a user stops.
-        until: Until,
-    },
-    /// Users whose number changes by stages; otherwise as `Closed`.
-    Staged {
-        /// The stages, one after the other.
-        stages: Vec<UserStage>,
-    },
-    /// Arrivals that come by a schedule, whether or not the target keeps up. Latency is measured from
-    /// when an arrival was due, so that a stall is felt by all that came during it.
-    Open {
-        /// When arrivals come.
-        schedule: Schedule,
-        /// How many may be under way at once, a thread each. Those that come while all threads are
-        /// busy wait, and their wait is part of their response time.
-        max_in_flight: NonZeroU32,
-        /// How long an arrival may wait to be started. One that could not be is dropped, and counted.
-        #[serde(rename = "patience_ns", with = "nanoseconds")]
-        #[schemars(with = "u64")]
-        patience: Duration,
-    },
-}
-
-impl Model {
-    /// Users that do a number of iterations each.
-    #[must_use]
-    pub fn iterations(users: NonZeroU32, each: NonZeroU64) -> Self {
-        Self::Closed {
-            users,
-            until: Until::Iterations(each),
-        }
-    }
-
-    /// Users that iterate for a time.
-    #[must_use]
-    pub fn elapsed(users: NonZeroU32, time: Duration) -> Self {
-        Self::Closed {
-            users,
-            until: Until::Elapsed(time),
-        }
-    }
-
-    /// Users whose number changes by stages.
-    #[must_use]
-    pub fn staged(stages: impl IntoIterator<Item = UserStage>) -> Self {
-        Self::Staged {
-            stages: stages.into_iter().collect(),
-        }
-    }
-
-    /// Arrivals by a schedule, so many under way at once, with a patience of 30 s.
-    #[must_use]
-    pub fn open(schedule: Schedule, max_in_flight: NonZeroU32) -> Self {
-        Self::Open {
-            schedule,
-            max_in_flight,
-            patience: Duration::from_secs(30),
-        }
-    }
-
-    /// How many users stand at most: threads, each with a user's state.
-    #[must_use]
-    pub fn users(&self) -> NonZeroU32 {
-        match self {
-            Self::Closed { users, .. } => *users,
-            Self::Staged { stages } => {
-                let most = stages.iter().map(|stage| stage.from.max(stage.to)).max();
-                most.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
-            }
-            Self::Open { max_in_flight, .. } => *max_in_flight,
-        }
-    }
-
-    /// How many iterations the model is sure to ask for, if it is.
-    #[must_use]
-    pub fn planned_iterations(&self) -> Option<u64> {
-        match self {
-            Self::Closed {
-                users,
-                until: Until::Iterations(each),
-            } => Some(u64::from(users.get()).saturating_mul(each.get())),
-            Self::Closed {
-                until: Until::Elapsed(_),
-                ..
-            } => None,
-            Self::Staged { .. } => None,
-            Self::Open { schedule, .. } => Some(schedule.arrivals()),
-        }
-    }
-}
-
-impl Default for Model {
-    /// One user, one iteration.
-    fn default() -> Self {
-        Self::iterations(NonZeroU32::MIN, NonZeroU64::MIN)
-    }
-}
-
-/// When a user of a closed model stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Until {
-    /// After this many iterations of its own.
-    Iterations(NonZeroU64),
-    /// When this time has passed since the load began. An iteration under way is let finish.
-    #[serde(rename = "elapsed_ns", with = "nanoseconds")]
-    #[schemars(with = "u64")]
-    Elapsed(Duration),
 }
 
 /// Ends a run from elsewhere, such as a handler of Ctrl-C. Clones share one switch.
@@ -274,23 +250,10 @@ impl StopHandle {
     }
 }
 
-/// Durations as whole nanoseconds, which a reader of the JSON need not assemble.
-pub(crate) mod nanoseconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        u64::deserialize(from).map(Duration::from_nanos)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     #[test]

@@ -1,17 +1,23 @@
 //! The run's record: plain data that can be saved, judged again and merged later.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::early_end::EarlyEnd;
+use crate::failures::FailureTally;
 use crate::generator::GeneratorRecord;
+use crate::lag::RuntimeLag;
 use crate::latency::LatencySummary;
+use crate::model::Model;
 use crate::monitor::MonitorRecord;
+use crate::open_summary::OpenSummary;
 use crate::pacing::ThinkTime;
 use crate::phase::PhaseSummary;
-use crate::plan::Model;
-use crate::recorder::{FailureTally, OpenTally, StepTally, empty_histogram};
+use crate::recorder::StepTally;
 use crate::timeline::StepTimeline;
+use crate::workload::StepSpec;
 
 /// Everything that a run measured. No number in it is ever NaN or infinite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,8 +57,14 @@ pub struct RunRecord {
     pub phases: Vec<PhaseSummary>,
     /// What became of the arrivals of an open model.
     pub open: Option<OpenSummary>,
+    /// How long ready tasks waited for their runtime; only in a run of tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_lag: Option<RuntimeLag>,
     /// What the process used meanwhile.
     pub monitor: MonitorRecord,
+    /// What the watched process used meanwhile, if the plan names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<MonitorRecord>,
     /// What the engine itself cost.
     pub generator: GeneratorRecord,
 }
@@ -62,6 +74,12 @@ impl RunRecord {
     #[must_use]
     pub fn step(&self, name: &str) -> Option<&StepSummary> {
         self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The steps with this tag.
+    pub fn steps_tagged(&self, name: &str, value: &str) -> impl Iterator<Item = &StepSummary> {
+        let tagged = move |step: &&StepSummary| step.tags.get(name).is_some_and(|is| is == value);
+        self.steps.iter().filter(tagged)
     }
 
     /// The check of this name.
@@ -110,6 +128,9 @@ pub struct IterationCounts {
     pub completed: u64,
     /// Those that failed or panicked.
     pub failed: u64,
+    /// Those that were under way when the run ended at its deadline: neither completed nor failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_flight: u64,
 }
 
 /// Failures by message.
@@ -173,6 +194,9 @@ pub struct StepSummary {
     pub name: String,
     /// Whether it is meant to leave an effect.
     pub effect: bool,
+    /// What to group it by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// How often it ran.
     pub attempted: u64,
     /// How often it succeeded.
@@ -192,6 +216,12 @@ pub struct StepSummary {
     pub intervals: Vec<IntervalSummary>,
     /// Why attempts failed.
     pub failures: FailureCounts,
+    /// Attempts that were under way when the run ended at its deadline. They are in no other figure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_flight: u64,
+    /// How long the longest of them had taken by then.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub longest_in_flight_ns: u64,
 }
 
 impl StepSummary {
@@ -214,6 +244,7 @@ impl StepSummary {
         Self {
             name: tally.spec.name.to_owned(),
             effect: tally.spec.effect,
+            tags: tags_of(tally.spec),
             attempted: tally.succeeded + tally.failed,
             succeeded: tally.succeeded,
             failed: tally.failed,
@@ -227,8 +258,28 @@ impl StepSummary {
             response_time: response.map(LatencySummary::of),
             intervals: times.intervals.summaries(),
             failures: tally.failures.into(),
+            in_flight: 0,
+            longest_in_flight_ns: 0,
         }
     }
+
+    pub(crate) fn with_in_flight(mut self, in_flight: InFlight) -> Self {
+        self.in_flight = in_flight.count;
+        self.longest_in_flight_ns = in_flight.longest_ns;
+        self
+    }
+}
+
+fn tags_of(step: StepSpec) -> BTreeMap<String, String> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    step.tags.iter().map(owned).collect()
+}
+
+/// Attempts that had not ended when the run did.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct InFlight {
+    pub(crate) count: u64,
+    pub(crate) longest_ns: u64,
 }
 
 /// One interval of one step.
@@ -243,67 +294,12 @@ pub struct IntervalSummary {
     pub latency: LatencySummary,
 }
 
-/// The arrivals of an open model. Each is one iteration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct OpenSummary {
-    /// What became of them.
-    pub arrivals: ArrivalCounts,
-    /// From when an arrival was due to its end. Dropped arrivals are not in it.
-    pub response_time: LatencySummary,
-    /// From an arrival's actual start to its end.
-    pub service_time: LatencySummary,
-    /// How late arrivals started for which a thread stood ready: the generator's own lateness.
-    pub schedule_lag: LatencySummary,
-    /// Arrivals for which no thread stood ready when they were due: the target, or the bound on what
-    /// is in flight, was too slow for the rate.
-    pub late_starts: u64,
-}
-
-/// Arrivals by what became of them: `scheduled` is the sum of all the others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct ArrivalCounts {
-    /// All that the schedule has.
-    pub scheduled: u64,
-    /// Ended by the schedule's end.
-    pub done: u64,
-    /// Under way at the schedule's end, and ended after it.
-    pub in_flight: u64,
-    /// Waiting at the schedule's end, and started after it.
-    pub queued: u64,
-    /// Never started, since they waited longer than the plan's patience.
-    pub dropped: u64,
-    /// Never started, since the run was stopped.
-    pub cut: u64,
-}
-
-impl OpenSummary {
-    pub(crate) fn new<'t>(tallies: impl Iterator<Item = &'t OpenTally>, scheduled: u64) -> Self {
-        let mut response = empty_histogram();
-        let mut service = empty_histogram();
-        let mut lag = empty_histogram();
-        let mut sum = Self::default();
-        let arrivals = &mut sum.arrivals;
-        for tally in tallies {
-            arrivals.done += tally.done;
-            arrivals.in_flight += tally.in_flight;
-            arrivals.queued += tally.queued;
-            arrivals.dropped += tally.dropped;
-            sum.late_starts += tally.late;
-            tally.response.add_to(&mut response);
-            tally.service.add_to(&mut service);
-            tally.lag.add_to(&mut lag);
-        }
-        let started = arrivals.done + arrivals.in_flight + arrivals.queued;
-        arrivals.scheduled = scheduled;
-        // Those that no thread had come to when the run was stopped are nobody's.
-        arrivals.cut = scheduled - started - arrivals.dropped;
-        sum.response_time = LatencySummary::of(&response);
-        sum.service_time = LatencySummary::of(&service);
-        sum.schedule_lag = LatencySummary::of(&lag);
-        sum
-    }
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference to what it may skip"
+)]
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A figure with so many decimals: more would be false precision, and short decimals are read back

@@ -1,13 +1,13 @@
-//! What one user's thread writes down, without a lock and, but for the ledger's growth, without
-//! allocating. Once a second it brings its latencies to the timeline.
+//! What one thread writes down, without a lock and without allocating. Once a second it brings its latencies to the timeline.
 
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 
 use crate::counts::Counts;
-use crate::ledger::Ledger;
-use crate::phase::{Phase, PhaseCursor};
+use crate::failures::FailureTally;
+use crate::lag::LagTally;
+use crate::phase::PhaseCounts;
 use crate::record::CheckCount;
 use crate::timeline::{INTERVAL_NS, Timeline};
 use crate::workload::{Failure, StepSpec};
@@ -15,30 +15,26 @@ use crate::workload::{Failure, StepSpec};
 /// The highest latency that is told apart; a longer one is recorded as this.
 pub const MAX_LATENCY_NS: u64 = 3_600_000_000_000;
 
-/// Distinct messages that one tally keeps. A message that has a key in it would otherwise grow
-/// without bound.
-const MAX_MESSAGES: usize = 20;
-
-/// Characters kept of a message.
-const MAX_MESSAGE_CHARS: usize = 500;
-
 /// An empty histogram of the engine's one shape: 1 ns to 1 h, 3 significant digits.
 #[must_use]
 pub fn empty_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, MAX_LATENCY_NS, 3).expect("the constants are valid bounds")
 }
 
-/// The figures of one user.
-pub(crate) struct UserRecorder {
+/// The figures of one user, or of several that take turns on one thread.
+pub(crate) struct Recorder {
     pub(crate) steps: Vec<StepTally>,
-    pub(crate) ledger: Ledger,
     /// Failures outside any step.
     pub(crate) failures: FailureTally,
     /// By name, in the order in which they were first made.
     pub(crate) checks: Vec<CheckTally>,
     /// What became of arrivals; only in an open model.
     pub(crate) open: Option<OpenTally>,
-    pub(crate) phases: PhaseCursor,
+    /// Of the runtime that the thread runs, if it does.
+    pub(crate) lag: Option<LagTally>,
+    pub(crate) phases: Vec<PhaseCounts>,
+    /// The phase of which the steps hold latencies.
+    phase: usize,
     timeline: Arc<Timeline>,
     began_ns: u64,
     /// When the interval ends whose latencies the steps hold.
@@ -55,15 +51,16 @@ pub(crate) struct StepTimes {
     pub(crate) ended_ns: u64,
 }
 
-impl UserRecorder {
-    pub(crate) fn new(steps: &[StepSpec], timeline: Arc<Timeline>) -> Self {
+impl Recorder {
+    pub(crate) fn new(steps: &[StepSpec], phases: usize, timeline: Arc<Timeline>) -> Self {
         Self {
             steps: steps.iter().copied().map(StepTally::new).collect(),
-            ledger: Ledger::new(),
             failures: FailureTally::default(),
             checks: Vec::new(),
             open: None,
-            phases: PhaseCursor::new(&[], 0),
+            lag: None,
+            phases: vec![PhaseCounts::default(); phases],
+            phase: 0,
             timeline,
             began_ns: 0,
             interval_end_ns: INTERVAL_NS,
@@ -79,28 +76,22 @@ impl UserRecorder {
         self
     }
 
-    /// Says when the load began, from which on intervals and phases are counted.
-    pub(crate) fn begin(&mut self, began_ns: u64, phases: &[Phase]) {
-        self.phases = PhaseCursor::new(phases, began_ns);
+    /// What became of arrivals.
+    pub(crate) fn arrivals(&mut self) -> &mut OpenTally {
+        self.open.get_or_insert_with(OpenTally::new)
+    }
+
+    /// Says when the load began, from which on intervals are counted.
+    pub(crate) fn begin(&mut self, began_ns: u64) {
         self.began_ns = began_ns;
         self.interval_end_ns = began_ns + INTERVAL_NS;
     }
 
-    /// Says when an iteration begins, or was due: that decides its phase.
-    #[inline]
-    pub(crate) fn enter(&mut self, start_ns: u64) {
-        if self.phases.is_over(start_ns) {
-            self.flush();
-            self.phases.advance(start_ns);
+    /// Counts an iteration of a phase, and whether it ended when the phase was over.
+    pub(crate) fn count_in_phase(&mut self, phase: usize, succeeded: bool, late: bool) {
+        if let Some(counts) = self.phases.get_mut(phase) {
+            counts.add(PhaseCounts::one(succeeded, late));
         }
-    }
-
-    /// Steps are few and their names are constants: comparing addresses first is the whole search.
-    #[inline]
-    pub(crate) fn position(&self, step: StepSpec) -> Option<usize> {
-        self.steps.iter().position(|tally| {
-            std::ptr::eq(tally.spec.name, step.name) || tally.spec.name == step.name
-        })
     }
 
     /// Counts a check. Names are constants of the program, so there are few.
@@ -130,6 +121,7 @@ impl UserRecorder {
     pub(crate) fn book(
         &mut self,
         step: usize,
+        phase: usize,
         times: StepTimes,
         acknowledged: u64,
         failure: Option<&Failure>,
@@ -137,42 +129,79 @@ impl UserRecorder {
         if times.ended_ns >= self.interval_end_ns {
             self.turn(times.ended_ns);
         }
+        if phase != self.phase && !self.move_to(phase) {
+            return self.book_late(step, phase, times, acknowledged, failure);
+        }
         let tally = &mut self.steps[step];
         tally.service.record(times.service_ns);
         if let Some(response) = &mut tally.response {
             response.record(times.response_ns);
         }
-        match failure {
-            None => {
-                tally.succeeded += 1;
-                tally.effects += acknowledged;
-                tally.unacknowledged += u64::from(acknowledged == 0);
-            }
-            Some(failure) => {
-                tally.failed += 1;
-                tally.interval_failed += 1;
-                tally.failures.add(failure.message());
-            }
+        tally.interval_failed += u64::from(failure.is_some());
+        tally.count(acknowledged, failure);
+    }
+
+    /// Goes on to a later phase. Says whether it could: there is no way back.
+    #[cold]
+    fn move_to(&mut self, phase: usize) -> bool {
+        if phase < self.phase {
+            return false;
+        }
+        self.flush();
+        self.phase = phase;
+        true
+    }
+
+    /// Books what began in a phase that others of this thread have left. There are few of them: as
+    /// many as were under way at the phase's end.
+    #[cold]
+    fn book_late(
+        &mut self,
+        step: usize,
+        phase: usize,
+        times: StepTimes,
+        acknowledged: u64,
+        failure: Option<&Failure>,
+    ) {
+        let at_ns = times.ended_ns.saturating_sub(self.began_ns);
+        let tally = &mut self.steps[step];
+        let mut late = StepTally::like(tally);
+        late.service.record(times.service_ns);
+        if let Some(response) = &mut late.response {
+            response.record(times.response_ns);
+        }
+        late.interval_failed = u64::from(failure.is_some());
+        late.flush(&self.timeline, step, at_ns, phase);
+        tally.count(acknowledged, failure);
+    }
+
+    /// Ends the recording, maybe of a thread that does not come back.
+    pub(crate) fn close(&mut self, now_ns: u64) {
+        self.flush();
+        if let Some(lag) = &mut self.lag {
+            lag.close(now_ns);
         }
     }
 
     /// Brings the interval's latencies to the timeline.
-    pub(crate) fn flush(&mut self) {
+    fn flush(&mut self) {
         let at_ns = self.interval_end_ns - INTERVAL_NS - self.began_ns;
         for (step, tally) in self.steps.iter_mut().enumerate() {
             if !tally.service.is_empty() {
-                tally.flush(&self.timeline, step, at_ns, self.phases.current());
+                tally.flush(&self.timeline, step, at_ns, self.phase);
             }
         }
     }
 
-    /// Adds another user's figures to these; both have the same steps.
+    /// Adds another recorder's figures to these; both have the same steps and phases.
     pub(crate) fn absorb(&mut self, other: Self) {
         for (mine, theirs) in self.steps.iter_mut().zip(other.steps) {
             mine.absorb(theirs);
         }
-        self.ledger.absorb(other.ledger);
         self.failures.absorb(other.failures);
+        for (mine, theirs) in self.phases.iter_mut().zip(other.phases) {
+            mine.add(theirs);
+        }
         for check in other.checks {
             self.tally_of(check.name).count(check.passed, check.failed);
         }
@@ -243,6 +272,30 @@ impl StepTally {
         }
     }
 
+    /// An empty tally of the same step.
+    fn like(other: &Self) -> Self {
+        Self {
+            response: other.response.as_ref().map(|_| Counts::new()),
+            ..Self::new(other.spec)
+        }
+    }
+
+    /// Counts an attempt by its end.
+    #[inline]
+    fn count(&mut self, acknowledged: u64, failure: Option<&Failure>) {
+        match failure {
+            None => {
+                self.succeeded += 1;
+                self.effects += acknowledged;
+                self.unacknowledged += u64::from(acknowledged == 0);
+            }
+            Some(failure) => {
+                self.failed += 1;
+                self.failures.add(failure.message());
+            }
+        }
+    }
+
     fn flush(&mut self, timeline: &Timeline, step: usize, at_ns: u64, phase: usize) {
         let failed = std::mem::take(&mut self.interval_failed);
         {
@@ -277,6 +330,7 @@ pub(crate) struct OpenTally {
     pub(crate) in_flight: u64,
     pub(crate) queued: u64,
     pub(crate) dropped: u64,
+    pub(crate) skipped: u64,
     pub(crate) late: u64,
     pub(crate) response: Counts,
     pub(crate) service: Counts,
@@ -284,89 +338,17 @@ pub(crate) struct OpenTally {
 }
 
 impl OpenTally {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             done: 0,
             in_flight: 0,
             queued: 0,
             dropped: 0,
+            skipped: 0,
             late: 0,
             response: Counts::new(),
             service: Counts::new(),
             lag: Counts::new(),
         }
-    }
-}
-
-/// Failures counted by message: the first so many distinct ones, the rest as "other".
-#[derive(Clone, Debug, Default)]
-pub(crate) struct FailureTally {
-    messages: Vec<(String, u64)>, // at most MAX_MESSAGES
-    other: u64,
-}
-
-impl FailureTally {
-    pub(crate) fn add(&mut self, message: &str) {
-        self.add_many(message, 1);
-    }
-
-    /// The messages by falling count, and how many failures had yet another message.
-    pub(crate) fn into_parts(mut self) -> (Vec<(String, u64)>, u64) {
-        self.messages
-            .sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        (self.messages, self.other)
-    }
-
-    pub(crate) fn absorb(&mut self, other: Self) {
-        self.other += other.other;
-        for (message, count) in other.messages {
-            self.add_many(&message, count);
-        }
-    }
-
-    fn add_many(&mut self, message: &str, count: u64) {
-        let message = shortened(message);
-        if let Some(known) = self.messages.iter_mut().find(|(known, _)| known == message) {
-            known.1 += count;
-        } else if self.messages.len() < MAX_MESSAGES {
-            self.messages.push((message.to_owned(), count));
-        } else {
-            self.other += count;
-        }
-    }
-}
-
-fn shortened(message: &str) -> &str {
-    match message.char_indices().nth(MAX_MESSAGE_CHARS) {
-        Some((end, _)) => &message[..end],
-        None => message,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distinct_messages_are_bounded_and_the_rest_is_still_counted() {
-        let mut tally = FailureTally::default();
-        for n in 0..1000 {
-            tally.add(&format!("record {n} not found"));
-        }
-        tally.add("record 7 not found");
-        let (messages, other) = tally.into_parts();
-        assert_eq!(messages.len(), MAX_MESSAGES);
-        assert_eq!(messages[0], ("record 7 not found".to_owned(), 2));
-        assert_eq!(
-            messages.iter().map(|(_, count)| count).sum::<u64>() + other,
-            1001
-        );
-    }
-
-    #[test]
-    fn a_long_message_is_cut_between_characters() {
-        let mut tally = FailureTally::default();
-        tally.add(&"ß".repeat(10_000));
-        assert_eq!(tally.into_parts().0[0].0.chars().count(), MAX_MESSAGE_CHARS);
     }
 }

@@ -1,22 +1,30 @@
 //! A run from its plan to its record.
 
-use std::thread::scope;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread::{JoinHandle, ScopedJoinHandle, available_parallelism, scope};
 use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicClock};
-use crate::crew::{Crew, Load, panicked};
+use crate::coordinator::{Load, Report, coordinate, panicked};
+use crate::counter::MAX_STEPS;
+use crate::crew::{ClockOf, Crew};
 use crate::early_end;
 use crate::error::RunError;
 use crate::generator::{GeneratorRecord, calibrate};
 use crate::ledger::Ledger;
 use crate::monitor::Monitor;
-use crate::phase::{PhaseCounts, PhaseSummary};
+use crate::outcome::{Outcome, total};
 use crate::plan::{Plan, StopHandle};
-use crate::record::{
-    CheckCount, FailureCounts, IterationCounts, OpenSummary, RunRecord, StepSummary,
-};
-use crate::recorder::UserRecorder;
-use crate::workload::{StepSpec, Workload};
+use crate::process::Process;
+use crate::record::RunRecord;
+use crate::spill::{Spill, SpilledLedger};
+use crate::stragglers::Stragglers;
+use crate::tasks;
+use crate::threads::{start_free, start_scoped};
+use crate::timer::Timer;
+use crate::workload::{AsyncWorkload, StepSpec, Workload};
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +59,9 @@ pub enum Stage {
 /// `on_progress` is called from this thread about each 100 ms. After the run, read the target back
 /// and pass what is there to [`verify`](crate::verify).
 ///
+/// The run ends when every user has: one whose iteration never returns keeps it from ending. A
+/// workload that can be shared is better run by [`run_shared`].
+///
 /// # Errors
 ///
 /// When a user could not be set up or a thread not be started, and for a plan or a workload that
@@ -76,112 +87,257 @@ pub fn run_on<W: Workload>(
     stop: &StopHandle,
     mut on_progress: impl FnMut(&Progress),
 ) -> Result<(RunRecord, Ledger), RunError> {
-    plan.check()?;
-    let steps = checked_steps(workload)?;
-    early_end::check(plan, &steps)?;
-    let stop = stop.inner();
-    let operation_overhead_ns = calibrate();
-    let monitor = Monitor::start(plan.sample_period).map_err(|source| RunError::Spawn {
-        thread: "load-engine:monitor".to_owned(),
+    if let Some(spill) = &plan.spill {
+        return Err(RunError::Plan {
+            field: "ledger on disk",
+            value: spill.folder.display().to_string(),
+            expected: "`run_shared` and `run_async` keep one there",
+        });
+    }
+    let prepared = Prepared::new(plan, workload.steps())?;
+    let clock = ClockOf::Borrowed(clock);
+    let crew = Crew::new(plan, stop.inner(), clock, prepared.steps.clone(), None);
+    let load = scope(|threads| {
+        let start = |reports| start_scoped(&crew, threads, workload, &reports);
+        let join = ScopedJoinHandle::join;
+        let monitor = &prepared.monitor;
+        coordinate(&crew, false, monitor, &mut on_progress, start, join).map(|(load, _, _)| load)
+    })?;
+    let (record, ledger, _) = prepared.finish(load, &crew)?;
+    Ok((record, ledger))
+}
+
+/// Like [`run`], and ends when the plan says, whatever the workload does.
+///
+/// When the load's time is up, or the run is stopped, iterations under way may take the plan's
+/// [`grace`](Plan::grace) longer. Those that have not ended then are counted as
+/// [in flight](crate::IterationCounts::in_flight), what they were about to write is *attempted* in the
+/// ledger, and the run ends without their threads: see [`Stragglers`].
+///
+/// ```
+/// # use std::num::NonZeroU32;
+/// # use std::sync::{Arc, Barrier};
+/// # use std::time::Duration;
+/// # use load_engine::{Failure, Iteration, Model, Plan, StepSpec, StopHandle, Workload, run_shared};
+/// const CALL: StepSpec = StepSpec::new("call");
+///
+/// /// A target that does not answer until it is told.
+/// struct Hanging(Barrier);
+///
+/// impl Workload for Hanging {
+/// #   type User = ();
+/// #   fn steps(&self) -> Vec<StepSpec> { vec![CALL] }
+/// #   fn set_up(&self, _: u32) -> Result<(), Failure> { Ok(()) }
+///     fn iterate(&self, _: &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+///         it.step(CALL, |_| { self.0.wait(); Ok(()) })
+///     }
+/// }
+///
+/// let target = Arc::new(Hanging(Barrier::new(2)));
+/// let model = Model::elapsed(NonZeroU32::MIN, Duration::from_millis(20));
+/// let plan = Plan::new("hanging", model);
+/// let mut outcome = run_shared(Arc::clone(&target), &plan, &StopHandle::new(), |_| {})?;
+/// assert_eq!(outcome.record.iterations.in_flight, 1);
+/// assert_eq!(outcome.record.step("call").unwrap().in_flight, 1);
+///
+/// target.0.wait();
+/// assert_eq!(outcome.stragglers.wait(Duration::from_secs(10))?, 0);
+/// # Ok::<(), load_engine::RunError>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_shared<W: Workload + Send + 'static>(
+    workload: Arc<W>,
+    plan: &Plan,
+    stop: &StopHandle,
+    mut on_progress: impl FnMut(&Progress),
+) -> Result<Outcome, RunError> {
+    let prepared = Prepared::new(plan, workload.steps())?;
+    let clock = ClockOf::Owned(Box::new(MonotonicClock::new()));
+    let steps = prepared.steps.clone();
+    let crew = Crew::new(plan, stop.inner(), clock, steps, None);
+    let crew = Arc::new(crew.with_spill(spill_of(plan)?));
+    // The last use of this function's share: from here on the threads alone hold the workload.
+    let start = |reports| start_free(&crew, &workload, &reports).inspect(|_| drop(workload));
+    conclude(prepared, &crew, &mut on_progress, start)
+}
+
+/// Like [`run_shared`], for a workload of tasks: one current-thread tokio runtime for each processor,
+/// with its users as tasks on it.
+///
+/// The record is the same, with the runtimes' [lag](RunRecord::runtime_lag) besides, which tells of
+/// calls that block them. A user costs what its task does, a few kilobytes, so there can be thousands.
+///
+/// ```
+/// use std::num::{NonZeroU32, NonZeroU64};
+/// use std::sync::Arc;
+/// use load_engine::{AsyncWorkload, Failure, Iteration, Model, Plan, StepSpec, StopHandle, run_async};
+///
+/// const CALL: StepSpec = StepSpec::new("call");
+///
+/// struct Yielding;
+///
+/// impl AsyncWorkload for Yielding {
+///     type User = ();
+///
+///     fn steps(&self) -> Vec<StepSpec> {
+///         vec![CALL]
+///     }
+///
+///     async fn set_up(&self, _user: u32) -> Result<(), Failure> {
+///         Ok(())
+///     }
+///
+///     async fn iterate(&self, _: &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+///         it.step_async(CALL, async |_effects| {
+///             tokio::task::yield_now().await;
+///             Ok(())
+///         })
+///         .await
+///     }
+/// }
+///
+/// let model = Model::iterations(NonZeroU32::new(1_000).unwrap(), NonZeroU64::new(3).unwrap());
+/// let plan = Plan::new("yielding", model);
+/// let outcome = run_async(Arc::new(Yielding), &plan, &StopHandle::new(), |_| {})?;
+/// assert_eq!(outcome.record.step("call").unwrap().succeeded, 3_000);
+/// # Ok::<(), load_engine::RunError>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_async<W: AsyncWorkload>(
+    workload: Arc<W>,
+    plan: &Plan,
+    stop: &StopHandle,
+    mut on_progress: impl FnMut(&Progress),
+) -> Result<Outcome, RunError> {
+    let prepared = Prepared::new(plan, workload.steps())?;
+    let clock = MonotonicClock::new();
+    let timer = Timer::start(clock.clone()).map_err(|source| RunError::Spawn {
+        thread: "load-engine:timer".to_owned(),
         users: plan.model.users().get(),
         source,
     })?;
-    let crew = Crew::new(plan, &stop, clock, &steps);
-    let load = scope(|threads| crew.work(threads, workload, &monitor, &mut on_progress))?;
-    let wall_ns = load.ended_ns.saturating_sub(load.began_ns);
-    let monitored = monitor
-        .finish(load.monitor_began_ns, load.cpu_ns, wall_ns)
-        .map_err(|failure| panicked("load-engine:monitor", &failure))?;
-    let (total, mut record) = total(load, &crew);
-    record.wall_ns = wall_ns;
-    record.monitor = monitored;
-    record.generator = GeneratorRecord::new(
-        operation_overhead_ns,
-        record.operations(),
-        record.monitor.summary.cpu_ns,
-        wall_ns,
+    let (timer, steps) = (Arc::new(timer), prepared.steps.clone());
+    let runtimes = available_parallelism().map_or(1, NonZeroUsize::get);
+    let clock = ClockOf::Owned(Box::new(clock));
+    let crew = Crew::new(plan, stop.inner(), clock, steps, Some(runtimes));
+    let crew = Arc::new(
+        crew.with_timer(Arc::clone(&timer))
+            .with_spill(spill_of(plan)?),
     );
-    Ok((record, total))
+    let start =
+        |reports| tasks::start(&crew, &timer, &workload, &reports).inspect(|_| drop(workload));
+    conclude(prepared, &crew, &mut on_progress, start)
 }
 
-/// Brings the users' figures together.
-fn total(load: Load, crew: &Crew<'_>) -> (Ledger, RunRecord) {
-    let plan = crew.plan;
-    let mut total = crew.recorder();
-    let ledgers: Vec<&Ledger> = load.recorders.iter().map(|user| &user.ledger).collect();
-    total.ledger.reserve(&ledgers);
-    let arrivals = load.recorders.iter().filter_map(|user| user.open.as_ref());
-    let scheduled = plan.model.planned_iterations().unwrap_or_default();
-    let open = crew
-        .desk
-        .as_ref()
-        .map(|_| OpenSummary::new(arrivals, scheduled));
-    let phases = phases(crew, &load.recorders);
-    for recorder in load.recorders {
-        total.absorb(recorder);
+fn spill_of(plan: &Plan) -> Result<Option<Spill>, RunError> {
+    let create = |policy| Spill::create(policy, plan.model.users().get());
+    plan.spill.as_ref().map(create).transpose()
+}
+
+/// A run whose threads may be left behind.
+fn conclude(
+    prepared: Prepared,
+    crew: &Crew<'_>,
+    on_progress: &mut dyn FnMut(&Progress),
+    start: impl FnOnce(SyncSender<Report>) -> Result<Vec<JoinHandle<()>>, RunError>,
+) -> Result<Outcome, RunError> {
+    let monitor = &prepared.monitor;
+    let (load, left, threads) =
+        coordinate(crew, true, monitor, on_progress, start, JoinHandle::join)?;
+    let (record, ledger, spilled) = prepared.finish(load, crew)?;
+    let stragglers = Stragglers::new(threads, left);
+    Ok(Outcome {
+        record,
+        ledger,
+        spilled,
+        stragglers,
+    })
+}
+
+/// What a run has before it has users.
+struct Prepared {
+    steps: Vec<StepSpec>,
+    operation_overhead_ns: f64,
+    monitor: Monitor,
+    target: Option<Monitor>,
+}
+
+impl Prepared {
+    fn new(plan: &Plan, steps: Vec<StepSpec>) -> Result<Self, RunError> {
+        plan.check()?;
+        let steps = checked_steps(steps)?;
+        early_end::check(plan, &steps)?;
+        let operation_overhead_ns = calibrate();
+        let spawn_failed = |source| RunError::Spawn {
+            thread: "load-engine:monitor".to_owned(),
+            users: plan.model.users().get(),
+            source,
+        };
+        let target = match plan.watched.map(Process::find).transpose()? {
+            None => None,
+            Some(process) => {
+                let monitor = Monitor::watch(plan.sample_period, process);
+                Some(monitor.map_err(spawn_failed)?)
+            }
+        };
+        let monitor = Monitor::start(plan.sample_period).map_err(spawn_failed)?;
+        Ok(Self {
+            steps,
+            operation_overhead_ns,
+            monitor,
+            target,
+        })
     }
-    let interval_ns = crew.timeline.align();
-    let summary = |(step, tally)| StepSummary::new(tally, &crew.timeline.step(step));
-    let steps = total.steps.into_iter().enumerate().map(summary).collect();
-    let planned = plan.model.planned_iterations();
-    let mut checks: Vec<CheckCount> = total.checks.into_iter().map(CheckCount::from).collect();
-    // By name, since which user made one first is a matter of chance.
-    checks.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    let record = RunRecord {
-        label: plan.label.clone(),
-        model: plan.model.clone(),
-        seed: plan.seed,
-        users: plan.model.users().get(),
-        interrupted: load.interrupted,
-        early_end: load.early_end,
-        iterations: IterationCounts {
-            planned,
-            completed: load.completed,
-            failed: load.failed,
-        },
-        failures: total.failures.into(),
-        checks,
-        tear_down_failures: FailureCounts::from(load.tear_down_failures),
-        steps,
-        think_time: plan.think_time,
-        phases,
-        interval_ns,
-        open,
-        ..RunRecord::default()
-    };
-    (total.ledger, record)
-}
 
-/// The figures of each phase, when all users have brought theirs to the timeline.
-fn phases(crew: &Crew<'_>, recorders: &[UserRecorder]) -> Vec<PhaseSummary> {
-    let mut start_ns = 0;
-    let mut summaries = Vec::with_capacity(crew.plan.phases.len());
-    for (number, phase) in crew.plan.phases.iter().enumerate() {
-        let mut counts = PhaseCounts::default();
-        for recorder in recorders {
-            counts.add(recorder.phases.counts[number]);
-        }
-        let end_ns = start_ns + phase.duration.as_nanos() as u64;
-        let step =
-            |(step, spec): (usize, &StepSpec)| crew.timeline.step(step).phase(number, spec.name);
-        summaries.push(PhaseSummary {
-            name: phase.name.clone(),
-            start_ns,
-            end_ns,
-            completed: counts.completed,
-            failed: counts.failed,
-            in_flight: counts.in_flight,
-            steps: crew.steps.iter().enumerate().map(step).collect(),
+    fn finish(
+        self,
+        load: Load,
+        crew: &Crew<'_>,
+    ) -> Result<(RunRecord, Ledger, Option<SpilledLedger>), RunError> {
+        let wall_ns = load.ended_ns.saturating_sub(load.began_ns);
+        let monitor_panicked = |failure| panicked("load-engine:monitor", &failure);
+        // The two have clocks of their own, with origins that are a moment apart.
+        let since_load_ns = self.monitor.now_ns() - load.monitor_began_ns;
+        let target = self.target.map(|target| {
+            let load_began_ns = target.now_ns().saturating_sub(since_load_ns);
+            target.finish(load_began_ns, None, wall_ns)
         });
-        start_ns = end_ns;
+        let target = target.transpose().map_err(monitor_panicked)?;
+        let monitored = self
+            .monitor
+            .finish(load.monitor_began_ns, Some(load.cpu_ns), wall_ns)
+            .map_err(monitor_panicked)?;
+        let (mut record, ledger, spilled) = total(load, crew)?;
+        record.wall_ns = wall_ns;
+        record.monitor = monitored;
+        record.target = target;
+        record.generator = GeneratorRecord::new(
+            self.operation_overhead_ns,
+            record.operations(),
+            record.monitor.summary.cpu_ns,
+            wall_ns,
+            &record.monitor,
+        );
+        Ok((record, ledger, spilled))
     }
-    summaries
 }
 
-fn checked_steps(workload: &impl Workload) -> Result<Vec<StepSpec>, RunError> {
-    let steps = workload.steps();
+fn checked_steps(steps: Vec<StepSpec>) -> Result<Vec<StepSpec>, RunError> {
     if steps.is_empty() {
         return Err(RunError::NoSteps);
+    }
+    if steps.len() > MAX_STEPS {
+        return Err(RunError::Plan {
+            field: "number of steps",
+            value: steps.len().to_string(),
+            expected: "it must be at most 65,533",
+        });
     }
     for (second, step) in steps.iter().enumerate() {
         if let Some(first) = steps[..second]

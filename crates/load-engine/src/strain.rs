@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::param::clock_ticks_per_second;
+
 /// Totals so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Strain {
@@ -11,31 +13,40 @@ pub(crate) struct Strain {
     pub(crate) memory_pressure_ns: Option<u64>,
     pub(crate) io_pressure_ns: Option<u64>,
     pub(crate) throttled_ns: Option<u64>,
+    pub(crate) stolen_ns: Option<u64>,
     pub(crate) disk_read_bytes: Option<u64>,
     pub(crate) disk_written_bytes: Option<u64>,
 }
 
 impl Strain {
+    /// Of this process.
     pub(crate) fn read() -> Self {
+        Self::of(Path::new("/proc/self"))
+    }
+
+    /// Of the process with these files of the kernel's about it.
+    pub(crate) fn of(files: &Path) -> Self {
         let pressure = |of: &str| stalled_ns(&read(Path::new("/proc/pressure").join(of)));
-        let disk = read("/proc/self/io");
+        let disk = read(files.join("io"));
         Self {
             cpu_pressure_ns: pressure("cpu"),
             memory_pressure_ns: pressure("memory"),
             io_pressure_ns: pressure("io"),
-            throttled_ns: throttled(),
+            throttled_ns: throttled(files),
+            stolen_ns: stolen_ns(&read("/proc/stat"), clock_ticks_per_second()),
             disk_read_bytes: number(&disk, "read_bytes:"),
             disk_written_bytes: number(&disk, "write_bytes:"),
         }
     }
 
     /// Each source by its name in reports.
-    pub(crate) fn sources(&self) -> [(&'static str, Option<u64>); 6] {
+    pub(crate) fn sources(&self) -> [(&'static str, Option<u64>); 7] {
         [
             ("CPU pressure", self.cpu_pressure_ns),
             ("memory pressure", self.memory_pressure_ns),
             ("I/O pressure", self.io_pressure_ns),
             ("CPU throttling", self.throttled_ns),
+            ("stolen time", self.stolen_ns),
             ("bytes read from disk", self.disk_read_bytes),
             ("bytes written to disk", self.disk_written_bytes),
         ]
@@ -58,8 +69,8 @@ fn stalled_ns(pressure: &str) -> Option<u64> {
     total.parse::<u64>().ok()?.checked_mul(1000)
 }
 
-fn throttled() -> Option<u64> {
-    places(&read("/proc/self/cgroup"))
+fn throttled(files: &Path) -> Option<u64> {
+    places(&read(files.join("cgroup")))
         .into_iter()
         .find_map(|place| throttled_ns(&read(place)))
 }
@@ -95,6 +106,14 @@ fn throttled_ns(stat: &str) -> Option<u64> {
     }
 }
 
+/// The time in which the machine's processors were given to other machines on the same host: the eighth
+/// figure of the first line of `/proc/stat`, described in proc_stat(5).
+fn stolen_ns(stat: &str, ticks_per_second: u64) -> Option<u64> {
+    let all = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: u64 = all.split_whitespace().nth(7)?.parse().ok()?;
+    ticks.checked_mul(1_000_000_000u64.checked_div(ticks_per_second)?)
+}
+
 fn number(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| {
         let mut words = line.split_whitespace();
@@ -116,6 +135,14 @@ mod tests {
         assert_eq!(stalled_ns(PRESSURE), Some(123_456_000));
         assert_eq!(stalled_ns("full avg10=0.00 total=99\n"), None);
         assert_eq!(stalled_ns("some avg10=0.00 total=many\n"), None);
+    }
+
+    #[test]
+    fn stolen_time_is_that_of_all_processors() {
+        let stat = "cpu  10 20 30 40 50 60 70 80 90 100\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
+        assert_eq!(stolen_ns(stat, 100), Some(800_000_000));
+        assert_eq!(stolen_ns("cpu  10 20\n", 100), None);
+        assert_eq!(stolen_ns(stat, 0), None);
     }
 
     #[test]

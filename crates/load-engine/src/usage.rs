@@ -12,6 +12,7 @@ use crate::strain::Strain;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     pub(crate) resident_bytes: Option<u64>,
+    pub(crate) anonymous_bytes: Option<u64>,
     pub(crate) peak_resident_bytes: Option<u64>,
     pub(crate) threads: Option<u64>,
     pub(crate) open_files: Option<u64>,
@@ -44,23 +45,30 @@ impl Usage {
     }
 
     /// Reads the text of `/proc/<pid>/status`, described in proc(5).
-    fn from_status(status: &str) -> Self {
+    pub(crate) fn from_status(status: &str) -> Self {
         let number = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             line.split_whitespace().next()?.parse::<u64>().ok()
         };
         Self {
             resident_bytes: number("VmRSS:").map(|kib| kib * 1024),
+            anonymous_bytes: number("RssAnon:").map(|kib| kib * 1024),
             peak_resident_bytes: number("VmHWM:").map(|kib| kib * 1024),
             threads: number("Threads:"),
             ..Self::default()
         }
     }
 
+    /// Processor time in both modes.
+    pub(crate) fn cpu_ns(&self) -> Option<u64> {
+        Some(self.cpu_user_ns? + self.cpu_system_ns?)
+    }
+
     /// Each source by its name in reports.
-    pub(crate) fn sources(&self) -> [(&'static str, Option<u64>); 8] {
+    pub(crate) fn sources(&self) -> [(&'static str, Option<u64>); 9] {
         [
             ("resident memory", self.resident_bytes),
+            ("anonymous memory", self.anonymous_bytes),
             ("peak resident memory", self.peak_resident_bytes),
             ("threads", self.threads),
             ("open files", self.open_files),

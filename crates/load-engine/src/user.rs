@@ -1,169 +1,202 @@
-//! One user's loop in a closed model.
+//! One user's loop: what it does next, in either model, for whichever executor asks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::crew::{Counter, Crew};
-use crate::iteration::Iteration;
+use crate::arrival::Arrivals;
+use crate::crew::Crew;
+use crate::iteration::{Failed, Iteration};
+use crate::model::{Model, Until};
 use crate::pacing::{ThinkTime, UserStage, next_wanted};
-use crate::plan::Until;
-use crate::recorder::UserRecorder;
 use crate::workload::{Failure, Workload};
 
-/// A user's place in a run: all that is its own.
-pub(crate) struct Seat<'a, W: Workload> {
-    pub(crate) user: u32,
-    pub(crate) state: &'a mut W::User,
-    pub(crate) recorder: &'a mut UserRecorder,
-    pub(crate) counter: &'a Counter,
-    pub(crate) began_ns: u64,
-}
-
-/// All that a user leaves behind.
-pub(crate) struct UserOutcome {
-    pub(crate) recorder: UserRecorder,
-    pub(crate) end: UserEnd,
-    pub(crate) tear_down: Option<Failure>,
+/// What a user does next.
+pub(crate) enum Turn {
+    /// Waits until a time, or until the run is stopped.
+    Pause { until_ns: u64 },
+    /// Does the iteration that has been begun.
+    Iterate,
+    /// Is through.
+    End { interrupted: bool },
 }
 
 /// How a user's loop ended.
+#[derive(Clone, Copy)]
 pub(crate) struct UserEnd {
     pub(crate) at_ns: u64,
-    pub(crate) completed: u64,
-    pub(crate) failed: u64,
     /// Whether it was stopped before it was through.
     pub(crate) interrupted: bool,
 }
 
-impl UserEnd {
-    pub(crate) fn new(at_ns: u64, counter: &Counter, interrupted: bool) -> Self {
-        let failed = counter.failed();
-        Self {
-            at_ns,
-            completed: counter.done() - failed,
-            failed,
-            interrupted,
+/// A user's turns, one after the other.
+pub(crate) enum Turns<'c> {
+    Closed(Closed<'c>),
+    Open(Arrivals<'c>),
+}
+
+impl<'c> Turns<'c> {
+    pub(crate) fn new(crew: &'c Crew<'_>, user: u32, began_ns: u64) -> Self {
+        let closed = |limit, deadline_ns, stages| {
+            Self::Closed(Closed {
+                user,
+                seed: crew.plan.seed,
+                index: 0,
+                limit,
+                deadline_ns,
+                began_ns,
+                stages,
+                think: crew.plan.think_time,
+                thinks_until_ns: None,
+            })
+        };
+        match (&crew.plan.model, &crew.desk) {
+            (Model::Open { .. }, Some(desk)) => Self::Open(Arrivals::new(desk, began_ns)),
+            (Model::Open { .. }, None) => unreachable!("an open model has a desk"),
+            (Model::Closed { until, .. }, _) => match *until {
+                Until::Iterations(each) => closed(each.get(), u64::MAX, &[]),
+                Until::Elapsed(time) => closed(u64::MAX, after(began_ns, time), &[]),
+            },
+            (Model::Staged { stages }, _) => {
+                let length = stages.iter().map(|stage| stage.duration).sum();
+                closed(u64::MAX, after(began_ns, length), stages)
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn next(&mut self, crew: &Crew<'_>, it: &mut Iteration<'_>) -> Turn {
+        match self {
+            Self::Closed(closed) => closed.next(crew, it),
+            Self::Open(arrivals) => arrivals.next(crew, it),
+        }
+    }
+
+    pub(crate) fn user_end(&self, it: &Iteration<'_>, interrupted: bool) -> UserEnd {
+        let at_ns = match self {
+            Self::Closed(_) => it.last_ns(),
+            // Who waits for an arrival that does not come does nothing.
+            Self::Open(arrivals) => arrivals.ended_ns,
+        };
+        UserEnd { at_ns, interrupted }
+    }
+
+    /// Books an iteration that has ended.
+    #[inline]
+    pub(crate) fn end(&mut self, it: &mut Iteration<'_>, succeeded: bool) {
+        match self {
+            Self::Closed(closed) => {
+                it.end(succeeded);
+                closed.rest(it.last_ns());
+            }
+            Self::Open(arrivals) => arrivals.end(it, succeeded),
         }
     }
 }
 
 /// When a closed user iterates, and until when.
-pub(crate) struct Pace<'p> {
+pub(crate) struct Closed<'c> {
+    user: u32,
+    seed: u64,
+    index: u64,
     limit: u64,
     deadline_ns: u64,
     began_ns: u64,
-    stages: &'p [UserStage],
+    stages: &'c [UserStage],
     think: ThinkTime,
+    thinks_until_ns: Option<u64>,
 }
 
-impl<'p> Pace<'p> {
-    pub(crate) fn fixed(until: Until, think: ThinkTime, began_ns: u64) -> Self {
-        let (limit, deadline_ns) = match until {
-            Until::Iterations(each) => (each.get(), u64::MAX),
-            Until::Elapsed(time) => (u64::MAX, after(began_ns, time)),
+impl Closed<'_> {
+    #[inline]
+    fn next(&mut self, crew: &Crew<'_>, it: &mut Iteration<'_>) -> Turn {
+        let now_ns = it.last_ns();
+        let skipped_ns = crew.skips.total_ns();
+        let deadline_ns = self.deadline_ns.saturating_sub(skipped_ns);
+        it.set_deadline(deadline_ns);
+        if self.index >= self.limit || now_ns >= deadline_ns {
+            return Turn::End { interrupted: false };
+        }
+        if crew.stop.is_stopped() {
+            return Turn::End { interrupted: true };
+        }
+        let pause = |until_ns| Turn::Pause {
+            until_ns: crew.skips.nap(now_ns, until_ns),
         };
-        Self {
-            limit,
-            deadline_ns,
-            began_ns,
-            stages: &[],
-            think,
+        if let Some(until_ns) = self.thinks_until_ns {
+            if now_ns < until_ns {
+                return pause(until_ns.min(deadline_ns));
+            }
+            self.thinks_until_ns = None;
+        }
+        match self.next_start(now_ns, skipped_ns) {
+            None => Turn::End { interrupted: false },
+            Some(start_ns) if start_ns > now_ns => pause(start_ns),
+            Some(_) => {
+                it.begin(self.index);
+                Turn::Iterate
+            }
         }
     }
 
-    pub(crate) fn staged(stages: &'p [UserStage], think: ThinkTime, began_ns: u64) -> Self {
-        let length = stages.iter().map(|stage| stage.duration).sum();
-        Self {
-            limit: u64::MAX,
-            deadline_ns: after(began_ns, length),
-            began_ns,
-            stages,
-            think,
-        }
+    /// Ends an iteration, after which the user thinks.
+    #[inline]
+    fn rest(&mut self, now_ns: u64) {
+        let think_ns = self.think.draw_ns(self.seed, self.user, self.index);
+        self.thinks_until_ns = (think_ns > 0).then(|| now_ns.saturating_add(think_ns));
+        self.index += 1;
     }
 
     /// When the user may begin an iteration, from `now_ns` on; never, if it is wanted no more.
-    fn next_start(&self, user: u32, now_ns: u64) -> Option<u64> {
+    #[inline]
+    fn next_start(&self, now_ns: u64, skipped_ns: u64) -> Option<u64> {
         if self.stages.is_empty() {
             return Some(now_ns);
         }
-        let now = Duration::from_nanos(now_ns.saturating_sub(self.began_ns));
-        next_wanted(self.stages, user, now).map(|wanted| after(self.began_ns, wanted))
+        let now = Duration::from_nanos(now_ns.saturating_sub(self.began_ns) + skipped_ns);
+        let wanted = next_wanted(self.stages, self.user, now)?;
+        Some(after(self.began_ns, wanted).saturating_sub(skipped_ns))
     }
-}
-
-/// Iterates until the model says enough or someone stops the run.
-pub(crate) fn drive<W: Workload>(
-    crew: &Crew<'_>,
-    pace: &Pace<'_>,
-    workload: &W,
-    seat: Seat<'_, W>,
-) -> UserEnd {
-    let Seat {
-        user,
-        state,
-        recorder,
-        counter,
-        ..
-    } = seat;
-    let mut it = Iteration::new(recorder, crew.clock, crew.stop, crew.plan.seed, user);
-    it.set_deadline(pace.deadline_ns);
-    it.touch();
-    let mut index = 0;
-    while index < pace.limit && it.last_ns() < pace.deadline_ns && !crew.stop.is_stopped() {
-        let Some(start_ns) = pace.next_start(user, it.last_ns()) else {
-            break;
-        };
-        if start_ns > it.last_ns() {
-            pause(crew, &mut it, start_ns);
-            continue;
-        }
-        it.begin(index);
-        let succeeded = iterate(workload, state, &mut it);
-        it.end(succeeded);
-        counter.count(succeeded);
-        let think_ns = pace.think.draw_ns(crew.plan.seed, user, index);
-        if think_ns > 0 {
-            let until_ns = it.last_ns().saturating_add(think_ns).min(pace.deadline_ns);
-            pause(crew, &mut it, until_ns);
-        }
-        index += 1;
-    }
-    let unfinished = index < pace.limit && it.last_ns() < pace.deadline_ns;
-    UserEnd::new(it.last_ns(), counter, unfinished && crew.stop.is_stopped())
-}
-
-fn pause(crew: &Crew<'_>, it: &mut Iteration<'_>, until_ns: u64) {
-    crew.clock.sleep_until_or_stopped(until_ns, crew.stop);
-    it.touch();
 }
 
 fn after(began_ns: u64, time: Duration) -> u64 {
     began_ns.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// Does one iteration and books its failure. Says whether it succeeded.
-pub(crate) fn iterate<W: Workload>(
+/// Takes a user's turns until it is through, on a thread of its own.
+pub(crate) fn drive<W: Workload>(
+    crew: &Crew<'_>,
     workload: &W,
     state: &mut W::User,
-    it: &mut Iteration<'_>,
-) -> bool {
-    let before_ns = it.last_ns();
-    let caught = catch_unwind(AssertUnwindSafe(|| workload.iterate(state, it)));
-    let succeeded = match caught {
-        Ok(Ok(())) => true,
-        Ok(Err(failure)) => {
-            it.fail(&failure);
-            false
-        }
-        Err(panic) => {
-            it.fail_by_panic(&Failure::from_panic(&*panic));
-            false
-        }
-    };
-    if it.last_ns() == before_ns {
-        // It took no step, so nobody has looked at the clock, by which the run has to end.
-        it.touch();
+    user: u32,
+    began_ns: u64,
+) -> UserEnd {
+    let mut turns = Turns::new(crew, user, began_ns);
+    let mut it = Iteration::new(crew, user, began_ns);
+    if matches!(turns, Turns::Open(_)) {
+        crew.clock.sharpen();
     }
-    succeeded
+    it.touch();
+    loop {
+        match turns.next(crew, &mut it) {
+            Turn::Iterate => {
+                let before_ns = it.last_ns();
+                let caught = catch_unwind(AssertUnwindSafe(|| workload.iterate(state, &mut it)));
+                let succeeded = it.settle(before_ns, ended(caught));
+                turns.end(&mut it, succeeded);
+            }
+            Turn::Pause { until_ns } => {
+                crew.clock.sleep_until_or_stopped(until_ns, &crew.stop);
+                it.touch();
+            }
+            Turn::End { interrupted } => return turns.user_end(&it, interrupted),
+        }
+    }
+}
+
+/// How the workload's code ended, from what was caught of it.
+pub(crate) fn ended(caught: std::thread::Result<Result<(), Failure>>) -> Result<(), Failed> {
+    match caught {
+        Ok(result) => result.map_err(Failed::Returned),
+        Err(panic) => Err(Failed::Panicked(Failure::from_panic(&*panic))),
+    }
 }

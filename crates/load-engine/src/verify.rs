@@ -6,8 +6,9 @@ use std::fmt::Display;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::expectation::{ExpectedState, KeyIndex, state_after};
-use crate::ledger::{Digest, Effect, Entry, Ledger};
+use crate::ledger::{Effect, Entry, Ledger};
 
 /// Discrepancies that a [`Verification`] shows in full.
 pub const SHOWN_DISCREPANCIES: usize = 20;
@@ -77,6 +78,49 @@ impl Verification {
     #[must_use]
     pub fn holds(&self) -> bool {
         self.discrepancy_count() == 0 && !self.abandoned
+    }
+
+    /// Adds the figures of another part of the same ledger.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.effects += other.effects;
+        self.keys += other.keys;
+        self.found += other.found;
+        self.verified += other.verified;
+        self.lost += other.lost;
+        self.altered += other.altered;
+        self.duplicated += other.duplicated;
+        self.unexpected += other.unexpected;
+        self.indeterminate += other.indeterminate;
+        self.unreadable += other.unreadable;
+        self.abandoned |= other.abandoned;
+        let room = SHOWN_DISCREPANCIES.saturating_sub(self.discrepancies.len());
+        self.discrepancies
+            .extend(other.discrepancies.into_iter().take(room));
+    }
+
+    /// Counts an error of the source.
+    pub(crate) fn count_unreadable(
+        &mut self,
+        error: &dyn Display,
+        each: &mut impl FnMut(&Discrepancy),
+    ) {
+        self.unreadable += 1;
+        let discrepancy = Discrepancy {
+            defect: Defect::Unreadable,
+            kind: String::new(),
+            key: error.to_string(),
+            expected: Expectation::NeverAcknowledged,
+            found: None,
+            user: None,
+        };
+        self.show(discrepancy, each);
+    }
+
+    fn show(&mut self, discrepancy: Discrepancy, each: &mut impl FnMut(&Discrepancy)) {
+        each(&discrepancy);
+        if self.discrepancies.len() < SHOWN_DISCREPANCIES {
+            self.discrepancies.push(discrepancy);
+        }
     }
 
     /// How many discrepancies there are, shown or not.
@@ -168,24 +212,30 @@ pub fn verify_each<E: Display>(
     each: impl FnMut(&Discrepancy),
 ) -> Verification {
     let mut pass = Pass::new(ledger, each);
-    let mut errors_in_a_row = 0;
+    let mut errors = ErrorsInARow::default();
     for item in found {
-        match item {
-            Ok(found) => {
-                errors_in_a_row = 0;
-                pass.compare(&found);
-            }
-            Err(error) => {
-                errors_in_a_row += 1;
-                pass.unreadable(&error);
-            }
+        match &item {
+            Ok(found) => pass.compare(found),
+            Err(error) => pass.unreadable(error),
         }
-        if errors_in_a_row == MAX_ERRORS_IN_A_ROW {
+        if errors.are_too_many(item.is_err()) {
             pass.verification.abandoned = true;
             break;
         }
     }
     pass.finish()
+}
+
+/// Tells a source that gives nothing but errors.
+#[derive(Default)]
+pub(crate) struct ErrorsInARow(u32);
+
+impl ErrorsInARow {
+    /// Counts an item, and says whether the source is to be given up.
+    pub(crate) fn are_too_many(&mut self, is_error: bool) -> bool {
+        self.0 = if is_error { self.0 + 1 } else { 0 };
+        self.0 == MAX_ERRORS_IN_A_ROW
+    }
 }
 
 /// The state of one pass.
@@ -249,15 +299,7 @@ impl<'l, F: FnMut(&Discrepancy)> Pass<'l, F> {
     }
 
     fn unreadable(&mut self, error: &dyn Display) {
-        self.verification.unreadable += 1;
-        self.add(Discrepancy {
-            defect: Defect::Unreadable,
-            kind: String::new(),
-            key: error.to_string(),
-            expected: Expectation::NeverAcknowledged,
-            found: None,
-            user: None,
-        });
+        self.verification.count_unreadable(error, &mut self.each);
     }
 
     /// Goes through the keys in the ledger's order, so that two reports of one run agree.
@@ -314,10 +356,7 @@ impl<'l, F: FnMut(&Discrepancy)> Pass<'l, F> {
     }
 
     fn add(&mut self, discrepancy: Discrepancy) {
-        (self.each)(&discrepancy);
-        if self.verification.discrepancies.len() < SHOWN_DISCREPANCIES {
-            self.verification.discrepancies.push(discrepancy);
-        }
+        self.verification.show(discrepancy, &mut self.each);
     }
 }
 

@@ -43,6 +43,49 @@ pub trait Workload: Sync {
     }
 }
 
+/// A [`Workload`] of asynchronous code, for [`run_async`](crate::run_async).
+///
+/// All of a user's code runs on one thread, so nothing of it has to be `Send`. What blocks that thread
+/// keeps every other user of it from running, which [`RuntimeLag`](crate::RuntimeLag) shows.
+pub trait AsyncWorkload: Send + Sync + 'static {
+    /// What one user keeps between its iterations.
+    type User: 'static;
+
+    /// Every step that an iteration may take.
+    fn steps(&self) -> Vec<StepSpec>;
+
+    /// Makes a user ready. No load starts before every user is.
+    ///
+    /// # Errors
+    ///
+    /// A failure ends the run with [`RunError::SetUp`](crate::RunError::SetUp).
+    fn set_up(&self, user: u32) -> impl Future<Output = Result<Self::User, Failure>>;
+
+    /// Does once what a user does, in steps of [`Iteration::step_async`]. When the run ends at its
+    /// deadline, the future of an iteration under way is dropped.
+    ///
+    /// # Errors
+    ///
+    /// A failure is counted, with its message, and the run goes on; so is a panic.
+    fn iterate(
+        &self,
+        user: &mut Self::User,
+        it: &mut Iteration<'_>,
+    ) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Lets a user go.
+    ///
+    /// # Errors
+    ///
+    /// A failure is counted in [`RunRecord::tear_down_failures`](crate::RunRecord).
+    fn tear_down(&self, user: Self::User) -> impl Future<Output = Result<(), Failure>> {
+        async {
+            drop(user);
+            Ok(())
+        }
+    }
+}
+
 /// A named part of an iteration, timed on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepSpec {
@@ -51,6 +94,8 @@ pub struct StepSpec {
     /// Whether the step is meant to leave an effect. One that acknowledged none in a whole run is
     /// *vacuous*: whatever was measured, it was not the work.
     pub effect: bool,
+    /// What reports may group steps by: names and values.
+    pub tags: &'static [(&'static str, &'static str)],
 }
 
 impl StepSpec {
@@ -60,13 +105,31 @@ impl StepSpec {
         Self {
             name,
             effect: false,
+            tags: &[],
         }
     }
 
     /// A step that is meant to leave an effect.
     #[must_use]
     pub const fn effectful(name: &'static str) -> Self {
-        Self { name, effect: true }
+        Self {
+            name,
+            effect: true,
+            tags: &[],
+        }
+    }
+
+    /// The same step with tags, which its [`StepSummary`](crate::StepSummary) carries.
+    ///
+    /// ```
+    /// use load_engine::StepSpec;
+    ///
+    /// const PUT: StepSpec = StepSpec::effectful("put").tagged(&[("tier", "cache")]);
+    /// assert_eq!(PUT.tags[0].1, "cache");
+    /// ```
+    #[must_use]
+    pub const fn tagged(self, tags: &'static [(&'static str, &'static str)]) -> Self {
+        Self { tags, ..self }
     }
 }
 

@@ -1,7 +1,38 @@
 //! The growth exponent: the slope of a figure over the size, both as logarithms.
 
+use serde::Serialize;
+
+/// How a figure may grow. The limits leave room for what caches cost as data outgrows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Expected {
+    Flat,
+    LessThanLinear,
+    Linear,
+}
+
+impl Expected {
+    /// Whether a growth is not surely more than this.
+    pub(crate) fn holds(self, growth: Growth) -> bool {
+        let most = match self {
+            Self::Flat => 0.25,
+            Self::LessThanLinear => 0.9,
+            Self::Linear => 1.2,
+        };
+        growth.exponent - growth.margin <= most
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::LessThanLinear => "less than linear",
+            Self::Linear => "linear",
+        }
+    }
+}
+
 /// y ∝ n^exponent, by least squares over the logarithms.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Growth {
     pub(crate) exponent: f64,
     /// Half the width of the 95 % confidence interval (Student's t, n − 2 degrees of freedom).

@@ -1,8 +1,7 @@
-//! How the log grows: the same work at more and more records, and the exponent of each figure.
+//! How each part grows: the same work at more and more of one thing, and the exponent of each figure.
 //!
-//! Each size runs in a process of its own, so that its memory is its own. Sizes go 5,000, 10,000,
-//! 20,000, 50,000 … to `--max`; a table goes to stdout, and `sweep.md`, `sweep.json` and
-//! `sweep.svg` to `--out`.
+//! Each size runs in a process of its own, so that its memory is its own. A figure that should be
+//! flat and is not fails the sweep.
 
 #![allow(
     clippy::print_stdout,
@@ -11,39 +10,41 @@
 )]
 
 mod fit;
-mod measure;
+mod kinds;
 mod picture;
 mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
 
-use crate::measure::Figures;
+use serde::{Deserialize, Serialize};
 
-const USAGE: &str = "usage: sweep [--max RECORDS] [--out DIR]
-  --max RECORDS  the largest size, from 5000 (default 1000000)
-  --out DIR      where the table, the plot and the data go (default proofload-out/sweep)";
+use crate::fit::{Expected, Growth};
+use crate::kinds::{KINDS, Kind};
 
-/// The first size: that of the storage scenario.
-const FIRST: u64 = 5_000;
+const USAGE: &str = "usage: sweep [--only NAME] [--max SIZE] [--time SECONDS] [--out DIR]
+  --only NAME     log, gate, simulate, plan, threads, memory or state (default: all of them)
+  --max SIZE      no size above this (default: what each sweep has)
+  --time SECONDS  no further size of a sweep after so long (default 300)
+  --out DIR       where the tables, the plots and the data go (default proofload-out/sweep)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         // How the program calls itself, for one size.
-        ["--fill", dir, records] => measure::fill(Path::new(dir), parse(records)),
-        ["--read", dir, records] => measure::read(Path::new(dir), parse(records)),
+        ["--measure", kind, dir, size] => measure_here(kind, Path::new(dir), size),
+        ["--fill", dir, size] => {
+            kinds::log::fill(Path::new(dir), parse(size)).map(|never| match never {})
+        }
         rest => match Settings::parse(rest) {
             Some(settings) => settings.run(),
             None => Err(USAGE.to_owned()),
         },
     };
     match done {
-        Ok(printed) => {
-            println!("{printed}");
-            ExitCode::SUCCESS
-        }
+        Ok(exit) => exit,
         Err(message) => {
             eprintln!("{message}");
             ExitCode::from(2)
@@ -52,56 +53,144 @@ fn main() -> ExitCode {
 }
 
 /// A number that this program wrote itself.
-fn parse(records: &str) -> u64 {
-    records.parse().expect("a number of records")
+fn parse(size: &str) -> u64 {
+    size.parse().expect("a size")
+}
+
+fn measure_here(kind: &str, dir: &Path, size: &str) -> Result<ExitCode, String> {
+    let kind = Kind::named(kind).ok_or("no such sweep")?;
+    let values = (kind.measure)(dir, parse(size))?;
+    let json = serde_json::to_string(&values).map_err(|error| error.to_string())?;
+    println!("{json}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The figures of one size, in the order of the kind's measures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Figures {
+    size: u64,
+    values: Vec<f64>,
+}
+
+/// What one sweep came to.
+#[derive(Debug, Serialize)]
+struct Swept {
+    name: &'static str,
+    varied: &'static str,
+    figures: Vec<Figures>,
+    measures: Vec<Fitted>,
+}
+
+/// One measure over all sizes.
+#[derive(Debug, Serialize)]
+struct Fitted {
+    name: &'static str,
+    unit: &'static str,
+    expected: Expected,
+    growth: Option<Growth>,
+    held: bool,
 }
 
 struct Settings {
+    only: Option<&'static Kind>,
     max: u64,
+    time: Duration,
     out: PathBuf,
 }
 
 impl Settings {
     fn parse(arguments: &[&str]) -> Option<Self> {
         let mut settings = Self {
-            max: 1_000_000,
+            only: None,
+            max: u64::MAX,
+            time: Duration::from_secs(300),
             out: "proofload-out/sweep".into(),
         };
         for pair in arguments.chunks(2) {
             match pair {
-                ["--max", records] => settings.max = records.parse().ok()?,
+                ["--only", name] => settings.only = Some(Kind::named(name)?),
+                ["--max", size] => settings.max = size.parse().ok()?,
+                ["--time", seconds] => settings.time = Duration::from_secs(seconds.parse().ok()?),
                 ["--out", dir] => settings.out = dir.into(),
                 _ => return None,
             }
         }
-        (settings.max >= FIRST).then_some(settings)
+        Some(settings)
     }
 
-    fn run(&self) -> Result<String, String> {
+    fn run(&self) -> Result<ExitCode, String> {
         std::fs::create_dir_all(&self.out).map_err(|error| self.cannot("create", &error))?;
+        let kinds: Vec<&Kind> = match self.only {
+            Some(kind) => vec![kind],
+            None => KINDS.iter().filter(|kind| !kind.planted).collect(),
+        };
         let mut all = Vec::new();
-        for records in sizes(self.max) {
-            eprintln!("{records} records");
-            all.push(self.measure(records)?);
+        let mut text = String::new();
+        for kind in kinds {
+            let swept = self.sweep(kind)?;
+            let table = table::markdown(kind, &swept);
+            println!("{table}");
+            text.push_str(&table);
+            self.save(
+                &format!("{}.svg", kind.name),
+                &picture::svg(kind, &swept.figures),
+            )?;
+            all.push(swept);
         }
-        let table = table::markdown(&all);
-        self.save("sweep.md", &table)?;
-        self.save("sweep.svg", &picture::svg(&all))?;
+        self.save("sweep.md", &text)?;
         let json = serde_json::to_string_pretty(&all).map_err(|error| error.to_string())?;
         self.save("sweep.json", &json)?;
-        Ok(format!(
-            "{table}\nplot: {}",
-            self.out.join("sweep.svg").display()
-        ))
+        println!("tables, plots and data: {}", self.out.display());
+        let grown = all.iter().flat_map(|swept| {
+            let broken = swept.measures.iter().filter(|measure| !measure.held);
+            broken.map(|measure| format!("{}: {}", swept.name, measure.name))
+        });
+        let grown: Vec<String> = grown.collect();
+        if grown.is_empty() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        eprintln!("grows more than it should: {}", grown.join("; "));
+        Ok(ExitCode::from(1))
     }
 
-    /// Fills a log in one process, which is killed by its own hand, and reads it in another.
-    fn measure(&self, records: u64) -> Result<Figures, String> {
-        let dir = tempfile::tempdir_in(&self.out).map_err(|error| self.cannot("use", &error))?;
-        let filled = call("--fill", dir.path(), records)?;
-        let read = call("--read", dir.path(), records)?;
-        Figures::joined(records, &filled, &read)
-            .ok_or_else(|| format!("no figures for {records} records: {filled}{read}"))
+    fn sweep(&self, kind: &'static Kind) -> Result<Swept, String> {
+        let began = Instant::now();
+        let mut figures = Vec::new();
+        for &size in kind.sizes.iter().filter(|size| **size <= self.max) {
+            if began.elapsed() > self.time {
+                eprintln!(
+                    "{}: the time is up before {size} {}",
+                    kind.name, kind.varied
+                );
+                break;
+            }
+            eprintln!("{}: {size} {}", kind.name, kind.varied);
+            let dir =
+                tempfile::tempdir_in(&self.out).map_err(|error| self.cannot("use", &error))?;
+            let printed = call(&["--measure", kind.name, path(dir.path())?, &size.to_string()])?;
+            let values = serde_json::from_str(&printed).map_err(|error| error.to_string())?;
+            figures.push(Figures { size, values });
+        }
+        let measures = kind.measures.iter().enumerate().map(|(number, measure)| {
+            let points: Vec<_> = figures
+                .iter()
+                .map(|figures| (figures.size as f64, figures.values[number]))
+                .collect();
+            let growth = Growth::of(&points);
+            Fitted {
+                name: measure.name,
+                unit: measure.unit,
+                expected: measure.expected,
+                growth,
+                held: growth.is_none_or(|growth| measure.expected.holds(growth)),
+            }
+        });
+        Ok(Swept {
+            name: kind.name,
+            varied: kind.varied,
+            measures: measures.collect(),
+            figures,
+        })
     }
 
     fn save(&self, name: &str, text: &str) -> Result<(), String> {
@@ -113,28 +202,21 @@ impl Settings {
     }
 }
 
-/// 5,000, 10,000, 20,000, 50,000 … up to `max`.
-fn sizes(max: u64) -> impl Iterator<Item = u64> {
-    let decades = (0..).map(|power| 1_000 * 10_u64.pow(power));
-    decades
-        .flat_map(|decade| [decade, 2 * decade, 5 * decade])
-        .filter(|&size| size >= FIRST)
-        .take_while(move |&size| size <= max)
+fn path(path: &Path) -> Result<&str, String> {
+    path.to_str()
+        .ok_or_else(|| format!("{} is not UTF-8", path.display()))
 }
 
-fn call(what: &str, dir: &Path, records: u64) -> Result<String, String> {
+/// Calls this program for one size.
+fn call(arguments: &[&str]) -> Result<String, String> {
     let own = std::env::current_exe().map_err(|error| format!("cannot find myself: {error}"))?;
-    let output = Command::new(own)
-        .arg(what)
-        .arg(dir)
-        .arg(records.to_string())
-        .output();
-    let output = output.map_err(|error| format!("cannot start {what}: {error}"))?;
-    // The first process aborts on purpose: what it prints is what counts.
+    let output = Command::new(own).args(arguments).output();
+    let output = output.map_err(|error| format!("cannot start {arguments:?}: {error}"))?;
+    // The process that fills a log aborts on purpose: what it prints is what counts.
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     if printed.is_empty() {
         return Err(format!(
-            "{what} said nothing: {}",
+            "{arguments:?} said nothing: {}",
             String::from_utf8_lossy(&output.stderr)
         ));
     }
@@ -146,8 +228,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_evenly_spread_over_the_decades() {
-        let all: Vec<_> = sizes(120_000).collect();
-        assert_eq!(all, [5_000, 10_000, 20_000, 50_000, 100_000]);
+    fn a_planted_quadratic_path_is_found() {
+        let out = tempfile::tempdir().unwrap();
+        let kind = Kind::named("planted").unwrap();
+        let figures: Vec<Figures> = kind
+            .sizes
+            .iter()
+            .map(|&size| Figures {
+                size,
+                values: (kind.measure)(out.path(), size).unwrap(),
+            })
+            .collect();
+        for (number, measure) in kind.measures.iter().enumerate() {
+            let points: Vec<_> = figures
+                .iter()
+                .map(|f| (f.size as f64, f.values[number]))
+                .collect();
+            let growth = Growth::of(&points).unwrap();
+            let quadratic = measure.name == "pairs of all";
+            assert_eq!(
+                measure.expected.holds(growth),
+                !quadratic,
+                "{}: {growth:?}",
+                measure.name
+            );
+        }
+    }
+
+    #[test]
+    fn names_and_numbers_are_checked() {
+        assert!(Settings::parse(&["--only", "gate", "--max", "1000"]).is_some());
+        assert!(Settings::parse(&["--only", "gates"]).is_none());
+        assert!(Settings::parse(&["--max", "many"]).is_none());
+        assert!(Settings::parse(&["--max"]).is_none());
     }
 }

@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
-use crate::measure::Figures;
-use crate::table::{MEASURES, short};
+use crate::Figures;
+use crate::kinds::Kind;
+use crate::table::short;
 
 const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 520.0;
@@ -25,33 +26,34 @@ struct Frame {
 }
 
 impl Frame {
-    fn at(&self, records: f64, factor: f64) -> (f64, f64) {
+    fn at(&self, size: f64, factor: f64) -> (f64, f64) {
         let along = |value: f64, (low, high): (f64, f64)| (value.log10() - low) / (high - low);
         (
-            LEFT + along(records, self.x) * (WIDTH - LEFT - RIGHT),
+            LEFT + along(size, self.x) * (WIDTH - LEFT - RIGHT),
             HEIGHT - BOTTOM - along(factor, self.y) * (HEIGHT - TOP - BOTTOM),
         )
     }
 }
 
-pub(crate) fn svg(all: &[Figures]) -> String {
+pub(crate) fn svg(kind: &Kind, all: &[Figures]) -> String {
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
          font-family=\"sans-serif\" font-size=\"13\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-         <text x=\"{LEFT}\" y=\"22\" font-size=\"16\">Cost relative to the smallest size, by the \
-         number of records</text>\n"
+         <text x=\"{LEFT}\" y=\"22\" font-size=\"16\">{}: cost relative to the smallest size, by {}\
+         </text>\n",
+        kind.name, kind.varied
     );
     let (Some(first), Some(last)) = (all.first(), all.last()) else {
         return text + "</svg>\n";
     };
     let frame = frame(all, first, last);
     grid(&mut text, &frame, first, last);
-    for (number, measure) in MEASURES.iter().enumerate() {
-        let base = measure.value(first);
+    for (number, measure) in kind.measures.iter().enumerate() {
+        let base = first.values[number];
         let places = all
             .iter()
-            .map(|f| frame.at(f.records as f64, measure.value(f) / base));
+            .map(|f| frame.at(f.size as f64, f.values[number] / base));
         let points: String = places.map(|(x, y)| format!("{x:.1},{y:.1} ")).collect();
         let colour = COLOURS[number];
         let row = TOP + 20.0 + 22.0 * number as f64;
@@ -70,15 +72,15 @@ pub(crate) fn svg(all: &[Figures]) -> String {
 }
 
 fn frame(all: &[Figures], first: &Figures, last: &Figures) -> Frame {
-    let factors = MEASURES.iter().flat_map(|measure| {
-        all.iter()
-            .map(|figures| measure.value(figures) / measure.value(first))
+    let factors = all.iter().flat_map(|figures| {
+        let pairs = figures.values.iter().zip(&first.values);
+        pairs.map(|(value, base)| value / base)
     });
     let (low, high) = factors.fold((1.0f64, 1.0f64), |(low, high), f| (low.min(f), high.max(f)));
     Frame {
         x: (
-            (first.records as f64).log10(),
-            (last.records as f64).log10().max(1.0),
+            (first.size as f64).log10(),
+            (last.size as f64).log10().max(1.0),
         ),
         y: (low.log10().floor().min(-1.0), high.log10().ceil().max(1.0)),
     }
@@ -91,7 +93,7 @@ fn grid(text: &mut String, frame: &Frame, first: &Figures, last: &Figures) {
             "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" {style}/>"
         );
     };
-    let (from, to) = (first.records as f64, last.records as f64);
+    let (from, to) = (first.size as f64, last.size as f64);
     for power in frame.y.0 as i32..=frame.y.1 as i32 {
         let factor = 10f64.powi(power);
         let (x, y) = frame.at(from, factor);
@@ -104,8 +106,8 @@ fn grid(text: &mut String, frame: &Frame, first: &Figures, last: &Figures) {
         );
     }
     for power in from.log10().ceil() as i32..=to.log10().floor() as i32 {
-        let records = 10f64.powi(power);
-        let (x, bottom) = frame.at(records, 10f64.powf(frame.y.0));
+        let size = 10f64.powi(power);
+        let (x, bottom) = frame.at(size, 10f64.powf(frame.y.0));
         line(text, (x, bottom), (x, TOP), "stroke=\"#ddd\"");
         let _ = writeln!(
             text,

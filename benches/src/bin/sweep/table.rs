@@ -2,95 +2,31 @@
 
 use std::fmt::Write as _;
 
-use crate::fit::Growth;
-use crate::measure::Figures;
+use crate::Swept;
+use crate::kinds::Kind;
 
-/// One measure: its name, its unit, how many of the raw unit make one, and where it stands.
-pub(crate) struct Measure {
-    pub(crate) name: &'static str,
-    pub(crate) unit: &'static str,
-    scale: f64,
-    of: fn(&Figures) -> f64,
-}
-
-impl Measure {
-    pub(crate) fn value(&self, figures: &Figures) -> f64 {
-        (self.of)(figures) / self.scale
+pub(crate) fn markdown(kind: &Kind, swept: &Swept) -> String {
+    let mut text = format!("### {}: by {}\n\n| measure |", kind.name, kind.varied);
+    for figures in &swept.figures {
+        let _ = write!(text, " {} |", figures.size);
     }
-
-    pub(crate) fn growth(&self, all: &[Figures]) -> Option<Growth> {
-        let points: Vec<_> = all
-            .iter()
-            .map(|figures| (figures.records as f64, self.value(figures)))
-            .collect();
-        Growth::of(&points)
-    }
-}
-
-pub(crate) const MEASURES: [Measure; 7] = [
-    Measure {
-        name: "append, a record of a batch",
-        unit: "µs",
-        scale: 1e3,
-        of: |f| f.append_ns,
-    },
-    Measure {
-        name: "get by number, median",
-        unit: "µs",
-        scale: 1e3,
-        of: |f| f.get_ns,
-    },
-    Measure {
-        name: "find by key, median",
-        unit: "µs",
-        scale: 1e3,
-        of: |f| f.find_ns,
-    },
-    Measure {
-        name: "scan, a record",
-        unit: "µs",
-        scale: 1e3,
-        of: |f| f.scan_ns,
-    },
-    Measure {
-        name: "open after a close",
-        unit: "ms",
-        scale: 1e6,
-        of: |f| f.open_ns,
-    },
-    Measure {
-        name: "open after a kill",
-        unit: "ms",
-        scale: 1e6,
-        of: |f| f.open_killed_ns,
-    },
-    Measure {
-        name: "resident memory",
-        unit: "MB",
-        scale: 1e6,
-        of: |f| f.resident_bytes,
-    },
-];
-
-pub(crate) fn markdown(all: &[Figures]) -> String {
-    let mut text = String::from("| measure |");
-    for figures in all {
-        let _ = write!(text, " {} |", figures.records);
-    }
-    text.push_str(" growth |\n| --- |");
-    text.push_str(&" ---: |".repeat(all.len()));
-    text.push_str(" --- |\n");
-    for measure in &MEASURES {
+    text.push_str(" growth | expected |\n| --- |");
+    text.push_str(&" ---: |".repeat(swept.figures.len()));
+    text.push_str(" --- | --- |\n");
+    for (number, measure) in kind.measures.iter().enumerate() {
         let _ = write!(text, "| {} ({}) |", measure.name, measure.unit);
-        for figures in all {
-            let _ = write!(text, " {} |", short(measure.value(figures)));
+        for figures in &swept.figures {
+            let _ = write!(text, " {} |", short(figures.values[number] / measure.scale));
         }
-        let growth = measure.growth(all).map_or_else(
+        let fitted = &swept.measures[number];
+        let growth = fitted.growth.map_or_else(
             || "too few sizes".to_owned(),
             |g| format!("n^{:.2} ± {:.2}, {}", g.exponent, g.margin, g.word()),
         );
-        let _ = writeln!(text, " {growth} |");
+        let held = if fitted.held { "" } else { ": **not held**" };
+        let _ = writeln!(text, " {growth} | {}{held} |", fitted.expected.word());
     }
+    text.push('\n');
     text
 }
 

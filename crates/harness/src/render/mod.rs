@@ -1,8 +1,23 @@
-//! A report, drawn: for a terminal, and as Markdown.
+//! A report, drawn: for a terminal, as Markdown, as one page of HTML, and in the formats of other
+//! programs.
 
+mod csv;
+mod html;
+mod junit;
 mod markdown;
-mod quantity;
+mod page;
+mod plot;
+mod prometheus;
+pub(crate) mod quantity;
 mod terminal;
+mod text;
+mod thresholds;
 
+pub use self::csv::{CsvFile, csv};
+pub use self::html::html;
+pub use self::junit::junit;
+pub(crate) use self::markdown::escape as cell;
 pub use self::markdown::markdown;
+pub use self::prometheus::prometheus;
+pub use self::quantity::{duration, rate};
 pub use self::terminal::terminal;

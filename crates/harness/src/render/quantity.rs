@@ -2,10 +2,12 @@
 
 use load_engine::MonitorSummary;
 
+use crate::Unit;
 use crate::verdict::megabytes;
 
 /// Nanoseconds with three significant digits, in the unit that keeps them short.
-pub(super) fn duration(ns: f64) -> String {
+#[must_use]
+pub fn duration(ns: f64) -> String {
     match ns {
         ns if ns < 1e3 => format!("{ns:.0} ns"),
         ns if ns < 1e6 => scaled(ns / 1e3, "µs"),
@@ -26,7 +28,7 @@ fn scaled(value: f64, unit: &str) -> String {
 }
 
 /// A count with its thousands apart.
-pub(super) fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -39,7 +41,8 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// Operations in a second.
-pub(super) fn rate(per_second: f64) -> String {
+#[must_use]
+pub fn rate(per_second: f64) -> String {
     format!("{}/s", count(per_second.round() as u64))
 }
 
@@ -69,6 +72,31 @@ pub(super) fn cores(summary: &MonitorSummary) -> String {
     summary
         .cores_used
         .map_or_else(|| "?".to_owned(), |cores| format!("{cores:.2} cores"))
+}
+
+/// Bytes in the unit of a power of a thousand that keeps them short.
+pub(super) fn bytes(number: f64) -> String {
+    match number {
+        n if n < 1e3 => format!("{n:.0} B"),
+        n if n < 1e6 => scaled(n / 1e3, "kB"),
+        n if n < 1e9 => scaled(n / 1e6, "MB"),
+        n => scaled(n / 1e9, "GB"),
+    }
+}
+
+/// A figure with its unit.
+pub(super) fn figure(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Nanoseconds => duration(value),
+        Unit::Bytes => bytes(value),
+        Unit::PerSecond if value.abs() < 10.0 => format!("{value:.2}/s"),
+        Unit::PerSecond => rate(value),
+        Unit::Share => percent(value),
+        Unit::Count => count(value.round() as u64),
+        Unit::Ratio => format!("{value:.2} ×"),
+        Unit::Cores => format!("{value:.2} cores"),
+        Unit::Plain => format!("{value:.3}"),
+    }
 }
 
 #[cfg(test)]

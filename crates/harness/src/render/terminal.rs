@@ -1,8 +1,10 @@
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
 use super::quantity::{cores, count, duration, memory, percent, rate};
+use super::text::visible;
 use crate::{Health, Report, ScenarioResult, ScenarioVerdict};
 
 const BOLD: Style = Style::new().bold();
@@ -19,7 +21,8 @@ pub fn terminal(report: &Report) -> String {
     for (result, verdict) in report.scenarios.iter().zip(&report.verdict.scenarios) {
         scenario(&mut text, result, verdict);
     }
-    findings(&mut text, report);
+    exceeded(&mut text, report);
+    shown(&mut text, report);
     conclusion(&mut text, report);
     text
 }
@@ -46,6 +49,9 @@ fn scenario(text: &mut String, result: &ScenarioResult, verdict: &ScenarioVerdic
         memory(&run.monitor.summary),
         cores(&run.monitor.summary)
     );
+    if let Some(reason) = &verdict.reason {
+        let _ = writeln!(text, "  {OPEN}not judged{OPEN:#}: {}", plain(reason));
+    }
     effects(text, result);
     let _ = writeln!(
         text,
@@ -108,6 +114,7 @@ fn scenario(text: &mut String, result: &ScenarioResult, verdict: &ScenarioVerdic
             );
         }
     }
+    text.push_str(&super::thresholds::lines(verdict));
     discrepancies(text, result);
     text.push('\n');
 }
@@ -156,19 +163,33 @@ fn discrepancies(text: &mut String, result: &ScenarioResult) {
     }
 }
 
-fn findings(text: &mut String, report: &Report) {
+fn exceeded(text: &mut String, report: &Report) {
     let lists = [
         ("bottleneck", BAD, &report.verdict.bottlenecks),
         ("recommendation", OPEN, &report.verdict.recommendations),
     ];
     for (name, style, list) in lists {
-        for finding in list {
+        for exceedance in list {
             let _ = writeln!(
                 text,
                 "{style}{name}{style:#}: {}",
-                plain(&finding.to_string())
+                plain(&exceedance.to_string())
             );
         }
+    }
+}
+
+fn shown(text: &mut String, report: &Report) {
+    for found in &report.findings {
+        let _ = writeln!(
+            text,
+            "{OPEN}{}{OPEN:#} ({}): {}: {}; {}",
+            found.kind,
+            found.strength.grade,
+            plain(&found.place()),
+            plain(&found.evidence.text),
+            plain(&found.recommendation)
+        );
     }
 }
 
@@ -206,14 +227,6 @@ fn badge(health: Health) -> String {
 }
 
 /// Names and messages come from targets: no control character of theirs reaches the terminal.
-fn plain(text: &str) -> String {
-    text.chars()
-        .map(|letter| {
-            if letter.is_control() {
-                '\u{fffd}'
-            } else {
-                letter
-            }
-        })
-        .collect()
+fn plain(text: &str) -> Cow<'_, str> {
+    visible(text)
 }

@@ -1,3 +1,5 @@
+mod turns;
+
 use std::path::Path;
 
 use load_engine::{Digest, Failure, Found, Iteration, Rng, StepSpec, Workload};
@@ -6,6 +8,7 @@ use memory_store::{
     Timestamp, Traversal,
 };
 
+pub(crate) use self::turns::{MemoryOptions, Turn};
 use crate::proof::EffectsFound;
 use crate::scenario::Builtin;
 use crate::{Journal, Target, clock};
@@ -28,32 +31,12 @@ const DIMENSIONS: usize = 64;
 /// How many users share a namespace, as the agents of a team do.
 const TEAM: u32 = 10;
 
-/// What a user does in turn. With 100 users: 100 times across all tiers, then 1,000 operations on the
-/// cache, 500 on the relations, 300 on the similarity tier and 800 on the metadata. The turn that has
-/// every step in it comes first, so that the shortest load leaves none of them out.
-const TURNS: [Turn; MemoryTarget::OPERATIONS_PER_USER as usize] = {
-    use Turn::{Across, Cache, Metadata, Relations, Similarity};
-    [
-        Across, Metadata, Cache, Relations, Similarity, Cache, Metadata, Cache, Relations, Cache,
-        Metadata, Similarity, Cache, Metadata, Cache, Relations, Metadata, Cache, Relations, Cache,
-        Metadata, Similarity, Cache, Metadata, Cache, Relations, Metadata,
-    ]
-};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    Cache,
-    Relations,
-    Similarity,
-    Metadata,
-    Across,
-}
-
 /// Remembers, links, recalls by every tier, and forgets.
 pub struct MemoryTarget {
     store: MemoryStore,
     journal: Journal,
     relation: Relation,
+    options: MemoryOptions,
 }
 
 /// What one user knows of its own memories.
@@ -74,6 +57,12 @@ struct Own {
 impl MemoryTarget {
     /// How many turns a user has in a load of full size.
     pub const OPERATIONS_PER_USER: u64 = 27;
+
+    /// Uses the store otherwise than usual.
+    pub(crate) fn used(mut self, options: MemoryOptions) -> Self {
+        self.options = options;
+        self
+    }
 
     fn remember(&self, agent: &mut Agent, it: &mut Iteration<'_>) -> Result<Own, Failure> {
         let vector = direction(it.rng());
@@ -244,7 +233,7 @@ impl Workload for MemoryTarget {
     type User = Agent;
 
     fn steps(&self) -> Vec<StepSpec> {
-        vec![REMEMBER, GET, LINK, RELATED, SIMILAR, WHERE, FORGET]
+        self.options.steps()
     }
 
     fn set_up(&self, user: u32) -> Result<Agent, Failure> {
@@ -260,7 +249,7 @@ impl Workload for MemoryTarget {
         if agent.memories.is_empty() {
             self.remember(agent, it)?;
         }
-        match turn(it.index()) {
+        match self.options.turn(it) {
             Turn::Cache => self.get(agent, it),
             Turn::Relations => self.relate(agent, it),
             Turn::Similarity => {
@@ -274,10 +263,6 @@ impl Workload for MemoryTarget {
             Turn::Across => self.across(agent, it),
         }
     }
-}
-
-fn turn(index: u64) -> Turn {
-    TURNS[(index % MemoryTarget::OPERATIONS_PER_USER) as usize]
 }
 
 impl Target for MemoryTarget {
@@ -304,6 +289,7 @@ impl Builtin for MemoryTarget {
             store: MemoryStore::open(dir)?,
             journal,
             relation,
+            options: MemoryOptions::default(),
         })
     }
 }

@@ -1,11 +1,16 @@
+mod operation;
+mod traffic;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jsonl_storage::{Log, LogOptions, Record, Seq};
-use load_engine::{Digest, Failure, Found, Iteration, Rng, StepSpec, Workload};
-use serde::{Deserialize, Serialize};
+use load_engine::{Failure, Found, Iteration, StepSpec, Workload};
 
+pub use self::operation::{Operation, Status};
+pub(crate) use self::traffic::{StorageOperation, StorageOptions};
+use super::data_feed::DataFeed;
 use crate::proof::EffectsFound;
 use crate::scenario::Builtin;
 use crate::{Journal, Target};
@@ -13,6 +18,8 @@ use crate::{Journal, Target};
 const APPEND: StepSpec = StepSpec::effectful("append");
 const QUERY: StepSpec = StepSpec::new("query pending");
 const STATISTICS: StepSpec = StepSpec::new("full statistics");
+const SCAN: StepSpec = StepSpec::new("scan all");
+const PREPARE: StepSpec = StepSpec::effectful("prepare records");
 
 /// The kind of the effects in the ledger.
 const RECORD: &str = "record";
@@ -20,59 +27,11 @@ const RECORD: &str = "record";
 /// A query of the pending records, and statistics of all, come with each of so many appends.
 const QUERY_EVERY: u64 = 100;
 
+/// The number in whose name the records are written that are there before the load: no user's.
+const PREPARER: u32 = 9_999_999;
+
 /// The longest answer of a query: a page.
 const PAGE: usize = 100;
-
-/// One record of the storage scenario: what an agent did, or waits to do. About 300 bytes of JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operation {
-    /// Unique.
-    pub id: String,
-    /// Who did it.
-    pub agent: u32,
-    /// Where.
-    pub path: String,
-    /// How far it is.
-    pub status: Status,
-    /// What it said.
-    pub note: String,
-}
-
-/// How far an [`Operation`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Waits.
-    Pending,
-    /// Done.
-    Done,
-    /// Failed.
-    Failed,
-}
-
-impl Operation {
-    fn random(user: u32, index: u64, rng: &mut Rng) -> Self {
-        let status = match rng.next_u64() % 10 {
-            0..3 => Status::Pending,
-            3..9 => Status::Done,
-            _ => Status::Failed,
-        };
-        let note: String = (0..12)
-            .map(|_| format!("{:016x}", rng.next_u64()))
-            .collect();
-        Self {
-            id: format!("op-{user:04}-{index:08}"),
-            agent: user,
-            path: format!("tools/{}/run", rng.next_u64() % 40),
-            status,
-            note,
-        }
-    }
-
-    fn digest(&self) -> Digest {
-        Digest::of_json(self).expect("an operation has only text and numbers")
-    }
-}
 
 /// Where operations are stored: a seam, so that a test can put a store that lies in its place.
 pub trait RecordStore: Sync + Sized {
@@ -89,6 +48,18 @@ pub trait RecordStore: Sync + Sized {
     ///
     /// When it is not.
     fn append(&self, operation: &Operation) -> Result<Seq, Failure>;
+
+    /// Appends records in order, and returns their places when all are durable.
+    ///
+    /// # Errors
+    ///
+    /// When one is not.
+    fn append_all(&self, operations: &[Operation]) -> Result<Vec<Seq>, Failure> {
+        operations
+            .iter()
+            .map(|operation| self.append(operation))
+            .collect()
+    }
 
     /// Reads the record at a place; none if there is none.
     ///
@@ -121,6 +92,13 @@ impl RecordStore for Log<Operation> {
         Ok(self.append(operation)?)
     }
 
+    fn append_all(&self, operations: &[Operation]) -> Result<Vec<Seq>, Failure> {
+        let submitted = operations.iter().map(|operation| self.submit(operation));
+        let tickets = submitted.collect::<Result<Vec<_>, _>>()?;
+        let waited = tickets.into_iter().map(|ticket| Ok(ticket.wait()?));
+        waited.collect()
+    }
+
     fn get(&self, place: Seq) -> Result<Option<Operation>, Failure> {
         Ok(self.get(place)?.map(|record| record.data))
     }
@@ -136,11 +114,14 @@ impl RecordStore for Log<Operation> {
 }
 
 /// Appends operations to a log, queries its pending ones, and takes statistics of all.
-#[derive(Debug)]
 pub struct StorageTarget<S = Log<Operation>> {
     store: S,
     journal: Journal,
     view: Mutex<View>,
+    options: StorageOptions,
+    feed: Option<DataFeed>,
+    /// Whether the records are there that are written before anything else.
+    prepared: Mutex<bool>,
 }
 
 /// Where the pending records are and how many there are of each status: folded from the log as it
@@ -181,7 +162,17 @@ impl<S: RecordStore> StorageTarget<S> {
             store,
             journal,
             view: Mutex::new(view),
+            options: StorageOptions::default(),
+            feed: None,
+            prepared: Mutex::new(false),
         })
+    }
+
+    /// Uses the log otherwise than usual.
+    pub(crate) fn used(mut self, options: StorageOptions, feed: Option<DataFeed>) -> Self {
+        self.options = options;
+        self.feed = feed;
+        self
     }
 
     fn view(&self) -> MutexGuard<'_, View> {
@@ -200,6 +191,62 @@ impl<S: RecordStore> StorageTarget<S> {
             view.add(place, operation);
             Ok(view.total())
         })
+    }
+
+    /// Writes the records that are to be there before anything else, once; who comes meanwhile waits.
+    fn prepare(&self, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if *prepared || self.options.records == 0 {
+            return Ok(());
+        }
+        *prepared = true;
+        let numbers = 0..self.options.records;
+        let operations: Vec<_> = numbers
+            .map(|number| Operation::random(PREPARER, number, it.rng()))
+            .collect();
+        it.step(PREPARE, |effects| {
+            for operation in &operations {
+                self.journal.attempted(effects, RECORD, &operation.id);
+            }
+            let places = self.store.append_all(&operations)?;
+            let mut view = self.view();
+            for (operation, place) in operations.iter().zip(places) {
+                self.journal
+                    .created(effects, RECORD, &operation.id, operation.digest());
+                view.add(place, operation);
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads every record, and holds the pending ones against those that were acknowledged by then.
+    fn scan(&self, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        let acknowledged = self.view().pending.len();
+        it.step(SCAN, |_| {
+            let mut pending = 0;
+            for record in self.store.read()? {
+                let (_, operation) = record?;
+                pending += usize::from(operation.status == Status::Pending);
+            }
+            if pending < acknowledged {
+                return Err(Failure::new("the scan lacks a pending record"));
+            }
+            Ok(())
+        })
+    }
+
+    /// What is appended next: with the next record of the data as its note while there is one.
+    fn operation(&self, it: &mut Iteration<'_>) -> Result<Operation, Failure> {
+        let (user, index) = (it.user(), it.index());
+        let mut operation = Operation::random(user, index, it.rng());
+        if let Some(feed) = &self.feed {
+            let record = feed.next()?;
+            it.check("the data had another record", record.is_some());
+            if let Some(record) = record {
+                operation.note = record;
+            }
+        }
+        Ok(operation)
     }
 
     /// Reads the newest pending records from the log, by their places.
@@ -238,7 +285,7 @@ impl<S: RecordStore> Workload for StorageTarget<S> {
     type User = ();
 
     fn steps(&self) -> Vec<StepSpec> {
-        vec![APPEND, QUERY, STATISTICS]
+        self.options.steps()
     }
 
     fn set_up(&self, _: u32) -> Result<(), Failure> {
@@ -246,8 +293,20 @@ impl<S: RecordStore> Workload for StorageTarget<S> {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        let (user, index) = (it.user(), it.index());
-        let operation = Operation::random(user, index, it.rng());
+        self.prepare(it)?;
+        if let Some(mix) = &self.options.mix {
+            let phase = self.options.timetable.now();
+            return match mix.at(phase).draw(it.rng()) {
+                StorageOperation::Append => {
+                    let operation = self.operation(it)?;
+                    self.append(&operation, it).map(drop)
+                }
+                StorageOperation::Query => self.query_pending(it),
+                StorageOperation::Scan => self.scan(it),
+                StorageOperation::Statistics => self.statistics(it),
+            };
+        }
+        let operation = self.operation(it)?;
         let appended = self.append(&operation, it)?;
         if appended.is_multiple_of(QUERY_EVERY) {
             self.query_pending(it)?;

@@ -1,5 +1,6 @@
 //! The engine as its users see it.
 
+mod deadline;
 mod early_end;
 mod effects;
 mod histograms;
@@ -7,6 +8,10 @@ mod intervals;
 mod lifecycle;
 mod open;
 mod phases;
+mod searches;
+mod spill;
 mod store;
+mod tasks;
 mod thresholds;
 mod verification;
+mod watch;

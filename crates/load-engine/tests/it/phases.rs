@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use load_engine::{
-    Clock, Failure, Iteration, Model, PhaseSummary, Plan, RunRecord, Schedule, SimulatedClock,
-    StepSpec, StopHandle, ThinkTime, UserStage, Workload, run_on,
+    Clock, Condition, Failure, Iteration, Model, PhaseSummary, Plan, RunRecord, Schedule,
+    SimulatedClock, StepSpec, StopHandle, ThinkTime, Threshold, UserStage, Workload, run_on,
 };
 
 use crate::store::users;
@@ -145,4 +145,102 @@ fn a_stopped_staged_run_says_so_and_one_that_is_through_does_not() {
     let (record, _) = run_on(&clock, &target, &plan, &stop, |_| {}).unwrap();
     assert!(record.interrupted);
     assert!(!simulate(SECOND, &plan).interrupted);
+}
+
+/// What a phase of centuries is, unless a condition ends it.
+const ENDLESS: Duration = Duration::from_secs(10_000_000_000);
+
+#[test]
+fn a_phase_ends_when_its_condition_holds_and_what_follows_comes_at_once() {
+    let stages = [
+        UserStage::hold(4, ENDLESS),
+        UserStage::hold(1, 4_000 * SECOND),
+    ];
+    let enough: Threshold = "p50(call @ stress) >= 100ms".parse().unwrap();
+    let plan = Plan::new("early", Model::staged(stages))
+        .phase_until("stress", ENDLESS, enough)
+        .phase("recovery", 4_000 * SECOND);
+    let record = simulate(Duration::from_millis(100), &plan);
+    let (stress, recovery) = (&record.phases[0], &record.phases[1]);
+    assert!(stress.ended_early && !recovery.ended_early);
+    assert_eq!(stress.end_ns, recovery.start_ns);
+    assert_eq!(recovery.end_ns - recovery.start_ns, 4_000_000_000_000);
+    // One user of 100 ms, less what the simulated clock goes on while the phases are moved.
+    let completed = recovery.completed;
+    assert!((36_000..=40_010).contains(&completed), "{completed}");
+    assert!(!record.interrupted, "it went through all of its stages");
+    let spread = record.wall_ns.abs_diff(recovery.end_ns);
+    assert!(spread <= 200_000_000, "{spread}");
+}
+
+#[test]
+fn code_can_end_a_phase_and_the_arrivals_of_what_was_left_are_counted_as_skipped() {
+    let schedule = Schedule::constant(100.0, 20_000 * SECOND).then_at(10.0, 30 * SECOND);
+    let scheduled = schedule.arrivals();
+    let many = Condition::new(|so_far| so_far.iterations.completed > 500);
+    let model = Model::Open {
+        schedule,
+        max_in_flight: users(5),
+        patience: ENDLESS,
+    };
+    let plan = Plan::new("early", model)
+        .phase_until("flood", 20_000 * SECOND, many)
+        .phase("calm", 30 * SECOND);
+    let record = simulate(Duration::from_millis(10), &plan);
+    let arrivals = record.open.unwrap().arrivals;
+    assert_eq!(arrivals.scheduled, scheduled);
+    assert!(arrivals.balance(), "{arrivals:?}");
+    assert_eq!(arrivals.cut, 0);
+    assert!(arrivals.skipped > 0, "{arrivals:?}");
+    assert!(record.phases[0].ended_early);
+    let ended = arrivals.done + arrivals.in_flight + arrivals.queued;
+    let in_phases: u64 = record.phases.iter().map(|phase| phase.completed).sum();
+    assert_eq!((in_phases, arrivals.dropped), (ended, 0));
+    assert!((299..=301).contains(&record.phases[1].completed));
+}
+
+#[test]
+fn a_condition_that_never_holds_leaves_a_phase_its_time() {
+    let never = Condition::new(|_| false);
+    let plan = Plan::new("whole", Model::elapsed(users(2), 20 * SECOND)).phase_until(
+        "all",
+        20 * SECOND,
+        never,
+    );
+    let record = simulate(Duration::from_millis(100), &plan);
+    assert_eq!(record.wall_ns, 20_000_000_000);
+    assert!(!record.phases[0].ended_early);
+}
+
+#[test]
+fn tags_are_in_the_record() {
+    struct Tagged;
+
+    const GET: StepSpec = StepSpec::new("get").tagged(&[("tier", "cache"), ("kind", "read")]);
+
+    impl Workload for Tagged {
+        type User = ();
+
+        fn steps(&self) -> Vec<StepSpec> {
+            vec![GET, CALL]
+        }
+
+        fn set_up(&self, _user: u32) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+            it.step(GET, |_| Ok(()))
+        }
+    }
+
+    let plan = Plan::new("tags", Model::default());
+    let (record, _) = load_engine::run(&Tagged, &plan, &StopHandle::new(), |_| {}).unwrap();
+    let tagged: Vec<&str> = record
+        .steps_tagged("tier", "cache")
+        .map(|step| step.name.as_str())
+        .collect();
+    assert_eq!(tagged, ["get"]);
+    assert_eq!(record.steps[0].tags["kind"], "read");
+    assert!(record.steps[1].tags.is_empty());
 }

@@ -1,0 +1,40 @@
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+
+use anyhow::{Context as _, bail};
+use harness::{report_schema, scenario_schema};
+
+use crate::arguments::{InitArguments, SchemaArguments, SchemaKind};
+use crate::exit::Exit;
+use crate::report::print;
+
+/// A scenario with every part, and comments that say what each is for.
+const TEMPLATE: &str = include_str!("init.toml");
+
+/// Writes the template, but never over a file that is there.
+pub(crate) fn run(arguments: &InitArguments) -> anyhow::Result<Exit> {
+    let path = &arguments.file;
+    let mut file = match File::create_new(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("{} is there already: name another file", path.display())
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot make {}", path.display())),
+    };
+    file.write_all(TEMPLATE.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    let path = path.display();
+    print(&format!(
+        "{path} is written; a first look: proofload run {path} --quick\n"
+    ))?;
+    Ok(Exit::Held)
+}
+
+pub(crate) fn print_schema(arguments: &SchemaArguments) -> anyhow::Result<Exit> {
+    let schema = match arguments.of {
+        SchemaKind::Report => report_schema(),
+        SchemaKind::Scenario => scenario_schema(),
+    };
+    print(&format!("{schema:#}\n"))?;
+    Ok(Exit::Held)
+}

@@ -1,0 +1,190 @@
+//! Scenario files from the outside: written, run, repeated, and refused with the place of the mistake.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const APPENDS: &str = r#"
+name = "appends"
+thresholds = ['operations(append) == 40', 'lost == 0']
+[target]
+kind = "storage"
+[model]
+users = 4
+iterations = 10
+"#;
+
+/// Runs the program in a directory, so that paths are short and reports go there.
+fn proofload(dir: &Path, arguments: &[&str]) -> Output {
+    Command::cargo_bin("proofload")
+        .unwrap()
+        .current_dir(dir)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(output)))
+}
+
+fn with(text: &str) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("s.toml"), text).unwrap();
+    dir
+}
+
+#[test]
+fn what_init_writes_runs_and_is_never_written_over() {
+    let dir = TempDir::new().unwrap();
+    let output = proofload(dir.path(), &["init"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        stdout(&output),
+        "scenario.toml is written; a first look: proofload run scenario.toml --quick\n"
+    );
+    let again = proofload(dir.path(), &["init"]);
+    assert_eq!(again.status.code(), Some(2));
+    assert_eq!(
+        stderr(&again),
+        "error: scenario.toml is there already: name another file\n"
+    );
+    let run = proofload(dir.path(), &["run", "scenario.toml", "--quick", "--json"]);
+    let report = json(&run);
+    let found = &report["scenarios"][0]["verification"];
+    assert!(found["verified"].as_u64().unwrap() > 0, "{found}");
+    assert_eq!(found["lost"], 0);
+    assert_eq!(
+        report["scenarios"][0]["vacuous_steps"],
+        Value::Array(vec![])
+    );
+}
+
+#[test]
+fn a_file_is_run_judged_by_its_thresholds_and_repeated_by_one_command() {
+    let dir = with(APPENDS);
+    let output = proofload(dir.path(), &["run", "s.toml", "--seed", "5"]);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
+    let summary = stdout(&output);
+    for line in [
+        "PASS appends",
+        "40 effects verified after reopening",
+        "held operations(append) == 40: 40",
+        "repeat: proofload run s.toml --set seed=5",
+    ] {
+        assert!(summary.contains(line), "{line}\n{summary}");
+    }
+    let saved = fs::read(dir.path().join("proofload-out/latest/report.json")).unwrap();
+    let saved: Value = serde_json::from_slice(&saved).unwrap();
+    let definition = &saved["scenarios"][0]["definition"];
+    assert_eq!(definition["text"], APPENDS);
+    assert_eq!(definition["set"][0], "seed=5");
+    let again = proofload(dir.path(), &["report", "proofload-out/latest"]);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    assert!(
+        stdout(&again).contains("held lost == 0"),
+        "{}",
+        stdout(&again)
+    );
+}
+
+#[test]
+fn values_are_set_over_the_file_and_a_missed_threshold_fails() {
+    let dir = with(APPENDS);
+    let set = [
+        "run",
+        "s.toml",
+        "--threads",
+        "2",
+        "--set",
+        "model.iterations=3",
+    ];
+    let output = proofload(dir.path(), &set);
+    assert_eq!(output.status.code(), Some(1));
+    let summary = stdout(&output);
+    for line in [
+        "2 threads × 3",
+        "missed operations(append) == 40: 6",
+        "bottleneck: appends: operations(append) == 40: 6; compare",
+        "repeat: proofload run s.toml --set model.users=2 --set model.iterations=3\n",
+    ] {
+        assert!(summary.contains(line), "{line}\n{summary}");
+    }
+    let both = [
+        "run",
+        "s.toml",
+        "s.toml",
+        "--set",
+        "thresholds=['lost == 0']",
+        "--json",
+    ];
+    let report = json(&proofload(dir.path(), &both));
+    assert_eq!(report["scenarios"].as_array().unwrap().len(), 2);
+    assert_eq!(report["verdict"]["health"], "pass");
+    assert_eq!(
+        report["command"],
+        r"proofload run s.toml s.toml --set 'thresholds=['\''lost == 0'\'']'"
+    );
+}
+
+#[test]
+fn a_mistake_is_refused_with_its_place_before_anything_runs() {
+    let refused = |text: &str, more: &[&str]| {
+        let dir = with(text);
+        let output = proofload(dir.path(), &[&["run", "s.toml"], more].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+        assert!(!dir.path().join("proofload-out").exists());
+        stderr(&output)
+    };
+    assert_eq!(
+        refused(&APPENDS.replace("users", "usres"), &[]),
+        "error: s.toml:7:1: unknown field `usres`, expected one of `kind`, `users`, `iterations`, \
+         `for`, `think_time`, `arrivals`, `max_in_flight`, `patience`; did you mean `users`?\n"
+    );
+    assert_eq!(
+        refused(APPENDS, &["--set", "target.kind=storge"]),
+        "error: s.toml with --set target.kind=storge: unknown variant `storge`, expected one of \
+         `approval`, `forensic`, `integrated`, `storage`, `memory`, `agents`; did you mean `storage`?\n"
+    );
+    let limit = refused(APPENDS, &["--max-memory", "5"]);
+    assert!(limit.contains("judged by its own thresholds"), "{limit}");
+    let dir = TempDir::new().unwrap();
+    let missing = proofload(dir.path(), &["run", "none.toml"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(stderr(&missing).starts_with("error: cannot read none.toml: "));
+    let mixed = proofload(dir.path(), &["run", "storage", "none.toml"]);
+    assert!(stderr(&mixed).contains("cannot be run together"));
+    let builtin = proofload(dir.path(), &["run", "storage", "--set", "seed=1"]);
+    assert!(stderr(&builtin).contains("is for a scenario file"));
+}
+
+#[test]
+fn the_schema_of_scenarios_is_the_published_one() {
+    let output = proofload(Path::new("."), &["schema", "scenario"]);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../harness/schemas/scenario.v1.json");
+    let published: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    // Not `assert_eq`: the difference of two schemas would fill screens.
+    assert!(
+        json(&output) == published,
+        "publish it: proofload schema scenario > {}",
+        path.display()
+    );
+}

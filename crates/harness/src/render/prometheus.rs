@@ -1,0 +1,197 @@
+use std::fmt::{Display, Write as _};
+
+use load_engine::{LatencySummary, StepSummary};
+
+use crate::{Health, Report, ScenarioResult};
+
+/// The report in Prometheus's text format (version 0.0.4), such as node_exporter's textfile collector
+/// reads. Times are in seconds, as Prometheus has it.
+#[must_use]
+pub fn prometheus(report: &Report) -> String {
+    let mut out = Metrics(String::new());
+    let verdict = &report.verdict;
+    out.head(
+        "proofload_pass",
+        "gauge",
+        "1 if the run passed, 0 if it failed or was not judged",
+    );
+    out.sample(
+        "proofload_pass",
+        &[],
+        u8::from(verdict.health == Health::Pass),
+    );
+    out.head(
+        "proofload_elapsed_seconds",
+        "gauge",
+        "How long the run took",
+    );
+    out.sample("proofload_elapsed_seconds", &[], report.elapsed_seconds);
+    out.head(
+        "proofload_scenario_pass",
+        "gauge",
+        "1 if the scenario passed",
+    );
+    for scenario in &verdict.scenarios {
+        let labels = [("scenario", scenario.name.as_str())];
+        let pass = u8::from(scenario.health == Health::Pass);
+        out.sample("proofload_scenario_pass", &labels, pass);
+    }
+    effects(&mut out, report);
+    operations(&mut out, report);
+    latencies(&mut out, report);
+    memory(&mut out, report);
+    out.0
+}
+
+/// Lines in the text format; a `String` takes every write.
+struct Metrics(String);
+
+impl Metrics {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        self.0.push_str(name);
+        for (at, (label, text)) in labels.iter().enumerate() {
+            let open = if at == 0 { '{' } else { ',' };
+            let _ = write!(self.0, "{open}{label}=\"{}\"", escaped(text));
+        }
+        let close = if labels.is_empty() { "" } else { "}" };
+        let _ = writeln!(self.0, "{close} {value}");
+    }
+}
+
+/// The value of a label: the format's three escapes.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+fn effects(out: &mut Metrics, report: &Report) {
+    let name = "proofload_effects";
+    out.head(
+        name,
+        "gauge",
+        "Effects by what was found after the target was opened again",
+    );
+    for scenario in &report.scenarios {
+        let found = &scenario.verification;
+        let counts = [
+            ("verified", found.verified),
+            ("lost", found.lost),
+            ("altered", found.altered),
+            ("duplicated", found.duplicated),
+            ("unexpected", found.unexpected),
+            ("unreadable", found.unreadable),
+            ("indeterminate", found.indeterminate),
+        ];
+        for (result, count) in counts {
+            out.sample(
+                name,
+                &[("scenario", &scenario.name), ("result", result)],
+                count,
+            );
+        }
+    }
+}
+
+fn operations(out: &mut Metrics, report: &Report) {
+    let name = "proofload_operations";
+    out.head(name, "gauge", "Attempts of a step by their end");
+    for (scenario, step) in steps(report) {
+        for (result, count) in [("succeeded", step.succeeded), ("failed", step.failed)] {
+            let labels = [
+                ("scenario", &*scenario.name),
+                ("step", &step.name),
+                ("result", result),
+            ];
+            out.sample(name, &labels, count);
+        }
+    }
+}
+
+fn latencies(out: &mut Metrics, report: &Report) {
+    let service = |step: &'_ StepSummary| Some(step.service_time.clone());
+    summary(
+        out,
+        report,
+        "proofload_service_time_seconds",
+        "From an attempt's start to its end",
+        service,
+    );
+    let response = |step: &'_ StepSummary| step.response_time.clone();
+    let help = "From when an attempt was due to its end, in an open model";
+    summary(
+        out,
+        report,
+        "proofload_response_time_seconds",
+        help,
+        response,
+    );
+}
+
+fn summary(
+    out: &mut Metrics,
+    report: &Report,
+    name: &str,
+    help: &str,
+    of: impl Fn(&StepSummary) -> Option<LatencySummary>,
+) {
+    let known: Vec<_> = steps(report)
+        .filter_map(|(scenario, step)| Some((scenario, step, of(step)?)))
+        .filter(|(_, _, times)| times.count > 0)
+        .collect();
+    if known.is_empty() {
+        return;
+    }
+    out.head(name, "summary", help);
+    for (scenario, step, times) in known {
+        let seconds = |ns: f64| ns / 1e9;
+        let quantiles = [
+            ("0", times.min_ns),
+            ("0.5", times.p50_ns),
+            ("0.9", times.p90_ns),
+            ("0.95", times.p95_ns),
+            ("0.99", times.p99_ns),
+            ("0.999", times.p999_ns),
+            ("1", times.max_ns),
+        ];
+        let labels = [("scenario", &*scenario.name), ("step", &step.name)];
+        for (quantile, ns) in quantiles {
+            let labels = [labels[0], labels[1], ("quantile", quantile)];
+            out.sample(name, &labels, seconds(ns as f64));
+        }
+        let sum = seconds(times.mean_ns * times.count as f64);
+        out.sample(&format!("{name}_sum"), &labels, sum);
+        out.sample(&format!("{name}_count"), &labels, times.count);
+    }
+}
+
+fn memory(out: &mut Metrics, report: &Report) {
+    let name = "proofload_resident_peak_bytes";
+    out.head(name, "gauge", "The most resident memory of the process");
+    for scenario in &report.scenarios {
+        if let Some(bytes) = scenario.run.monitor.summary.resident_peak_bytes {
+            out.sample(name, &[("scenario", &scenario.name)], bytes);
+        }
+    }
+}
+
+fn steps(report: &Report) -> impl Iterator<Item = (&ScenarioResult, &StepSummary)> {
+    let scenarios = report.scenarios.iter();
+    scenarios.flat_map(|scenario| scenario.run.steps.iter().map(move |step| (scenario, step)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_one_line_of_text() {
+        let mut out = Metrics(String::new());
+        out.sample("m", &[("step", "a\"b\\c\nd")], 1);
+        assert_eq!(out.0, "m{step=\"a\\\"b\\\\c\\nd\"} 1\n");
+    }
+}

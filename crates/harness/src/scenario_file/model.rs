@@ -1,0 +1,273 @@
+//! The model of load that a file describes.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use load_engine::{Model, RateStage, Schedule, Spacing, ThinkTime, Until, UserStage};
+
+use super::compile::Timed;
+use super::place::{Fault, Way};
+use super::spec::{ArrivalKind, Course, ModelKind, ScenarioSpec, ThinkSpec};
+
+/// More threads than this are a slip of the finger.
+const MOST_USERS: u32 = 10_000;
+
+/// Steps of a course.
+const MOST_STEPS: u32 = 1_000;
+
+/// What may be under way at once in an open model unless the file says.
+const MAX_IN_FLIGHT: u32 = 100;
+
+pub(super) fn compile(spec: &ScenarioSpec, timed: &[Timed<'_>]) -> Result<Model, Fault> {
+    refuse_the_other_kind(spec)?;
+    match spec.model.kind {
+        ModelKind::Open => open(spec, timed),
+        ModelKind::Closed if timed.is_empty() => closed(spec),
+        ModelKind::Closed => staged(timed),
+    }
+}
+
+/// How many users stand at most.
+pub(super) fn users_at_most(model: &Model) -> u32 {
+    model.users().get()
+}
+
+/// Refuses what belongs to another kind of model than the file's.
+fn refuse_the_other_kind(spec: &ScenarioSpec) -> Result<(), Fault> {
+    let model = &spec.model;
+    let phased = !spec.phases.is_empty();
+    let closed = model.kind == ModelKind::Closed;
+    let counted = [
+        ("users", model.users.is_some()),
+        ("iterations", model.iterations.is_some()),
+        ("for", model.length.is_some()),
+    ];
+    for (key, is_set) in counted {
+        let problem = if closed {
+            "the phases say how many users there are and for how long: leave this out"
+        } else {
+            "in an open model arrivals come by the phases' `rate`: leave this out"
+        };
+        if is_set && (phased || !closed) {
+            return Err(Fault::new(Way::to("model").then(key), problem));
+        }
+    }
+    let of_open = [
+        ("arrivals", model.arrivals.is_some()),
+        ("max_in_flight", model.max_in_flight.is_some()),
+        ("patience", model.patience.is_some()),
+    ];
+    for (key, is_set) in of_open {
+        if is_set && closed {
+            let problem = "this is for arrivals: leave it out, or set kind = \"open\"";
+            return Err(Fault::new(Way::to("model").then(key), problem));
+        }
+    }
+    if model.think_time.is_some() && !closed {
+        let problem = "arrivals do not think: leave it out, or set kind = \"closed\"";
+        return Err(Fault::new(Way::to("model").then("think_time"), problem));
+    }
+    for (number, phase) in spec.phases.iter().enumerate() {
+        let at = Way::to("phases").then(number);
+        if closed && phase.rate.is_some() {
+            let problem = "users come in a closed model: take `users`, or set kind = \"open\"";
+            return Err(Fault::new(at.then("rate"), problem));
+        }
+        if !closed && phase.users.is_some() {
+            let problem = "arrivals come in an open model: take `rate`, or set kind = \"closed\"";
+            return Err(Fault::new(at.then("users"), problem));
+        }
+    }
+    Ok(())
+}
+
+fn closed(spec: &ScenarioSpec) -> Result<Model, Fault> {
+    let model = &spec.model;
+    let at = Way::to("model");
+    let users = model.users.ok_or_else(|| {
+        let problem = "say how many users there are: users = 10, or take phases";
+        Fault::new(at.clone(), problem)
+    })?;
+    let users = NonZeroU32::new(users)
+        .filter(|users| users.get() <= MOST_USERS)
+        .ok_or_else(|| {
+            Fault::new(
+                at.then("users"),
+                format!("expected 1 to {MOST_USERS} users"),
+            )
+        })?;
+    let until = match (model.iterations, model.length) {
+        (Some(each), None) => Until::Iterations(
+            NonZeroU64::new(each)
+                .ok_or_else(|| Fault::new(at.then("iterations"), "expected at least 1"))?,
+        ),
+        (None, Some(time)) => Until::Elapsed(time.0),
+        (None, None) => {
+            let problem = "say how long the load is: iterations = 100, or for = \"30s\"";
+            return Err(Fault::new(at, problem));
+        }
+        (Some(_), Some(_)) => {
+            let problem = "the load ends by `iterations` or by `for`: leave one out";
+            return Err(Fault::new(at.then("for"), problem));
+        }
+    };
+    Ok(Model::Closed { users, until })
+}
+
+fn staged(timed: &[Timed<'_>]) -> Result<Model, Fault> {
+    let mut stages = Vec::new();
+    for phase in timed {
+        let at = Way::to("phases").then(phase.number);
+        let course = phase
+            .spec
+            .users
+            .ok_or_else(|| Fault::new(at.clone(), "say how many users there are: users = 10"))?;
+        let at = at.then("users");
+        check_course(course, &at)?;
+        let whole = |number: f64| -> Result<u32, Fault> {
+            if number.fract() == 0.0 && number <= f64::from(MOST_USERS) {
+                return Ok(number as u32);
+            }
+            let problem = format!("expected whole numbers of users, up to {MOST_USERS}");
+            Err(Fault::new(at.clone(), problem))
+        };
+        let (from, to) = (whole(course.from)?, whole(course.to)?);
+        match course.steps {
+            Some(steps) => stages.extend(UserStage::stepped(from, to, steps, phase.length)),
+            None => stages.push(UserStage::ramp(from, to, phase.length)),
+        }
+    }
+    if stages.iter().all(|stage| stage.from.max(stage.to) == 0) {
+        let problem = "there is no user in any phase: give one some";
+        return Err(Fault::new(Way::to("phases"), problem));
+    }
+    Ok(Model::staged(stages))
+}
+
+fn open(spec: &ScenarioSpec, timed: &[Timed<'_>]) -> Result<Model, Fault> {
+    let model = &spec.model;
+    if timed.is_empty() {
+        let problem = "an open model needs phases with a `rate`";
+        return Err(Fault::new(Way::to("model").then("kind"), problem));
+    }
+    let mut stages = Vec::new();
+    for phase in timed {
+        let at = Way::to("phases").then(phase.number);
+        let course = phase
+            .spec
+            .rate
+            .ok_or_else(|| Fault::new(at.clone(), "say how many arrive in a second: rate = 100"))?;
+        check_course(course, &at.then("rate"))?;
+        match course.steps {
+            Some(steps) => {
+                let stepped = Schedule::stepped(course.from, course.to, steps, phase.length);
+                stages.extend(stepped.stages);
+            }
+            None => stages.push(RateStage {
+                from_per_s: course.from,
+                to_per_s: course.to,
+                duration: phase.length,
+            }),
+        }
+    }
+    let schedule = Schedule {
+        stages,
+        spacing: match model.arrivals.unwrap_or(ArrivalKind::Uniform) {
+            ArrivalKind::Uniform => Spacing::Uniform,
+            ArrivalKind::Poisson => Spacing::Poisson,
+        },
+    };
+    if schedule.arrivals() == 0 {
+        let problem = "nobody arrives in any phase: give one a `rate`";
+        return Err(Fault::new(Way::to("phases"), problem));
+    }
+    let most = model.max_in_flight.unwrap_or(MAX_IN_FLIGHT);
+    let at = Way::to("model").then("max_in_flight");
+    let most = NonZeroU32::new(most)
+        .filter(|most| most.get() <= MOST_USERS)
+        .ok_or_else(|| Fault::new(at, format!("expected 1 to {MOST_USERS}")))?;
+    Ok(match (Model::open(schedule, most), model.patience) {
+        (
+            Model::Open {
+                schedule,
+                max_in_flight,
+                ..
+            },
+            Some(patience),
+        ) => Model::Open {
+            schedule,
+            max_in_flight,
+            patience: patience.0,
+        },
+        (model, _) => model,
+    })
+}
+
+fn check_course(course: Course, at: &Way) -> Result<(), Fault> {
+    for number in [course.from, course.to] {
+        if !(0.0..=1e9).contains(&number) {
+            return Err(Fault::new(
+                at.clone(),
+                "expected a number that is not negative",
+            ));
+        }
+    }
+    if course
+        .steps
+        .is_some_and(|steps| !(1..=MOST_STEPS).contains(&steps))
+    {
+        let problem = format!("expected 1 to {MOST_STEPS} steps");
+        return Err(Fault::new(at.then("steps"), problem));
+    }
+    Ok(())
+}
+
+pub(super) fn think_time(spec: &ScenarioSpec) -> Result<ThinkTime, Fault> {
+    Ok(match spec.model.think_time {
+        None => ThinkTime::None,
+        Some(ThinkSpec::Constant(time)) => ThinkTime::Constant(time.0),
+        Some(ThinkSpec::Exponential { exponential }) => ThinkTime::Exponential(exponential.0),
+        Some(ThinkSpec::Uniform { from, to }) if from <= to => ThinkTime::Uniform {
+            from: from.0,
+            to: to.0,
+        },
+        Some(ThinkSpec::Uniform { .. }) => {
+            let at = Way::to("model").then("think_time");
+            return Err(Fault::new(at, "`from` must not be longer than `to`"));
+        }
+    })
+}
+
+/// What the load writes, by a generous estimate: records with their indexes and journals.
+pub(super) fn needed_bytes(spec: &ScenarioSpec, model: &Model) -> u64 {
+    const PER_ITERATION: u64 = 8 << 10;
+    /// Of users that do what they can: small records as a fast disk takes them in a second.
+    const PER_SECOND: u64 = 32 << 20;
+    /// A longer load of that kind is not refused for what it might write: a disk that becomes full
+    /// ends it, with an error of its own.
+    const AT_MOST: u64 = 2 << 30;
+    const AT_LEAST: u64 = 16 << 20;
+    let sizes = spec.phases.iter().map(|phase| phase.state_bytes);
+    let sizes = sizes.chain([spec.target.state_bytes]).flatten();
+    let each = PER_ITERATION + sizes.map(|size| size.0).max().unwrap_or(0);
+    let length: Duration = match model {
+        Model::Closed {
+            until: Until::Elapsed(time),
+            ..
+        } => *time,
+        Model::Staged { stages } => stages.iter().map(|stage| stage.duration).sum(),
+        _ => Duration::ZERO,
+    };
+    let written = match model.planned_iterations() {
+        Some(iterations) => iterations.saturating_mul(each),
+        None => (length.as_secs().saturating_add(1))
+            .saturating_mul(PER_SECOND)
+            .min(AT_MOST),
+    };
+    let before = spec
+        .target
+        .records
+        .unwrap_or(0)
+        .saturating_mul(PER_ITERATION);
+    written.saturating_add(before).saturating_add(AT_LEAST)
+}

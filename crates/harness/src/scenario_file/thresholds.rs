@@ -1,0 +1,129 @@
+//! The thresholds of a file: of the whole load, of a phase, and those that end it.
+
+use std::time::Duration;
+
+use load_engine::{Phase, RunError, StepSpec, Threshold};
+
+use super::compile::Timed;
+use super::place::{Fault, Way};
+use super::spec::ScenarioSpec;
+
+/// Reads thresholds that may name these steps and phases.
+pub(super) struct ThresholdReader<'r> {
+    pub(super) steps: &'r [StepSpec],
+    pub(super) phases: &'r [Phase],
+}
+
+impl ThresholdReader<'_> {
+    /// Those of the whole load, and those of each phase as it comes.
+    pub(super) fn all(
+        &self,
+        spec: &ScenarioSpec,
+        timed: &[Timed<'_>],
+    ) -> Result<Vec<Threshold>, Fault> {
+        let mut thresholds = Vec::new();
+        for (number, text) in spec.thresholds.iter().enumerate() {
+            thresholds.push(self.read(text, &Way::to("thresholds").then(number))?);
+        }
+        for phase in timed {
+            let at = Way::to("phases").then(phase.number).then("thresholds");
+            for (number, text) in phase.spec.thresholds.iter().enumerate() {
+                let at = at.then(number);
+                // As it stands first, so that a mistake is pointed at where it stands.
+                parse(text, &at)?;
+                thresholds.push(self.read(&in_phase(text, &phase.name, &at)?, &at)?);
+            }
+        }
+        Ok(thresholds)
+    }
+
+    /// Those that end the load, each with the time from which on it is judged.
+    pub(super) fn stops(&self, spec: &ScenarioSpec) -> Result<Vec<(Threshold, Duration)>, Fault> {
+        let stops = spec.stop_if_broken.iter().enumerate();
+        stops
+            .map(|(number, stop)| {
+                let at = Way::to("stop_if_broken").then(number).then("threshold");
+                let after = stop.after.map_or(Duration::ZERO, |time| time.0);
+                Ok((self.read(&stop.threshold, &at)?, after))
+            })
+            .collect()
+    }
+
+    fn read(&self, text: &str, at: &Way) -> Result<Threshold, Fault> {
+        let threshold = parse(text, at)?;
+        let checked = threshold.check_names(self.steps, self.phases);
+        checked.map_err(|error| mistake(error, at.clone()))?;
+        Ok(threshold)
+    }
+}
+
+fn parse(text: &str, at: &Way) -> Result<Threshold, Fault> {
+    text.parse().map_err(|error| mistake(error, at.clone()))
+}
+
+/// A mistake in a threshold, at its place in the text.
+fn mistake(error: RunError, at: Way) -> Fault {
+    match error {
+        RunError::Threshold {
+            column, problem, ..
+        } => Fault {
+            inside: column.saturating_sub(1),
+            ..Fault::new(at, problem)
+        },
+        other => Fault::new(at, other.to_string()),
+    }
+}
+
+/// The same threshold of one phase: `p99 < 50ms` becomes `p99(@ "peak") < 50ms`.
+fn in_phase(text: &str, phase: &str, at: &Way) -> Result<String, Fault> {
+    let name_end = text
+        .find(|c: char| "(<>=!".contains(c) || c.is_whitespace())
+        .unwrap_or(text.len());
+    let (metric, rest) = text.split_at(name_end);
+    let scope = format!("@ \"{phase}\"");
+    let Some(inner) = rest.trim_start().strip_prefix('(') else {
+        return Ok(format!("{metric}({scope}){rest}"));
+    };
+    let end = closing(inner).unwrap_or(inner.len());
+    let (step, rest) = inner.split_at(end);
+    if step.contains('@') {
+        let problem = "a threshold of a phase names no other one: leave the `@` and the name out";
+        return Err(Fault::new(at.clone(), problem));
+    }
+    Ok(format!("{metric}({} {scope}{rest}", step.trim_end()))
+}
+
+/// Where the parenthesis closes: not within a quotation.
+fn closing(text: &str) -> Option<usize> {
+    let mut quoted = false;
+    text.char_indices()
+        .find(|(_, letter)| {
+            quoted ^= *letter == '"';
+            *letter == ')' && !quoted
+        })
+        .map(|(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_of_a_phase_is_one_of_that_phase() {
+        let scoped = |text: &str| in_phase(text, "peak 1", &Way::default()).unwrap();
+        assert_eq!(scoped("p99 < 50ms"), "p99(@ \"peak 1\") < 50ms");
+        assert_eq!(scoped("p99<50ms"), "p99(@ \"peak 1\")<50ms");
+        assert_eq!(
+            scoped("mean(append) < 1ms"),
+            "mean(append @ \"peak 1\") < 1ms"
+        );
+        assert_eq!(
+            scoped("max(\"can (not)\") < 1ms"),
+            "max(\"can (not)\" @ \"peak 1\") < 1ms"
+        );
+        for text in ["p99 < 50ms", "max(\"can (not)\") < 1ms"] {
+            scoped(text).parse::<Threshold>().unwrap();
+        }
+        assert!(in_phase("p99(@ other) < 1ms", "peak", &Way::default()).is_err());
+    }
+}

@@ -1,0 +1,132 @@
+//! Records of a file that users share out among themselves.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use load_engine::{Failure, Feed};
+use serde_json::{Map, Value};
+
+/// A CSV or JSONL file, each record of which is given out once, as the text of a JSON value.
+pub(crate) struct DataFeed {
+    feed: Feed<BufReader<File>>,
+    /// The names of the columns; none in a file of JSON lines.
+    columns: Option<Vec<String>>,
+    path: PathBuf,
+}
+
+impl DataFeed {
+    /// Opens a file by the end of its name.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file.
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
+        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let is_csv = match path.extension().and_then(|end| end.to_str()) {
+            Some("csv") => true,
+            Some("jsonl") => false,
+            _ => return Err(told(&"a data file ends in .csv or .jsonl")),
+        };
+        let file = File::open(path).map_err(|error| told(&error))?;
+        // The columns' names are read here, since a feed of comma-separated values keeps them.
+        let feed = Feed::json_lines(BufReader::new(file));
+        let columns = if is_csv {
+            let names = feed.next().map_err(|error| told(&error))?;
+            Some(names.ok_or_else(|| told(&"the line of names is missing"))?)
+        } else {
+            None
+        };
+        Ok(Self {
+            feed,
+            columns,
+            path: path.to_owned(),
+        })
+    }
+
+    /// The next record, or none when all are given out.
+    ///
+    /// # Errors
+    ///
+    /// When a record is damaged. The next one can still be asked for.
+    pub(crate) fn next(&self) -> Result<Option<String>, Failure> {
+        let damaged = |reason: String| Failure::new(format!("{}: {reason}", self.path.display()));
+        let Some(columns) = &self.columns else {
+            let value: Option<Value> = self
+                .feed
+                .next_json()
+                .map_err(|error| damaged(error.to_string()))?;
+            return Ok(value.map(|value| value.to_string()));
+        };
+        let fields = self
+            .feed
+            .next()
+            .map_err(|error| damaged(error.to_string()))?;
+        let Some(fields) = fields else {
+            return Ok(None);
+        };
+        if fields.len() != columns.len() {
+            let (found, expected) = (fields.len(), columns.len());
+            return Err(damaged(format!(
+                "a record has {found} fields, but there are {expected} columns"
+            )));
+        }
+        let pairs = columns
+            .iter()
+            .cloned()
+            .zip(fields.into_iter().map(Value::String));
+        Ok(Some(Value::Object(Map::from_iter(pairs)).to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn opened(name: &str, content: &str) -> Result<DataFeed, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(name);
+        fs::write(&file, content).unwrap();
+        let place = format!("{}/", dir.path().display());
+        DataFeed::open(&file).map_err(|error| error.replace(&place, ""))
+    }
+
+    #[test]
+    fn both_formats_give_json_and_end() {
+        let csv = opened("a.csv", "name,city\nAda,London\n\"x,y\",z\n").unwrap();
+        assert_eq!(
+            csv.next().unwrap().unwrap(),
+            r#"{"city":"London","name":"Ada"}"#
+        );
+        assert_eq!(csv.next().unwrap().unwrap(), r#"{"city":"z","name":"x,y"}"#);
+        assert_eq!(csv.next().unwrap(), None);
+        let lines = opened("a.jsonl", "{\"a\": 1}\n\n2\n").unwrap();
+        assert_eq!(lines.next().unwrap().unwrap(), r#"{"a":1}"#);
+        assert_eq!(lines.next().unwrap().unwrap(), "2");
+        assert_eq!(lines.next().unwrap(), None);
+    }
+
+    #[test]
+    fn a_damaged_record_is_named_and_the_next_one_follows() {
+        let csv = opened("a.csv", "a,b\n1\n2,3\n").unwrap();
+        let message = csv.next().unwrap_err().message().to_owned();
+        assert!(
+            message.ends_with("a.csv: a record has 1 fields, but there are 2 columns"),
+            "{message}"
+        );
+        assert!(csv.next().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_file_that_is_none_says_so() {
+        let mistake = |name: &str, content: &str| opened(name, content).err().unwrap();
+        assert_eq!(
+            mistake("a.txt", ""),
+            "a.txt: a data file ends in .csv or .jsonl"
+        );
+        assert_eq!(mistake("a.csv", ""), "a.csv: the line of names is missing");
+        assert!(DataFeed::open(Path::new("no/such.csv")).is_err());
+    }
+}

@@ -1,0 +1,79 @@
+use load_engine::{Iteration, StepSpec};
+
+use super::{FORGET, GET, LINK, MemoryTarget, RELATED, REMEMBER, SIMILAR, WHERE};
+use crate::targets::phased::{Phased, Timetable, Weights};
+
+const STEPS: [StepSpec; 7] = [REMEMBER, GET, LINK, RELATED, SIMILAR, WHERE, FORGET];
+
+/// What a user does in turn. With 100 users: 100 times across all tiers, then 1,000 operations on the
+/// cache, 500 on the relations, 300 on the similarity tier and 800 on the metadata. The turn that has
+/// every step in it comes first, so that the shortest load leaves none of them out.
+const TURNS: [Turn; MemoryTarget::OPERATIONS_PER_USER as usize] = {
+    use Turn::{Across, Cache, Metadata, Relations, Similarity};
+    [
+        Across, Metadata, Cache, Relations, Similarity, Cache, Metadata, Cache, Relations, Cache,
+        Metadata, Similarity, Cache, Metadata, Cache, Relations, Metadata, Cache, Relations, Cache,
+        Metadata, Similarity, Cache, Metadata, Cache, Relations, Metadata,
+    ]
+};
+
+/// What a user does at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Cache,
+    Relations,
+    Similarity,
+    Metadata,
+    Across,
+}
+
+impl Turn {
+    /// Each turn with its name in a mix.
+    pub(crate) const ALL: [(&'static str, Self); 5] = [
+        ("cache", Self::Cache),
+        ("relations", Self::Relations),
+        ("similarity", Self::Similarity),
+        ("metadata", Self::Metadata),
+        ("across", Self::Across),
+    ];
+
+    fn steps(self) -> &'static [StepSpec] {
+        match self {
+            Self::Cache => &[REMEMBER, GET],
+            Self::Relations => &[REMEMBER, LINK, RELATED],
+            Self::Similarity => &[REMEMBER, SIMILAR],
+            Self::Metadata => &[REMEMBER, WHERE],
+            Self::Across => &STEPS,
+        }
+    }
+}
+
+/// How the store is used.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MemoryOptions {
+    /// How often each turn comes; without it they come in a fixed order.
+    pub(crate) mix: Option<Phased<Weights<Turn>>>,
+    pub(crate) timetable: Timetable,
+}
+
+impl MemoryOptions {
+    pub(crate) fn steps(&self) -> Vec<StepSpec> {
+        let Some(mix) = &self.mix else {
+            return STEPS.to_vec();
+        };
+        let taken = |step: &StepSpec| {
+            let turns = Turn::ALL.iter().filter(|(_, turn)| mix.ever(*turn));
+            turns
+                .into_iter()
+                .any(|(_, turn)| turn.steps().contains(step))
+        };
+        STEPS.into_iter().filter(taken).collect()
+    }
+
+    pub(super) fn turn(&self, it: &mut Iteration<'_>) -> Turn {
+        match &self.mix {
+            None => TURNS[(it.index() % MemoryTarget::OPERATIONS_PER_USER) as usize],
+            Some(mix) => mix.at(self.timetable.now()).draw(it.rng()),
+        }
+    }
+}
