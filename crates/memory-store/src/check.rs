@@ -1,6 +1,6 @@
 //! Do the tiers agree? The database is checked against itself, then the derived tiers against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, params};
@@ -238,26 +238,37 @@ fn check_vectors(
     tiers: &Tiers,
     report: &mut Report,
 ) -> rusqlite::Result<()> {
-    let mut derived: BTreeMap<(Namespace, MemoryId), Vec<f32>> = BTreeMap::new();
-    tiers.similarity.for_each(|namespace, id, unit| {
-        derived.insert((namespace.clone(), id), unit.to_vec());
-    });
+    let mut stored = HashSet::new();
     for_each_vector(connection, |namespace, id, vector| {
         // A vector that cannot be compared could not be in the tier either.
-        let stored = unit_vector(&vector, String::new).ok();
-        let derived = derived.remove(&(namespace.clone(), id));
-        report.disagreements.extend(match (stored, derived) {
-            (_, None) => Some(Disagreement::MissingVector { namespace, id }),
-            (stored, derived) if stored != derived => {
-                Some(Disagreement::AlteredVector { namespace, id })
-            }
-            _ => None,
+        let unit = unit_vector(&vector, String::new).ok();
+        let is_same = |derived: &[f32]| unit.as_deref() == Some(derived);
+        let found = tiers.similarity.with_vector(&namespace, id, is_same);
+        stored.insert((namespace.clone(), id));
+        report.disagreements.extend(match found {
+            None => Some(Disagreement::MissingVector { namespace, id }),
+            Some(false) => Some(Disagreement::AlteredVector { namespace, id }),
+            Some(true) => None,
         });
     })?;
-    let ghosts = derived.into_keys();
-    report
-        .disagreements
-        .extend(ghosts.map(|(namespace, id)| Disagreement::GhostVector { namespace, id }));
+    let mut ghosts = BTreeSet::new();
+    tiers.similarity.for_each(|namespace, id, _| {
+        let key = (namespace.clone(), id);
+        if !stored.contains(&key) {
+            ghosts.insert(key);
+        }
+    });
+    report.disagreements.extend(
+        ghosts
+            .into_iter()
+            .map(|(namespace, id)| Disagreement::GhostVector { namespace, id }),
+    );
+    tiers.similarity.for_each_unreachable(|namespace, id| {
+        let namespace = namespace.clone();
+        report
+            .disagreements
+            .push(Disagreement::UnreachableVector { namespace, id });
+    });
     Ok(())
 }
 

@@ -195,6 +195,17 @@ pub enum Error {
         expected: usize,
     },
 
+    /// A vector has another length than those of the index.
+    #[error("vector of {item} has {found} dimensions, the index has {expected}")]
+    IndexDimension {
+        /// The item the vector belongs to.
+        item: String,
+        /// The length of this vector.
+        found: usize,
+        /// The length of the index's vectors.
+        expected: usize,
+    },
+
     /// A vector cannot be compared by cosine. Repair the embedding that made it.
     #[error("vector of {item} {detail}")]
     InvalidVector {

@@ -49,6 +49,9 @@ pub struct Query {
     pub recency: bool,
     /// What every result must meet. Its limit is not used.
     pub filter: Filter,
+    /// How much results shall differ from each other, in [0, 1].
+    #[serde(default)]
+    pub diversity: f64,
     /// How many results there are at most.
     pub limit: usize,
     /// How many tokens the results' texts may have together, at about four bytes a token.
@@ -64,6 +67,7 @@ impl Default for Query {
             preferred: None,
             recency: false,
             filter: Filter::new(),
+            diversity: 0.0,
             limit: 10,
             max_tokens: None,
         }
@@ -127,6 +131,16 @@ impl Query {
     #[must_use]
     pub fn only(mut self, filter: Filter) -> Self {
         self.filter = filter;
+        self
+    }
+
+    /// Sets how much results shall differ from each other, by their vectors (maximal marginal
+    /// relevance): 0 ranks by relevance alone, 1 by nothing but difference. With 0.3, the copy of
+    /// a result comes behind what is new and at least about half as relevant. Default: 0.
+    /// Clamped to [0, 1].
+    #[must_use]
+    pub fn diversity(mut self, diversity: f64) -> Self {
+        self.diversity = diversity;
         self
     }
 

@@ -102,6 +102,13 @@ pub enum Disagreement {
         /// Its id.
         id: MemoryId,
     },
+    /// The graph of the similarity tier has a vector that no walk can come to.
+    UnreachableVector {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its id.
+        id: MemoryId,
+    },
     /// The relation tier lacks an edge.
     MissingEdge {
         /// Its namespace.
@@ -180,6 +187,9 @@ impl fmt::Display for Disagreement {
             }
             Self::AlteredVector { namespace, id } => {
                 write!(f, "{namespace}/{id}: vector differs in the similarity tier")
+            }
+            Self::UnreachableVector { namespace, id } => {
+                write!(f, "{namespace}/{id}: vector cannot be reached in its graph")
             }
             Self::MissingEdge { namespace, edge } => {
                 write!(f, "{namespace}: edge {edge} missing from the relation tier")

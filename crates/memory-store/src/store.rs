@@ -1,7 +1,10 @@
 //! The store: four tiers behind one interface.
 
+mod duplicates;
 mod recall;
 mod state;
+
+pub use duplicates::{Duplicate, DuplicateKind};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,6 +25,7 @@ use crate::options::Options;
 use crate::relations::{Direction, Traversal};
 use crate::repair::rebuild_indexes;
 use crate::report::Report;
+use crate::similarity::{Allowed, IndexCoverage, IndexHealth, Indexer};
 use crate::stats::Stats;
 use crate::tiers::Tiers;
 use crate::writer::{Write, Writer, Written};
@@ -33,6 +37,7 @@ use crate::writer::{Write, Writer, Written};
 pub struct MemoryStore {
     // Dropped in this order: the directory is released last.
     writer: Writer,
+    indexer: Indexer,
     readers: ReaderPool,
     tiers: Arc<Tiers>,
     database: PathBuf,
@@ -93,13 +98,16 @@ impl MemoryStore {
         let lock = DirectoryLock::acquire(directory)?;
         let database = directory.join(DATABASE_FILE);
         let connection = open_writer(&database)?;
-        let tiers = Arc::new(Tiers::load(&connection, &database, options.cache_bytes)?);
+        let tiers = Arc::new(Tiers::load(&connection, &database, options)?);
         let readers = ReaderPool::open(&database, options.readers)?;
         let session = Session::new(connection, database.clone());
         let writer = Writer::start(session, Arc::clone(&tiers), options.queue_length)
             .io("start the writer of", directory)?;
+        let indexer = Indexer::start(Arc::clone(&tiers), options.index_threads)
+            .io("start the indexer of", directory)?;
         Ok(Self {
             writer,
+            indexer,
             readers,
             tiers,
             database,
@@ -136,7 +144,9 @@ impl MemoryStore {
     }
 
     /// The `k` memories whose vectors are nearest to the query by cosine, the best first; equals
-    /// by id. Exact: every vector of the namespace is compared.
+    /// by id. Below [`IndexOptions::exact_below`](crate::IndexOptions::exact_below) vectors, and
+    /// for those that the graph does not have yet, every one is compared; otherwise a few of a
+    /// hundred results may be missed.
     ///
     /// # Errors
     ///
@@ -152,7 +162,7 @@ impl MemoryStore {
         let similar = self
             .tiers
             .similarity
-            .search(namespace, query, k, |_| true)?;
+            .search(namespace, query, k, Allowed::Everything)?;
         let mut recalled = Vec::with_capacity(similar.len());
         for found in similar {
             // One that was forgotten since the search is left out.
@@ -287,6 +297,20 @@ impl MemoryStore {
         }
     }
 
+    /// How the index of vectors of every namespace is: how far its graph has come, and whether
+    /// what was saved of it could be used. Ordered by namespace.
+    pub fn index_health(&self) -> Vec<IndexHealth> {
+        self.tiers.similarity.health()
+    }
+
+    /// Helps to build the graphs of vectors until none is behind, as it may be after many writes or
+    /// if a saved one could not be used. Calls back with the sum over the namespaces from time to
+    /// time, some hundred vectors or so. Nobody needs to wait for it: what a graph does not have
+    /// is found too, only slower.
+    pub fn build_index(&self, progress: impl FnMut(IndexCoverage)) {
+        self.tiers.similarity.build(progress);
+    }
+
     /// Streams every memory and every edge of all namespaces as of now, each with its digest. The
     /// picture is consistent; while it is open, the write-ahead log cannot be reused and grows.
     ///
@@ -332,7 +356,9 @@ impl MemoryStore {
     ///
     /// If the database could not be closed. Acknowledged writes are safe in any case.
     pub fn close(&self) -> Result<()> {
-        self.writer.close()
+        let closed = self.writer.close();
+        self.indexer.close();
+        closed
     }
 
     fn remove(&self, write: Write) -> Result<bool> {
@@ -352,7 +378,7 @@ fn check_all(session: &Session, tiers: &Tiers) -> Result<Report> {
 impl Drop for MemoryStore {
     fn drop(&mut self) {
         // Nobody is left to be told.
-        let _ = self.writer.close();
+        let _ = self.close();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The metadata tier: a SQLite database, the source of truth of all others.
 
+mod duplicates;
 mod readers;
 mod rows;
 mod schema;
@@ -7,6 +8,7 @@ mod search;
 mod session;
 mod state;
 
+pub(crate) use duplicates::find_same_content;
 pub(crate) use readers::ReaderPool;
 pub(crate) use rows::{
     MEMORY_COLUMNS, StoredMemory, count, edge_from_row, for_each_edge, for_each_vector,

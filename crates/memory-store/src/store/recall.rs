@@ -1,5 +1,7 @@
 //! Hybrid recall: every signal of a query ranks candidates, and the ranks are fused.
 
+mod diversity;
+
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
@@ -7,9 +9,11 @@ use crate::error::Result;
 use crate::filter::Filter;
 use crate::metadata::{find_ids_where, find_text, find_where};
 use crate::names::{MemoryId, Namespace};
-use crate::query::{Candidate, Found, Query, Signal, fuse};
+use crate::query::{Candidate, Found, Fused, Query, Signal, fuse};
+use crate::similarity::Allowed;
 
 use super::MemoryStore;
+use diversity::diversify;
 
 impl MemoryStore {
     /// What a query finds, best first; equals by id. Every result says which signals found it, at
@@ -31,7 +35,7 @@ impl MemoryStore {
             tokens: query.max_tokens,
         };
         let mut found = Vec::new();
-        for fused in fuse(lists) {
+        for fused in self.diversified(namespace, query, fuse(lists)) {
             if budget.items == 0 {
                 break;
             }
@@ -48,6 +52,19 @@ impl MemoryStore {
             }
         }
         Ok(found)
+    }
+
+    /// In the order of what is relevant and new, if that is asked for.
+    fn diversified(&self, namespace: &Namespace, query: &Query, ranking: Vec<Fused>) -> Vec<Fused> {
+        let diversity = query.diversity.clamp(0.0, 1.0);
+        // What is no number asks for none.
+        if diversity.is_nan() || diversity == 0.0 {
+            return ranking;
+        }
+        let similarity = &self.tiers.similarity;
+        let vector_of =
+            |fused: &Fused| similarity.with_vector(namespace, fused.id, <[f32]>::to_vec);
+        diversify(ranking, diversity, query.depth(), vector_of)
     }
 
     /// The ids that a filter lets through; none if it lets everything through.
@@ -74,10 +91,12 @@ impl MemoryStore {
         let is_allowed = |id: MemoryId| allowed.is_none_or(|allowed| allowed.contains(&id));
         let mut lists = Vec::new();
         if let Some(vector) = &query.vector {
-            let similar = self
-                .tiers
-                .similarity
-                .search(namespace, vector, depth, is_allowed)?;
+            let similar = self.tiers.similarity.search(
+                namespace,
+                vector,
+                depth,
+                allowed.map_or(Allowed::Everything, Allowed::Only),
+            )?;
             let similar = similar
                 .iter()
                 .map(|found| candidate(found.id, f64::from(found.score)));

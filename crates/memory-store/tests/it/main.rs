@@ -2,6 +2,7 @@
 
 mod crash;
 mod hybrid;
+mod index;
 mod model;
 mod opening;
 mod recall;
