@@ -5,6 +5,7 @@ mod hybrid;
 mod index;
 mod model;
 mod opening;
+mod quality;
 mod recall;
 mod sharing;
 mod state;
