@@ -269,6 +269,12 @@ fn check_vectors(
             .disagreements
             .push(Disagreement::UnreachableVector { namespace, id });
     });
+    tiers.similarity.for_each_bad_file(|namespace, detail| {
+        let namespace = namespace.clone();
+        report
+            .disagreements
+            .push(Disagreement::IndexFile { namespace, detail });
+    });
     Ok(())
 }
 

@@ -109,6 +109,13 @@ pub enum Disagreement {
         /// Its id.
         id: MemoryId,
     },
+    /// The saved graph of the similarity tier could not be used at the next opening.
+    IndexFile {
+        /// Its namespace.
+        namespace: Namespace,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// The relation tier lacks an edge.
     MissingEdge {
         /// Its namespace.
@@ -190,6 +197,9 @@ impl fmt::Display for Disagreement {
             }
             Self::UnreachableVector { namespace, id } => {
                 write!(f, "{namespace}/{id}: vector cannot be reached in its graph")
+            }
+            Self::IndexFile { namespace, detail } => {
+                write!(f, "{namespace}: saved graph of vectors {detail}")
             }
             Self::MissingEdge { namespace, edge } => {
                 write!(f, "{namespace}: edge {edge} missing from the relation tier")

@@ -144,6 +144,28 @@ impl SimilarityTier {
         }
     }
 
+    /// Calls back with what is wrong with each saved graph that could not be used.
+    pub(crate) fn for_each_bad_file(&self, mut visit: impl FnMut(&Namespace, String)) {
+        let Some(folder) = &self.folder else { return };
+        let _no_saving = self.save_errors.lock();
+        for (namespace, space) in self.all() {
+            let path = file::path_of(folder, &namespace);
+            if path.exists()
+                && let Err(reason) = file::load(&path, space.plan())
+            {
+                visit(&namespace, reason);
+            }
+        }
+    }
+
+    /// Removes every saved graph. What cannot be removed is no worse than it was.
+    pub(crate) fn discard_saved(&self) {
+        if let Some(folder) = &self.folder {
+            let _no_saving = self.save_errors.lock();
+            remove_others(folder, &HashSet::new());
+        }
+    }
+
     /// Calls back with a memory's vector, if it has one.
     pub(crate) fn with_vector<T>(
         &self,

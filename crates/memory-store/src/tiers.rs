@@ -40,6 +40,7 @@ impl Tiers {
     /// Builds them anew, whatever was saved; to be called while nothing is written.
     pub(crate) fn rebuild(&self, connection: &Connection, path: &Path) -> Result<()> {
         let vectors = TierRestoring::begin(self.index, None);
+        self.similarity.discard_saved();
         self.similarity
             .replace(load_vectors(connection, vectors).sqlite("load the vectors", path)?);
         self.load_others(connection, path)

@@ -150,6 +150,30 @@ fn a_repair_builds_the_index_anew() {
 }
 
 #[test]
+fn a_file_that_went_bad_is_named_by_a_check_and_mended_by_a_repair() {
+    let (directory, file) = saved_store();
+    let store = open(directory.path());
+    assert_whole(&store);
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let found: Vec<String> = store
+        .check()
+        .unwrap()
+        .disagreements
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let expected = "team: saved graph of vectors differs from its checksum";
+    assert_eq!(found, [expected]);
+    assert!(store.repair().unwrap().is_clean());
+    build(&store);
+    drop(store);
+    let store = open(directory.path());
+    assert!(matches!(health(&store).origin, IndexOrigin::Loaded { .. }));
+    assert_whole(&store);
+}
+
+#[test]
 fn namespaces_have_an_index_each_and_nothing_is_found_across() {
     let (directory, store) = open_temporary();
     let other = Namespace::new("other").unwrap();
