@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::names::{MemoryId, Namespace};
+use crate::names::{MemoryId, Namespace, Timestamp};
 use crate::state::{AgentRun, CheckpointId, Expected};
 
 /// The result of an operation on the store.
@@ -53,7 +53,9 @@ pub enum Error {
         expected: i32,
     },
 
-    /// The database was written by another version. Open it with that version.
+    /// The database was written by a later version, or is to be verified and was written by an
+    /// earlier one. Nothing was changed: open it with that later version; an earlier one's database
+    /// is brought up to date by opening it as a store.
     #[error("{} has schema version {found}, this build reads version {expected}", path.display())]
     SchemaVersion {
         /// The database file.
@@ -211,6 +213,36 @@ pub enum Error {
         source: crate::embed::EmbedError,
     },
 
+    /// A namespace holds as much as it may. Forget or sweep something, or raise its quota.
+    #[error("namespace {namespace} holds as many {what} as it may: {limit}")]
+    QuotaExceeded {
+        /// The namespace.
+        namespace: Namespace,
+        /// `items` or `bytes`.
+        what: &'static str,
+        /// Its limit.
+        limit: u64,
+    },
+
+    /// What was removed is gone from the database, but its log still holds it, as somebody is
+    /// reading an older state. Let go of every [`Entries`](crate::Entries), then compact.
+    #[error("the write-ahead log of {} is in use and could not be emptied", path.display())]
+    LogInUse {
+        /// The database file.
+        path: PathBuf,
+    },
+
+    /// Something would end before it begins. Give it a later end.
+    #[error("{item} would be valid from {} until {}", from.unix_millis(), until.unix_millis())]
+    InvalidInterval {
+        /// The memory or the edge.
+        item: String,
+        /// Since when it would be valid.
+        from: Timestamp,
+        /// Until when it would be valid.
+        until: Timestamp,
+    },
+
     /// An edge's weight is not a finite number.
     #[error("weight of edge {edge} is {weight}, must be finite")]
     InvalidWeight {
@@ -305,6 +337,7 @@ impl Error {
                 | Self::UnknownRun { .. }
                 | Self::RunExists { .. }
                 | Self::UnknownCheckpoint { .. }
+                | Self::QuotaExceeded { .. }
         )
     }
 }

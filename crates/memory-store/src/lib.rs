@@ -44,13 +44,16 @@
 
 // What is stored, and what is asked.
 mod digest;
+mod edge;
 mod embed;
 mod error;
 mod filter;
 mod memory;
 mod names;
 mod query;
+mod quota;
 mod state;
+mod time;
 
 // The tiers: the truth, and what is derived from it.
 mod cache;
@@ -77,17 +80,20 @@ mod report;
 mod verify;
 
 pub use digest::MemoryDigest;
+pub use edge::Edge;
 pub use embed::{EmbedError, Embedder, HashedNgrams};
 pub use entries::{Entries, Entry};
 pub use error::{Error, Result};
 pub use filter::Filter;
-pub use memory::{AttributeValue, Edge, Memory, NewMemory};
+pub use memory::{AttributeValue, Memory, NewMemory};
 pub use names::{MemoryId, Namespace, Relation, Timestamp};
 pub use options::Options;
-pub use query::{Found, Query, Reason, Signal};
+pub use query::{Decay, Found, Query, Reason, Signal};
+pub use quota::{Quota, Usage};
 pub use relations::{Direction, Traversal};
 pub use report::{Disagreement, Report};
 pub use state::{AgentRun, Checkpoint, CheckpointId, Difference, Expected, Versioned};
 pub use stats::Stats;
 pub use store::{MemoryStore, Recalled, Related};
+pub use time::{Version, When};
 pub use verify::{read_all, verify};

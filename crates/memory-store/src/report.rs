@@ -130,6 +130,33 @@ pub enum Disagreement {
         /// Its id.
         id: MemoryId,
     },
+    /// A version in a memory's history is not what its digest says, or of no memory, or not before
+    /// what is known now.
+    AlteredHistory {
+        /// Its namespace.
+        namespace: Namespace,
+        /// The memory's id.
+        id: MemoryId,
+        /// The version.
+        version: u32,
+    },
+    /// A version of an edge is of no memory.
+    DanglingHistory {
+        /// How many.
+        versions: u64,
+    },
+    /// Two edges of the same source, relation and target hold at the same time.
+    OverlappingEdges {
+        /// Their namespace.
+        namespace: Namespace,
+        /// The edges as `source -relation-> target`.
+        edge: String,
+    },
+    /// What a namespace is said to hold is not what its memories are.
+    Usage {
+        /// The namespace.
+        namespace: Namespace,
+    },
     /// A running count differs from the rows.
     Count {
         /// What is counted.
@@ -192,6 +219,28 @@ impl fmt::Display for Disagreement {
             }
             Self::StaleCache { namespace, id } => {
                 write!(f, "{namespace}/{id}: stale in the cache")
+            }
+            Self::AlteredHistory {
+                namespace,
+                id,
+                version,
+            } => {
+                write!(
+                    f,
+                    "{namespace}/{id}: version {version} of its history is damaged"
+                )
+            }
+            Self::DanglingHistory { versions } => {
+                write!(f, "history of edges: {versions} versions of no memory")
+            }
+            Self::OverlappingEdges { namespace, edge } => {
+                write!(f, "{namespace}: two edges {edge} hold at the same time")
+            }
+            Self::Usage { namespace } => {
+                write!(
+                    f,
+                    "{namespace}: holds another number of items or bytes than it says"
+                )
             }
             Self::Count {
                 what,

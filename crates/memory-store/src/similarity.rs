@@ -149,9 +149,24 @@ impl DerivedTier for SimilarityTier {
             } => {
                 self.insert(namespace, *id, unit);
             }
-            Change::Forgotten { namespace, id } => self.remove(namespace, *id),
-            Change::Remembered { unit: None, .. } | Change::Linked(_) | Change::Unlinked { .. } => {
+            Change::Updated {
+                namespace,
+                id,
+                unit: Some(unit),
+            } => self.insert(namespace, *id, unit),
+            Change::Forgotten { namespace, id }
+            | Change::Updated {
+                namespace,
+                id,
+                unit: None,
+            } => self.remove(namespace, *id),
+            Change::NamespaceDeleted(namespace) => {
+                self.spaces.write().remove(namespace);
             }
+            Change::Remembered { unit: None, .. }
+            | Change::Ended { .. }
+            | Change::Linked(_)
+            | Change::Unlinked { .. } => {}
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Failures that cannot be brought about from outside.
 
 mod crash;
+mod migration;
 
 use super::*;
+use crate::edge::Edge;
 use crate::error::Error;
-use crate::names::Timestamp;
+use crate::filter::Filter;
+use crate::names::{Relation, Timestamp};
 
 fn namespace() -> Namespace {
     Namespace::new("n").unwrap()
@@ -193,18 +196,18 @@ fn every_planted_disagreement_of_the_database_is_named_and_mended() {
             "index of attributes: 0 rows missing, 1 too many",
         ),
         (
-            "INSERT INTO memories_text(memories_text, rowid, space, text)
-             VALUES('delete', 1, 'n1', 'first')",
+            "INSERT INTO memories_text(memories_text, rowid, terms)
+             VALUES('delete', 1, 'n1zfirst')",
             "n/1: text missing from the full-text index",
         ),
         (
-            "INSERT INTO memories_text(rowid, space, text) VALUES(9, 'n1', 'ghost')",
+            "INSERT INTO memories_text(rowid, terms) VALUES(9, 'n1zghost')",
             "full-text index: 1 documents of no memory",
         ),
         (
-            "INSERT INTO memories_text(memories_text, rowid, space, text)
-                 VALUES('delete', 1, 'n1', 'first');
-             INSERT INTO memories_text(rowid, space, text) VALUES(1, 'n1', 'other')",
+            "INSERT INTO memories_text(memories_text, rowid, terms)
+                 VALUES('delete', 1, 'n1zfirst');
+             INSERT INTO memories_text(rowid, terms) VALUES(1, 'n1zother')",
             "full-text index: its words differ from the texts",
         ),
         ("UPDATE namespaces SET next_id = 2", "n: next id is taken"),
@@ -215,7 +218,45 @@ fn every_planted_disagreement_of_the_database_is_named_and_mended() {
             (vec![expected.to_owned()], vec![])
         );
     }
-    let dangling = "INSERT INTO edges VALUES(1, 1, 'r', 77, 1.0, 0)";
+    let history = [
+        (
+            "UPDATE versions SET at = 7",
+            vec!["n/1: version 1 of its history is damaged"],
+            false,
+        ),
+        (
+            "UPDATE versions SET version = 9",
+            vec!["n/1: version 9 of its history is damaged"],
+            true,
+        ),
+        (
+            "INSERT INTO edge_versions VALUES(1, 1, 'r', 77, 0, NULL, 1.0, 0, 0)",
+            vec!["history of edges: 1 versions of no memory"],
+            true,
+        ),
+        (
+            "UPDATE namespaces SET bytes = bytes + 1",
+            vec!["n: holds another number of items or bytes than it says"],
+            true,
+        ),
+        (
+            "INSERT INTO edges VALUES(1, 1, 'r', 2, 5, NULL, 1.0, 0)",
+            vec![
+                "n: two edges 1 -r-> 2 hold at the same time",
+                "n: edge 1 -r-> 2 missing from the relation tier",
+            ],
+            true,
+        ),
+    ];
+    for (statement, expected, is_mended) in history {
+        let (found, left) = found_and_left(|store| {
+            store.update(id(1), memory("again")).unwrap();
+            sql(statement)(store);
+        });
+        assert_eq!(found, expected);
+        assert_eq!(left.is_empty(), is_mended, "{left:?}");
+    }
+    let dangling = "INSERT INTO edges VALUES(1, 1, 'r', 77, 0, NULL, 1.0, 0)";
     let (found, left) = found_and_left(sql(dangling));
     assert_eq!(found[0], "n: edge 1 -r-> 77 ends at no memory");
     assert_eq!(left, [""; 0]);

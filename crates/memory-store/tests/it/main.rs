@@ -3,10 +3,12 @@
 mod crash;
 mod hybrid;
 mod model;
+mod namespaces;
 mod opening;
 mod recall;
 mod sharing;
 mod state;
+mod time;
 
 use memory_store::{Edge, MemoryId, MemoryStore, Namespace, NewMemory, Relation, Timestamp};
 

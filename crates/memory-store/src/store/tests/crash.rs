@@ -12,11 +12,13 @@ use crate::fault;
 const DIRECTORY_VARIABLE: &str = "MEMORY_STORE_DIE_IN";
 
 /// Every point, and a passing of it that lies in the middle of the child's work.
-const DEATHS: [&str; 10] = [
+const DEATHS: [&str; 12] = [
     "before-schema:1",
     "after-schema:1",
     "between-row-and-indexes:5",
     "between-indexes-and-row:2",
+    "between-version-and-row:1",
+    "between-memories:1",
     "before-commit:9",
     "after-commit:9",
     "between-changes:9",
@@ -45,6 +47,16 @@ fn child_that_dies_at_a_point() {
         store.remember(new).unwrap();
         acknowledge(format!("+{number}"));
         store.link(edge(number, 1)).unwrap();
+        if number == 2 {
+            store.update(id(1), memory("updated")).unwrap();
+            let at = Timestamp::from_unix_millis(number.cast_signed());
+            store.end(&namespace(), id(1), at, at).unwrap();
+        }
+        if number == 4 {
+            let new = memory("superseding").id(id(90));
+            store.supersede(id(number), new).unwrap();
+            acknowledge("+90".into());
+        }
         if number % 3 == 0 {
             // Told before as well: whether an unacknowledged forget took place is not known.
             acknowledge(format!("?{number}"));
@@ -56,7 +68,7 @@ fn child_that_dies_at_a_point() {
 }
 
 /// Lets a child die there, and returns its acknowledgements.
-fn die(directory: &Path, death: &str) -> Vec<String> {
+pub(super) fn die(directory: &Path, death: &str) -> Vec<String> {
     let output = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
