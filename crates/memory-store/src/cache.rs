@@ -81,6 +81,11 @@ impl CacheTier {
         self.memories.clear();
     }
 
+    /// How many memories it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.memories.len()
+    }
+
     pub(crate) fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }

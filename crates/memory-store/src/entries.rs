@@ -9,8 +9,8 @@ use crate::edge::Edge;
 use crate::error::{Result, SqliteContext};
 use crate::memory::Memory;
 use crate::metadata::{
-    AFTER_EDGE, EDGE_COLUMNS, MEMORY_COLUMNS, StoredMemory, edge_from_row, open_for_verification,
-    stored_memory_from_row,
+    AFTER_EDGE, EDGE_COLUMNS, MEMORY_COLUMNS, StoredMemory, begin_reading, edge_from_row,
+    open_for_verification, stored_memory_from_row,
 };
 
 /// Rows read at a time: enough to make a statement's start-up cost small, little enough to hold.
@@ -51,9 +51,7 @@ type EdgeKey = (i64, i64, String, i64, i64);
 impl Entries {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let connection = open_for_verification(path)?;
-        connection
-            .execute_batch("BEGIN")
-            .sqlite("begin reading", path)?;
+        begin_reading(&connection, path)?;
         Ok(Self {
             connection,
             path: path.to_owned(),

@@ -232,6 +232,39 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// What was to be exported could not be written. What was written until then is no export.
+    #[error("cannot write the export: {source}")]
+    Export {
+        /// The system's answer.
+        source: io::Error,
+    },
+
+    /// A line of what was to be imported is not what an export writes. Nothing was imported.
+    #[error("line {line} of the import: {detail}")]
+    Import {
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        detail: String,
+    },
+
+    /// Something of an import cannot be stored. Nothing was imported.
+    #[error("{item} of the import: {detail}")]
+    ImportState {
+        /// The run or the value.
+        item: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+
+    /// A namespace of an import is there already. Nothing was imported: delete the namespace first,
+    /// or import into another store.
+    #[error("namespace {namespace} exists already")]
+    NamespaceExists {
+        /// The namespace.
+        namespace: Namespace,
+    },
+
     /// Something would end before it begins. Give it a later end.
     #[error("{item} would be valid from {} until {}", from.unix_millis(), until.unix_millis())]
     InvalidInterval {
@@ -326,6 +359,17 @@ fn is_undecodable(error: &rusqlite::Error) -> bool {
 }
 
 impl Error {
+    /// Whether the disk may hold something else than it said. After a failed sync the kernel may
+    /// have dropped the pages and report success to a retry.
+    pub(crate) fn is_of_disk(&self) -> bool {
+        match self {
+            Self::Sqlite { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the request was at fault: then it alone fails, and the rest of its group commits.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 
+use crate::check::recount_chunks;
 use crate::memory::Memory;
 use crate::metadata::{
     AFTER_MEMORY, MEMORY_COLUMNS, StoredMemory, attribute_key, stored_memory_from_row,
@@ -50,6 +51,7 @@ pub(crate) fn rebuild_indexes(connection: &Connection) -> rusqlite::Result<()> {
              (SELECT min(max(id), 9223372036854775806) + 1 FROM memories m
               WHERE m.ns = namespaces.ns), 1));",
     )?;
+    recount_chunks(connection)?;
     rebuild_labels(connection)
 }
 

@@ -152,6 +152,31 @@ pub enum Disagreement {
         /// The edges as `source -relation-> target`.
         edge: String,
     },
+    /// A chunk of a large value of state is not what its digest says.
+    AlteredChunk {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its number.
+        chunk: i64,
+    },
+    /// A version of a value of state lacks chunks.
+    MissingChunks {
+        /// Its namespace.
+        namespace: Namespace,
+        /// The value's version, key and run.
+        value: String,
+    },
+    /// A chunk is referred to more or less often than is counted, or not at all.
+    ChunkReferences {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its number.
+        chunk: i64,
+        /// The running count.
+        counted: u64,
+        /// The references.
+        stored: u64,
+    },
     /// What a namespace is said to hold is not what its memories are.
     Usage {
         /// The namespace.
@@ -235,6 +260,23 @@ impl fmt::Display for Disagreement {
             }
             Self::OverlappingEdges { namespace, edge } => {
                 write!(f, "{namespace}: two edges {edge} hold at the same time")
+            }
+            Self::AlteredChunk { namespace, chunk } => {
+                write!(f, "{namespace}: chunk {chunk} differs from its digest")
+            }
+            Self::MissingChunks { namespace, value } => {
+                write!(f, "{namespace}: {value} lacks chunks")
+            }
+            Self::ChunkReferences {
+                namespace,
+                chunk,
+                counted,
+                stored,
+            } => {
+                write!(
+                    f,
+                    "{namespace}: chunk {chunk} is counted {counted} times, referred to {stored}"
+                )
             }
             Self::Usage { namespace } => {
                 write!(

@@ -6,6 +6,7 @@ mod history;
 mod namespaces;
 mod recall;
 mod state;
+mod transfer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -132,8 +133,11 @@ impl MemoryStore {
             vectors: self.tiers.similarity.len() as u64,
             cache_hits: self.tiers.cache.hits(),
             cache_misses: self.tiers.cache.misses(),
+            cached: self.tiers.cache.len() as u64,
             writes: counters.writes.get(),
             commits: counters.commits.get(),
+            recall: counters.recall.summary(),
+            commit: counters.commit.summary(),
         }
     }
 

@@ -169,7 +169,12 @@ impl Worker {
             self.write_group(group);
             fault::point("between-groups");
             match interlude {
-                Some(Interlude::Inspect(inspection)) => inspection(&mut self.session),
+                Some(Interlude::Inspect(inspection)) => {
+                    inspection(&mut self.session);
+                    if let Some(reason) = self.session.take_failure() {
+                        self.poison.set(reason);
+                    }
+                }
                 Some(Interlude::Close) => self.poison.set("it was closed".into()),
                 None => {}
             }
@@ -190,6 +195,7 @@ impl Worker {
         let began = Moment::now();
         let committed = self.commit(&writes);
         self.pace.learn(group.len(), began);
+        self.tiers.counters().commit.record(began.elapsed());
         match committed {
             Ok(results) => self.acknowledge(group, results),
             // One write of the group may be what failed: the others get their own transaction.
@@ -241,9 +247,7 @@ impl Worker {
     fn poison_if_unsafe(&self, error: &Error) {
         let is_safe = match error {
             Error::DiskFull { .. } => true,
-            Error::Sqlite { source, .. } => {
-                source.sqlite_error_code() != Some(rusqlite::ErrorCode::SystemIoFailure)
-            }
+            Error::Sqlite { .. } => !error.is_of_disk(),
             _ => false,
         };
         if !is_safe {

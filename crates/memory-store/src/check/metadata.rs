@@ -12,6 +12,7 @@ use crate::metadata::{
 use crate::names::MemoryId;
 use crate::report::{Disagreement, Report};
 
+use super::chunks::check_chunks;
 use super::history::check_history;
 
 /// Checks the database against itself.
@@ -21,6 +22,7 @@ pub(crate) fn check_metadata(connection: &Connection, path: &Path) -> Result<Rep
     check_memories(connection, &mut report).sqlite("check the memories", path)?;
     check_edges(connection, &mut report).sqlite("check the edges", path)?;
     check_history(connection, &mut report).sqlite("check the history", path)?;
+    check_chunks(connection, &mut report).sqlite("check the chunks", path)?;
     check_texts(connection, &mut report).sqlite("check the full text", path)?;
     check_sequences(connection, &mut report).sqlite("check the namespaces", path)?;
     Ok(report)

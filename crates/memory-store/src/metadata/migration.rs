@@ -10,7 +10,7 @@ use super::tables::SCHEMA_VERSION;
 pub(super) const OLDEST_VERSION: i32 = 3;
 
 /// Each step leads from one version to the next, the first from [`OLDEST_VERSION`].
-const STEPS: [&str; 1] = [TIMES];
+const STEPS: [&str; 2] = [TIMES, CHUNKS];
 
 /// All steps in one transaction: a crash leaves the version before, whole.
 pub(super) fn migrate(connection: &Connection, from: i32) -> rusqlite::Result<()> {
@@ -104,4 +104,21 @@ CREATE VIRTUAL TABLE memories_text USING fts5(
     tokenize = 'porter unicode61 remove_diacritics 2'
 );
 INSERT INTO memories_text(memories_text) VALUES('rebuild');
+";
+
+/// Large values as chunks. Those that were stored before stay whole.
+const CHUNKS: &str = "
+ALTER TABLE state ADD COLUMN chunks BLOB;
+CREATE TABLE chunks(
+    chunk  INTEGER PRIMARY KEY AUTOINCREMENT,
+    ns     INTEGER NOT NULL REFERENCES namespaces(ns),
+    digest BLOB NOT NULL,
+    kind   INTEGER NOT NULL,
+    bytes  BLOB NOT NULL,
+    UNIQUE(ns, digest)
+) STRICT;
+CREATE TABLE chunk_references(
+    chunk INTEGER PRIMARY KEY,
+    count INTEGER NOT NULL
+) STRICT;
 ";

@@ -81,6 +81,13 @@ pub(crate) fn open_for_verification(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Begins a transaction and takes its picture at once: a bare BEGIN waits for the first read.
+pub(crate) fn begin_reading(connection: &Connection, path: &Path) -> Result<()> {
+    connection
+        .execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1;")
+        .sqlite("begin reading", path)
+}
+
 fn is_empty(connection: &Connection, path: &Path) -> Result<bool> {
     let objects: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))

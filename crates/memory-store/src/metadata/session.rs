@@ -1,6 +1,7 @@
 //! Writing: the statements of each operation, run by the writer inside a group's transaction.
 
 mod edges;
+mod import;
 mod indexes;
 mod memories;
 mod namespaces;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, Result, SqliteContext};
+use crate::fault;
 use crate::memory::NewMemory;
 use crate::names::{MemoryId, Namespace};
 use crate::quota::Quota;
@@ -43,6 +45,8 @@ pub(crate) struct Session {
     connection: Connection,
     path: PathBuf,
     spaces: HashMap<Namespace, Space>,
+    /// What the disk failed with outside of a group.
+    failure: Option<String>,
 }
 
 impl Session {
@@ -51,6 +55,7 @@ impl Session {
             connection,
             path,
             spaces: HashMap::new(),
+            failure: None,
         }
     }
 
@@ -88,6 +93,7 @@ impl Session {
                 .sqlite("update a namespace", &self.path)?;
             space.is_changed = false;
         }
+        fault::sync().sqlite("commit", &self.path)?;
         self.execute("commit", "COMMIT", []).map(drop)
     }
 
@@ -112,7 +118,21 @@ impl Session {
         let ended = worked.and_then(|()| self.commit());
         // Undoes the work, or if it was committed only drops what was known.
         let undone = self.rollback();
-        ended.and(undone)
+        self.note_failure(ended.and(undone))
+    }
+
+    /// What the disk failed with since this was last asked, outside of a group.
+    pub(crate) fn take_failure(&mut self) -> Option<String> {
+        self.failure.take()
+    }
+
+    fn note_failure(&mut self, result: Result<()>) -> Result<()> {
+        if let Err(error) = &result
+            && error.is_of_disk()
+        {
+            self.failure = Some(error.to_string());
+        }
+        result
     }
 
     /// Copies the log into the database and empties it, which waits for those who read.

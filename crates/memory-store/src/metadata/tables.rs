@@ -1,7 +1,7 @@
 //! The tables of a new database.
 
 /// The version of [`SCHEMA`]. A change needs the next number, and a step in `migration`.
-pub(super) const SCHEMA_VERSION: i32 = 4;
+pub(super) const SCHEMA_VERSION: i32 = 5;
 
 /// `row` is the key of whatever is derived from a memory; `id` is only unique in its namespace.
 /// Tags and attributes stand in the memory's own row, so that one look-up reads a memory whole,
@@ -17,7 +17,8 @@ pub(super) const SCHEMA_VERSION: i32 = 4;
 ///
 /// A run's state is kept as versions of keys. A checkpoint is a mark in the run's sequence and
 /// copies nothing; a version that a mark can see is kept when it is replaced, any other one is not.
-/// A fork begins at a mark of its parent and reads through to it.
+/// A fork begins at a mark of its parent and reads through to it. A large value is kept as chunks,
+/// which versions share.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE namespaces(
     ns        INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -114,11 +115,24 @@ CREATE TABLE runs(
     UNIQUE(ns, agent, name)
 ) STRICT;
 CREATE TABLE state(
-    run   INTEGER NOT NULL REFERENCES runs(run),
-    key   TEXT NOT NULL,
-    seq   INTEGER NOT NULL,
-    value BLOB,
+    run    INTEGER NOT NULL REFERENCES runs(run),
+    key    TEXT NOT NULL,
+    seq    INTEGER NOT NULL,
+    value  BLOB,
+    chunks BLOB,
     UNIQUE(run, key, seq)
+) STRICT;
+CREATE TABLE chunks(
+    chunk  INTEGER PRIMARY KEY AUTOINCREMENT,
+    ns     INTEGER NOT NULL REFERENCES namespaces(ns),
+    digest BLOB NOT NULL,
+    kind   INTEGER NOT NULL,
+    bytes  BLOB NOT NULL,
+    UNIQUE(ns, digest)
+) STRICT;
+CREATE TABLE chunk_references(
+    chunk INTEGER PRIMARY KEY,
+    count INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE checkpoints(
     checkpoint INTEGER PRIMARY KEY AUTOINCREMENT,

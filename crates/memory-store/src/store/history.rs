@@ -14,7 +14,7 @@ use super::MemoryStore;
 impl MemoryStore {
     /// Corrects what is known of a memory: the whole content is replaced, and what was known before
     /// is left in its history. The new version is returned once it is on disk. It is recorded no
-    /// earlier than the version before it.
+    /// earlier than the version before it. The id that the new content may have is not used.
     ///
     /// # Errors
     ///

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::filter::Filter;
 use crate::metadata::{find_ids_where, find_where};
 use crate::names::{MemoryId, Namespace};
+use crate::pace::Moment;
 use crate::query::{Candidate, Found, Fused, Query, Signal, fuse};
 use crate::relations::Traversal;
 
@@ -22,6 +23,13 @@ impl MemoryStore {
     /// [`Error::Dimension`](crate::Error::Dimension) if the query's vector cannot be compared; and
     /// if the database cannot be read.
     pub fn recall(&self, namespace: &Namespace, query: &Query) -> Result<Vec<Found>> {
+        let began = Moment::now();
+        let found = self.recall_untimed(namespace, query);
+        self.tiers.counters().recall.record(began.elapsed());
+        found
+    }
+
+    fn recall_untimed(&self, namespace: &Namespace, query: &Query) -> Result<Vec<Found>> {
         let allowed = self.allowed(namespace, &query.filter)?;
         let mut lists = self.ranked(namespace, query, allowed.as_ref())?;
         if query.recency {

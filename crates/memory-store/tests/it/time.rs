@@ -218,9 +218,10 @@ fn a_few_best_that_have_ended_do_not_hide_those_behind_them() {
     let (_directory, store) = open_temporary();
     for number in 1..=600_u16 {
         let own = id(number.into());
-        let new = memory("same words")
-            .id(own)
-            .vector(vec![1.0, f32::from(number)]);
+        let new = memory("same words").id(own).vector(vec![
+            1.0 - f32::from(number) / 1_000.0,
+            f32::from(number) / 1_000.0,
+        ]);
         store.remember(new).unwrap();
         if number > 60 {
             store.end(&namespace(), own, at(50), at(50)).unwrap();

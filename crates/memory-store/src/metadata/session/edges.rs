@@ -130,7 +130,7 @@ impl Session {
     }
 
     /// Writes an edge, in place of the one that begins with it.
-    fn put_edge(&self, ns: i64, edge: &Edge) -> Result<()> {
+    pub(super) fn put_edge(&self, ns: i64, edge: &Edge) -> Result<()> {
         self.execute(
             "link",
             "INSERT OR REPLACE INTO edges(ns, source, relation, target, valid_from, valid_until,
@@ -151,7 +151,7 @@ impl Session {
     }
 
     /// Copies an edge to the history.
-    fn keep_edge(&self, ns: i64, edge: &Edge, replaced_at: Timestamp) -> Result<()> {
+    pub(super) fn keep_edge(&self, ns: i64, edge: &Edge, replaced_at: Timestamp) -> Result<()> {
         self.execute(
             "keep a version",
             "INSERT INTO edge_versions(ns, source, relation, target, valid_from, valid_until,

@@ -23,14 +23,34 @@ impl Session {
         space.check_dimension(memory)?;
         space.check_quota(&memory.namespace, 1, prepared.bytes())?;
         let id = memory.id.unwrap_or(space.next_id);
+        if !self.insert_memory(space.ns, id, prepared, 1)? {
+            return Err(Error::AlreadyExists {
+                namespace: memory.namespace.clone(),
+                id,
+            });
+        }
+        space.note(id, prepared);
+        self.spaces.insert(memory.namespace.clone(), space);
+        Ok(id)
+    }
+
+    /// Inserts a memory and adds it to the indexes; whether its id was free.
+    pub(super) fn insert_memory(
+        &self,
+        ns: i64,
+        id: MemoryId,
+        prepared: &PreparedMemory,
+        version: u32,
+    ) -> Result<bool> {
+        let memory = &prepared.memory;
         let inserted = self.execute(
             "remember",
             "INSERT INTO memories(ns, id, at, text, tags, attributes, vector, digest,
                  valid_from, valid_until, expires, recorded_at, version)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              ON CONFLICT(ns, id) DO NOTHING",
             params![
-                space.ns,
+                ns,
                 id.to_sql(),
                 memory.at.unix_millis(),
                 memory.text,
@@ -42,19 +62,15 @@ impl Session {
                 memory.valid_until.map(Timestamp::unix_millis),
                 memory.expires_at.map(Timestamp::unix_millis),
                 prepared.recorded_at().unix_millis(),
+                version,
             ],
         )?;
         if inserted == 0 {
-            return Err(Error::AlreadyExists {
-                namespace: memory.namespace.clone(),
-                id,
-            });
+            return Ok(false);
         }
         fault::point("between-row-and-indexes");
-        self.index(space.ns, self.connection.last_insert_rowid(), memory)?;
-        space.note(id, prepared);
-        self.spaces.insert(memory.namespace.clone(), space);
-        Ok(id)
+        self.index(ns, self.connection.last_insert_rowid(), memory)?;
+        Ok(true)
     }
 
     /// Replaces what is known of a memory; its new version is returned.

@@ -54,11 +54,12 @@ impl Session {
             connection.execute_batch("INSERT INTO memories_text(memories_text) VALUES('optimize')")
         })?;
         // Otherwise the copy would be made in memory, whatever its size.
-        self.execute_batch(
+        let rewritten = self.execute_batch(
             "compact",
             "PRAGMA temp_store = FILE; VACUUM; PRAGMA temp_store = MEMORY;",
-        )?;
-        self.truncate_log()
+        );
+        let emptied = rewritten.and_then(|()| self.truncate_log());
+        self.note_failure(emptied)
     }
 }
 
@@ -84,6 +85,11 @@ fn delete_state(connection: &Connection, ns: i64) -> rusqlite::Result<()> {
         let sql = format!("DELETE FROM {table} WHERE run IN (SELECT run FROM runs WHERE ns = ?1)");
         connection.execute(&sql, [ns])?;
     }
+    connection.execute(
+        "DELETE FROM chunk_references WHERE chunk IN (SELECT chunk FROM chunks WHERE ns = ?1)",
+        [ns],
+    )?;
+    connection.execute("DELETE FROM chunks WHERE ns = ?1", [ns])?;
     // A fork refers to its parent, whichever of the two is removed first.
     connection.execute("UPDATE runs SET parent = NULL WHERE ns = ?1", [ns])?;
     Ok(())
