@@ -158,6 +158,18 @@ impl SimilarityTier {
         }
     }
 
+    /// Removes a namespace whole, and what was saved of it.
+    fn remove_namespace(&self, namespace: &Namespace) {
+        let mut errors = self.save_errors.lock();
+        errors.remove(namespace);
+        self.origins.lock().remove(namespace);
+        self.spaces.write().remove(namespace);
+        if let Some(folder) = &self.folder {
+            // If it cannot be removed now, the next opening removes what belongs to no namespace.
+            let _ = fs::remove_file(file::path_of(folder, namespace));
+        }
+    }
+
     /// Removes every saved graph. What cannot be removed is no worse than it was.
     pub(crate) fn discard_saved(&self) {
         if let Some(folder) = &self.folder {
@@ -348,9 +360,24 @@ impl DerivedTier for SimilarityTier {
             } => {
                 self.insert(namespace, *id, unit);
             }
-            Change::Forgotten { namespace, id } => self.remove(namespace, *id),
-            Change::Remembered { unit: None, .. } | Change::Linked(_) | Change::Unlinked { .. } => {
+            Change::Updated {
+                namespace,
+                id,
+                unit: Some(unit),
+            } => self.insert(namespace, *id, unit),
+            Change::Forgotten { namespace, id }
+            | Change::Updated {
+                namespace,
+                id,
+                unit: None,
+            } => self.remove(namespace, *id),
+            Change::NamespaceDeleted(namespace) => {
+                self.remove_namespace(namespace);
             }
+            Change::Remembered { unit: None, .. }
+            | Change::Ended { .. }
+            | Change::Linked(_)
+            | Change::Unlinked { .. } => {}
         }
     }
 }

@@ -50,6 +50,11 @@ impl Tiers {
         self.relations
             .replace(load_edges(connection).sqlite("load the edges", path)?);
         self.cache.clear();
+        self.count(connection, path)
+    }
+
+    /// Counts anew; to be called while nothing is written.
+    pub(crate) fn count(&self, connection: &Connection, path: &Path) -> Result<()> {
         let items = count(connection, "SELECT count(*) FROM memories");
         self.counters
             .items
@@ -70,7 +75,11 @@ impl Tiers {
         match change {
             Change::Remembered { .. } => self.counters.items.add(1),
             Change::Forgotten { .. } => self.counters.items.subtract(1),
-            Change::Linked(_) | Change::Unlinked { .. } => {}
+            Change::NamespaceDeleted(_)
+            | Change::Updated { .. }
+            | Change::Ended { .. }
+            | Change::Linked(_)
+            | Change::Unlinked { .. } => {}
         }
     }
 }
