@@ -72,7 +72,9 @@ pub(crate) struct SimilarityTier {
     origins: Mutex<HashMap<Namespace, IndexOrigin>>,
     /// Where graphs are saved.
     folder: Option<PathBuf>,
-    /// What went wrong with it; held while one is saved.
+    /// Held while files there are written, read or removed.
+    files: Mutex<()>,
+    /// Why one could not be saved.
     save_errors: Mutex<HashMap<Namespace, String>>,
     bell: Bell,
 }
@@ -126,7 +128,8 @@ impl SimilarityTier {
 
     /// How the index of every namespace with vectors is, ordered by namespace.
     pub(crate) fn health(&self) -> Vec<IndexHealth> {
-        let (origins, errors) = (self.origins.lock(), self.save_errors.lock());
+        let origins = self.origins.lock().clone();
+        let errors = self.save_errors.lock().clone();
         let health = |(namespace, space): (Namespace, Arc<Space>)| IndexHealth {
             coverage: space.coverage(),
             origin: origins.get(&namespace).cloned().unwrap_or(IndexOrigin::New),
@@ -147,7 +150,7 @@ impl SimilarityTier {
     /// Calls back with what is wrong with each saved graph that could not be used.
     pub(crate) fn for_each_bad_file(&self, mut visit: impl FnMut(&Namespace, String)) {
         let Some(folder) = &self.folder else { return };
-        let _no_saving = self.save_errors.lock();
+        let _files = self.files.lock();
         for (namespace, space) in self.all() {
             let path = file::path_of(folder, &namespace);
             if path.exists()
@@ -173,7 +176,7 @@ impl SimilarityTier {
     /// Removes every saved graph. What cannot be removed is no worse than it was.
     pub(crate) fn discard_saved(&self) {
         if let Some(folder) = &self.folder {
-            let _no_saving = self.save_errors.lock();
+            let _files = self.files.lock();
             remove_others(folder, &HashSet::new());
         }
     }
@@ -222,13 +225,15 @@ impl SimilarityTier {
             if space.graph().entry().is_none() || !is_due(unsaved, space.len()) {
                 continue;
             }
-            let mut errors = self.save_errors.lock();
+            let _files = self.files.lock();
             // Not one that was replaced meanwhile.
             let is_current = |now: Arc<Space>| Arc::ptr_eq(&now, &space);
             if !self.space(&namespace).is_some_and(is_current) {
                 continue;
             }
-            match file::save(folder, &namespace, &space) {
+            let saved = file::save(folder, &namespace, &space);
+            let mut errors = self.save_errors.lock();
+            match saved {
                 Ok(()) => {
                     space.note_saved(unsaved);
                     errors.remove(&namespace);
