@@ -163,8 +163,8 @@ impl SimilarityTier {
 
     /// Removes a namespace whole, and what was saved of it.
     fn remove_namespace(&self, namespace: &Namespace) {
-        let mut errors = self.save_errors.lock();
-        errors.remove(namespace);
+        let _files = self.files.lock();
+        self.save_errors.lock().remove(namespace);
         self.origins.lock().remove(namespace);
         self.spaces.write().remove(namespace);
         if let Some(folder) = &self.folder {
