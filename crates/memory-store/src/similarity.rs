@@ -326,8 +326,12 @@ impl TierRestoring {
 
     pub(crate) fn finish(self) -> SimilarityTier {
         if let Some(folder) = &self.folder {
-            let of = |namespace| file::path_of(folder, namespace);
-            remove_others(folder, &self.spaces.keys().map(of).collect());
+            let usable = self
+                .spaces
+                .iter()
+                .filter(|(_, space)| !space.has_bad_file());
+            let files = usable.map(|(namespace, _)| file::path_of(folder, namespace));
+            remove_others(folder, &files.collect());
         }
         let tier = SimilarityTier {
             options: self.options,
@@ -343,7 +347,7 @@ impl TierRestoring {
     }
 }
 
-/// Removes files that belong to no namespace any more, and unfinished ones. What cannot be removed
+/// Removes files that cannot be used or belong to no namespace any more, and unfinished ones. What cannot be removed
 /// is not read either, so nothing depends on it.
 fn remove_others(folder: &Path, kept: &HashSet<PathBuf>) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();

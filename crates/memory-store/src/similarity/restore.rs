@@ -82,6 +82,11 @@ impl Restoring {
         self.space.dimension()
     }
 
+    /// Whether there is a file, and it cannot be used.
+    pub(super) fn has_bad_file(&self) -> bool {
+        matches!(self.origin, IndexOrigin::Rebuilt { .. })
+    }
+
     /// Adds a prepared vector of the database.
     pub(super) fn add(&mut self, id: MemoryId, vector: &[f32]) {
         let Some(saved) = &self.saved else {
