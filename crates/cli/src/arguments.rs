@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use harness::{Limits, Scenario, Settings};
 
+use crate::simulate::SimulateArguments;
+
 /// Load tests that verify what they measured.
 ///
 /// Every acknowledged effect is read back after the target was closed and opened again; one that is
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Copy what is whole from a damaged log to a new one
     Salvage(SalvageArguments),
+    /// Say what a plan would do, without doing any of it
+    Simulate(SimulateArguments),
     /// Print the JSON schema of report.json
     Schema,
 }

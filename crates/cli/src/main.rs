@@ -6,6 +6,7 @@ mod interrupt;
 mod progress;
 mod report;
 mod salvage;
+mod simulate;
 mod suite;
 mod verify;
 
@@ -34,6 +35,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Report(report) => report::run(&report),
         Command::Verify(verify) => verify::run(&verify),
         Command::Salvage(salvage) => salvage::run(&salvage),
+        Command::Simulate(simulate) => simulate::run(&simulate),
         Command::Schema => report::print_schema(),
     }
 }

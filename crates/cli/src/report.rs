@@ -1,7 +1,8 @@
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
-use harness::{Report, render, report_schema};
+use harness::{render, report_schema};
+use serde::Serialize;
 
 use crate::arguments::ReportArguments;
 use crate::exit::Exit;
@@ -32,7 +33,7 @@ pub(crate) fn print_schema() -> anyhow::Result<Exit> {
     Ok(Exit::Held)
 }
 
-pub(crate) fn print_json(report: &Report) -> anyhow::Result<()> {
+pub(crate) fn print_json(report: &impl Serialize) -> anyhow::Result<()> {
     let json = serde_json::to_string_pretty(report).context("the report has no JSON form")?;
     print(&format!("{json}\n"))
 }

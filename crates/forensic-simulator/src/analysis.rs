@@ -1,9 +1,11 @@
+use serde::Serialize;
+
 use crate::rollback::roll_back;
 use crate::run::Run;
 use crate::{Conflicts, Plan, Report, Risk, Rollback, Simulator, Timestamp, World};
 
 /// What a plan would do, and what there is to know about it besides.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Analysis {
     /// As [`Simulator::simulate`] gives it.

@@ -166,6 +166,20 @@ pub enum Error {
     Log(#[from] jsonl_storage::Error),
 }
 
+impl Error {
+    /// What a JSON parser says, with the place before it.
+    pub(crate) fn json(format: &'static str, error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        // The parser says the place too, behind.
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        Self::Import {
+            format,
+            place: format!("line {}, column {}", error.line(), error.column()),
+            reason: text.strip_suffix(&place).unwrap_or(&text).to_owned(),
+        }
+    }
+}
+
 /// At most this many steps of a cycle are spelled out.
 const SHOWN: usize = 8;
 

@@ -45,6 +45,7 @@ mod conflicts;
 mod context;
 mod digest;
 mod error;
+mod examination;
 mod explain;
 mod fact;
 mod faults;
@@ -56,6 +57,7 @@ mod mcp;
 mod number;
 mod overlay;
 mod plan;
+mod plan_file;
 mod reference;
 mod report;
 mod request;
@@ -80,6 +82,7 @@ pub use crate::conflicts::{Conflict, Conflicts};
 pub use crate::context::Context;
 pub use crate::digest::{EffectsDigest, PlanDigest, ReportDigest, Version, WorldDigest};
 pub use crate::error::Error;
+pub use crate::examination::{Examination, Finding, FindingKind};
 pub use crate::fact::{Fact, Key, Secret, Unknown};
 pub use crate::faults::{Fault, FaultCase, FaultDepth, FaultMatrix};
 pub use crate::flow::{Flow, FlowPolicy, Label};
@@ -88,6 +91,7 @@ pub use crate::forensic::ForensicSimulator;
 pub use crate::handler::{FailureMode, Handler, Stop};
 pub use crate::mcp::McpTools;
 pub use crate::plan::{Limits, Plan};
+pub use crate::plan_file::{PlanFile, PlanFormat};
 pub use crate::report::{
     Change, Estimate, ExternalEffect, Outcome, Precondition, Read, Report, Reversibility, Spread,
     StepReport, Verdict,
