@@ -1,7 +1,7 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use harness::{Limits, Scenario, Settings};
 
 use crate::simulate::SimulateArguments;
@@ -35,8 +35,23 @@ pub(crate) enum Command {
     Salvage(SalvageArguments),
     /// Say what a plan would do, without doing any of it
     Simulate(SimulateArguments),
-    /// Print the JSON schema of report.json
-    Schema,
+    /// Print the JSON schema of a format
+    Schema(SchemaArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    /// Of what
+    #[arg(value_enum, default_value = "report")]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// report.json
+    Report,
+    /// The text that says what actions do (see `simulate --schemas`)
+    Actions,
 }
 
 #[derive(Debug, Args)]

@@ -36,6 +36,6 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Verify(verify) => verify::run(&verify),
         Command::Salvage(salvage) => salvage::run(&salvage),
         Command::Simulate(simulate) => simulate::run(&simulate),
-        Command::Schema => report::print_schema(),
+        Command::Schema(schema) => report::print_schema(schema.of),
     }
 }

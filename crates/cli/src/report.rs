@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use harness::{render, report_schema};
 use serde::Serialize;
 
-use crate::arguments::ReportArguments;
+use crate::arguments::{ReportArguments, SchemaOf};
 use crate::exit::Exit;
 
 /// Loads a saved report, judges it by the limits that were given, and prints it.
@@ -28,8 +28,12 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
     Ok(Exit::of(report.verdict.health, report.interrupted))
 }
 
-pub(crate) fn print_schema() -> anyhow::Result<Exit> {
-    print(&format!("{:#}\n", report_schema()))?;
+pub(crate) fn print_schema(of: SchemaOf) -> anyhow::Result<Exit> {
+    let schema = match of {
+        SchemaOf::Report => report_schema(),
+        SchemaOf::Actions => forensic_simulator::Schema::json_schema(),
+    };
+    print(&format!("{schema:#}\n"))?;
     Ok(Exit::Held)
 }
 

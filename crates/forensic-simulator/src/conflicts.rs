@@ -260,7 +260,7 @@ fn fingerprint(plan: &Plan, run: &Run<'_>, done: &[bool]) -> blake3::Hash {
         hasher.update(&[state]);
         let refers = plan.has_references();
         let answer = if refers {
-            run.answer_of(&plan.steps()[position].id)
+            run.answer_of(position)
         } else {
             None
         };

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use action::{ActionDigest, ActionPath};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::update_text;
@@ -44,7 +45,18 @@ pub struct Report {
 
 /// What would come of a step or a plan, from best to worst.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -200,7 +212,7 @@ pub enum Reversibility {
 }
 
 /// A number that is not certain: never below `least`, never above `most`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spread {
     /// The least.

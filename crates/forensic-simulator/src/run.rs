@@ -38,6 +38,10 @@ struct Done {
     state: State,
     /// When it would end, counted from the start of the plan.
     end: Spread,
+    /// Its place among the steps that were played.
+    played: Option<usize>,
+    /// Its place among the steps with references, as they were played.
+    resolved: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,6 +75,10 @@ impl<'a> Run<'a> {
         }
     }
 
+    pub(crate) fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
     /// Plays one step; those that it waits for were played before.
     pub(crate) fn step(&mut self, position: usize) {
         self.play_step(position, None);
@@ -92,18 +100,18 @@ impl<'a> Run<'a> {
     }
 
     /// What a step answered, if it was played and says so.
-    pub(crate) fn answer_of(&self, id: &StepId) -> Option<&Fact> {
-        let step = self.steps.iter().find(|step| step.id == *id)?;
-        step.answer.as_ref()
+    pub(crate) fn answer_of(&self, position: usize) -> Option<&Fact> {
+        let played = self.done[position].played?;
+        self.steps.get(played)?.answer.as_ref()
     }
 
-    /// The action of a step, by its id, with the values that its references stood for.
-    pub(crate) fn action_of(&self, id: &StepId) -> Option<Cow<'a, Action>> {
-        if let Some(step) = self.resolved.iter().find(|step| step.id == *id) {
-            return Some(Cow::Owned(step.action.clone()));
+    /// The action of a step, with the values that its references stood for.
+    pub(crate) fn action_of(&self, position: usize) -> Cow<'a, Action> {
+        let resolved = self.done[position].resolved;
+        match resolved.and_then(|index| self.resolved.get(index)) {
+            Some(step) => Cow::Owned(step.action.clone()),
+            None => Cow::Borrowed(&self.plan.steps()[position].action),
         }
-        let step = self.plan.steps().iter().find(|step| step.id == *id)?;
-        Some(Cow::Borrowed(&step.action))
     }
 
     /// A step with the values that its references stand for.
@@ -113,7 +121,7 @@ impl<'a> Run<'a> {
         let mut bytes = 0;
         for reference in self.plan.references(position) {
             let of = &self.plan.steps()[reference.step].id;
-            let value = reference.resolve(of.as_str(), self.answer_of(of))?;
+            let value = reference.resolve(of.as_str(), self.answer_of(reference.step))?;
             bytes += value_bytes(&value);
             if bytes > MAX_ANSWER_BYTES {
                 let most = format!("more than {MAX_ANSWER_BYTES} bytes");
@@ -140,6 +148,7 @@ impl<'a> Run<'a> {
         }
         match self.resolve(position) {
             Ok(step) => {
+                self.done[position].resolved = Some(self.resolved.len());
                 self.resolved.push(Arc::clone(&step));
                 self.play(handler, &step, fault)
             }
@@ -236,7 +245,8 @@ impl<'a> Run<'a> {
             latest.max(self.done[dependency].end)
         });
         let end = begin.plus(played.draft.estimate.duration_us);
-        self.done[position] = Done { state, end };
+        let done = &mut self.done[position];
+        (done.state, done.end, done.played) = (state, end, Some(self.steps.len()));
         self.remarks.push(Remark { remedy });
         self.steps.push(StepReport {
             id: step.id.clone(),

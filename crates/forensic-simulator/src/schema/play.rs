@@ -33,6 +33,10 @@ impl Handler for Schema {
         for effect in &self.effects {
             effect.play(context, &parameters)?;
         }
+        if let Some(answer) = &self.answer {
+            let answer = answer.evaluate(context, &parameters)?;
+            context.answer(answer);
+        }
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod hostile;
 mod mcp;
 mod reference;
 mod request;
+mod schema;
 mod simulate;
 mod store;
 mod tau_bench;
