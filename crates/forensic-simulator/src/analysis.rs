@@ -27,11 +27,12 @@ impl Simulator {
         for &position in plan.order() {
             run.step(position);
         }
-        let conflicts = self.conflicts_of(&run.steps, plan, world, at);
-        let report = run.clone().finish();
+        let conflicts = self.conflicts_of(&run, world, at);
+        let (changed, removed) = run.overlay.count_changed();
+        let report = run.take_report();
         Analysis {
-            risk: Risk::of(&report),
-            rollback: roll_back(self, run),
+            risk: Risk::weigh(&report, changed, removed),
+            rollback: roll_back(self, &mut run, &report.steps),
             conflicts,
             report,
         }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -115,7 +116,7 @@ pub struct StepReport {
     /// What would come of it.
     pub outcome: Outcome,
     /// Why.
-    pub reason: Arc<str>,
+    pub reason: Cow<'static, str>,
     /// Whether it would be done, with `changes` and `external` saying all that it does.
     pub would_run: bool,
     /// The steps that keep it from being done, or from being known.
@@ -277,7 +278,11 @@ impl Report {
     ///
     /// [`Error::Report`] if the report has no JSON form, which no report of a simulation does.
     pub fn to_json(&self) -> Result<String, Error> {
-        serde_json::to_string(self).map_err(|source| Error::Report(Arc::new(source)))
+        /// About what a step takes, so that the text seldom moves while it grows.
+        const STEP_BYTES: usize = 768;
+        let mut json = Vec::with_capacity(STEP_BYTES * (1 + self.steps.len()));
+        serde_json::to_writer(&mut json, self).map_err(|source| Error::Report(Arc::new(source)))?;
+        Ok(String::from_utf8(json).expect("serde_json writes UTF-8"))
     }
 
     /// The digest over [`Report::to_json`].

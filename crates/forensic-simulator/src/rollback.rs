@@ -66,15 +66,15 @@ impl Simulator {
         for &position in plan.order() {
             run.step(position);
         }
-        roll_back(self, run)
+        let steps = std::mem::take(&mut run.steps);
+        roll_back(self, &mut run, &steps)
     }
 }
 
-/// Takes back what whoever runs the plan knows to be done. The steps were played in the plan's order.
-pub(crate) fn roll_back(simulator: &Simulator, mut run: Run<'_>) -> Rollback {
-    let done = std::mem::take(&mut run.steps);
+/// Takes back what whoever runs the plan knows to be done: `done`, in the plan's order.
+pub(crate) fn roll_back(simulator: &Simulator, run: &mut Run<'_>, done: &[StepReport]) -> Rollback {
     let mut rollback = Rollback {
-        steps: Vec::new(),
+        steps: Vec::with_capacity(done.len()),
         residue: Vec::new(),
         external_residue: Vec::new(),
         not_modelled: Vec::new(),
@@ -92,7 +92,7 @@ pub(crate) fn roll_back(simulator: &Simulator, mut run: Run<'_>) -> Rollback {
                 .extend(step.external.iter().cloned());
             continue;
         }
-        let undo = undo(simulator, &mut run, step, position);
+        let undo = undo(simulator, run, step, position);
         if undo.how == UndoKind::Impossible {
             rollback
                 .external_residue

@@ -173,9 +173,9 @@ impl<'a> Run<'a> {
     }
 
     /// Plays an action that is no step of the plan, after the steps that were played.
-    pub(crate) fn play_beside(&mut self, step: &Step) -> (Outcome, Arc<str>, Vec<Change>) {
+    pub(crate) fn play_beside(&mut self, step: &Step) -> (Outcome, Cow<'static, str>, Vec<Change>) {
         self.overlay.begin_step();
-        let played = match self.simulator.handlers.find(&step.action.path) {
+        let mut played = match self.simulator.handlers.find(&step.action.path) {
             Some(handler) => self.play(handler, step, None),
             None => Played::stopped(Stop::unknown("no handler models it")),
         };
@@ -237,7 +237,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn record(&mut self, position: usize, played: Played, reversibility: Reversibility) {
+    fn record(&mut self, position: usize, mut played: Played, reversibility: Reversibility) {
         let step = &self.plan.steps()[position];
         let (outcome, reason, remedy, state) = played.judge();
         let begin = self.plan.dependencies(position).iter();
@@ -266,20 +266,24 @@ impl<'a> Run<'a> {
         });
     }
 
-    pub(crate) fn finish(self) -> Report {
+    pub(crate) fn finish(mut self) -> Report {
+        self.take_report()
+    }
+
+    /// The report of the steps that were played. What is left of the run is its state, from which
+    /// it can be rolled back.
+    pub(crate) fn take_report(&mut self) -> Report {
         let plan = self.plan;
-        let steps = self.steps;
+        let steps = std::mem::take(&mut self.steps);
         let outcome = steps.iter().map(|step| step.outcome).max();
         let mut estimate = Estimate::default();
         for (done, step) in self.done.iter().zip(&steps) {
             estimate.duration_us = estimate.duration_us.max(done.end);
             estimate.cost_micros = estimate.cost_micros.plus(step.estimate.cost_micros);
         }
-        let mut positions = plan.order().iter();
-        let not_modelled = steps.iter().filter(|_| {
-            let done = positions.next().map(|&position| self.done[position].state);
-            done == Some(State::NotKnown)
-        });
+        let played = plan.order().iter().zip(&steps);
+        let not_modelled =
+            played.filter(|&(&position, _)| self.done[position].state == State::NotKnown);
         Report {
             workflow: plan.workflow().name.clone(),
             plan: plan.digest(),
@@ -287,9 +291,9 @@ impl<'a> Run<'a> {
             outcome: outcome.unwrap_or_default(),
             safety_issues: advice::safety_issues(&steps),
             recommendations: advice::recommendations(&steps, &self.remarks),
-            reads: self.overlay.into_reads(),
+            reads: self.overlay.base_reads(),
             estimate,
-            not_modelled: not_modelled.map(|step| step.id.clone()).collect(),
+            not_modelled: not_modelled.map(|(_, step)| step.id.clone()).collect(),
             steps,
         }
     }
@@ -313,19 +317,19 @@ impl Played {
         }
     }
 
-    fn judge(&self) -> (Outcome, Arc<str>, Option<String>, State) {
-        match (&self.stop, &self.draft.unsafe_because) {
+    /// Its outcome, why, what would be better, and what later steps need to know. Takes the texts.
+    fn judge(&mut self) -> (Outcome, Cow<'static, str>, Option<String>, State) {
+        match (self.stop.take(), self.draft.unsafe_because.take()) {
             (Some(stop), _) => {
                 let state = match stop.outcome {
                     Outcome::Unknown | Outcome::Unsafe => State::NotKnown,
                     Outcome::Success | Outcome::Blocked | Outcome::WouldFail => State::NotDone,
                 };
-                let reason = stop.reason.as_str().into();
-                (stop.outcome, reason, stop.remedy.clone(), state)
+                (stop.outcome, stop.reason.into(), stop.remedy, state)
             }
             (None, Some(reason)) => {
-                let remedy = self.draft.remedy.clone();
-                (Outcome::Unsafe, reason.as_str().into(), remedy, State::Done)
+                let remedy = self.draft.remedy.take();
+                (Outcome::Unsafe, reason.into(), remedy, State::Done)
             }
             (None, None) => {
                 let reason = match (self.effects.changes.len(), self.draft.external.len()) {
