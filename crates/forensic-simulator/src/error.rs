@@ -139,6 +139,15 @@ pub enum Error {
         /// How many digits it should have.
         digits: usize,
     },
+    /// A log of executed actions that cannot be played again. Sort it, or name an action that is
+    /// in it.
+    #[error("executed action {id}: {reason}")]
+    Replay {
+        /// The action.
+        id: StepId,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// No report has that id. [`ForensicSimulator::recent`](crate::ForensicSimulator::recent)
     /// lists the latest ones.
     #[error("there is no report {id}, the last one is {last}")]

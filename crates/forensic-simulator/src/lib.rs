@@ -59,6 +59,7 @@ mod overlay;
 mod plan;
 mod plan_file;
 mod reference;
+mod replay;
 mod report;
 mod request;
 mod risk;
@@ -68,6 +69,7 @@ mod schema;
 mod simulator;
 mod statistics;
 mod store;
+mod strips;
 mod template;
 mod terraform;
 mod timestamp;
@@ -92,6 +94,7 @@ pub use crate::handler::{FailureMode, Handler, Stop};
 pub use crate::mcp::McpTools;
 pub use crate::plan::{Limits, Plan};
 pub use crate::plan_file::{PlanFile, PlanFormat};
+pub use crate::replay::{Counterfactual, Executed, KeyInBoth, Moment, Replay};
 pub use crate::report::{
     Change, Estimate, ExternalEffect, Outcome, Precondition, Read, Report, Reversibility, Spread,
     StepReport, Verdict,
@@ -103,6 +106,7 @@ pub use crate::schema::Schema;
 pub use crate::simulator::{Simulator, SimulatorBuilder};
 pub use crate::statistics::{Statistics, Summary};
 pub use crate::store::{ReportId, SimulationStore, StoreOptions, Stored, StoredReports};
+pub use crate::strips::{StripsDomain, StripsProblem};
 pub use crate::terraform::TerraformPlan;
 pub use crate::timestamp::Timestamp;
 pub use crate::workflow::{Step, StepId, Workflow};
