@@ -1,6 +1,7 @@
 //! The `proofload` command: load tests that verify what they measured.
 
 mod arguments;
+mod compare;
 mod exit;
 mod interrupt;
 mod progress;
@@ -8,6 +9,7 @@ mod report;
 mod salvage;
 mod simulate;
 mod suite;
+mod trend;
 mod verify;
 
 use std::process::ExitCode;
@@ -33,6 +35,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Suite(suite) => suite::run(&suite.load, suite.only),
         Command::Run(run) => suite::run(&run.load, vec![run.scenario]),
         Command::Report(report) => report::run(&report),
+        Command::Compare(compare) => compare::run(&compare),
+        Command::Trend(trend) => trend::run(&trend),
         Command::Verify(verify) => verify::run(&verify),
         Command::Salvage(salvage) => salvage::run(&salvage),
         Command::Simulate(simulate) => simulate::run(&simulate),

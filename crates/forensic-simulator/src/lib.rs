@@ -72,7 +72,6 @@ mod store;
 mod strips;
 mod template;
 mod terraform;
-mod timestamp;
 mod workflow;
 mod world;
 
@@ -108,6 +107,6 @@ pub use crate::statistics::{Statistics, Summary};
 pub use crate::store::{ReportId, SimulationStore, StoreOptions, Stored, StoredReports};
 pub use crate::strips::{StripsDomain, StripsProblem};
 pub use crate::terraform::TerraformPlan;
-pub use crate::timestamp::Timestamp;
 pub use crate::workflow::{Step, StepId, Workflow};
 pub use crate::world::World;
+pub use action::Timestamp;
