@@ -47,6 +47,11 @@ impl RequestId {
         }
     }
 
+    /// An id that was checked before it was kept.
+    pub(crate) fn kept(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The id that the workflow gives to its `number`th request if the caller names none.
     pub(crate) fn derived(number: u64) -> Self {
         Self(format!("r-{number}").into())

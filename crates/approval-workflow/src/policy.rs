@@ -6,7 +6,7 @@ use action::PathPattern;
 use serde::{Deserialize, Serialize, de};
 
 use crate::time::text;
-use crate::{Condition, Error, GroupId, Requirement, rulebook};
+use crate::{Condition, Error, GroupId, Requirement, policy_check};
 
 /// How much harm an action could do, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,6 +88,11 @@ pub struct Policy {
     /// What holds for an action that no rule covers.
     #[serde(default)]
     pub default: Terms,
+    /// The names of parameters, and of fields of the context, whose values are never written: a
+    /// request has their [digests](crate::secret_digest) (default: none). At any depth, in upper or
+    /// lower case, whatever the action. An approval is bound to the real values all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     /// The rules.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -113,7 +118,7 @@ impl Policy {
             let start = error.span().map_or(0, |span| span.start);
             at(start, error.message().trim())
         })?;
-        match rulebook::check(&policy) {
+        match policy_check::check(&policy) {
             Ok(()) => Ok(policy),
             Err(fault) => {
                 let start = fault.rule.and_then(|index| rule_start(text, index));
