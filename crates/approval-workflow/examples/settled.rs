@@ -38,20 +38,21 @@ fn measure(requests: usize) -> Result<(), Box<dyn Error>> {
     let (full, empty) = (dir.path().join("full"), dir.path().join("empty"));
     fill(&full, requests)?;
     ApprovalWorkflow::open(&empty, Policy::default())?.close()?;
-    let run = |dir: &Path, from: &str| -> Result<(f64, usize), Box<dyn Error>> {
+    let run = |dir: &Path, from: &str| -> Result<(f64, f64, usize), Box<dyn Error>> {
         let mut command = Command::new(std::env::current_exe()?);
         let output = command.arg("open").arg(dir).arg(from).output()?;
         let text = String::from_utf8(output.stdout)?;
-        let (seconds, bytes) = text.trim().split_once(' ').ok_or("the child failed")?;
-        Ok((seconds.parse()?, bytes.parse()?))
+        let mut parts = text.split_whitespace();
+        let mut part = || parts.next().ok_or("the child failed");
+        Ok((part()?.parse()?, part()?.parse()?, part()?.parse()?))
     };
-    let (_, base) = run(&empty, "log")?;
+    let (_, _, base) = run(&empty, "log")?;
     // The first opening reads the log, and its close writes the snapshot.
     for from in ["log", "snapshot"] {
-        let (seconds, resident) = run(&full, from)?;
+        let (seconds, busy, resident) = run(&full, from)?;
         let each = resident.saturating_sub(base) / requests;
         say(&format!(
-            "{requests} settled requests from the {from}: open in {seconds:.2} s, {each} bytes each"
+            "{requests} settled requests from the {from}: open in {seconds:.2} s, of which {busy:.2} s on a processor; {each} bytes each"
         ));
     }
     Ok(())
@@ -59,9 +60,10 @@ fn measure(requests: usize) -> Result<(), Box<dyn Error>> {
 
 /// Opens a workflow, says how long that took and how much memory is resident, and closes it.
 fn open(dir: &Path, from_log: bool) -> Result<(), Box<dyn Error>> {
-    let watch = Instant::now();
+    let (watch, busy) = (Instant::now(), processor_seconds()?);
     let workflow = ApprovalWorkflow::open(dir, Policy::default())?;
     let seconds = watch.elapsed().as_secs_f64();
+    let busy = processor_seconds()? - busy;
     let used = matches!(workflow.opening().snapshot, SnapshotUse::Used { .. });
     if used == from_log {
         return Err(format!("opened by {:?}", workflow.opening()).into());
@@ -69,12 +71,18 @@ fn open(dir: &Path, from_log: bool) -> Result<(), Box<dyn Error>> {
     let statm = std::fs::read_to_string("/proc/self/statm")?;
     let pages = statm.split(' ').nth(1).ok_or("no resident pages")?;
     const PAGE_BYTES: usize = 4096;
-    say(&format!(
-        "{seconds} {}",
-        pages.parse::<usize>()? * PAGE_BYTES
-    ));
+    let resident = pages.parse::<usize>()? * PAGE_BYTES;
+    say(&format!("{seconds} {busy} {resident}"));
     workflow.close()?;
     Ok(())
+}
+
+/// How long this process ran on processors, for a machine that others use too.
+fn processor_seconds() -> Result<f64, Box<dyn Error>> {
+    const NANOS: f64 = 1e-9;
+    let stat = std::fs::read_to_string("/proc/self/schedstat")?;
+    let nanos = stat.split(' ').next().ok_or("no time on a processor")?;
+    Ok(nanos.parse::<f64>()? * NANOS)
 }
 
 /// So many settled requests, written straight to a log: one sync for them all.

@@ -93,7 +93,7 @@ impl GateTable {
     /// May the action with this digest run? Takes no lock, and touches one or two cache lines of
     /// the table whatever its size.
     pub(crate) fn ask(&self, id: &RequestId, digest: &ActionDigest, now: Timestamp) -> Answer {
-        let name = self.name(id);
+        let name = self.name(id.as_str());
         let table = self.shard(name).table.load();
         let Some(slot) = table.find(name) else {
             return Answer::Unknown;
@@ -116,31 +116,35 @@ impl GateTable {
 
     /// The request's number.
     pub(crate) fn find(&self, id: &RequestId) -> Option<u32> {
-        let name = self.name(id);
+        let name = self.name(id.as_str());
         let table = self.shard(name).table.load();
         table.find(name).map(Slot::number)
     }
 
     /// Sets where a request stands; the first time, also its number. For the one writer.
     pub(crate) fn set(&self, id: &RequestId, number: u32, gate: &Gate) {
-        self.set_packed(id, number, &pack(gate));
+        self.set_packed(id.as_str(), number, &pack(gate));
     }
 
-    pub(crate) fn set_packed(&self, id: &RequestId, number: u32, packed: &Packed) {
+    /// As [`set`](Self::set), for an id as text.
+    pub(crate) fn set_packed(&self, id: &str, number: u32, packed: &Packed) {
         let name = self.name(id);
         let shard = self.shard(name);
         let table = shard.table.load();
-        if let Some(slot) = table.find(name) {
-            if packed.since != 0 {
-                // A gate that shuts keeps it: whoever saw the gate open may be about to read it.
-                slot.since.store(packed.since, Ordering::Relaxed);
+        let slot = match table.look(name) {
+            Place::Taken(slot) => {
+                if packed.since != 0 {
+                    // A gate that shuts keeps it: whoever saw the gate open may be about to read it.
+                    slot.since.store(packed.since, Ordering::Relaxed);
+                }
+                slot.standing.store(packed.standing, Ordering::Release);
+                return;
             }
-            slot.standing.store(packed.standing, Ordering::Release);
-            return;
-        }
+            Place::Free(slot) => slot,
+        };
         let used = shard.used.fetch_add(1, Ordering::Relaxed) + 1;
         if used * 100 <= table.0.len() * FULL_PERCENT {
-            table.insert(name, number, packed);
+            slot.fill(name, number, packed);
             return;
         }
         let larger = Table::new((table.0.len() * GROWTH_PERCENT / 100).max(FEWEST_SLOTS));
@@ -161,9 +165,9 @@ impl GateTable {
         }
     }
 
-    fn name(&self, id: &RequestId) -> Name {
+    fn name(&self, id: &str) -> Name {
         let mut hasher = self.names.build_hasher();
-        hasher.write(id.as_str().as_bytes());
+        hasher.write(id.as_bytes());
         let high = hasher.finish().max(1);
         // The same text and one byte more is another text, so this is another 64 bits.
         hasher.write_u8(1);
@@ -189,33 +193,52 @@ impl Table {
         from.iter().chain(before)
     }
 
-    fn find(&self, name: Name) -> Option<&Slot> {
+    /// Where a name stands, or could.
+    fn look(&self, name: Name) -> Place<'_> {
         for slot in self.probe(name) {
             match slot.high.load(Ordering::Acquire) {
-                0 => return None,
-                high if high == name.high && slot.low_half() == name.low => return Some(slot),
+                0 => return Place::Free(slot),
+                high if high == name.high && slot.low_half() == name.low => {
+                    return Place::Taken(slot);
+                }
                 _ => {}
             }
         }
-        None
+        unreachable!("a table is never full");
+    }
+
+    fn find(&self, name: Name) -> Option<&Slot> {
+        match self.look(name) {
+            Place::Taken(slot) => Some(slot),
+            Place::Free(_) => None,
+        }
     }
 
     fn insert(&self, name: Name, number: u32, packed: &Packed) {
-        let slot = self.probe(name).find(|slot| !slot.is_used());
-        let slot = slot.expect("a table is never full");
-        let low = u64::from(name.low) << 32 | u64::from(number);
-        slot.low.store(low, Ordering::Relaxed);
-        for (word, bytes) in slot.digest.iter().zip(packed.digest.chunks_exact(8)) {
-            word.store(word_of(bytes), Ordering::Relaxed);
+        match self.look(name) {
+            Place::Free(slot) | Place::Taken(slot) => slot.fill(name, number, packed),
         }
-        slot.since.store(packed.since, Ordering::Relaxed);
-        slot.standing.store(packed.standing, Ordering::Relaxed);
-        // Last: from here on it can be found.
-        slot.high.store(name.high, Ordering::Release);
     }
 }
 
+enum Place<'a> {
+    Taken(&'a Slot),
+    Free(&'a Slot),
+}
+
 impl Slot {
+    fn fill(&self, name: Name, number: u32, packed: &Packed) {
+        let low = u64::from(name.low) << 32 | u64::from(number);
+        self.low.store(low, Ordering::Relaxed);
+        for (word, bytes) in self.digest.iter().zip(packed.digest.chunks_exact(8)) {
+            word.store(word_of(bytes), Ordering::Relaxed);
+        }
+        self.since.store(packed.since, Ordering::Relaxed);
+        self.standing.store(packed.standing, Ordering::Relaxed);
+        // Last: from here on it can be found.
+        self.high.store(name.high, Ordering::Release);
+    }
+
     fn is_used(&self) -> bool {
         self.high.load(Ordering::Acquire) != 0
     }

@@ -80,6 +80,7 @@ mod places;
 mod plan;
 mod policy;
 mod policy_check;
+mod policy_text;
 mod reading;
 mod rebuild;
 mod request;

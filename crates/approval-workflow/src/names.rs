@@ -47,6 +47,11 @@ impl RequestId {
         }
     }
 
+    /// Whether a text is an id.
+    pub(crate) fn is_id(text: &str) -> bool {
+        id_fault(text).is_none()
+    }
+
     /// An id that was checked before it was kept.
     pub(crate) fn kept(text: &str) -> Self {
         Self(text.into())

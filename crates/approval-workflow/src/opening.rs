@@ -160,8 +160,7 @@ fn take(view: &mut View, content: Content, is_of_today: bool) -> (Staging, Vec<u
     view.gates = crate::gates::GateTable::with_capacity(slots.len());
     for (number, packed) in slots {
         if let Some(id) = ids.get(number) {
-            let id = crate::RequestId::kept(id);
-            view.gates.set_packed(&id, number, &packed);
+            view.gates.set_packed(id, number, &packed);
         }
         let is_pending = statuses.get(number as usize) == Some(&Status::Pending);
         let holds = packed.is_final() || is_of_today && !packed.is_beyond();
@@ -177,9 +176,12 @@ fn take(view: &mut View, content: Content, is_of_today: bool) -> (Staging, Vec<u
     staging.requests = head.requests;
     staging.claims = head.claims;
     let indexes = view.indexes.get_mut();
-    for (number, status) in (0..).zip(&statuses) {
-        if *status != Status::Pending {
-            indexes.by_status.entry(*status).or_default().insert(number);
+    for wanted in Status::ALL {
+        let numbers = (0..).zip(&statuses);
+        let numbers = numbers.filter_map(|(number, status)| (*status == wanted).then_some(number));
+        if wanted != Status::Pending {
+            // In order, which is how such a set is filled fastest.
+            indexes.by_status.insert(wanted, numbers.collect());
         }
     }
     indexes.ids = ids;

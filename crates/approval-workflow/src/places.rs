@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use jsonl_storage::Seq;
 
-use crate::RequestId;
-
 /// Where each request's events stand in the log: 4 bytes an event, and 8 a request. The events of a
 /// request are a list from its newest one back.
 #[derive(Debug, Default)]
@@ -139,8 +137,8 @@ impl Ids {
         self.ends.len()
     }
 
-    pub(crate) fn push(&mut self, id: &RequestId) {
-        self.text.push_str(id.as_str());
+    pub(crate) fn push(&mut self, id: &str) {
+        self.text.push_str(id);
         self.ends.push(self.text.len() as u64);
     }
 

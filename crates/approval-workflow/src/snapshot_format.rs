@@ -140,7 +140,8 @@ fn sections(head: Head, mut rest: &[u8]) -> Option<Content> {
     for _ in 0..requests {
         let (length, after) = rest.split_first()?;
         let (text, after) = after.split_at_checked(usize::from(*length))?;
-        ids.push(&RequestId::new(std::str::from_utf8(text).ok()?).ok()?);
+        let text = std::str::from_utf8(text).ok()?;
+        RequestId::is_id(text).then(|| ids.push(text))?;
         rest = after;
     }
     let mut slots = Vec::with_capacity(requests);

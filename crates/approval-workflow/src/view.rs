@@ -206,7 +206,7 @@ impl Indexes {
 
     fn begin(&mut self, id: &RequestId) -> u32 {
         let number = u32::try_from(self.ids.len()).expect("there are fewer than 2^32 requests");
-        self.ids.push(id);
+        self.ids.push(id.as_str());
         number
     }
 
