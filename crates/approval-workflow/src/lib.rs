@@ -62,6 +62,7 @@ mod error;
 mod event;
 #[cfg(test)]
 mod explore;
+mod fault;
 mod gates;
 mod grant;
 mod held;
@@ -79,7 +80,6 @@ mod permission;
 mod places;
 mod plan;
 mod policy;
-mod policy_check;
 mod policy_text;
 mod reading;
 mod rebuild;

@@ -1,11 +1,10 @@
 //! How a workflow comes to its state: from a snapshot and what the log says after it, or from the
 //! whole log.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use jsonl_storage::{Durability, Log, LogOptions, Record, Seq};
+use jsonl_storage::{Backend, Durability, Log, LogOptions, Record, Seq};
 use parking_lot::{Condvar, Mutex};
 
 use crate::journal::Journal;
@@ -25,13 +24,13 @@ pub(crate) struct LogChoice {
 
 impl LogChoice {
     /// A log that was begun without a chain goes on without one.
-    fn open(self, dir: &Path) -> Result<Log<Event>, Error> {
+    fn open(self, backend: Arc<dyn Backend>) -> Result<Log<Event>, Error> {
         let plain = LogOptions::new().durability(self.durability);
         if !self.is_chained {
-            return Ok(plain.open(dir)?);
+            return Ok(plain.open_on(backend)?);
         }
-        match plain.clone().chained().open(dir) {
-            Err(jsonl_storage::Error::NotChained { .. }) => Ok(plain.open(dir)?),
+        match plain.clone().chained().open_on(Arc::clone(&backend)) {
+            Err(jsonl_storage::Error::NotChained { .. }) => Ok(plain.open_on(backend)?),
             result => Ok(result?),
         }
     }
@@ -39,12 +38,12 @@ impl LogChoice {
 
 impl Journal {
     pub(crate) fn open(
-        dir: &Path,
+        backend: Arc<dyn Backend>,
         log: LogChoice,
         snapshots: Snapshots,
         empty: impl Fn() -> View,
     ) -> Result<Self, Error> {
-        let log = log.open(dir)?;
+        let log = log.open(backend)?;
         let (view, staging, snapshot) = match restored(&log, &snapshots, &empty)? {
             Ok(Some((view, staging))) => {
                 let covers = staging.published;

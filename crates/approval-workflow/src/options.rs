@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use jsonl_storage::Durability;
+use jsonl_storage::{Backend, Durability, FsBackend};
 
 use crate::journal::Journal;
 use crate::opening::LogChoice;
@@ -111,10 +111,29 @@ impl Options {
     /// # Errors
     ///
     /// [`Error::Policy`], [`Error::Secret`] or [`Error::SecretKeyMissing`] for what could not work;
-    /// [`Error::Log`] when the log
-    /// cannot be opened; [`Error::Replay`] when it holds an event that cannot have happened.
+    /// [`Error::Log`] when the log cannot be opened; [`Error::Replay`] when it holds an event that
+    /// cannot have happened.
     pub fn open(self, dir: impl AsRef<Path>, policy: Policy) -> Result<ApprovalWorkflow, Error> {
         let dir = dir.as_ref();
+        let backend = FsBackend::create(dir).map_err(|source| jsonl_storage::Error::Io {
+            operation: "create directory",
+            path: dir.to_owned(),
+            source: Arc::new(source),
+        })?;
+        self.open_on(Arc::new(backend), policy)
+    }
+
+    /// As [`open`](Self::open), over files that are kept by something else than the operating
+    /// system: a simulated disk that fails, or memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_on(
+        self,
+        backend: Arc<dyn Backend>,
+        policy: Policy,
+    ) -> Result<ApprovalWorkflow, Error> {
         let rulebook = Arc::new(Rulebook::new(policy)?);
         let verifier = self.directory.as_ref().map(Verifier::new).transpose()?;
         let verifier = verifier.map(Arc::new);
@@ -129,9 +148,9 @@ impl Options {
             is_chained: self.is_chained,
         };
         let basis = basis(&rulebook, self.directory.as_ref());
-        let snapshots = Snapshots::new(dir, self.snapshot_every, basis);
+        let snapshots = Snapshots::new(Arc::clone(&backend), self.snapshot_every, basis);
         let view = || View::new(Arc::clone(&rulebook), verifier.clone(), self.held_requests);
-        let journal = Journal::open(dir, log, snapshots, view)?;
+        let journal = Journal::open(backend, log, snapshots, view)?;
         Ok(ApprovalWorkflow {
             journal,
             rulebook,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, de};
 
-use crate::{Error, Policy, policy_check};
+use crate::{Error, Policy, fault};
 
 impl Policy {
     /// Reads a policy from TOML and checks it as [`Rulebook::new`](crate::Rulebook::new) does.
@@ -24,7 +24,7 @@ impl Policy {
             let start = error.span().map_or(0, |span| span.start);
             at(start, error.message().trim())
         })?;
-        match policy_check::check(&policy) {
+        match fault::check(&policy) {
             Ok(()) => Ok(policy),
             Err(fault) => {
                 let start = fault.rule.and_then(|index| rule_start(text, index));

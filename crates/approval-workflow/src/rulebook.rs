@@ -5,7 +5,7 @@ use action::Action;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::policy_check::{check, place, refuse};
+use crate::fault::{check, place, refuse};
 use crate::rule_index::RuleIndex;
 use crate::{Error, GroupId, Policy, Rule, Sensitivity, Submission, Terms};
 

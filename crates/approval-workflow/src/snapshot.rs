@@ -1,12 +1,11 @@
 //! The state at some event of the log, in a file of its own, so that opening need not read what was
 //! before.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use jsonl_storage::Seq;
+use jsonl_storage::{Backend, BackendFile, OpenMode, Seq};
 
 use crate::journal::Journal;
 use crate::snapshot_format::{self, Head, VERSION};
@@ -67,7 +66,7 @@ pub enum SnapshotFault {
 /// Where snapshots go, and when.
 #[derive(Debug)]
 pub(crate) struct Snapshots {
-    dir: PathBuf,
+    backend: Arc<dyn Backend>,
     every: Option<u64>,
     basis: [u8; 32],
     covered: AtomicU64,
@@ -83,9 +82,9 @@ pub(crate) struct Taken {
 
 impl Snapshots {
     /// Snapshots after at least so many events; none of them, and none read, if that is none.
-    pub(crate) fn new(dir: &Path, every: Option<u64>, basis: [u8; 32]) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, every: Option<u64>, basis: [u8; 32]) -> Self {
         Self {
-            dir: dir.to_owned(),
+            backend,
             every,
             basis,
             covered: AtomicU64::new(0),
@@ -107,8 +106,10 @@ impl Snapshots {
 
     /// The file's bytes; none if there is no file.
     pub(crate) fn read(&self) -> Result<Option<Vec<u8>>, SnapshotFault> {
-        match fs::read(self.dir.join(NAME)) {
-            Ok(bytes) => Ok(Some(bytes)),
+        match self.backend.open(NAME, OpenMode::Read) {
+            Ok(file) => read_all(&*file)
+                .map(Some)
+                .map_err(|_| SnapshotFault::Unreadable),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(_) => Err(SnapshotFault::Unreadable),
         }
@@ -124,19 +125,49 @@ impl Snapshots {
 
     /// The file appears whole under its name or not at all.
     fn write(&self, taken: &Taken) -> io::Result<()> {
-        let unfinished = self.dir.join(UNFINISHED);
-        let (line, digest) = snapshot_format::frame(&taken.head, &taken.body);
-        let mut file = File::create(&unfinished)?;
-        for part in [&line[..], &taken.body, &digest] {
-            file.write_all(part)?;
+        match self.backend.remove(UNFINISHED) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            // What an earlier life left, or nothing.
+            _ => {}
         }
-        file.sync_all()?;
+        let (line, digest) = snapshot_format::frame(&taken.head, &taken.body);
+        let file = self.backend.open(UNFINISHED, OpenMode::CreateNew)?;
+        let mut end = 0;
+        for part in [&line[..], &taken.body, &digest] {
+            end = write_all(&*file, part, end)?;
+        }
+        file.sync_data()?;
         drop(file);
-        fs::rename(&unfinished, self.dir.join(NAME))?;
-        File::open(&self.dir)?.sync_all()?;
+        self.backend.rename(UNFINISHED, NAME)?;
+        self.backend.sync_dir()?;
         self.covered.store(taken.head.covers.0, Ordering::Relaxed);
         Ok(())
     }
+}
+
+fn read_all(file: &dyn BackendFile) -> io::Result<Vec<u8>> {
+    let size = usize::try_from(file.size()?).map_err(io::Error::other)?;
+    let mut bytes = vec![0; size];
+    let mut done = 0;
+    while done < size {
+        match file.read_at(&mut bytes[done..], done as u64)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => done += read,
+        }
+    }
+    Ok(bytes)
+}
+
+/// Writes at a place in a file, and says where it ends.
+fn write_all(file: &dyn BackendFile, bytes: &[u8], at: u64) -> io::Result<u64> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match file.write_at(&bytes[done..], at + done as u64)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => done += written,
+        }
+    }
+    Ok(at + done as u64)
 }
 
 impl Journal {
@@ -194,7 +225,7 @@ impl Journal {
             return Ok(());
         };
         taken.head.hash = link.hash;
-        let path = self.snapshots.dir.join(NAME);
+        let path = self.snapshots.backend.dir().join(NAME);
         let written = self.snapshots.write(&taken);
         written.map_err(|source| Error::Snapshot { path, source })
     }

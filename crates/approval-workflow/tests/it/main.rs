@@ -5,6 +5,7 @@ mod bundle;
 mod concurrency;
 mod delegation;
 mod emergency;
+mod garbage;
 mod gate;
 mod grants;
 mod hostile;

@@ -1,4 +1,4 @@
-//! What makes a policy senseless.
+//! What is wrong with a policy, before anything is decided by it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -53,7 +53,9 @@ pub(crate) fn check(policy: &Policy) -> Result<(), Fault> {
 }
 
 pub(crate) fn place(index: usize, rule: &Rule) -> String {
-    format!("rule {} ({:?})", index + 1, rule.label())
+    const MOST: usize = 80;
+    let label: String = rule.label().chars().take(MOST).collect();
+    format!("rule {} ({label:?})", index + 1)
 }
 
 fn rule_fault(rule: &Rule) -> Option<&'static str> {
@@ -62,9 +64,9 @@ fn rule_fault(rule: &Rule) -> Option<&'static str> {
         return Some(fault);
     }
     if let Some(name) = &rule.name
-        && (name.trim().is_empty() || crate::names::check_text("name", name, 256).is_err())
+        && (name.trim().is_empty() || !can_be_shown(name))
     {
-        return Some("its name is blank, longer than 256 bytes, or has control characters");
+        return Some("its name is blank, longer than 256 bytes, or has hidden characters");
     }
     if terms.sensitivity == Sensitivity::None {
         let demands = terms.requires_reason
@@ -87,9 +89,15 @@ fn terms_fault(terms: &Terms) -> Option<&'static str> {
         Some("`execute_within` is zero, so no approval could be used")
     } else if terms.uses > MOST_USES {
         Some("`uses` is above 1000; ask again, or give the approval in parts")
+    } else if !terms.affected_systems.iter().all(|name| can_be_shown(name)) {
+        Some("a name in `affected_systems` is longer than 256 bytes or has hidden characters")
     } else {
         terms.requires.fault()
     }
+}
+
+fn can_be_shown(name: &str) -> bool {
+    crate::names::check_text("name", name, 256).is_ok()
 }
 
 pub(crate) fn refuse(rule: Option<usize>, place: String, fault: &str) -> Fault {
