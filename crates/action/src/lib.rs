@@ -8,6 +8,8 @@
 //!   [`ActionDigest`] over them, so that an approval can be bound to exactly what will run;
 //! - whether a [`PathPattern`] such as `payments/*` covers it, so that rules can speak of many.
 //!
+//! A [`Timestamp`] says when.
+//!
 //! ```
 //! use action::{Action, ActionPath, PathPattern};
 //! use serde_json::json;
@@ -34,9 +36,11 @@ mod digest;
 mod error;
 mod path;
 mod pattern;
+mod timestamp;
 
 pub use crate::action::Action;
 pub use crate::digest::ActionDigest;
 pub use crate::error::Error;
 pub use crate::path::ActionPath;
 pub use crate::pattern::{PathPattern, Specificity};
+pub use crate::timestamp::Timestamp;

@@ -122,7 +122,7 @@ pub use crate::second_factor::{Directory, OneTimeCode, Reviewer};
 pub use crate::secrets::{SecretDigest, secret_digest};
 pub use crate::snapshot::{Opening, SnapshotFault, SnapshotUse};
 pub use crate::statistics::{ReviewerCount, Statistics, TimeToDecision};
-pub use crate::time::Timestamp;
 pub use crate::waiting::{DecisionOf, Subscription};
 pub use crate::workflow::ApprovalWorkflow;
+pub use action::Timestamp;
 pub use jsonl_storage::{Checkpoint, Durability, Recovery, Seq};

@@ -27,6 +27,10 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Summarise and judge a saved report, without running anything
     Report(ReportArguments),
+    /// Compare saved runs: a run each, or folders of runs that were made in turns
+    Compare(CompareArguments),
+    /// Show how a figure went from run to run
+    Trend(TrendArguments),
     /// Check what a run left in a directory, without changing it
     Verify(VerifyArguments),
     /// Copy what is whole from a damaged log to a new one
@@ -151,6 +155,39 @@ pub(crate) struct ReportArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArguments {
+    /// A run, or a folder of runs: the side that is compared with
+    pub(crate) a: PathBuf,
+    /// A run, or a folder of runs: the side that may be better or worse
+    pub(crate) b: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrendArguments {
+    /// Where the runs were saved
+    #[arg(long, value_name = "DIR", default_value = "proofload-out")]
+    pub(crate) out: PathBuf,
+    /// Only runs of this command [default: the one that ran last]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) command: Option<String>,
+    /// Only this scenario
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scenario: Option<String>,
+    /// Only this step
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Option<String>,
+    /// Only this figure: throughput, p50 or p99
+    #[arg(long, value_name = "NAME")]
+    pub(crate) metric: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,14 @@
 //! The `proofload` command: load tests that verify what they measured.
 
 mod arguments;
+mod compare;
 mod exit;
 mod interrupt;
 mod progress;
 mod report;
 mod salvage;
 mod suite;
+mod trend;
 mod verify;
 
 use std::process::ExitCode;
@@ -32,6 +34,8 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Suite(suite) => suite::run(&suite.load, suite.only),
         Command::Run(run) => suite::run(&run.load, vec![run.scenario]),
         Command::Report(report) => report::run(&report),
+        Command::Compare(compare) => compare::run(&compare),
+        Command::Trend(trend) => trend::run(&trend),
         Command::Verify(verify) => verify::run(&verify),
         Command::Salvage(salvage) => salvage::run(&salvage),
         Command::Schema => report::print_schema(),

@@ -1,3 +1,4 @@
+use harness::history::{self, HistoryEntry};
 use harness::{Journal, Limits, Report, Saved, Scenario, Suite, render};
 
 use crate::arguments::LoadArguments;
@@ -23,6 +24,7 @@ pub(crate) fn run(load: &LoadArguments, only: Vec<Scenario>) -> anyhow::Result<E
         .keep(load.keep);
     let mut progress = Shown::new(Interrupt::listen()?);
     let (report, saved) = suite.run_and_save(&load.out, &mut progress)?;
+    history::append(&HistoryEntry::of(&report), &load.out)?;
     if load.json {
         print_json(&report)?;
     } else {

@@ -68,7 +68,6 @@ mod statistics;
 mod store;
 mod template;
 mod terraform;
-mod timestamp;
 mod workflow;
 mod world;
 
@@ -100,6 +99,6 @@ pub use crate::simulator::{Simulator, SimulatorBuilder};
 pub use crate::statistics::{Statistics, Summary};
 pub use crate::store::{ReportId, SimulationStore, StoreOptions, Stored, StoredReports};
 pub use crate::terraform::TerraformPlan;
-pub use crate::timestamp::Timestamp;
 pub use crate::workflow::{Step, StepId, Workflow};
 pub use crate::world::World;
+pub use action::Timestamp;

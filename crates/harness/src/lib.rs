@@ -17,7 +17,12 @@
 //! ```
 
 mod clock;
+pub mod comparison;
+pub mod conduct;
 mod error;
+mod finding;
+pub mod findings;
+pub mod history;
 mod inspect;
 mod journal;
 mod machine;
@@ -30,11 +35,15 @@ mod report;
 mod saved;
 mod scenario;
 mod settings;
+mod statistics;
 mod suite;
 pub mod targets;
 mod verdict;
 
 pub use crate::error::Error;
+pub use crate::finding::{
+    Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Span, Strength, Unit,
+};
 pub use crate::inspect::{
     Inspection, LogInspection, MemoryInspection, Reread, inspect, inspect_against, reread,
 };
@@ -48,5 +57,5 @@ pub use crate::scenario::Scenario;
 pub use crate::settings::Settings;
 pub use crate::suite::Suite;
 pub use crate::verdict::{
-    Check, Finding, Health, Limits, Measure, ScenarioVerdict, Verdict, judge,
+    Check, Exceedance, Health, Limits, Measure, ScenarioVerdict, Verdict, judge,
 };

@@ -4,7 +4,7 @@ use load_engine::{RunRecord, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Build, Limits, Machine, Settings, Verdict, clock, judge};
+use crate::{Build, Finding, Limits, Machine, Settings, Verdict, clock, findings, judge};
 
 /// What one run of the suite found, whole: it can be saved, judged again, compared or drawn later
 /// without running anything.
@@ -34,6 +34,9 @@ pub struct Report {
     pub limits: Limits,
     /// What it comes to.
     pub verdict: Verdict,
+    /// What it shows beyond its limits; a report of an older program has none.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
 }
 
 impl Report {
@@ -51,6 +54,7 @@ impl Report {
         limits: Limits,
         out: &Path,
     ) -> Self {
+        let findings = findings::find(&scenarios);
         let interrupted = scenarios.iter().any(|scenario| scenario.run.interrupted);
         Self {
             format: Self::FORMAT.to_owned(),
@@ -68,6 +72,7 @@ impl Report {
             scenarios,
             interrupted,
             limits,
+            findings,
         }
     }
 

@@ -19,7 +19,8 @@ pub enum Scenario {
     Approval,
     /// Simulations, reports and statistics.
     Forensic,
-    /// Whole workflows: request, simulate, decide from the simulation, pass the gate.
+    /// Whole plans: rehearsed, asked for, decided, rehearsed again at the claim, executed, and held
+    /// against what was foretold.
     Integrated,
     /// Durable appends, queries and statistics of the log.
     Storage,
@@ -56,7 +57,7 @@ impl Scenario {
             Self::Approval => "create a request, decide it, ask the gate",
             Self::Forensic => "simulate 5 actions, fetch the report, take statistics",
             Self::Integrated => {
-                "request, simulate, decide from it, ask the gate, compare the audit trail"
+                "rehearse, ask, decide, rehearse again at the claim, execute, reconcile"
             }
             Self::Storage => "append durably, query the pending records, take full statistics",
             Self::Memory => "remember, link, recall by every tier, forget",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::monitor::MonitorRecord;
 use crate::record::rounded;
+use crate::trend::{mann_kendall, theil_sen};
 
 /// A turn of at least this share of the whole range begins or ends a cycle.
 const TURN: f64 = 0.2;
@@ -179,50 +180,6 @@ fn lowest_of_parts(samples: &[(f64, f64)]) -> Vec<(f64, f64)> {
         .into_iter()
         .collect::<Option<Vec<_>>>()
         .unwrap_or_default()
-}
-
-/// Mann and Kendall's S and z. H. B. Mann, "Nonparametric tests against trend", 1945.
-fn mann_kendall(floors: &[(f64, f64)]) -> (i64, f64) {
-    let mut sum = 0i64;
-    for (number, (_, earlier)) in floors.iter().enumerate() {
-        for (_, later) in &floors[number + 1..] {
-            sum += i64::from(later > earlier) - i64::from(later < earlier);
-        }
-    }
-    let spread = |count: f64| count * (count - 1.0) * (2.0 * count + 5.0);
-    let mut values: Vec<f64> = floors.iter().map(|(_, bytes)| *bytes).collect();
-    values.sort_unstable_by(f64::total_cmp);
-    let ties: f64 = values
-        .chunk_by(|a, b| a == b)
-        .map(|equal| spread(equal.len() as f64))
-        .sum();
-    let variance = (spread(values.len() as f64) - ties) / 18.0;
-    // One off towards 0, since S moves in steps: the correction for continuity.
-    let corrected = (sum - sum.signum()) as f64;
-    let z = if variance > 0.0 {
-        corrected / variance.sqrt()
-    } else {
-        0.0
-    };
-    (sum, z)
-}
-
-/// The median slope of all pairs. P. K. Sen, "Estimates of the regression coefficient based on
-/// Kendall's tau", 1968.
-fn theil_sen(floors: &[(f64, f64)]) -> f64 {
-    let mut slopes = Vec::new();
-    for (number, earlier) in floors.iter().enumerate() {
-        let later = floors[number + 1..]
-            .iter()
-            .filter(|later| later.0 > earlier.0);
-        slopes.extend(later.map(|later| (later.1 - earlier.1) / (later.0 - earlier.0)));
-    }
-    slopes.sort_unstable_by(f64::total_cmp);
-    match slopes.len() {
-        0 => 0.0,
-        count if count % 2 == 1 => slopes[count / 2],
-        count => f64::midpoint(slopes[count / 2 - 1], slopes[count / 2]),
-    }
 }
 
 #[cfg(test)]

@@ -154,6 +154,7 @@ mod metric;
 mod scalability;
 mod threshold;
 mod threshold_parser;
+pub mod trend;
 mod verify;
 
 mod error;

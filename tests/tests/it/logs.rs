@@ -57,5 +57,5 @@ fn every_log_of_a_run_is_read_by_serde_jsonlines() {
             logs += 1;
         }
     }
-    assert_eq!(logs, 5, "the integrated scenario has two");
+    assert_eq!(logs, 6, "the integrated scenario has three");
 }

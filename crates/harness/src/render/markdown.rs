@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use load_engine::{Discrepancy, Expectation, StepSummary};
 
 use super::quantity::{cores, count, duration, memory, percent, rate};
-use crate::{Check, Finding, Health, Report, ScenarioResult, ScenarioVerdict};
+use crate::{Check, Exceedance, Health, Report, ScenarioResult, ScenarioVerdict};
 
 /// The report as Markdown, verdict first; fit for a pull request.
 #[must_use]
@@ -112,7 +112,7 @@ fn scenarios(page: &mut Page, report: &Report) {
     page.gap();
 }
 
-fn findings(page: &mut Page, title: &str, findings: &[Finding]) {
+fn findings(page: &mut Page, title: &str, findings: &[Exceedance]) {
     page.line(format!("## {title}"));
     page.gap();
     if findings.is_empty() {
@@ -361,7 +361,7 @@ fn capitalized(sentence: &str) -> String {
 }
 
 /// Names and messages come from targets: they are shown as text, whatever they hold.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -5,7 +5,8 @@ use load_engine::MonitorSummary;
 use crate::verdict::megabytes;
 
 /// Nanoseconds with three significant digits, in the unit that keeps them short.
-pub(super) fn duration(ns: f64) -> String {
+#[must_use]
+pub fn duration(ns: f64) -> String {
     match ns {
         ns if ns < 1e3 => format!("{ns:.0} ns"),
         ns if ns < 1e6 => scaled(ns / 1e3, "µs"),
@@ -39,7 +40,8 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// Operations in a second.
-pub(super) fn rate(per_second: f64) -> String {
+#[must_use]
+pub fn rate(per_second: f64) -> String {
     format!("{}/s", count(per_second.round() as u64))
 }
 

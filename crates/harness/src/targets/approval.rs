@@ -17,7 +17,7 @@ const DECIDE: StepSpec = StepSpec::effectful("decide");
 const GATE: StepSpec = StepSpec::new("can execute");
 
 /// The kind of the effects in the ledger: a request with its state, and each decision.
-const REQUEST: &str = "request";
+pub(super) const REQUEST: &str = "request";
 const DECISION: &str = "decision";
 
 /// What the scenarios decide by. Each action path matches a rule or is the default's: a load test in
@@ -47,7 +47,7 @@ pub struct ApprovalTarget {
 /// Who asks and who decides.
 #[derive(Debug)]
 pub struct People {
-    agent: PersonId,
+    pub(super) agent: PersonId,
     reviewer: PersonId,
 }
 
@@ -183,7 +183,7 @@ pub(super) fn action(it: &mut Iteration<'_>) -> Result<Action, Failure> {
     .with_parameter("tags", json!(["load", user])))
 }
 
-fn state_digest(request: &Request) -> Digest {
+pub(super) fn state_digest(request: &Request) -> Digest {
     Digest::from_blake3(*request_digest(request).as_bytes())
 }
 

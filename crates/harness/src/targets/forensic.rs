@@ -17,7 +17,7 @@ const REPORT: StepSpec = StepSpec::new("fetch report");
 const STATISTICS: StepSpec = StepSpec::new("statistics");
 
 /// The kind of the effects in the ledger.
-const SIMULATION: &str = "simulation";
+pub(super) const SIMULATION: &str = "simulation";
 
 /// Actions in each simulated workflow.
 const ACTIONS: usize = 5;
@@ -156,7 +156,7 @@ fn account(number: u64) -> String {
     format!("accounts/{number:04}")
 }
 
-fn ledger_digest(stored: &Stored) -> Result<Digest, Failure> {
+pub(super) fn ledger_digest(stored: &Stored) -> Result<Digest, Failure> {
     Ok(Digest::from_blake3(*stored.report.digest()?.as_bytes()))
 }
 
