@@ -84,6 +84,7 @@ fn submission(need: Need, uses: u32) -> Event {
         },
         key: None,
         binding: bound(1, 1),
+        hidden: None,
     }))
 }
 
