@@ -161,6 +161,10 @@ pub struct Submission {
     /// What an approval is bound to beside the action.
     #[serde(default, skip_serializing_if = "Binding::is_empty")]
     pub binding: Binding,
+    /// The digest of the action as it stands here, if a [secret](crate::NewRequest::secrets) in it was
+    /// replaced; `digest` is that of the real one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<ActionDigest>,
 }
 
 impl Submission {

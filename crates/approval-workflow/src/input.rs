@@ -20,6 +20,10 @@ pub struct NewRequest {
     pub context: Map<String, Value>,
     /// When.
     pub at: Timestamp,
+    /// The names of parameters, and of fields of the context, whose values are never written: a
+    /// request has their [digests](crate::secret_digest). At any depth, in upper or lower case; those
+    /// of the [policy](crate::Policy::secrets) are hidden besides.
+    pub secrets: Vec<String>,
 }
 
 impl NewRequest {
@@ -32,6 +36,7 @@ impl NewRequest {
             requester,
             context: Map::new(),
             at,
+            secrets: Vec::new(),
         }
     }
 
@@ -39,6 +44,13 @@ impl NewRequest {
     #[must_use]
     pub fn with_id(mut self, id: RequestId) -> Self {
         self.id = Some(id);
+        self
+    }
+
+    /// Hides the values of the parameters, and of the fields of the context, with this name.
+    #[must_use]
+    pub fn with_secret(mut self, name: impl Into<String>) -> Self {
+        self.secrets.push(name.into());
         self
     }
 

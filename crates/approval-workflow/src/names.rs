@@ -47,6 +47,16 @@ impl RequestId {
         }
     }
 
+    /// Whether a text is an id.
+    pub(crate) fn is_id(text: &str) -> bool {
+        id_fault(text).is_none()
+    }
+
+    /// An id that was checked before it was kept.
+    pub(crate) fn kept(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The id that the workflow gives to its `number`th request if the caller names none.
     pub(crate) fn derived(number: u64) -> Self {
         Self(format!("r-{number}").into())

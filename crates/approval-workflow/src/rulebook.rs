@@ -1,14 +1,14 @@
 //! A policy made ready for look-ups: checked, ranked, and indexed by the literal start of each
 //! pattern.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use action::{Action, PathPattern};
+use action::Action;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::policy_check::{check, place, refuse};
+use crate::rule_index::RuleIndex;
 use crate::{Error, GroupId, Policy, Rule, Sensitivity, Signers, Submission, Terms};
 
 /// A [`Policy`] that was checked and can be asked.
@@ -16,17 +16,7 @@ use crate::{Error, GroupId, Policy, Rule, Sensitivity, Signers, Submission, Term
 pub struct Rulebook {
     policy: Policy,
     digest: PolicyDigest,
-    /// The rules under the longest run of segments without a wildcard that their pattern begins
-    /// with, best first. A path meets only those under one of its own beginnings. Found by the
-    /// length of the beginning and then by its text: a few comparisons cost less than a keyed hash.
-    by_start: Vec<BTreeMap<Box<str>, Vec<Ranked>>>,
-}
-
-/// A rule's place in the order of decision: 0 decides before 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Ranked {
-    rank: usize,
-    index: usize, // into the policy's rules
+    index: RuleIndex,
 }
 
 /// What a policy says about one action.
@@ -69,20 +59,14 @@ impl Rulebook {
         let mut order: Vec<usize> = (0..policy.rules.len()).collect();
         // A stable sort: equally specific rules stay in the policy's order.
         order.sort_by_key(|&index| std::cmp::Reverse(policy.rules[index].pattern.specificity()));
-        let mut by_start: Vec<BTreeMap<Box<str>, Vec<Ranked>>> = Vec::new();
-        for (rank, index) in order.into_iter().enumerate() {
-            let start = literal_start(&policy.rules[index].pattern);
-            if by_start.len() <= start.len() {
-                by_start.resize_with(start.len() + 1, BTreeMap::new);
-            }
-            let same_length = &mut by_start[start.len()];
-            let rules = same_length.entry(start.into()).or_default();
-            rules.push(Ranked { rank, index });
-        }
+        let ranked = order
+            .iter()
+            .map(|&index| (index, &policy.rules[index].pattern));
+        let index = RuleIndex::new(ranked);
         Ok(Self {
             digest,
             policy,
-            by_start,
+            index,
         })
     }
 
@@ -114,19 +98,8 @@ impl Rulebook {
     /// The rule that decides about an action; none if the policy's default does.
     #[must_use]
     pub fn rule_for(&self, action: &Action) -> Option<&Rule> {
-        let path = action.path.as_str();
-        let starts = std::iter::once("")
-            .chain(path.match_indices('/').map(|(end, _)| &path[..end]))
-            .chain(std::iter::once(path));
-        let mut best: Option<Ranked> = None;
-        for ranked in starts.filter_map(|start| self.by_start.get(start.len())?.get(start)) {
-            let better = ranked
-                .iter()
-                .take_while(|rule| best.is_none_or(|best| **rule < best))
-                .find(|rule| self.policy.rules[rule.index].pattern.matches(&action.path));
-            best = better.copied().or(best);
-        }
-        best.map(|best| &self.policy.rules[best.index])
+        let found = self.index.find(&action.path)?;
+        self.policy.rules.get(found)
     }
 
     /// Whether the policy says to a request what was said when it was made.
@@ -180,15 +153,6 @@ fn with_signers(mut policy: Policy, signers: &Arc<Signers>) -> Policy {
     policy
 }
 
-/// The segments before the first one with a wildcard.
-fn literal_start(pattern: &PathPattern) -> &str {
-    let text = pattern.as_str();
-    match text.find('*') {
-        None => text,
-        Some(star) => text[..star].rfind('/').map_or("", |end| &text[..end]),
-    }
-}
-
 /// The BLAKE3 digest of a policy's JSON, in `derive_key` mode; 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PolicyDigest([u8; 32]);
@@ -206,7 +170,7 @@ crate::digest::hex_digest!(PolicyDigest, "policy digest");
 
 #[cfg(test)]
 mod tests {
-    use action::ActionPath;
+    use action::{ActionPath, PathPattern};
     use proptest::prelude::*;
     use serde_json::json;
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use harness::{Limits, Scenario, ScenarioFile, Settings};
 
+use crate::simulate::SimulateArguments;
+
 /// Load tests that verify what they measured.
 ///
 /// Every acknowledged effect is read back after the target was closed and opened again; one that is
@@ -42,7 +44,9 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Copy what is whole from a damaged log to a new one
     Salvage(SalvageArguments),
-    /// Print the JSON schema of report.json, or of scenario files
+    /// Say what a plan would do, without doing any of it
+    Simulate(SimulateArguments),
+    /// Print the JSON schema of a format
     Schema(SchemaArguments),
 }
 
@@ -126,6 +130,8 @@ pub(crate) enum SchemaKind {
     Report,
     /// A scenario file
     Scenario,
+    /// The text that says what actions do (see `simulate --schemas`)
+    Actions,
 }
 
 #[derive(Debug, Args)]

@@ -75,6 +75,7 @@ pub(super) fn submission(need: Need, uses: u32) -> Event {
         },
         key: None,
         binding: bound(1, 1),
+        hidden: None,
     }))
 }
 
