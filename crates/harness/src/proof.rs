@@ -160,7 +160,10 @@ fn load<T: Target>(
     progress: &mut dyn Progress,
 ) -> Result<(RunRecord, Ledger), Error> {
     let stop = StopHandle::new();
-    load_engine::run(target, &trial.plan, &stop, |state| {
+    progress.load_planned(&trial.plan);
+    let mut plan = trial.plan.clone();
+    plan.record_so_far = progress.wants_record();
+    load_engine::run(target, &plan, &stop, |state| {
         progress.load_goes_on(&trial.name, state);
         if progress.is_interrupted() {
             stop.stop();

@@ -152,6 +152,7 @@ mod digest;
 mod export;
 mod failures;
 mod generator;
+mod glance;
 mod lag;
 mod latency;
 mod ledger;
