@@ -7,6 +7,7 @@ mod compare;
 mod exit;
 mod init;
 mod interrupt;
+mod live;
 mod progress;
 mod report;
 mod salvage;

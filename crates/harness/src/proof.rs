@@ -172,9 +172,11 @@ fn load<T: Target>(
     progress: &mut dyn Progress,
 ) -> Result<Outcome, Error> {
     let stop = StopHandle::new();
+    progress.load_planned(&trial.plan);
     // What is cut off leaves effects under names that nobody knows yet, such as an id that the target
     // gives: so only what hangs is cut off, not what is slow.
-    let plan = trial.plan.clone().grace(PATIENCE);
+    let mut plan = trial.plan.clone().grace(PATIENCE);
+    plan.record_so_far = progress.wants_record();
     load_engine::run_shared(target, &plan, &stop, |state| {
         progress.load_goes_on(&trial.name, state);
         if progress.is_interrupted() {

@@ -165,6 +165,7 @@ mod digest;
 mod export;
 mod failures;
 mod generator;
+mod glance;
 mod lag;
 mod latency;
 mod ledger;
