@@ -328,6 +328,9 @@ impl Prepared {
             wall_ns,
             &record.monitor,
         );
+        if crew.clock.is_simulated() {
+            record.generator = record.generator.of_simulated_time();
+        }
         Ok((record, ledger, spilled))
     }
 }
