@@ -58,6 +58,7 @@ fn begin(submission: &Arc<Submission>) -> Request {
         state: match submission.need {
             Need::Approval => State::Pending,
             Need::NotSensitive | Need::AutoApproved => State::Approved { at },
+            Need::AutoDenied => State::Denied { at },
         },
         submission: Arc::clone(submission),
         reviews: Vec::new(),

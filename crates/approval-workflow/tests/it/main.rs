@@ -5,6 +5,7 @@ mod bundle;
 mod concurrency;
 mod crash;
 mod delegation;
+mod denial;
 #[path = "../disk/mod.rs"]
 #[allow(dead_code, reason = "the other tests need other parts of it")]
 mod disk;
