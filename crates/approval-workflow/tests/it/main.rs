@@ -19,6 +19,7 @@ mod kill;
 mod old_log;
 mod queries;
 mod races;
+mod refused;
 mod replay;
 mod second_factor;
 mod secrets;
