@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::policy_check::{check, place, refuse};
 use crate::rule_index::RuleIndex;
-use crate::{Error, GroupId, Policy, Rule, Sensitivity, Signers, Submission, Terms};
+use crate::{Error, GroupId, Policy, PolicyEngine, Rule, Sensitivity, Signers, Submission, Terms};
 
 /// A [`Policy`] that was checked and can be asked.
 #[derive(Debug, Clone)]
@@ -100,11 +100,7 @@ impl Rulebook {
     /// Whether the policy says to a request what was said when it was made.
     #[must_use]
     pub fn agrees_with(&self, submission: &Submission) -> bool {
-        if submission.policy == self.digest {
-            return true;
-        }
-        let ruling = self.judge(&submission.action, &submission.context);
-        ruling.need == submission.need && *ruling.terms == submission.terms
+        PolicyEngine::agrees_with(self, submission)
     }
 
     /// Refuses a requirement that the people of a directory cannot meet, nobody left out.
