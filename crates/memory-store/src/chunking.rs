@@ -9,6 +9,8 @@
 //! Chunks are stored and found by their digests, so values that are cut otherwise are stored again:
 //! nothing here may change without need.
 
+mod earlier;
+
 use std::ops::Range;
 
 /// Below this a chunk would cost more than it saves.
@@ -26,7 +28,7 @@ const MAX_INLINE_BYTES: usize = 4 << 10;
 pub(crate) type ChunkDigest = [u8; 32];
 
 /// A value made ready by its caller.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PreparedValue {
     pub(crate) bytes: Vec<u8>,
     /// None if it is to be kept whole.
@@ -34,21 +36,26 @@ pub(crate) struct PreparedValue {
 }
 
 /// A run of chunks.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) digest: ChunkDigest,
     pub(crate) chunks: Vec<Chunk>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Chunk {
     pub(crate) digest: ChunkDigest,
     pub(crate) range: Range<usize>,
 }
 
 impl PreparedValue {
+    /// Whether a value is kept whole.
+    pub(crate) fn is_inline(bytes: &[u8]) -> bool {
+        bytes.len() <= MAX_INLINE_BYTES
+    }
+
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        let nodes = if bytes.len() <= MAX_INLINE_BYTES {
+        let nodes = if Self::is_inline(&bytes) {
             Vec::new()
         } else {
             nodes(&bytes)
@@ -72,17 +79,24 @@ pub(crate) fn node_digest(chunks: impl Iterator<Item = ChunkDigest>) -> ChunkDig
 }
 
 fn nodes(bytes: &[u8]) -> Vec<Node> {
+    gather(bytes.len(), |start| {
+        let end = start + cut(&bytes[start..]);
+        (end, chunk_digest(&bytes[start..end]))
+    })
+}
+
+/// Gathers chunks, each told by where it starts, into nodes.
+fn gather(length: usize, next: impl Fn(usize) -> (usize, ChunkDigest)) -> Vec<Node> {
     let mut nodes = Vec::new();
     let mut chunks = Vec::new();
     let mut start = 0;
-    while start < bytes.len() {
-        let end = start + cut(&bytes[start..]);
-        let digest = chunk_digest(&bytes[start..end]);
+    while start < length {
+        let (end, digest) = next(start);
         let range = start..end;
         chunks.push(Chunk { digest, range });
         start = end;
         let is_last = digest[0] & NODE_MASK == 0 || chunks.len() == MAX_NODE_CHUNKS;
-        if is_last || start == bytes.len() {
+        if is_last || start == length {
             let digest = node_digest(chunks.iter().map(|chunk| chunk.digest));
             let chunks = std::mem::take(&mut chunks);
             nodes.push(Node { digest, chunks });
@@ -130,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    fn noise(length: usize, seed: u64) -> Vec<u8> {
+    pub(super) fn noise(length: usize, seed: u64) -> Vec<u8> {
         let mut state = seed;
         let mut byte = || {
             state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);

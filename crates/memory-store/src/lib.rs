@@ -77,6 +77,7 @@ mod latency;
 mod lock;
 mod options;
 mod pace;
+mod recent_values;
 mod stats;
 mod store;
 mod transfer;

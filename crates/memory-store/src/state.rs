@@ -1,6 +1,7 @@
 //! What an agent keeps of a run: versioned values under keys, and checkpoints of them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -187,7 +188,7 @@ pub(crate) enum StateWriteKind {
     /// No value removes the key.
     Put {
         key: String,
-        value: Option<PreparedValue>,
+        value: Option<Arc<PreparedValue>>,
         expected: Expected,
     },
     Checkpoint {

@@ -25,6 +25,7 @@ use crate::metadata::{
 };
 use crate::names::{MemoryId, Namespace};
 use crate::options::Options;
+use crate::recent_values::RecentValues;
 use crate::repair::rebuild_indexes;
 use crate::report::Report;
 use crate::similarity::{IndexCoverage, IndexHealth, Indexer};
@@ -44,6 +45,7 @@ pub struct MemoryStore {
     indexer: Indexer,
     readers: ReaderPool,
     tiers: Arc<Tiers>,
+    values: RecentValues,
     database: PathBuf,
     _lock: DirectoryLock,
 }
@@ -84,6 +86,7 @@ impl MemoryStore {
             indexer,
             readers,
             tiers,
+            values: RecentValues::new(),
             database,
             _lock: lock,
         })

@@ -44,7 +44,7 @@ impl MemoryStore {
     pub fn delete_namespace(&self, namespace: &Namespace) -> Result<bool> {
         let tiers = Arc::clone(&self.tiers);
         let namespace = namespace.clone();
-        self.writer.inspect(move |session| {
+        let existed = self.writer.inspect(move |session| {
             let existed = session.delete_namespace(&namespace)?;
             if existed {
                 tiers.apply(&Change::NamespaceDeleted(namespace));
@@ -53,7 +53,9 @@ impl MemoryStore {
             // Also without one: the last attempt may have failed here.
             session.compact()?;
             Ok(existed)
-        })?
+        })?;
+        self.values.clear();
+        existed
     }
 
     /// Merges the full-text index, rewrites the database without free pages, and empties the

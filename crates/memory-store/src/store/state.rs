@@ -1,6 +1,5 @@
 //! Agent state: compare and set, checkpoints, forks.
 
-use crate::chunking::PreparedValue;
 use crate::error::{Error, Result, SqliteContext};
 use crate::metadata::{StateReader, list_checkpoints};
 use crate::names::{Timestamp, check_name};
@@ -31,11 +30,12 @@ impl MemoryStore {
         let (key, value) = (key.into(), value.into());
         check_name("key", &key)?;
         check_value(run, &key, &value)?;
+        let value = self.values.prepare(run, &key, value);
         self.write_state(
             run,
             StateWriteKind::Put {
                 key,
-                value: Some(PreparedValue::new(value)),
+                value: Some(value),
                 expected,
             },
         )
