@@ -11,9 +11,10 @@ use crate::{cargo, tidy};
 pub(crate) const HELP: &str = "\
 Runs everything that a change must pass, and stops at the first stage that fails.
 
-Usage: cargo xtask ci [--skip <STAGE>]...
+Usage: cargo xtask ci [--full] [--skip <STAGE>]...
 
 Options:
+  --full          Add the stages that build what nothing else needs
   --skip <STAGE>  Leave a stage out; may be repeated
 
 Stages, in order:
@@ -25,6 +26,9 @@ Stages, in order:
   shuttle  the group commit and the gate under schedules chosen by a test
   bench    every benchmark once, as a check that it still runs
   doc      the documentation, warnings denied
+
+With --full also:
+  cedar    the gate's policies held against Cedar's answers, which takes minutes to build
 
 Exit codes: 0 all held; 1 a stage failed; 2 it could not run.";
 
@@ -89,22 +93,33 @@ const STAGES: &[Stage] = &[
     },
 ];
 
-/// What to leave out.
+/// What takes long to build and stands outside of the workspace.
+const FULL_STAGES: &[Stage] = &[Stage {
+    name: "cedar",
+    work: Work::cargo(&["test", "--manifest-path", "cedar/Cargo.toml"]),
+}];
+
+/// What to leave out, and whether to add what is dear.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Options {
+    is_full: bool,
     skipped: Vec<&'static str>, // names in STAGES
 }
 
 impl Options {
     /// # Errors
     ///
-    /// On anything but `--skip` and the name of a stage.
+    /// On anything but `--full`, and `--skip` with the name of a stage.
     pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options> {
         let mut options = Options::default();
         let mut args = args
             .into_iter()
             .map(|arg| arg.to_string_lossy().into_owned());
         while let Some(arg) = args.next() {
+            if arg == "--full" {
+                options.is_full = true;
+                continue;
+            }
             let name = match arg.split_once('=') {
                 Some(("--skip", name)) => name.to_owned(),
                 _ if arg == "--skip" => args.next().context("--skip wants the name of a stage")?,
@@ -115,8 +130,10 @@ impl Options {
         Ok(options)
     }
 
-    fn keeps(&self, stage: &Stage) -> bool {
-        !self.skipped.contains(&stage.name)
+    fn stages(&self) -> impl Iterator<Item = &'static Stage> {
+        let dear = if self.is_full { FULL_STAGES } else { &[] };
+        let stages = STAGES.iter().chain(dear);
+        stages.filter(|stage| !self.skipped.contains(&stage.name))
     }
 }
 
@@ -127,7 +144,7 @@ impl Options {
 /// When a stage cannot be started; one that fails is the exit code 1.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let mut times = Vec::new();
-    for stage in STAGES.iter().filter(|stage| options.keeps(stage)) {
+    for stage in options.stages() {
         println!("\n==== {}: {}", stage.name, stage.work.command_line());
         let start = Instant::now();
         let held = stage
@@ -192,7 +209,7 @@ impl Work {
 }
 
 fn stage_name(name: &str) -> Result<&'static str> {
-    let known = || STAGES.iter().map(|stage| stage.name);
+    let known = || STAGES.iter().chain(FULL_STAGES).map(|stage| stage.name);
     known().find(|stage| *stage == name).with_context(|| {
         let known: Vec<_> = known().collect();
         format!(
@@ -229,22 +246,27 @@ mod tests {
 
     fn kept(line: &str) -> Vec<&'static str> {
         let options = parse(line).unwrap();
-        STAGES
-            .iter()
-            .filter(|stage| options.keeps(stage))
-            .map(|stage| stage.name)
-            .collect()
+        options.stages().map(|stage| stage.name).collect()
     }
 
     #[test]
     fn without_options_every_stage_runs_in_the_order_of_the_help() {
-        let in_help: Vec<_> = HELP
-            .lines()
-            .skip_while(|line| !line.starts_with("Stages"))
-            .skip(1)
-            .map_while(|line| line.strip_prefix("  ")?.split(' ').next())
-            .collect();
-        assert_eq!(kept(""), in_help);
+        let in_help = |head: &str| -> Vec<&str> {
+            HELP.lines()
+                .skip_while(|line| !line.starts_with(head))
+                .skip(1)
+                .map_while(|line| line.strip_prefix("  ")?.split(' ').next())
+                .collect()
+        };
+        assert_eq!(kept(""), in_help("Stages"));
+        let full = [in_help("Stages"), in_help("With --full")].concat();
+        assert_eq!(kept("--full"), full);
+    }
+
+    #[test]
+    fn a_dear_stage_is_left_out_like_any_other() {
+        assert_eq!(kept("--skip cedar"), kept(""));
+        assert_eq!(kept("--full --skip cedar"), kept(""));
     }
 
     #[test]
@@ -262,7 +284,7 @@ mod tests {
     #[test]
     fn an_unknown_stage_is_named_beside_those_there_are() {
         let error = parse("--skip tests").unwrap_err().to_string();
-        let stages = "tidy, fmt, clippy, test, zstd, shuttle, bench, doc";
+        let stages = "tidy, fmt, clippy, test, zstd, shuttle, bench, doc, cedar";
         assert_eq!(
             error,
             format!("ci has no stage \"tests\"; its stages are {stages}")

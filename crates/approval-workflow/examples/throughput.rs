@@ -77,7 +77,7 @@ fn compare(threads: usize, approvals: usize, level: Durability) -> Result<(), Bo
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
     };
-    let picks: [(&str, fn(&Cost) -> Duration); 2] = [
+    let picks: [(&str, Pick); 2] = [
         ("in all", |cost| cost.time),
         ("on a processor", |cost| cost.busy),
     ];
@@ -113,6 +113,8 @@ fn approve(workflow: &ApprovalWorkflow, number: u64) -> Result<(), Box<dyn Error
     workflow.claim(id, &action, agent, NOW)?;
     Ok(())
 }
+
+type Pick = fn(&Cost) -> Duration;
 
 /// What some work took.
 struct Cost {
