@@ -99,7 +99,9 @@ fn the_screen_is_left_when_another_thread_panics_and_is_not_drawn_on_again() {
     let mut screen = tape.screen().unwrap();
     assert!(screen.draw(&state()));
     assert!(!tape.is_restored());
-    assert!(thread::spawn(|| panic!("planted")).join().is_err());
+    let other = thread::Builder::new().name("cli:test".to_owned());
+    let other = other.spawn(|| panic!("planted")).unwrap();
+    assert!(other.join().is_err());
     // Before the screen is dropped: the message of the panic must be seen.
     assert!(tape.is_restored(), "{:?}", tape.text());
     assert!(!screen.draw(&state()));

@@ -113,13 +113,23 @@ pub struct Conduct<'a, S> {
 pub struct Proposal {
     /// The request, as it stood after it was made: a policy may have granted it at once.
     pub request: Arc<Request>,
-    /// The action that stands for the plan: its parameters are the plan's steps.
-    pub action: Action,
     /// The plan.
     pub plan: Plan,
     /// The report that the approval rests on.
     pub report: Arc<Report>,
+    plan_digest: PlanDigest,
     report_digest: ReportDigest,
+    /// The action, if the request does not hold it as it was asked for: the policy hides a secret in it.
+    unhidden: Option<Action>,
+}
+
+impl Proposal {
+    /// The action that stands for the plan: its parameters are the plan's steps.
+    #[must_use]
+    pub fn action(&self) -> &Action {
+        let asked_for = &self.request.submission.action;
+        self.unhidden.as_ref().unwrap_or(asked_for)
+    }
 }
 
 /// A plan that may run now, under a claim: executed once, by [`Conduct::execute`].
@@ -156,21 +166,24 @@ impl<S: System> Conduct<'_, S> {
         requester: PersonId,
         at: Timestamp,
     ) -> Result<Proposal, ConductError> {
-        let workflow = plan.workflow();
-        let steps = serde_json::to_value(&workflow.steps).map_err(action::Error::Canonical)?;
-        let action =
-            Action::new(path, format!("Run {}", workflow.name)).with_parameter("steps", steps);
-        let digest = ReportDigest::from_bytes(*report.digest()?.as_bytes());
-        let bound = bind(&plan, &report, digest);
-        let new = NewRequest::new(action.clone(), requester, at)
+        let plan_digest = digest_of(&plan);
+        let report_digest = ReportDigest::from_bytes(*report.digest()?.as_bytes());
+        let bound = bind(plan_digest, report_digest, &report);
+        let new = NewRequest::new(stand_in(path, &plan)?, requester, at)
             .with_context("simulation", summary(&report));
         let request = self.approvals.request_bound(new, bound, None)?;
+        let asked_for = &*request.submission;
+        let unhidden = match asked_for.hidden {
+            Some(_) => Some(stand_in(asked_for.action.path.clone(), &plan)?),
+            None => None,
+        };
         Ok(Proposal {
             request,
-            action,
             plan,
             report,
-            report_digest: digest,
+            plan_digest,
+            report_digest,
+            unhidden,
         })
     }
 
@@ -188,8 +201,8 @@ impl<S: System> Conduct<'_, S> {
     ) -> Result<Cleared<'p>, ConductError> {
         let report = self.rehearse(&proposal.plan, at);
         // The report is the one that the approval rests on; effects and reads are those of now.
-        let seen = bind(&proposal.plan, &report, proposal.report_digest);
-        let wanted = Use::new(proposal.action.clone(), claimant, at).seeing(seen);
+        let seen = bind(proposal.plan_digest, proposal.report_digest, &report);
+        let wanted = Use::new(proposal.action().clone(), claimant, at).seeing(seen);
         let id = &proposal.request.submission.id;
         let claim = self.approvals.claim_use(id, wanted)?;
         Ok(Cleared {
@@ -226,12 +239,22 @@ impl<S: System> Conduct<'_, S> {
     }
 }
 
-fn bind(plan: &Plan, report: &Report, rests_on: ReportDigest) -> Binding {
-    let digests: Vec<_> = (0..plan.steps().len())
-        .map(|position| plan.action_digest(position))
-        .collect();
+/// The action that stands for a plan.
+fn stand_in(path: ActionPath, plan: &Plan) -> Result<Action, ConductError> {
+    let workflow = plan.workflow();
+    let steps = serde_json::to_value(&workflow.steps).map_err(action::Error::Canonical)?;
+    Ok(Action::new(path, format!("Run {}", workflow.name)).with_parameter("steps", steps))
+}
+
+fn digest_of(plan: &Plan) -> PlanDigest {
+    let steps = 0..plan.steps().len();
+    let digests: Vec<_> = steps.map(|step| plan.action_digest(step)).collect();
+    PlanDigest::of(&digests)
+}
+
+fn bind(plan: PlanDigest, rests_on: ReportDigest, report: &Report) -> Binding {
     let mut binding = Binding::default()
-        .with_plan(PlanDigest::of(&digests))
+        .with_plan(plan)
         .with_report(rests_on)
         .with_effects(EffectsDigest::from_bytes(
             *report.effects_digest().as_bytes(),

@@ -252,7 +252,7 @@ impl Workload for IntegratedTarget {
         if by_a_person {
             self.gate().decide(people, &id, approve, DECIDE, it)?;
         }
-        self.gate().ask(&id, &proposal.action, approve, GATE, it)?;
+        self.gate().ask(&id, proposal.action(), approve, GATE, it)?;
 
         if task.planted == Planted::MovesBeforeTheClaim {
             self.bank.pay_in(&task.from(&self.bank), 1)?;
