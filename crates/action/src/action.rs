@@ -59,7 +59,10 @@ impl Action {
         canonical::check(&self.parameters)?;
         if canonical::is_plain(&self.parameters) {
             let plain = canonical::Plain::of(self);
-            return serde_json::to_vec(&plain).map_err(Error::Canonical);
+            // Most actions fit, and none has to be moved while it grows.
+            let mut bytes = Vec::with_capacity(512);
+            serde_json::to_writer(&mut bytes, &plain).map_err(Error::Canonical)?;
+            return Ok(bytes);
         }
         serde_json_canonicalizer::to_vec(self).map_err(Error::Canonical)
     }

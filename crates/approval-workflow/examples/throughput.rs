@@ -6,9 +6,12 @@
 //!
 //! So many threads each ask, approve and claim, again and again, so many times in all; then as many
 //! threads append the same three events. Rounds of both alternate, since a disk has moods; the ratio
-//! is of each pair, and the median is shown. Without threads given, one thread, not synced.
+//! is of each pair, and the median is shown, also of the time on a processor alone, for a machine that
+//! others use too. Without threads given, one thread, not synced; `buffered` behind the numbers has
+//! nothing synced either.
 
 use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,16 +25,22 @@ const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 const ROUNDS: usize = 7;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_buffered = arguments.last().is_some_and(|last| last == "buffered");
+    arguments.truncate(arguments.len() - usize::from(is_buffered));
+    let level = match is_buffered || arguments.is_empty() {
+        true => Durability::Buffered,
+        false => Durability::Synced,
+    };
     let numbers: Vec<usize> = arguments
         .iter()
         .map(|text| text.parse())
         .collect::<Result<_, _>>()?;
     match *numbers {
-        [] => compare(1, 100_000, Durability::Buffered),
-        [threads] => compare(threads, 20 * threads, Durability::Synced),
-        [threads, approvals] => compare(threads, approvals, Durability::Synced),
-        _ => Err("usage: throughput [THREADS [APPROVALS]]".into()),
+        [] => compare(1, 100_000, level),
+        [threads] => compare(threads, 20 * threads, level),
+        [threads, approvals] => compare(threads, approvals, level),
+        _ => Err("usage: throughput [THREADS [APPROVALS]] [buffered]".into()),
     }
 }
 
@@ -63,19 +72,23 @@ fn compare(threads: usize, approvals: usize, level: Durability) -> Result<(), Bo
         pairs.push((gate, bare));
     }
     let per = |span: Duration| span.as_secs_f64() * 1e6 / (each * threads) as f64;
-    let median = |mut values: Vec<f64>| {
+    let median = |value: &dyn Fn(&(Cost, Cost)) -> f64| {
+        let mut values: Vec<f64> = pairs.iter().map(value).collect();
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
     };
-    let gate = median(pairs.iter().map(|(gate, _)| per(*gate)).collect());
-    let bare = median(pairs.iter().map(|(_, bare)| per(*bare)).collect());
-    let ratio = pairs
-        .iter()
-        .map(|(gate, bare)| gate.as_secs_f64() / bare.as_secs_f64());
-    let ratio = median(ratio.collect());
-    say(&format!(
-        "{threads} threads, {level:?}: {gate:.1} µs an approval, {bare:.1} µs three bare appends, {ratio:.2} times"
-    ));
+    let picks: [(&str, fn(&Cost) -> Duration); 2] = [
+        ("in all", |cost| cost.time),
+        ("on a processor", |cost| cost.busy),
+    ];
+    for (what, pick) in picks {
+        let gate = median(&|(gate, _)| per(pick(gate)));
+        let bare = median(&|(_, bare)| per(pick(bare)));
+        let ratio = median(&|(gate, bare)| pick(gate).as_secs_f64() / pick(bare).as_secs_f64());
+        say(&format!(
+            "{threads} threads, {level:?}, {what}: {gate:.1} µs an approval, {bare:.1} µs three bare appends, {ratio:.2} times"
+        ));
+    }
     workflow.close()?;
     Ok(log.close()?)
 }
@@ -101,18 +114,37 @@ fn approve(workflow: &ApprovalWorkflow, number: u64) -> Result<(), Box<dyn Error
     Ok(())
 }
 
-fn timed(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
-    let watch = Instant::now();
+/// What some work took.
+struct Cost {
+    time: Duration,
+    /// Of all threads together.
+    busy: Duration,
+}
+
+fn timed(threads: usize, work: impl Fn(usize) + Sync) -> Cost {
+    let (watch, busy) = (Instant::now(), AtomicU64::new(0));
     thread::scope(|scope| {
         for thread in 0..threads {
-            let work = &work;
+            let (work, busy) = (&work, &busy);
             let named = thread::Builder::new().name(format!("throughput:{thread}"));
-            named
-                .spawn_scoped(scope, move || work(thread))
-                .expect("a thread");
+            let run = move || {
+                work(thread);
+                busy.fetch_add(processor_nanos(), Ordering::Relaxed);
+            };
+            named.spawn_scoped(scope, run).expect("a thread");
         }
     });
-    watch.elapsed()
+    Cost {
+        time: watch.elapsed(),
+        busy: Duration::from_nanos(busy.into_inner()),
+    }
+}
+
+/// How long this thread ran on a processor.
+fn processor_nanos() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = stat.split(' ').next().and_then(|nanos| nanos.parse().ok());
+    nanos.unwrap_or_default()
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the measurement")]

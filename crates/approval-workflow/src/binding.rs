@@ -119,7 +119,9 @@ impl Binding {
         for text in self.reads.iter().flat_map(|(key, version)| [key, version]) {
             names::check_text("read set", text, most)?;
         }
-        input::check_size("binding", self, most)
+        let texts = self.reads.iter().flat_map(|(key, version)| [key, version]);
+        let bound = texts.map(|text| input::text_bound(text)).sum::<usize>() + input::FIELD_NAMES;
+        input::check_size("binding", self, bound, most)
     }
 }
 

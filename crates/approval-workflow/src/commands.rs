@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::journal::Step;
 use crate::keys::Body;
+use crate::signed::Proof;
 use crate::staging::Staging;
 use crate::{
     ApprovalWorkflow, Attestation, Binding, BrokenGlass, Claim, Decision, DenyReason, Error, Event,
@@ -23,7 +24,7 @@ impl ApprovalWorkflow {
         input::check_action(&new.action)?;
         input::check_context(&new.context)?;
         let digest = new.action.digest()?;
-        let ruling = self.rulebook.judge(&new.action, &new.context);
+        let ruling = self.engine.judge(&new.action, &new.context);
         let (rule, need) = (ruling.rule.map(|rule| rule.label().to_owned()), ruling.need);
         let terms = ruling.terms.clone();
         let reads = binding.reads.iter();
@@ -45,7 +46,7 @@ impl ApprovalWorkflow {
                 action: new.action,
                 digest,
                 context: new.context,
-                policy: self.rulebook.digest(),
+                policy: self.engine.rulebook().digest(),
                 rule,
                 need,
                 terms,
@@ -74,12 +75,27 @@ impl ApprovalWorkflow {
             signature,
             ..
         } = decision;
-        let signature = signature.map(|value| ReviewSignature { at, value });
         let keyed = key.map(|key| {
             let body = Body::review(id, &reviewer, verdict, reason.as_deref(), principal);
             (key, body)
         });
-        self.journal.commit(id, |current, staging| {
+        let voice = principal.unwrap_or(&reviewer);
+        let verifier = self.verifier.as_deref();
+        let groups = verifier.and_then(|known| known.groups(voice));
+        let review = Review {
+            id: id.clone(),
+            at,
+            groups: groups.unwrap_or_default().to_vec(),
+            reviewer,
+            verdict,
+            reason,
+            key: key.cloned(),
+            factor_step: None,
+            on_behalf_of: principal.cloned(),
+            signature: signature.map(|value| ReviewSignature { at, value }),
+        };
+        let proof = self.prove(&review)?;
+        let make = |current: Option<&Request>, staging: &Staging| -> Result<Step, Error> {
             let current = known(current, id)?;
             if let Some(repeat) = self.repeat(staging, keyed)? {
                 return Ok(repeat);
@@ -92,25 +108,25 @@ impl ApprovalWorkflow {
             let factor_step = match factor {
                 Factor::None => None,
                 Factor::Step(step) => Some(step),
-                Factor::Wrong => return Ok(wrong_code(id, reviewer, at)),
+                Factor::Wrong => return Ok(wrong_code(id, review.reviewer, at)),
             };
-            self.check_delegation(current, &reviewer, principal, at)?;
-            let voice = principal.unwrap_or(&reviewer);
-            let verifier = self.verifier.as_deref();
-            let groups = verifier.and_then(|known| known.groups(voice));
+            self.check_delegation(current, &review.reviewer, principal, at)?;
             Ok(Step::Record(Event::Reviewed(Review {
-                id: id.clone(),
                 at,
-                groups: groups.unwrap_or_default().to_vec(),
-                reviewer,
-                verdict,
-                reason,
-                key: key.cloned(),
                 factor_step,
-                on_behalf_of: principal.cloned(),
-                signature,
+                ..review
             })))
-        })
+        };
+        self.journal.commit_proven(id, proof.as_ref(), make)
+    }
+
+    /// Verifies the signature of a review before anybody has to wait for it.
+    fn prove(&self, review: &Review) -> Result<Option<Proof>, Error> {
+        if review.signature.is_none() {
+            return Ok(None);
+        }
+        let asked = self.journal.asked(&review.id)?;
+        Ok(asked.and_then(|asked| Proof::of(&asked, review)))
     }
 
     /// Refuses whoever stands in for the requester, and whoever does not stand in for the person in
@@ -291,7 +307,7 @@ impl ApprovalWorkflow {
     fn uncovered(&self, current: &Request, wanted: &Use) -> Option<DenyReason> {
         wanted.step.as_ref()?;
         let Submission { context, terms, .. } = &*current.submission;
-        let ruling = self.rulebook.judge(&wanted.action, context);
+        let ruling = self.engine.judge(&wanted.action, context);
         let covered = ruling.need == Need::NotSensitive
             || (*ruling.terms == *terms && current.submission.need == ruling.need);
         (!covered).then_some(DenyReason::StepNotCovered)

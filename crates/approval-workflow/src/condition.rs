@@ -5,11 +5,15 @@ use action::Action;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-/// A condition on a request, for granting it without a person.
+/// A condition on a request, for granting or denying it without a person.
 ///
 /// What cannot be judged (a field that is missing, a number compared with a text) is *unknown*, and
 /// unknown stays unknown under [`Not`](Self::Not), by Kleene's three-valued logic. Only what is
-/// known to be true grants anything, so leaving a field out never helps the one who asks.
+/// known to be true grants or denies anything, and nothing is granted while a denial is unknown, so
+/// leaving a field out never helps the one who asks.
+///
+/// What a rehearsal foretold is seen where the requester put it into the context, such as
+/// `context.simulation.outcome`.
 ///
 /// ```
 /// # use approval_workflow::Condition;
@@ -22,6 +26,8 @@ use serde_json::{Map, Number, Value};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Condition {
+    /// True of everything; only to deny with, as `auto_deny = "always"`.
+    Always,
     /// Every part is true. There must be a part.
     All(Vec<Condition>),
     /// At least one part is true. There must be a part.
@@ -58,8 +64,10 @@ impl Condition {
         self.judge(action, context) == Some(true)
     }
 
-    fn judge(&self, action: &Action, context: &Map<String, Value>) -> Option<bool> {
+    /// Whether it is true or false; none if that is unknown.
+    pub(crate) fn judge(&self, action: &Action, context: &Map<String, Value>) -> Option<bool> {
         match self {
+            Self::Always => Some(true),
             Self::All(parts) => decide(parts, false, |part| part.judge(action, context)),
             Self::Any(parts) => decide(parts, true, |part| part.judge(action, context)),
             Self::Not(part) => part.judge(action, context).map(|known| !known),
@@ -80,6 +88,16 @@ impl Condition {
         self.fault_below(Self::MAX_DEPTH)
     }
 
+    /// Whether it is true of everything, or a part of it is.
+    pub(crate) fn has_always(&self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::has_always),
+            Self::Not(part) => part.has_always(),
+            Self::Equals { .. } | Self::LessThan { .. } | Self::OneOf { .. } => false,
+        }
+    }
+
     /// The deepest nesting of a condition, in levels.
     pub const MAX_DEPTH: usize = 32;
 
@@ -98,7 +116,7 @@ impl Condition {
             Self::OneOf { values, .. } if values.is_empty() => {
                 Some("`one_of` needs at least one value")
             }
-            Self::Equals { .. } | Self::LessThan { .. } | Self::OneOf { .. } => None,
+            Self::Always | Self::Equals { .. } | Self::LessThan { .. } | Self::OneOf { .. } => None,
         }
     }
 }

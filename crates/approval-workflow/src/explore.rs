@@ -20,7 +20,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::explore::moves::{DECIDE_WITHIN, EXECUTE_WITHIN, moves, submission, tick};
-use crate::explore::rules::{check_state, check_step, feat};
+use crate::explore::rules::{check_state, check_step, feat, standing};
 use crate::lifecycle::apply;
 use crate::{Claim, Event, FencingToken, Need, Request};
 
@@ -81,11 +81,13 @@ fn explore() -> (usize, BTreeSet<&'static str>) {
         World::new(Need::Approval, 1),
         World::new(Need::AutoApproved, 2),
         World::new(Need::NotSensitive, 1),
+        World::new(Need::AutoDenied, 1),
     ];
     seen.extend(open.iter().map(fingerprint));
     // Depth first: what is still open is then no more than a few states for each step of the way.
     while let Some(world) = open.pop() {
         kinds.insert(world.request.state.status().as_str());
+        kinds.extend(standing(&world.request));
         check_state(&world);
         let before = Arc::new(world.request.clone());
         for event in &tries[world.clock as usize] {
@@ -153,6 +155,7 @@ fn every_reachable_state_keeps_the_rules() {
         "approved",
         "claimed",
         "denied",
+        "denied by a rule",
         "denied without a second factor",
         "expired",
         "failed",

@@ -12,15 +12,16 @@
 //! The table is cut into shards. One that is full is copied to a larger one, which then takes its
 //! place ([`ArcSwap`]); who reads the old one meanwhile answers as of before the next change.
 
-use std::hash::{BuildHasher, Hasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use action::ActionDigest;
 use arc_swap::ArcSwap;
 
+use crate::keyed::{Name, Namer};
 use crate::packed::{Packed, Word, pack, unpack};
 use crate::permission::{Gate, Standing};
+use crate::slot::Slot;
 use crate::{DenyReason, Permission, RequestId, Timestamp};
 
 /// Enough that copying one is short: 1,000,000 requests are 16,000 a shard, 1 MB.
@@ -30,27 +31,6 @@ const GROWTH_PERCENT: usize = 125;
 /// Three requests in four are then found in the first slot that is looked at.
 const FULL_PERCENT: usize = 70;
 const FEWEST_SLOTS: usize = 8;
-
-/// A request's name under a keyed hash (SipHash, key drawn at each opening), 96 bits. Two ids of a
-/// million share one with a probability below 2<sup>-57</sup>, and nobody who does not know the key
-/// can look for such a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Name {
-    high: u64, // not 0, which marks an empty slot
-    low: u32,
-}
-
-/// Eight words, 64 bytes: one cache line.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Slot {
-    high: AtomicU64,
-    /// The low half of the name, and the request's number.
-    low: AtomicU64,
-    digest: [AtomicU64; 4],
-    standing: AtomicU64,
-    since: AtomicU64,
-}
 
 #[derive(Debug)]
 struct Table(Box<[Slot]>);
@@ -63,7 +43,7 @@ struct Shard {
 
 #[derive(Debug)]
 pub(crate) struct GateTable {
-    names: RandomState,
+    namer: Namer,
     shards: Box<[Shard]>,
 }
 
@@ -79,13 +59,13 @@ pub(crate) enum Answer {
 
 impl GateTable {
     pub(crate) fn with_capacity(requests: usize) -> Self {
-        let slots = (requests / SHARDS * 100 / FULL_PERCENT * 21 / 20).max(FEWEST_SLOTS);
+        let slots = slots_for(requests / SHARDS);
         let shard = || Shard {
             table: ArcSwap::from_pointee(Table::new(slots)),
             used: AtomicUsize::new(0),
         };
         Self {
-            names: RandomState::new(),
+            namer: Namer::default(),
             shards: (0..SHARDS).map(|_| shard()).collect(),
         }
     }
@@ -114,21 +94,24 @@ impl GateTable {
         }
     }
 
+    /// What a request is looked up by.
+    pub(crate) fn name(&self, id: &str) -> Name {
+        self.namer.name(id)
+    }
+
     /// The request's number.
-    pub(crate) fn find(&self, id: &RequestId) -> Option<u32> {
-        let name = self.name(id.as_str());
+    pub(crate) fn find(&self, name: Name) -> Option<u32> {
         let table = self.shard(name).table.load();
         table.find(name).map(Slot::number)
     }
 
     /// Sets where a request stands; the first time, also its number. For the one writer.
-    pub(crate) fn set(&self, id: &RequestId, number: u32, gate: &Gate) {
-        self.set_packed(id.as_str(), number, &pack(gate));
+    pub(crate) fn set(&self, name: Name, number: u32, gate: &Gate) {
+        self.set_packed(name, number, &pack(gate));
     }
 
-    /// As [`set`](Self::set), for an id as text.
-    pub(crate) fn set_packed(&self, id: &str, number: u32, packed: &Packed) {
-        let name = self.name(id);
+    /// As [`set`](Self::set), for what a snapshot has.
+    pub(crate) fn set_packed(&self, name: Name, number: u32, packed: &Packed) {
         let shard = self.shard(name);
         let table = shard.table.load();
         let slot = match table.look(name) {
@@ -147,12 +130,20 @@ impl GateTable {
             slot.fill(name, number, packed);
             return;
         }
-        let larger = Table::new((table.0.len() * GROWTH_PERCENT / 100).max(FEWEST_SLOTS));
-        for slot in table.0.iter().filter(|slot| slot.is_used()) {
-            larger.insert(slot.name(), slot.number(), &slot.packed());
-        }
+        let larger = table.copy((table.0.len() * GROWTH_PERCENT / 100).max(FEWEST_SLOTS));
         larger.insert(name, number, packed);
         shard.table.store(Arc::new(larger));
+    }
+
+    /// Gives up what was taken ahead for requests to come. For the one writer.
+    pub(crate) fn shrink(&self) {
+        for shard in &self.shards {
+            let table = shard.table.load();
+            let slots = slots_for(shard.used.load(Ordering::Relaxed));
+            if slots < table.0.len() {
+                shard.table.store(Arc::new(table.copy(slots)));
+            }
+        }
     }
 
     /// Every request's number and slot, in no order. For the one writer.
@@ -165,24 +156,28 @@ impl GateTable {
         }
     }
 
-    fn name(&self, id: &str) -> Name {
-        let mut hasher = self.names.build_hasher();
-        hasher.write(id.as_bytes());
-        let high = hasher.finish().max(1);
-        // The same text and one byte more is another text, so this is another 64 bits.
-        hasher.write_u8(1);
-        let low = hasher.finish() as u32; // cut on purpose: the rest of the word is the number
-        Name { high, low }
-    }
-
     fn shard(&self, name: Name) -> &Shard {
         &self.shards[name.low as usize % SHARDS]
     }
 }
 
+/// Enough slots for so many requests of a shard and a few more.
+fn slots_for(requests: usize) -> usize {
+    (requests * 100 / FULL_PERCENT * 21 / 20).max(FEWEST_SLOTS)
+}
+
 impl Table {
     fn new(slots: usize) -> Self {
         Self((0..slots).map(|_| Slot::default()).collect())
+    }
+
+    /// The same with so many slots.
+    fn copy(&self, slots: usize) -> Self {
+        let copy = Self::new(slots);
+        for slot in self.0.iter().filter(|slot| slot.is_used()) {
+            copy.insert(slot.name(), slot.number(), &slot.packed());
+        }
+        copy
     }
 
     /// The slots in which a name may stand, as far as its first one is empty.
@@ -226,60 +221,6 @@ enum Place<'a> {
     Free(&'a Slot),
 }
 
-impl Slot {
-    fn fill(&self, name: Name, number: u32, packed: &Packed) {
-        let low = u64::from(name.low) << 32 | u64::from(number);
-        self.low.store(low, Ordering::Relaxed);
-        for (word, bytes) in self.digest.iter().zip(packed.digest.chunks_exact(8)) {
-            word.store(word_of(bytes), Ordering::Relaxed);
-        }
-        self.since.store(packed.since, Ordering::Relaxed);
-        self.standing.store(packed.standing, Ordering::Relaxed);
-        // Last: from here on it can be found.
-        self.high.store(name.high, Ordering::Release);
-    }
-
-    fn is_used(&self) -> bool {
-        self.high.load(Ordering::Acquire) != 0
-    }
-
-    fn low_half(&self) -> u32 {
-        (self.low.load(Ordering::Relaxed) >> 32) as u32
-    }
-
-    fn number(&self) -> u32 {
-        self.low.load(Ordering::Relaxed) as u32 // the lower half is meant
-    }
-
-    fn name(&self) -> Name {
-        Name {
-            high: self.high.load(Ordering::Relaxed),
-            low: self.low_half(),
-        }
-    }
-
-    fn has_digest(&self, digest: &[u8; 32]) -> bool {
-        let mut words = self.digest.iter().zip(digest.chunks_exact(8));
-        words.all(|(word, bytes)| word.load(Ordering::Relaxed) == word_of(bytes))
-    }
-
-    fn packed(&self) -> Packed {
-        let mut digest = [0; 32];
-        for (bytes, word) in digest.chunks_exact_mut(8).zip(&self.digest) {
-            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
-        }
-        Packed {
-            digest,
-            standing: self.standing.load(Ordering::Acquire),
-            since: self.since.load(Ordering::Relaxed),
-        }
-    }
-}
-
-fn word_of(bytes: &[u8]) -> u64 {
-    u64::from_le_bytes(bytes.try_into().expect("a chunk of 8 bytes"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicBool;
@@ -312,13 +253,14 @@ mod tests {
         for number in 0..5000 {
             let until = at(u64::from(number) + 1);
             table.set(
-                &id(number),
+                table.name(id(number).as_str()),
                 number,
                 &gate(number, Standing::Undecided { until }),
             );
         }
+        table.shrink();
         for number in 0..5000 {
-            assert_eq!(table.find(&id(number)), Some(number));
+            assert_eq!(table.find(table.name(id(number).as_str())), Some(number));
             let (own, other) = (digest(number), digest(number + 1));
             let ask = |digest, now| table.ask(&id(number), digest, at(now));
             let denied = |reason| Answer::Known(Permission::Denied(reason));
@@ -372,7 +314,8 @@ mod tests {
             for number in 0..REQUESTS + 50 {
                 let set = |number: u32, standing| {
                     if number < REQUESTS {
-                        table.set(&id(number), number, &gate(number, standing));
+                        let name = table.name(id(number).as_str());
+                        table.set(name, number, &gate(number, standing));
                     }
                 };
                 set(number, Standing::Undecided { until: at(9) });

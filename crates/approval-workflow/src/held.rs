@@ -1,16 +1,17 @@
 //! The last requests that changed, held whole although nobody has to look at them: what was approved
 //! a moment ago is claimed next.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::Request;
+use crate::keyed::ByNumber;
 
 /// At most so many requests, first in, first out.
 #[derive(Debug)]
 pub(crate) struct Held {
     most: usize,
-    requests: HashMap<u32, Arc<Request>>,
+    requests: ByNumber<Arc<Request>>,
     order: VecDeque<u32>, // each number of `requests` once, and perhaps others
 }
 
@@ -18,7 +19,7 @@ impl Held {
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
-            requests: HashMap::new(),
+            requests: ByNumber::default(),
             order: VecDeque::new(),
         }
     }

@@ -210,6 +210,7 @@ impl fmt::Display for Explanation {
             Need::Approval => {}
             Need::NotSensitive => f.write_str("; needs nobody")?,
             Need::AutoApproved => f.write_str("; the rule's condition granted it")?,
+            Need::AutoDenied => f.write_str("; the rule's condition denied it")?,
         }
         let names = |people: &mut dyn Iterator<Item = &PersonId>| {
             people.map(PersonId::as_str).collect::<Vec<_>>().join(", ")

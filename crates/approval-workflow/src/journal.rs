@@ -7,17 +7,17 @@
 //! bob" is told only when bob's decision can no longer be lost.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use jsonl_storage::{ChainLink, Follow, Log, Recovery, Scan, Seq, Ticket};
 
+use crate::desk::Desk;
+use crate::keyed::Named;
 use crate::keys::{Body, KeyUse};
+use crate::signed::Proof;
 use crate::snapshot::Snapshots;
 use crate::staging::Staging;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::MutexGuard;
 use crate::view::{Found, View};
-use crate::waiting::Bell;
 use crate::{
     AuditEntry, Error, Event, IdempotencyKey, Opening, PersonId, Request, RequestId, Submission,
     lifecycle, rebuild,
@@ -26,14 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Journal {
     pub(crate) log: Log<Event>,
-    pub(crate) staging: Mutex<Staging>,
-    /// The last event that was published, for those who need no more than that.
-    pub(crate) shown: AtomicU64,
-    /// Signalled when events were published, or when it became certain that none will be.
-    pub(crate) published: Condvar,
-    /// Rung after something was published.
-    pub(crate) bell: Bell,
-    pub(crate) view: View,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) snapshots: Snapshots,
     pub(crate) opening: Opening,
 }
@@ -49,7 +42,11 @@ pub(crate) enum Step {
 
 impl Journal {
     pub(crate) fn view(&self) -> &View {
-        &self.view
+        &self.desk.view
+    }
+
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     pub(crate) fn opening(&self) -> &Opening {
@@ -72,13 +69,14 @@ impl Journal {
         self.log.follow(from)
     }
 
-    pub(crate) fn bell(&self) -> &Bell {
-        &self.bell
-    }
-
     /// A request as its published events leave it.
     pub(crate) fn get(&self, id: &RequestId) -> Result<Option<Arc<Request>>, Error> {
-        self.view.find(id).map(|found| self.read(found)).transpose()
+        self.look_up(&self.view().named(id))
+    }
+
+    pub(crate) fn look_up(&self, named: &Named) -> Result<Option<Arc<Request>>, Error> {
+        let found = self.view().find(named);
+        found.map(|found| self.read(found)).transpose()
     }
 
     /// A request that is in memory, or else read back from the log.
@@ -91,7 +89,7 @@ impl Journal {
 
     /// The published events of a request.
     pub(crate) fn trail(&self, id: &RequestId) -> Result<Option<Vec<AuditEntry>>, Error> {
-        let events = self.view.events(id);
+        let events = self.view().events(id);
         let trail = events.map(|events| rebuild::trail(&self.log, id, &events));
         trail.transpose()
     }
@@ -101,30 +99,6 @@ impl Journal {
         Ok(self.log.link(seq)?)
     }
 
-    /// Why nothing will be published any more.
-    pub(crate) fn failure(&self) -> Option<Error> {
-        self.staging.lock().failure.clone().map(Error::from)
-    }
-
-    /// Waits until what was published shows something; none if that took longer than `limit`.
-    pub(crate) fn wait_within<T>(
-        &self,
-        limit: Duration,
-        look: impl Fn() -> Option<T>,
-    ) -> Result<Option<T>, Error> {
-        let mut found = look();
-        let mut staging = self.staging.lock();
-        let waits = |staging: &mut Staging| {
-            found = found.take().or_else(&look);
-            found.is_none() && staging.failure.is_none()
-        };
-        let _ = self.published.wait_while_for(&mut staging, waits, limit);
-        match (found, &staging.failure) {
-            (None, Some(failure)) => Err(failure.clone().into()),
-            (found, _) => Ok(found),
-        }
-    }
-
     /// Writes the event that `make` derives from the newest state of a request, and returns the
     /// state after it when both are on disk.
     pub(crate) fn commit(
@@ -132,8 +106,19 @@ impl Journal {
         id: &RequestId,
         make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
     ) -> Result<Arc<Request>, Error> {
-        let mut staging = self.staging.lock();
-        let newest = self.newest(&staging, id)?;
+        self.commit_proven(id, None, make)
+    }
+
+    /// As [`commit`](Self::commit), with the event's signature verified before.
+    pub(crate) fn commit_proven(
+        &self,
+        id: &RequestId,
+        proof: Option<&Proof>,
+        make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
+    ) -> Result<Arc<Request>, Error> {
+        let named = self.view().named(id);
+        let mut staging = self.desk.staging.lock();
+        let newest = self.newest(&staging, &named)?;
         let (known, current) = match &newest {
             Some((seq, request)) => (*seq, Some(&**request)),
             None => (Seq::ZERO, None),
@@ -144,12 +129,11 @@ impl Journal {
             Ok(Step::Repeat(seq)) => return self.repeat(staging, seq, id),
             Err(refusal) => return Err(self.refuse(staging, known, refusal)),
         };
-        let (ticket, after) = match self.stage(&mut staging, event, newest) {
+        let (ticket, after) = match self.stage(&mut staging, named, event, newest, proof) {
             Ok(staged) => staged,
             Err((reason, refusal)) => return Err(self.refuse(staging, reason, refusal)),
         };
-        drop(staging);
-        self.settle(ticket)?;
+        self.settle(staging, ticket)?;
         refusal.map_or(Ok(after), Err)
     }
 
@@ -163,7 +147,8 @@ impl Journal {
         replaced: Option<(&RequestId, PersonId)>,
         make: impl FnOnce(RequestId) -> Submission,
     ) -> Result<Arc<Request>, Error> {
-        let mut staging = self.staging.lock();
+        let named = id.as_ref().map(|id| self.view().named(id));
+        let mut staging = self.desk.staging.lock();
         if let Some((key, body)) = key
             && let Some(seq) = self.used_key(&staging, key, body)?
         {
@@ -174,16 +159,20 @@ impl Journal {
             }
             return self.repeat(staging, seq, &used);
         }
-        let id = match id {
-            Some(id) => id,
-            None => self.free_id(&staging)?,
+        let named = match named {
+            None => self.free_id(&staging),
+            Some(named) => match self.newest(&staging, &named)? {
+                None => named,
+                Some((seq, _)) => {
+                    let id = named.id;
+                    return Err(self.refuse(staging, seq, Error::RequestExists { id }));
+                }
+            },
         };
-        if let Some((seq, _)) = self.newest(&staging, &id)? {
-            return Err(self.refuse(staging, seq, Error::RequestExists { id }));
-        }
-        let submission = make(id);
+        let submission = make(named.id.clone());
         if let Some((id, by)) = replaced {
-            let newest = self.newest(&staging, id)?;
+            let earlier = self.view().named(id);
+            let newest = self.newest(&staging, &earlier)?;
             let changed = newest.as_ref().map(|(_, request)| request.changed_at);
             let event = Event::Superseded {
                 id: id.clone(),
@@ -191,17 +180,16 @@ impl Journal {
                 by,
                 successor: submission.id.clone(),
             };
-            if let Err((reason, refusal)) = self.stage(&mut staging, event, newest) {
+            if let Err((reason, refusal)) = self.stage(&mut staging, earlier, event, newest, None) {
                 return Err(self.refuse(staging, reason, refusal));
             }
         }
         let event = Event::Requested(Arc::new(submission));
-        let (ticket, after) = match self.stage(&mut staging, event, None) {
+        let (ticket, after) = match self.stage(&mut staging, named, event, None, None) {
             Ok(staged) => staged,
             Err((reason, refusal)) => return Err(self.refuse(staging, reason, refusal)),
         };
-        drop(staging);
-        self.settle(ticket)?;
+        self.settle(staging, ticket)?;
         Ok(after)
     }
 
@@ -210,8 +198,10 @@ impl Journal {
     fn stage(
         &self,
         staging: &mut Staging,
+        named: Named,
         event: Event,
         newest: Option<(Seq, Arc<Request>)>,
+        proof: Option<&Proof>,
     ) -> Result<(Ticket, Arc<Request>), (Seq, Error)> {
         if let Some(failure) = &staging.failure {
             return Err((Seq::ZERO, failure.clone().into()));
@@ -220,7 +210,8 @@ impl Journal {
             Some((seq, request)) => (*seq, Some(&**request)),
             None => (Seq::ZERO, None),
         };
-        let after = lifecycle::apply(current, &event).map_err(|error| (known, error))?;
+        let after =
+            lifecycle::apply_proven(current, &event, proof).map_err(|error| (known, error))?;
         let check = staging.factors.check(&event);
         check.map_err(|(reason, error)| (known.max(reason), error))?;
         let ticket = self
@@ -228,7 +219,7 @@ impl Journal {
             .submit(&event)
             .map_err(|error| (Seq::ZERO, error.into()))?;
         let after = Arc::new(after);
-        if staging.advance(ticket.seq(), event, &after) {
+        if staging.advance(ticket.seq(), named, event, &after) {
             return Ok((ticket, after));
         }
         // What the state rests on is not in the log.
@@ -240,11 +231,13 @@ impl Journal {
         Err((Seq::ZERO, failure.into()))
     }
 
-    fn free_id(&self, staging: &Staging) -> Result<RequestId, Error> {
-        let mut ids = (staging.requests + 1..).map(RequestId::derived);
-        let is_free = |id: &RequestId| staging.ahead(id).is_none() && self.view.find(id).is_none();
+    fn free_id(&self, staging: &Staging) -> Named {
+        let ids = (staging.requests + 1..).map(RequestId::derived);
+        let mut ids = ids.map(|id| self.view().named(&id));
+        let is_free =
+            |named: &Named| staging.ahead(named).is_none() && self.view().find(named).is_none();
         let free = ids.find(is_free);
-        Ok(free.expect("there are more numbers than requests"))
+        free.expect("there are more numbers than requests")
     }
 
     /// Answers what was done before, once it is on disk.
@@ -283,41 +276,62 @@ impl Journal {
         }
     }
 
+    /// What was asked for, as far as the events go that have their place; it never changes again.
+    pub(crate) fn asked(&self, id: &RequestId) -> Result<Option<Arc<Submission>>, Error> {
+        let named = self.view().named(id);
+        let ahead = self.desk.staging.lock().ahead(&named);
+        let newest = match ahead {
+            Some((_, request)) => Some(request),
+            None => self.look_up(&named)?,
+        };
+        Ok(newest.map(|request| Arc::clone(&request.submission)))
+    }
+
     /// The newest state of a request and the last event on its way that it rests on.
     fn newest(
         &self,
         staging: &Staging,
-        id: &RequestId,
+        named: &Named,
     ) -> Result<Option<(Seq, Arc<Request>)>, Error> {
-        let ahead = staging.ahead(id);
+        let ahead = staging.ahead(named);
         #[cfg(shuttle)]
         let ahead = ahead.filter(|_| !crate::planted::is_forgetful());
         if let Some(ahead) = ahead {
             return Ok(Some(ahead));
         }
-        Ok(self.get(id)?.map(|request| (Seq::ZERO, request)))
+        let published = self.look_up(named)?;
+        Ok(published.map(|request| (Seq::ZERO, request)))
     }
 
-    fn settle(&self, ticket: Ticket) -> Result<(), Error> {
-        let result = ticket.wait();
-        if let Ok(seq) = &result
-            && self.shown.load(Ordering::Acquire) >= seq.0
-        {
-            // One of those who waited for the same sync published it for all of them.
-            return Ok(());
-        }
-        let mut staging = self.staging.lock();
+    /// Waits for an event, and sees to it that it is published.
+    fn settle(&self, staging: MutexGuard<'_, Staging>, ticket: Ticket) -> Result<(), Error> {
+        let (mut staging, result) = match ticket.outcome() {
+            // A log that buffers has acknowledged it already.
+            Some(result) => (staging, result),
+            None => {
+                drop(staging);
+                let result = ticket.wait();
+                if let Ok(seq) = &result
+                    && self.desk.shows(*seq)
+                    && !self.snapshots.is_due(*seq)
+                {
+                    // Whoever led the commit published it for all who waited.
+                    self.desk.tell();
+                    return Ok(());
+                }
+                (self.desk.staging.lock(), result)
+            }
+        };
         match &result {
             Ok(seq) => staging.acknowledged = staging.acknowledged.max(*seq),
             Err(error) => {
                 staging.failure.get_or_insert_with(|| error.clone());
             }
         }
-        self.publish(&mut staging);
-        self.published.notify_all();
+        self.desk.publish(&mut staging, self.log.durable());
         let snapshot = self.due_snapshot(&staging);
         drop(staging);
-        self.bell.ring();
+        self.desk.tell();
         if let Some(snapshot) = snapshot {
             self.write_in_passing(snapshot);
         }
@@ -335,27 +349,10 @@ impl Journal {
 
     fn wait_until_published(
         &self,
-        mut staging: MutexGuard<'_, Staging>,
+        staging: MutexGuard<'_, Staging>,
         seq: Seq,
     ) -> Result<(), Error> {
-        loop {
-            self.publish(&mut staging);
-            if staging.published >= seq {
-                return Ok(());
-            }
-            if let Some(failure) = &staging.failure {
-                return Err(failure.clone().into());
-            }
-            self.published.wait(&mut staging);
-        }
-    }
-
-    /// Shows the events that are as durable as the log's level says.
-    fn publish(&self, staging: &mut Staging) {
-        let durable = self.log.durable().max(staging.acknowledged);
-        while let Some((seq, event, after)) = staging.next_to_publish(durable) {
-            self.view.publish(seq, &event, &after);
-        }
-        self.shown.store(staging.published.0, Ordering::Release);
+        let durable = || self.log.durable();
+        self.desk.wait_until_published(staging, seq, durable)
     }
 }

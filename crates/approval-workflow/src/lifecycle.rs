@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::binding;
 use crate::permission::Gate;
-use crate::signature;
+use crate::signed::{self, Proof};
 use crate::{
     Attestation, BrokenGlass, Claim, DenyReason, Error, Event, Need, Outcome, Permission, PersonId,
     Receipt, Request, Review, State, StepProof, Submission, Terms, Timestamp, Used, Verdict,
@@ -15,6 +15,15 @@ use crate::{
 
 /// The transition function. See the [table](self).
 pub(crate) fn apply(current: Option<&Request>, event: &Event) -> Result<Request, Error> {
+    apply_proven(current, event, None)
+}
+
+/// As [`apply`], with a review's signature verified before.
+pub(crate) fn apply_proven(
+    current: Option<&Request>,
+    event: &Event,
+    proof: Option<&Proof>,
+) -> Result<Request, Error> {
     let Some(current) = current else {
         return match event {
             Event::Requested(submission) => Ok(begin(submission)),
@@ -27,7 +36,7 @@ pub(crate) fn apply(current: Option<&Request>, event: &Event) -> Result<Request,
         Event::Requested(submission) => Err(Error::RequestExists {
             id: submission.id.clone(),
         }),
-        Event::Reviewed(review) => decide(pending(current, review.at)?, review),
+        Event::Reviewed(review) => decide(pending(current, review.at)?, review, proof),
         Event::FactorFailed { at, .. } => Ok(step(pending(current, *at)?, State::Pending, *at)),
         Event::Escalated {
             at, reason, level, ..
@@ -58,6 +67,7 @@ fn begin(submission: &Arc<Submission>) -> Request {
         state: match submission.need {
             Need::Approval => State::Pending,
             Need::NotSensitive | Need::AutoApproved => State::Approved { at },
+            Need::AutoDenied => State::Denied { at },
         },
         submission: Arc::clone(submission),
         reviews: Vec::new(),
@@ -99,7 +109,7 @@ fn step(current: &Request, state: State, at: Timestamp) -> Request {
     }
 }
 
-fn decide(current: &Request, review: &Review) -> Result<Request, Error> {
+fn decide(current: &Request, review: &Review, proof: Option<&Proof>) -> Result<Request, Error> {
     let Submission { id, terms, .. } = &*current.submission;
     let at = review.at;
     let requester = &current.submission.requester;
@@ -114,7 +124,7 @@ fn decide(current: &Request, review: &Review) -> Result<Request, Error> {
         let first = Box::new(first.clone());
         return Err(Error::AlreadyVoted { first });
     }
-    signature::check(&current.submission, review)?;
+    signed::check(&current.submission, review, proof)?;
     let reason = review.reason.as_deref().unwrap_or_default();
     if terms.requires_reason && reason.trim().is_empty() {
         return Err(Error::ReasonMissing { id: id.clone() });

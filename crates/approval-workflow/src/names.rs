@@ -153,7 +153,9 @@ pub(crate) fn check_text(what: &'static str, text: &str, most: usize) -> Result<
         let bytes = text.len();
         return Err(Error::TooLarge { what, bytes, most });
     }
-    if text.contains(is_hidden) {
+    let mut bytes = text.bytes();
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+    if !bytes.all(is_plain) && text.contains(is_hidden) {
         let fault = "it has a control character, or one that is not seen or changes the direction \
                      of writing";
         return Err(refuse(what, text, fault));

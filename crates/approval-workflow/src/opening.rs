@@ -2,17 +2,15 @@
 //! whole log.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use jsonl_storage::{Backend, Durability, Log, LogOptions, Record, Seq};
 
+use crate::desk::Desk;
 use crate::journal::Journal;
 use crate::snapshot::Snapshots;
 use crate::snapshot_format::{self, Content};
 use crate::staging::Staging;
-use crate::sync::{Condvar, Mutex};
 use crate::view::{Found, View};
-use crate::waiting::Bell;
 use crate::{Error, Event, Opening, SnapshotFault, SnapshotUse, Status, rebuild};
 
 /// How the log is opened.
@@ -43,6 +41,7 @@ impl Journal {
         snapshots: Snapshots,
         empty: impl Fn() -> View,
     ) -> Result<Self, Error> {
+        let level = log.durability;
         let log = log.open(backend)?;
         let (view, staging, snapshot) = match restored(&log, &snapshots, &empty)? {
             Ok(Some((view, staging))) => {
@@ -55,11 +54,7 @@ impl Journal {
         let from = staging.published.next();
         let mut journal = Self {
             log,
-            staging: Mutex::new(staging),
-            shown: AtomicU64::new(0),
-            published: Condvar::new(),
-            bell: Bell::default(),
-            view,
+            desk: Arc::new(Desk::new(staging, view)),
             snapshots,
             opening: Opening {
                 snapshot,
@@ -68,11 +63,16 @@ impl Journal {
         };
         journal.snapshots.opened_at(Seq(from.0 - 1));
         journal.opening.replayed = journal.replay_from(from)?;
+        if level != Durability::Buffered {
+            let desk = Arc::clone(&journal.desk);
+            let publish = move |durable| desk.publish_in_passing(durable);
+            journal.log.on_commit(publish);
+        }
         Ok(journal)
     }
 
     fn replay_from(&self, from: Seq) -> Result<u64, Error> {
-        let mut staging = self.staging.lock();
+        let mut staging = self.desk.staging.lock();
         let mut replayed = 0;
         for record in self.log.range(from..)? {
             let Record { seq, data } = record?;
@@ -83,11 +83,15 @@ impl Journal {
             })?;
             replayed += 1;
         }
+        if replayed > 0 {
+            self.view().shrink();
+        }
         Ok(replayed)
     }
 
     fn replay(&self, staging: &mut Staging, seq: Seq, event: Event) -> Result<(), Error> {
-        let current = self.get(event.id())?;
+        let named = self.view().named(event.id());
+        let current = self.look_up(&named)?;
         let after = rebuild::checked(current.as_deref(), &event)?;
         staging.factors.check(&event).map_err(|(_, error)| error)?;
         staging.check_token(&event)?;
@@ -96,7 +100,7 @@ impl Journal {
             return Err(Error::KeyConflict { key, id });
         }
         staging.count(seq, &event);
-        self.view.publish(seq, &event, &Arc::new(after));
+        self.view().publish(&named, seq, &event, &Arc::new(after));
         staging.acknowledged = seq;
         staging.published = seq;
         Ok(())
@@ -159,7 +163,8 @@ fn take(view: &mut View, content: Content, is_of_today: bool) -> (Staging, Vec<u
     view.gates = crate::gates::GateTable::with_capacity(slots.len());
     for (number, packed) in slots {
         if let Some(id) = ids.get(number) {
-            view.gates.set_packed(id, number, &packed);
+            let name = view.gates.name(id);
+            view.gates.set_packed(name, number, &packed);
         }
         let is_pending = statuses.get(number as usize) == Some(&Status::Pending);
         let holds = packed.is_final() || is_of_today && !packed.is_beyond();

@@ -9,7 +9,7 @@ use crate::opening::LogChoice;
 use crate::second_factor::Verifier;
 use crate::snapshot::Snapshots;
 use crate::view::View;
-use crate::{ApprovalWorkflow, Directory, Error, Policy, Rulebook};
+use crate::{ApprovalWorkflow, Directory, Error, Policy, PolicyEngine, Rulebook};
 
 /// How a workflow is opened; ends in [`Options::open`].
 #[derive(Clone)]
@@ -114,13 +114,7 @@ impl Options {
     /// [`Error::Log`] when the log cannot be opened; [`Error::Replay`] when it holds an event that
     /// cannot have happened.
     pub fn open(self, dir: impl AsRef<Path>, policy: Policy) -> Result<ApprovalWorkflow, Error> {
-        let dir = dir.as_ref();
-        let backend = FsBackend::create(dir).map_err(|source| jsonl_storage::Error::Io {
-            operation: "create directory",
-            path: dir.to_owned(),
-            source: Arc::new(source),
-        })?;
-        self.open_on(Arc::new(backend), policy)
+        self.open_on(files_in(dir.as_ref())?, policy)
     }
 
     /// As [`open`](Self::open), over files that are kept by something else than the operating
@@ -134,7 +128,29 @@ impl Options {
         backend: Arc<dyn Backend>,
         policy: Policy,
     ) -> Result<ApprovalWorkflow, Error> {
-        let rulebook = Arc::new(Rulebook::new(policy)?);
+        let engine = Arc::new(Rulebook::new(policy)?);
+        self.open_with(backend, engine)
+    }
+
+    /// As [`open`](Self::open), with another engine to judge by its policy than the one that ships.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_judged_by(
+        self,
+        dir: impl AsRef<Path>,
+        engine: Arc<dyn PolicyEngine>,
+    ) -> Result<ApprovalWorkflow, Error> {
+        self.open_with(files_in(dir.as_ref())?, engine)
+    }
+
+    fn open_with(
+        self,
+        backend: Arc<dyn Backend>,
+        engine: Arc<dyn PolicyEngine>,
+    ) -> Result<ApprovalWorkflow, Error> {
+        let rulebook = engine.rulebook();
         let verifier = self.directory.as_ref().map(Verifier::new).transpose()?;
         let verifier = verifier.map(Arc::new);
         let people = verifier.as_deref().map(Verifier::everyone);
@@ -147,13 +163,13 @@ impl Options {
             durability: self.durability,
             is_chained: self.is_chained,
         };
-        let basis = basis(&rulebook, self.directory.as_ref());
+        let basis = basis(rulebook, self.directory.as_ref());
         let snapshots = Snapshots::new(Arc::clone(&backend), self.snapshot_every, basis);
-        let view = || View::new(Arc::clone(&rulebook), verifier.clone(), self.held_requests);
+        let view = || View::new(Arc::clone(&engine), verifier.clone(), self.held_requests);
         let journal = Journal::open(backend, log, snapshots, view)?;
         Ok(ApprovalWorkflow {
             journal,
-            rulebook,
+            engine,
             verifier,
             secret_key: self.secret_key,
         })
@@ -171,6 +187,15 @@ impl fmt::Debug for Options {
             .field("held_requests", &self.held_requests)
             .finish()
     }
+}
+
+fn files_in(dir: &Path) -> Result<Arc<dyn Backend>, Error> {
+    let backend = FsBackend::create(dir).map_err(|source| jsonl_storage::Error::Io {
+        operation: "create directory",
+        path: dir.to_owned(),
+        source: Arc::new(source),
+    })?;
+    Ok(Arc::new(backend))
 }
 
 /// The digest of all that an approval depends on besides its request: the policy, and of the

@@ -26,7 +26,7 @@ const UNDECIDED: u64 = 1;
 const OPEN: u64 = 2;
 const BEYOND: u64 = 3;
 /// The reasons that a gate can be shut for, by their tags.
-const SHUT: [(u64, DenyReason); 8] = [
+const SHUT: [(u64, DenyReason); 9] = [
     (4, DenyReason::Denied),
     (5, DenyReason::Expired),
     (6, DenyReason::Lapsed),
@@ -35,6 +35,7 @@ const SHUT: [(u64, DenyReason); 8] = [
     (9, DenyReason::Claimed),
     (10, DenyReason::PolicyChanged),
     (11, DenyReason::ReviewersChanged),
+    (12, DenyReason::DeniedByPolicy),
 ];
 
 /// A gate as a slot keeps it.

@@ -3,7 +3,7 @@ use std::fmt;
 use action::ActionDigest;
 use serde::{Deserialize, Serialize};
 
-use crate::{Request, State, Timestamp};
+use crate::{Need, Request, State, Timestamp};
 
 /// The answer to "may this run now?".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,10 @@ pub enum DenyReason {
     Pending,
     /// A person denied it.
     Denied,
+    /// A rule of the policy denied it, whatever a person would say: [`Submission::rule`] names it.
+    ///
+    /// [`Submission::rule`]: crate::Submission::rule
+    DeniedByPolicy,
     /// Nobody decided in time.
     Expired,
     /// It was approved, and the time to run it is over.
@@ -81,6 +85,7 @@ impl DenyReason {
             Self::ActionInvalid => "action invalid",
             Self::Pending => "pending",
             Self::Denied => "denied",
+            Self::DeniedByPolicy => "denied by policy",
             Self::Expired => "expired",
             Self::Lapsed => "lapsed",
             Self::Withdrawn => "withdrawn",
@@ -125,6 +130,9 @@ impl Gate {
             (State::Pending, _) => Standing::Undecided {
                 until: request.submission.decide_by(),
             },
+            (State::Denied { .. }, _) if request.submission.need == Need::AutoDenied => {
+                Standing::Shut(DenyReason::DeniedByPolicy)
+            }
             (State::Denied { .. }, _) => Standing::Shut(DenyReason::Denied),
             (State::Expired { .. }, _) => Standing::Shut(DenyReason::Expired),
             (State::Withdrawn { .. } | State::Superseded { .. }, _) => {

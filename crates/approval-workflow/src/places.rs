@@ -77,6 +77,12 @@ impl Places {
         }
     }
 
+    /// Gives up what was taken ahead for events to come.
+    pub(crate) fn shrink(&mut self) {
+        self.back.shrink_to_fit();
+        self.last.shrink_to_fit();
+    }
+
     pub(crate) fn first(&self) -> u64 {
         self.first
     }
@@ -135,6 +141,12 @@ pub(crate) struct Ids {
 impl Ids {
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Gives up what was taken ahead for ids to come.
+    pub(crate) fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
     }
 
     pub(crate) fn push(&mut self, id: &str) {

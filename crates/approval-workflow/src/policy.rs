@@ -60,6 +60,11 @@ impl fmt::Display for Sensitivity {
 /// An action that no rule covers is never let through: it needs an approval on the terms of
 /// [`default`](Self::default), which are critical unless the policy says otherwise.
 ///
+/// A rule may also decide by itself, without a person: [`auto_deny`](Rule::auto_deny) denies a request
+/// and [`auto_approve`](Rule::auto_approve) grants it, each on a [`Condition`] about the action, the
+/// context, and whatever of a rehearsal's report was put into the context. A denial comes first. Either
+/// way the request records the rule, and is settled from the start.
+///
 /// Read it from TOML, JSON, or any other format of serde:
 ///
 /// ```
@@ -80,6 +85,15 @@ impl fmt::Display for Sensitivity {
 ///     expiry = "4h"
 ///     affected_systems = ["ledger"]
 ///     auto_approve.less_than = { field = "parameters.amount_cents", value = 5000 }
+///     auto_deny.any = [
+///         { equals = { field = "context.simulation.outcome", value = "failed" } },
+///         { not.one_of = { field = "parameters.currency", values = ["EUR", "USD"] } },
+///     ]
+///
+///     [[rules]]
+///     pattern = "db/drop/**"
+///     sensitivity = "critical"
+///     auto_deny = "always"
 /// "#)?;
 /// # Ok::<(), toml::de::Error>(())
 /// ```
@@ -114,8 +128,11 @@ pub struct Rule {
     pub pattern: PathPattern,
     /// What it demands.
     pub terms: Terms,
-    /// What grants the action without a person.
+    /// What grants the action without a person, unless it is denied.
     pub auto_approve: Option<Condition>,
+    /// What denies the action without a person. Where the condition is unknown, nothing is granted
+    /// without a person either: who leaves a field out of a request gains nothing by it.
+    pub auto_deny: Option<Condition>,
 }
 
 impl Rule {
@@ -127,6 +144,7 @@ impl Rule {
             pattern,
             terms: Terms::new(sensitivity),
             auto_approve: None,
+            auto_deny: None,
         }
     }
 
@@ -251,6 +269,8 @@ struct RuleText {
     affected_systems: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     auto_approve: Option<Condition>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    auto_deny: Option<Condition>,
 }
 
 impl From<RuleText> for Rule {
@@ -272,6 +292,7 @@ impl From<RuleText> for Rule {
                 signers: Arc::default(),
             },
             auto_approve: text.auto_approve,
+            auto_deny: text.auto_deny,
         }
     }
 }
@@ -292,6 +313,7 @@ impl From<Rule> for RuleText {
             uses: rule.terms.uses,
             affected_systems: rule.terms.affected_systems,
             auto_approve: rule.auto_approve,
+            auto_deny: rule.auto_deny,
         }
     }
 }
@@ -307,6 +329,11 @@ mod tests {
         requires_reason = true
         expiry = "1h30m"
         auto_approve.not.equals = { field = "context.environment", value = "prod" }
+        auto_deny.less_than = { field = "parameters.cents", value = 1 }
+        [[rules]]
+        pattern = "db/drop/**"
+        sensitivity = "critical"
+        auto_deny = "always"
     "#;
 
     #[test]
@@ -315,6 +342,8 @@ mod tests {
         assert_eq!(policy.default.sensitivity, Sensitivity::Critical);
         assert_eq!(policy.rules[0].terms.expiry, Duration::from_secs(5400));
         assert_eq!(policy.rules[0].label(), "payments/refund");
+        assert!(policy.rules[0].auto_deny.is_some());
+        assert_eq!(policy.rules[1].auto_deny, Some(Condition::Always));
         let toml: Policy = toml::from_str(&toml::to_string(&policy).unwrap()).unwrap();
         let json = serde_json::to_string(&policy).unwrap();
         let json: Policy = serde_json::from_str(&json).unwrap();
@@ -327,6 +356,8 @@ mod tests {
             TEXT.replace("requires_reason", "require_reason"),
             TEXT.replace("\"high\"", "\"hihg\""),
             TEXT.replace("1h30m", "soon"),
+            TEXT.replace("auto_deny", "auto_denies"),
+            TEXT.replace("always", "allways"),
             TEXT.replace("[[rules]]", "[[rule]]"),
             TEXT.replace("payments/refund", "payments//refund"),
         ] {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroU32;
 
-use crate::{Error, Policy, Requirement, Rule, Sensitivity, Terms};
+use crate::{Condition, Error, Policy, Requirement, Rule, Sensitivity, Terms};
 
 /// What is wrong with a policy.
 #[derive(Debug)]
@@ -87,11 +87,23 @@ fn rule_fault(rule: &Rule) -> Option<&'static str> {
         let demands = terms.requires_reason
             || terms.requires_second_factor
             || terms.requires != Requirement::anyone();
-        if demands || rule.auto_approve.is_some() {
+        if demands || rule.auto_approve.is_some() || rule.auto_deny.is_some() {
             return Some("sensitivity `none` needs no approval, so it can demand nothing of one");
         }
     }
-    rule.auto_approve.as_ref().and_then(crate::Condition::fault)
+    let is_always = |condition: &Option<Condition>| *condition == Some(Condition::Always);
+    if rule
+        .auto_approve
+        .as_ref()
+        .is_some_and(Condition::has_always)
+    {
+        return Some("`always` is to deny with; what needs nobody has the sensitivity `none`");
+    }
+    if is_always(&rule.auto_deny) && rule.auto_approve.is_some() {
+        return Some("what it denies always it never grants");
+    }
+    let mut conditions = rule.auto_approve.iter().chain(&rule.auto_deny);
+    conditions.find_map(Condition::fault)
 }
 
 /// A request holds all its claims, so their number is bounded.

@@ -124,7 +124,7 @@ impl ApprovalWorkflow {
     /// The policy that new requests are judged by.
     #[must_use]
     pub fn rulebook(&self) -> &Rulebook {
-        &self.rulebook
+        self.engine.rulebook()
     }
 
     /// What opening the log found.

@@ -7,11 +7,21 @@ use action::{ActionPath, PathPattern};
 /// found in one pass over it: each beginning has a hash that goes on from the one before.
 #[derive(Debug, Clone)]
 pub(crate) struct RuleIndex {
-    /// Open addressing; a power of two, at least twice as many as there are beginnings.
-    starts: Box<[Option<Start>]>,
+    starts: Starts,
     /// Those whose pattern begins with a wildcard.
     anywhere: Vec<Ranked>,
 }
+
+#[derive(Debug, Clone)]
+enum Starts {
+    /// So few that comparing each with the path is cheaper than hashing it.
+    Few(Box<[Start]>),
+    /// Open addressing; a power of two, at least twice as many as there are beginnings.
+    Many(Box<[Option<Start>]>),
+}
+
+/// Where the two ways cost about the same, with paths of twenty bytes.
+const FEW: usize = 6;
 
 #[derive(Debug, Clone)]
 struct Start {
@@ -67,7 +77,10 @@ impl RuleIndex {
             }
         }
         Self {
-            starts: table(starts),
+            starts: match starts.len() <= FEW {
+                true => Starts::Few(starts.into()),
+                false => Starts::Many(table(starts)),
+            },
             anywhere,
         }
     }
@@ -75,30 +88,54 @@ impl RuleIndex {
     /// The rule that decides, by its index into the policy's rules.
     pub(crate) fn find(&self, path: &ActionPath) -> Option<usize> {
         let text = path.as_str();
-        let mut best = best_of(&self.anywhere, path, None);
-        let mut hash = SEED;
-        for (at, byte) in text.bytes().enumerate() {
-            if byte == b'/' {
-                best = best_of(self.under(hash, &text[..at]), path, best);
+        let best = best_of(&self.anywhere, path, None);
+        let best = match &self.starts {
+            Starts::Few(starts) => {
+                let met = starts.iter().filter(|start| start.begins(text));
+                met.fold(best, |best, start| best_of(&start.rules, path, best))
             }
-            hash = step(hash, byte);
-        }
-        best = best_of(self.under(hash, text), path, best);
+            Starts::Many(table) => best_in(table, path, best),
+        };
         best.map(|best| best.index)
     }
+}
 
-    /// The rules whose pattern begins with this.
-    fn under(&self, hash: u64, start: &str) -> &[Ranked] {
-        let mask = self.starts.len() - 1;
-        let mut at = place(hash) & mask;
-        while let Some(known) = &self.starts[at] {
-            if known.hash == hash && *known.text == *start {
-                return &known.rules;
-            }
-            at = (at + 1) & mask;
-        }
-        &[]
+impl Start {
+    /// Whether a path is this, or goes on with a segment behind it.
+    fn begins(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(&*self.text);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
+}
+
+/// The best rule under one of the path's own beginnings.
+fn best_in<'a>(
+    table: &'a [Option<Start>],
+    path: &ActionPath,
+    mut best: Option<&'a Ranked>,
+) -> Option<&'a Ranked> {
+    let text = path.as_str();
+    let mut hash = SEED;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte == b'/' {
+            best = best_of(under(table, hash, &text[..at]), path, best);
+        }
+        hash = step(hash, byte);
+    }
+    best_of(under(table, hash, text), path, best)
+}
+
+/// The rules whose pattern begins with this.
+fn under<'a>(table: &'a [Option<Start>], hash: u64, start: &str) -> &'a [Ranked] {
+    let mask = table.len() - 1;
+    let mut at = place(hash) & mask;
+    while let Some(known) = &table[at] {
+        if known.hash == hash && *known.text == *start {
+            return &known.rules;
+        }
+        at = (at + 1) & mask;
+    }
+    &[]
 }
 
 /// The better of the best so far and the first of some rules that covers a path.

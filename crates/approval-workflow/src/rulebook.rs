@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::policy_check::{check, place, refuse};
 use crate::rule_index::RuleIndex;
-use crate::{Error, GroupId, Policy, Rule, Sensitivity, Signers, Submission, Terms};
+use crate::{Error, GroupId, Policy, PolicyEngine, Rule, Sensitivity, Signers, Submission, Terms};
 
 /// A [`Policy`] that was checked and can be asked.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub struct Ruling<'a> {
     pub need: Need,
 }
 
-/// Whether a request needs a person, and if not, why not.
+/// Whether a request needs a person, and if not, what the policy decided by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Need {
@@ -40,6 +40,9 @@ pub enum Need {
     NotSensitive,
     /// The rule's condition for automatic approval held.
     AutoApproved,
+    /// The rule's condition for automatic denial held: the request is denied from the start, and
+    /// nobody can approve it.
+    AutoDenied,
 }
 
 impl Rulebook {
@@ -80,18 +83,10 @@ impl Rulebook {
                 need: Need::Approval,
             };
         };
-        let granted = |condition: &crate::Condition| condition.holds(action, context);
-        let need = if rule.terms.sensitivity == Sensitivity::None {
-            Need::NotSensitive
-        } else if rule.auto_approve.as_ref().is_some_and(granted) {
-            Need::AutoApproved
-        } else {
-            Need::Approval
-        };
         Ruling {
             rule: Some(rule),
             terms: &rule.terms,
-            need,
+            need: need(rule, action, context),
         }
     }
 
@@ -105,11 +100,7 @@ impl Rulebook {
     /// Whether the policy says to a request what was said when it was made.
     #[must_use]
     pub fn agrees_with(&self, submission: &Submission) -> bool {
-        if submission.policy == self.digest {
-            return true;
-        }
-        let ruling = self.judge(&submission.action, &submission.context);
-        ruling.need == submission.need && *ruling.terms == submission.terms
+        PolicyEngine::agrees_with(self, submission)
     }
 
     /// Refuses a requirement that the people of a directory cannot meet, nobody left out.
@@ -140,6 +131,23 @@ impl Rulebook {
     #[must_use]
     pub fn digest(&self) -> PolicyDigest {
         self.digest
+    }
+}
+
+/// A denial comes first; and as long as nobody knows whether it holds, nothing is granted either.
+fn need(rule: &Rule, action: &Action, context: &Map<String, Value>) -> Need {
+    let judge = |condition: &crate::Condition| condition.judge(action, context);
+    if rule.terms.sensitivity == Sensitivity::None {
+        return Need::NotSensitive;
+    }
+    match rule.auto_deny.as_ref().map_or(Some(false), judge) {
+        Some(true) => return Need::AutoDenied,
+        Some(false) => {}
+        None => return Need::Approval,
+    }
+    match rule.auto_approve.as_ref().and_then(judge) {
+        Some(true) => Need::AutoApproved,
+        Some(false) | None => Need::Approval,
     }
 }
 
@@ -239,6 +247,36 @@ mod tests {
     }
 
     #[test]
+    fn a_denial_comes_before_a_grant_and_an_unknown_one_grants_nothing() {
+        let text = r#"
+            [[rules]]
+            pattern = "a/**"
+            sensitivity = "low"
+            auto_approve.equals = { field = "context.env", value = "test" }
+            auto_deny.equals = { field = "context.frozen", value = true }
+            [[rules]]
+            pattern = "a/drop"
+            sensitivity = "critical"
+            auto_deny = "always"
+        "#;
+        let book = Rulebook::new(toml::from_str(text).unwrap()).unwrap();
+        let need = |path: &str, context: Value| {
+            let context = context.as_object().unwrap().clone();
+            book.judge(&action(path), &context).need
+        };
+        let test = |frozen: Value| json!({"env": "test", "frozen": frozen});
+        assert_eq!(need("a/x", test(json!(false))), Need::AutoApproved);
+        assert_eq!(need("a/x", test(json!(true))), Need::AutoDenied);
+        assert_eq!(need("a/x", test(json!("yes"))), Need::Approval);
+        assert_eq!(need("a/x", json!({"env": "test"})), Need::Approval);
+        assert_eq!(need("a/x", json!({"frozen": true})), Need::AutoDenied);
+        assert_eq!(need("a/x", json!({"frozen": false})), Need::Approval);
+        assert_eq!(need("a/drop", json!({})), Need::AutoDenied);
+        assert_eq!(need("a/drop", test(json!(false))), Need::AutoDenied);
+        assert_eq!(need("b", test(json!(true))), Need::Approval);
+    }
+
+    #[test]
     fn a_policy_that_contradicts_itself_is_refused_and_the_rule_named() {
         let fault = |text: &str| {
             let policy: Policy = toml::from_str(text).unwrap();
@@ -258,9 +296,20 @@ mod tests {
             "expiry = \"0s\"",
             "execute_within = \"0s\"",
             "auto_approve.all = []",
+            "auto_deny = \"always\"",
             "name = \" \"",
         ] {
             assert!(fault(&format!("{rule}{extra}")).starts_with("policy, rule 1"));
+        }
+        let rule = rule.replace("none", "low");
+        for extra in [
+            "auto_deny.any = []",
+            "auto_approve = \"always\"",
+            "auto_approve.not.any = [\"always\"]",
+            "auto_deny = \"always\"\nauto_approve.equals = { field = \"context.a\", value = 1 }",
+        ] {
+            let fault = fault(&format!("{rule}{extra}"));
+            assert!(fault.starts_with("policy, rule 1"), "{fault}");
         }
     }
 

@@ -69,7 +69,7 @@ impl ApprovalWorkflow {
         digest: ActionDigest,
         beside: &[&str],
     ) -> Result<Option<ActionDigest>, Error> {
-        let policy = self.rulebook.policy().secrets.iter();
+        let policy = self.engine.rulebook().policy().secrets.iter();
         let names: BTreeSet<&str> = policy.chain(&new.secrets).map(String::as_str).collect();
         if names.is_empty() {
             return Ok(None);

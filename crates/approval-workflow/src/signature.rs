@@ -31,7 +31,7 @@ impl PublicKey {
     }
 
     /// The key, if it is one that nobody else can sign for.
-    fn decoded(&self) -> Option<VerifyingKey> {
+    pub(crate) fn decoded(&self) -> Option<VerifyingKey> {
         let key = VerifyingKey::from_bytes(&self.0).ok()?;
         (!key.is_weak()).then_some(key)
     }
@@ -193,7 +193,7 @@ impl<'a> ReviewStatement<'a> {
         self
     }
 
-    fn of_review(asked: &'a Submission, review: &'a Review, at: Timestamp) -> Self {
+    pub(crate) fn of_review(asked: &'a Submission, review: &'a Review, at: Timestamp) -> Self {
         Self {
             request: &asked.id,
             asked_at: asked.at,
@@ -248,49 +248,6 @@ impl fmt::Display for SignatureFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// Checks a review by the keys that its request was made under.
-pub(crate) fn check(asked: &Submission, review: &Review) -> Result<(), Error> {
-    match fault(asked, review) {
-        None => Ok(()),
-        Some(fault) => Err(Error::Signature {
-            id: asked.id.clone(),
-            person: review.reviewer.clone(),
-            fault,
-        }),
-    }
-}
-
-fn fault(asked: &Submission, review: &Review) -> Option<SignatureFault> {
-    let signers = &*asked.terms.signers;
-    let listed = |person: &PersonId| signers.contains_key(person);
-    let key = signers.get(&review.reviewer);
-    match (key, &review.signature) {
-        // A stand-in without a key would be a way around the key of the other person.
-        (None, None) if !review.on_behalf_of.as_ref().is_some_and(listed) => None,
-        (_, None) => Some(SignatureFault::Missing),
-        (None, Some(_)) => Some(SignatureFault::NoKey),
-        (Some(key), Some(signature)) => {
-            let holds = signature.at <= review.at && is_signed(key, asked, review, signature);
-            (!holds).then_some(SignatureFault::Wrong)
-        }
-    }
-}
-
-fn is_signed(
-    key: &PublicKey,
-    asked: &Submission,
-    review: &Review,
-    signature: &ReviewSignature,
-) -> bool {
-    let Some(key) = key.decoded() else {
-        return false;
-    };
-    let statement = ReviewStatement::of_review(asked, review, signature.at);
-    let value = ed25519_dalek::Signature::from_bytes(signature.value.as_bytes());
-    // Strict: a signature cannot be turned into another one that verifies as well.
-    key.verify_strict(&statement.to_bytes(), &value).is_ok()
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ impl Snapshots {
     }
 
     /// Whether it is time. Each is longer than the one before, so they come the less often.
-    fn is_due(&self, published: Seq) -> bool {
+    pub(crate) fn is_due(&self, published: Seq) -> bool {
         let covered = self.covered.load(Ordering::Relaxed);
         self.every.is_some_and(|every| {
             published.0.saturating_sub(covered) >= every.saturating_add(covered / 8)
@@ -191,7 +191,7 @@ impl Journal {
             return None;
         }
         let keys: Vec<_> = staging.published_keys().collect();
-        let indexes = self.view.indexes.read();
+        let indexes = self.view().indexes.read();
         let head = Head {
             approval_snapshot: VERSION,
             covers: staging.published,
@@ -207,7 +207,7 @@ impl Journal {
             statistics: indexes.statistics.clone(),
             factors: staging.factors.clone(),
         };
-        let body = snapshot_format::body(&indexes, &self.view.gates, &keys);
+        let body = snapshot_format::body(&indexes, &self.view().gates, &keys);
         Some(Taken { head, body })
     }
 
@@ -232,7 +232,7 @@ impl Journal {
 
     /// Writes a snapshot now, unless there is one of this state, or there are to be none.
     pub(crate) fn snapshot(&self) -> Result<(), Error> {
-        let staging = self.staging.lock();
+        let staging = self.desk.staging.lock();
         let is_new = staging.published.0 > self.snapshots.covered.load(Ordering::Relaxed);
         if !is_new || !self.snapshots.is_on() || !self.is_chained() {
             return Ok(());

@@ -1,21 +1,25 @@
 //! The state that is ahead of the disk.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jsonl_storage::Seq;
 
+use crate::keyed::{ByName, Named};
 use crate::keys::{KeyBook, Used};
 use crate::second_factor::FactorBook;
 use crate::{Error, Event, FencingToken, Request, RequestId};
+
+/// An event on its way: its place, its request, and the state after it.
+pub(crate) type Staged = (Seq, Named, Event, Arc<Request>);
 
 /// The state after every event that has its place in the log, on disk or not.
 #[derive(Debug, Default)]
 pub(crate) struct Staging {
     /// The newest state of the requests with events on their way.
-    ahead: HashMap<RequestId, (Seq, Arc<Request>)>,
+    ahead: ByName<(Seq, Arc<Request>)>,
     /// The events on their way, in the log's order.
-    queue: VecDeque<(Seq, Event, Arc<Request>)>,
+    queue: VecDeque<Staged>,
     /// The last event that has its place.
     staged: Seq,
     /// The last event that the log acknowledged.
@@ -47,46 +51,51 @@ impl Staging {
     /// Takes an event that has its place; false if that place was given to another one before,
     /// which the log then refused.
     #[must_use]
-    pub(crate) fn advance(&mut self, seq: Seq, event: Event, after: &Arc<Request>) -> bool {
+    pub(crate) fn advance(
+        &mut self,
+        seq: Seq,
+        named: Named,
+        event: Event,
+        after: &Arc<Request>,
+    ) -> bool {
         if seq <= self.staged {
             self.refused = Some(self.refused.map_or(seq, |first| first.min(seq)));
             return false;
         }
         self.count(seq, &event);
-        let id = event.id().clone();
-        self.ahead.insert(id, (seq, Arc::clone(after)));
-        self.queue.push_back((seq, event, Arc::clone(after)));
+        self.ahead.insert(named.clone(), (seq, Arc::clone(after)));
+        self.queue.push_back((seq, named, event, Arc::clone(after)));
         true
     }
 
     /// The newest state of a request with events on their way, and the last of these.
-    pub(crate) fn ahead(&self, id: &RequestId) -> Option<(Seq, Arc<Request>)> {
-        self.ahead.get(id).cloned()
+    pub(crate) fn ahead(&self, named: &Named) -> Option<(Seq, Arc<Request>)> {
+        self.ahead.get(named).cloned()
     }
 
     /// The request of an event on its way.
     pub(crate) fn request_of(&self, seq: Seq) -> Option<&RequestId> {
         let mut queue = self.queue.iter();
-        let event = queue.find_map(|(at, event, _)| (*at == seq).then_some(event));
-        event.map(Event::id)
+        queue.find_map(|(at, named, ..)| (*at == seq).then_some(&named.id))
     }
 
     /// The next event that is as durable as the log's level says, if it is.
-    pub(crate) fn next_to_publish(&mut self, durable: Seq) -> Option<(Seq, Event, Arc<Request>)> {
+    pub(crate) fn next_to_publish(&mut self, durable: Seq) -> Option<Staged> {
         let durable = self
             .refused
             .map_or(durable, |refused| durable.min(Seq(refused.0 - 1)));
-        let (seq, event, after) = self.queue.pop_front_if(|(seq, ..)| *seq <= durable)?;
-        self.published = seq;
-        let id = event.id();
-        if self.ahead.get(id).is_some_and(|(newest, _)| *newest <= seq) {
-            self.ahead.remove(id);
+        let staged = self.queue.pop_front_if(|(seq, ..)| *seq <= durable)?;
+        let (seq, named, ..) = &staged;
+        self.published = *seq;
+        let ahead = self.ahead.get(named);
+        if ahead.is_some_and(|(newest, _)| newest <= seq) {
+            self.ahead.remove(named);
         }
-        Some((seq, event, after))
+        Some(staged)
     }
 
     fn on_the_way(&self) -> impl Iterator<Item = &Event> {
-        self.queue.iter().map(|(_, event, _)| event)
+        self.queue.iter().map(|(_, _, event, _)| event)
     }
 
     /// Whether an event on its way says something about one-time codes.

@@ -19,6 +19,9 @@ pub struct Statistics {
     pub by_reviewer: BTreeMap<PersonId, ReviewerCount>,
     /// Requests that a rule granted because its condition held.
     pub auto_approved: u64,
+    /// Requests that a rule denied because its condition held.
+    #[serde(default)]
+    pub auto_denied: u64,
     /// Requests that needed no approval.
     pub not_sensitive: u64,
     /// Requests that no rule covered.
@@ -70,6 +73,7 @@ impl Statistics {
                 let sensitivity = submission.terms.sensitivity;
                 *self.by_sensitivity.entry(sensitivity).or_default() += 1;
                 self.auto_approved += u64::from(submission.need == Need::AutoApproved);
+                self.auto_denied += u64::from(submission.need == Need::AutoDenied);
                 self.not_sensitive += u64::from(submission.need == Need::NotSensitive);
                 self.uncovered += u64::from(submission.rule.is_none());
             }

@@ -2,6 +2,7 @@
 
 /// Durations as people write them in a policy: `90s`, `15m`, `4h`, `7d`, or `1h30m`.
 pub(crate) mod text {
+    use std::fmt::Write as _;
     use std::time::Duration;
 
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de};
@@ -29,10 +30,12 @@ pub(crate) mod text {
     /// Largest unit first, each at most once; what is below a millisecond is cut.
     fn render(span: Duration) -> String {
         let mut left = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        let mut text = String::new();
+        let mut text = String::with_capacity(16);
         for (unit, millis) in UNITS {
             if left >= millis {
-                text.push_str(&format!("{}{unit}", left / millis));
+                let number = left / millis;
+                // Writing to a string never fails.
+                let _ = write!(text, "{number}{unit}");
                 left %= millis;
             }
         }

@@ -1,6 +1,6 @@
 //! What everyone may see: the state after the events that are on disk, and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use action::ActionDigest;
@@ -9,12 +9,13 @@ use parking_lot::RwLock;
 
 use crate::gates::{Answer, GateTable};
 use crate::held::Held;
+use crate::keyed::{ByNumber, Named};
 use crate::permission::Gate;
 use crate::places::{Ids, Places};
 use crate::second_factor::Verifier;
 use crate::{
-    DenyReason, Event, GroupId, Need, Permission, Request, RequestId, Rulebook, State, Statistics,
-    Status, Timestamp, Verdict,
+    DenyReason, Event, GroupId, Need, Permission, PolicyEngine, Request, RequestId, State,
+    Statistics, Status, Timestamp, Verdict,
 };
 
 /// The requests and their indexes. Written by whoever publishes events, one at a time.
@@ -23,7 +24,7 @@ use crate::{
 /// all others there is what the gate needs, the id, and where their events are.
 #[derive(Debug)]
 pub(crate) struct View {
-    rulebook: Arc<Rulebook>,
+    engine: Arc<dyn PolicyEngine>,
     verifier: Option<Arc<Verifier>>,
     pub(crate) gates: GateTable,
     pub(crate) indexes: RwLock<Indexes>,
@@ -45,7 +46,7 @@ pub(crate) struct Indexes {
     /// All but the pending ones, by the status that their events imply.
     pub(crate) by_status: BTreeMap<Status, BTreeSet<u32>>,
     /// The gates with times that do not fit into the table.
-    beyond: HashMap<u32, Gate>,
+    beyond: ByNumber<Gate>,
     pub(crate) statistics: Statistics,
 }
 
@@ -59,12 +60,12 @@ pub(crate) enum Found {
 
 impl View {
     pub(crate) fn new(
-        rulebook: Arc<Rulebook>,
+        engine: Arc<dyn PolicyEngine>,
         verifier: Option<Arc<Verifier>>,
         held_requests: usize,
     ) -> Self {
         Self {
-            rulebook,
+            engine,
             verifier,
             gates: GateTable::with_capacity(0),
             indexes: RwLock::new(Indexes::new(held_requests)),
@@ -72,25 +73,41 @@ impl View {
     }
 
     /// Takes one event and the state after it.
-    pub(crate) fn publish(&self, seq: Seq, event: &Event, after: &Arc<Request>) {
+    pub(crate) fn publish(&self, named: &Named, seq: Seq, event: &Event, after: &Arc<Request>) {
         let gate = self.gate(after);
         let mut indexes = self.indexes.write();
-        let id = event.id();
-        let number = match self.gates.find(id) {
+        let number = match self.gates.find(named.name) {
             Some(number) => number,
-            None => indexes.begin(id),
+            None => indexes.begin(&named.id),
         };
         indexes.publish(number, seq, event, after);
         indexes.keep(number, after, &gate);
         // Last: what the gate says is in the indexes already.
-        self.gates.set(id, number, &gate);
+        self.gates.set(named.name, number, &gate);
+    }
+
+    /// What a request is looked up by.
+    pub(crate) fn named(&self, id: &RequestId) -> Named {
+        let name = self.gates.name(id.as_str());
+        let id = id.clone();
+        Named { id, name }
+    }
+
+    /// Gives up the memory that was taken ahead while everything was read.
+    pub(crate) fn shrink(&self) {
+        let mut indexes = self.indexes.write();
+        indexes.ids.shrink();
+        indexes.places.shrink();
+        indexes.statuses.shrink_to_fit();
+        self.gates.shrink();
     }
 
     /// Takes a request that a snapshot has, as its events leave it.
     pub(crate) fn restore(&self, number: u32, request: &Arc<Request>) {
         let gate = self.gate(request);
         self.indexes.write().keep(number, request, &gate);
-        self.gates.set(&request.submission.id, number, &gate);
+        let name = self.gates.name(request.submission.id.as_str());
+        self.gates.set(name, number, &gate);
     }
 
     /// An approval holds as long as the policy still says the same about the action, and those who
@@ -99,7 +116,7 @@ impl View {
         let gate = Gate::of(request);
         if !gate.is_open() {
             gate
-        } else if !self.rulebook.agrees_with(&request.submission) {
+        } else if !self.engine.agrees_with(&request.submission) {
             gate.shut(DenyReason::PolicyChanged)
         } else if !self.still_has_its_reviewers(request) {
             gate.shut(DenyReason::ReviewersChanged)
@@ -135,7 +152,7 @@ impl View {
             Answer::Known(permission) => permission,
             Answer::Unknown => Permission::Denied(DenyReason::UnknownRequest),
             Answer::Beyond => {
-                let number = self.gates.find(id);
+                let number = self.gates.find(self.gates.name(id.as_str()));
                 let indexes = self.indexes.read();
                 let gate = number.and_then(|number| indexes.beyond.get(&number));
                 gate.map_or(Permission::Denied(DenyReason::UnknownRequest), |gate| {
@@ -145,16 +162,16 @@ impl View {
         }
     }
 
-    pub(crate) fn find(&self, id: &RequestId) -> Option<Found> {
-        let number = self.gates.find(id)?;
+    pub(crate) fn find(&self, named: &Named) -> Option<Found> {
+        let number = self.gates.find(named.name)?;
         let indexes = self.indexes.read();
         // Two ids could share a name in the table; they do not share a text.
-        (indexes.ids.get(number)? == id.as_str()).then(|| indexes.found(number))?
+        (indexes.ids.get(number)? == named.id.as_str()).then(|| indexes.found(number))?
     }
 
     /// Where the events of a request are.
     pub(crate) fn events(&self, id: &RequestId) -> Option<Vec<Seq>> {
-        let number = self.gates.find(id)?;
+        let number = self.gates.find(self.gates.name(id.as_str()))?;
         let indexes = self.indexes.read();
         (indexes.ids.get(number)? == id.as_str()).then(|| indexes.places.of(number))
     }
@@ -199,7 +216,7 @@ impl Indexes {
             due: BTreeSet::new(),
             owing: BTreeMap::new(),
             by_status: BTreeMap::new(),
-            beyond: HashMap::new(),
+            beyond: ByNumber::default(),
             statistics: Statistics::default(),
         }
     }

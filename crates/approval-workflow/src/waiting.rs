@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -16,7 +17,11 @@ use crate::{ApprovalWorkflow, AuditEntry, Error, Event, Request, RequestId, Stat
 
 /// Those in async code who wait for something to be published.
 #[derive(Debug, Default)]
-pub(crate) struct Bell(Mutex<Waiters>);
+pub(crate) struct Bell {
+    waiters: Mutex<Waiters>,
+    /// How many, so that ringing for nobody takes no lock.
+    count: AtomicUsize,
+}
 
 #[derive(Debug, Default)]
 struct Waiters {
@@ -27,20 +32,32 @@ struct Waiters {
 impl Bell {
     /// Wakes everybody. Not to be called under a lock: a waker may run what it wakes.
     pub(crate) fn ring(&self) {
-        let wakers = std::mem::take(&mut self.0.lock().wakers);
+        // Whoever registers after this look sees what was published before it, and the other way round.
+        fence(Ordering::SeqCst);
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let mut waiters = self.waiters.lock();
+        let wakers = std::mem::take(&mut waiters.wakers);
+        self.count.store(0, Ordering::SeqCst);
+        drop(waiters);
         wakers.into_values().for_each(Waker::wake);
     }
 
     fn register(&self, place: Option<u64>, waker: &Waker) -> u64 {
-        let mut waiters = self.0.lock();
+        let mut waiters = self.waiters.lock();
         let place = place.unwrap_or(waiters.next);
         waiters.next = waiters.next.max(place + 1);
         waiters.wakers.insert(place, waker.clone());
+        self.count.store(waiters.wakers.len(), Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         place
     }
 
     fn leave(&self, place: u64) {
-        self.0.lock().wakers.remove(&place);
+        let mut waiters = self.waiters.lock();
+        waiters.wakers.remove(&place);
+        self.count.store(waiters.wakers.len(), Ordering::SeqCst);
     }
 }
 
@@ -60,7 +77,7 @@ impl ApprovalWorkflow {
         limit: Duration,
     ) -> Result<Option<Arc<Request>>, Error> {
         known(self.get(id).as_deref(), id)?;
-        self.journal.wait_within(limit, || self.settled(id))
+        self.journal.desk().wait_within(limit, || self.settled(id))
     }
 
     /// As [`wait_for_decision`](Self::wait_for_decision), for async code of any runtime; the limit is
@@ -89,7 +106,7 @@ impl ApprovalWorkflow {
         if let Err(error) = known(self.get(id).as_deref(), id) {
             return Poll::Ready(Err(error));
         }
-        match (self.settled(id), self.journal.failure()) {
+        match (self.settled(id), self.journal.desk().failure()) {
             (Some(request), _) => Poll::Ready(Ok(request)),
             (None, Some(failure)) => Poll::Ready(Err(failure)),
             (None, None) => Poll::Pending,
@@ -111,7 +128,7 @@ impl Future for DecisionOf<'_> {
     type Output = Result<Arc<Request>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let bell = self.workflow.journal.bell();
+        let bell = &self.workflow.journal.desk().bell;
         let place = bell.register(self.place, context.waker());
         self.place = Some(place);
         // Looked at after the registration, so that no decision falls between the two.
@@ -122,7 +139,7 @@ impl Future for DecisionOf<'_> {
 impl Drop for DecisionOf<'_> {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            self.workflow.journal.bell().leave(place);
+            self.workflow.journal.desk().bell.leave(place);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::journal::{Journal, Step};
 use crate::second_factor::Verifier;
 use crate::{
     Binding, Claim, Decision, DenyReason, Error, Event, IdempotencyKey, NewRequest, Options,
-    Permission, PersonId, Policy, Receipt, Request, RequestId, Rulebook, Timestamp, Use, names,
+    Permission, PersonId, Policy, PolicyEngine, Receipt, Request, RequestId, Timestamp, Use, names,
 };
 
 /// The gate before real actions. Share it by reference or in an [`Arc`].
@@ -18,7 +18,7 @@ use crate::{
 /// disk, so nobody acts on an approval that a power cut could take back.
 pub struct ApprovalWorkflow {
     pub(crate) journal: Journal,
-    pub(crate) rulebook: Arc<Rulebook>,
+    pub(crate) engine: Arc<dyn PolicyEngine>,
     pub(crate) verifier: Option<Arc<Verifier>>,
     pub(crate) secret_key: Option<[u8; 32]>,
 }
@@ -27,7 +27,7 @@ impl fmt::Debug for ApprovalWorkflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApprovalWorkflow")
             .field("journal", &self.journal)
-            .field("rulebook", &self.rulebook)
+            .field("engine", &self.engine)
             .field("verifier", &self.verifier)
             .finish_non_exhaustive()
     }

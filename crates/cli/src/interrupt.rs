@@ -22,6 +22,12 @@ impl Interrupt {
         Ok(Self(flag))
     }
 
+    /// As if it came by this flag and not by a signal.
+    #[cfg(test)]
+    pub(crate) fn by(flag: Arc<AtomicBool>) -> Self {
+        Self(flag)
+    }
+
     pub(crate) fn came(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

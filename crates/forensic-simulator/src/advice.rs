@@ -1,5 +1,7 @@
 //! Safety issues and recommendations: what follows from the outcomes of the steps.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Outcome, Reversibility, StepId, StepReport};
@@ -38,14 +40,16 @@ pub struct Recommendation {
     /// What was seen.
     pub evidence: String,
     /// What to do.
-    pub remedy: String,
+    pub remedy: Cow<'static, str>,
 }
 
-/// What the simulator knows of a step beyond its report.
+/// What a handler knows of a step beyond its report.
 #[derive(Debug, Clone)]
 pub(crate) struct Remark {
-    /// A handler's own advice.
-    pub(crate) remedy: Option<String>,
+    /// The step's place in the report.
+    pub(crate) played: usize,
+    /// The handler's own advice.
+    pub(crate) remedy: String,
 }
 
 pub(crate) fn safety_issues(steps: &[StepReport]) -> Vec<SafetyIssue> {
@@ -81,38 +85,38 @@ pub(crate) fn safety_issues(steps: &[StepReport]) -> Vec<SafetyIssue> {
 
 fn describe_effects(step: &StepReport) -> String {
     match (step.external.first(), step.changes.first()) {
-        (Some(external), _) => format!("{} at {}", external.effect, external.target),
+        (Some(external), _) => [&*external.effect, " at ", &*external.target].concat(),
         (None, Some(change)) => format!("it changes {}", change.key),
         (None, None) => format!("{} cannot be taken back", step.path),
     }
 }
 
 pub(crate) fn recommendations(steps: &[StepReport], remarks: &[Remark]) -> Vec<Recommendation> {
-    let advice = steps
-        .iter()
-        .zip(remarks)
-        .filter_map(|(step, remark)| advise(step, remark));
+    let mut remarks = remarks.iter().peekable();
+    let advice = steps.iter().enumerate().filter_map(|(number, step)| {
+        let own = remarks.next_if(|remark| remark.played == number);
+        advise(step, own.map(|remark| remark.remedy.clone()))
+    });
     advice.collect()
 }
 
-fn advise(step: &StepReport, remark: &Remark) -> Option<Recommendation> {
-    let own = remark.remedy.clone();
+fn advise(step: &StepReport, own: Option<String>) -> Option<Recommendation> {
+    let own = own.map(Cow::from);
     let remedy = match step.outcome {
         Outcome::Success if step.reversibility != Reversibility::Irreversible => return None,
         Outcome::Success => own.unwrap_or_else(|| {
-            "have a person approve it, and run it after every step that may fail".to_owned()
+            "have a person approve it, and run it after every step that may fail".into()
         }),
         Outcome::Unknown if !step.blocked_by.is_empty() => return None,
-        Outcome::Unknown => {
-            own.unwrap_or_else(|| format!("describe {} with a schema or a handler", step.path))
-        }
+        Outcome::Unknown => own
+            .unwrap_or_else(|| format!("describe {} with a schema or a handler", step.path).into()),
         // The step that blocks has its own recommendation.
         Outcome::Blocked if !step.blocked_by.is_empty() => return None,
-        Outcome::Blocked => own.unwrap_or_else(|| "remove what blocks it".to_owned()),
+        Outcome::Blocked => own.unwrap_or_else(|| "remove what blocks it".into()),
         Outcome::WouldFail => own.unwrap_or_else(|| {
-            "change the step, or make the precondition true in an earlier step".to_owned()
+            "change the step, or make the precondition true in an earlier step".into()
         }),
-        Outcome::Unsafe => own.unwrap_or_else(|| "take the step out of the plan".to_owned()),
+        Outcome::Unsafe => own.unwrap_or_else(|| "take the step out of the plan".into()),
     };
     let evidence = match step.outcome {
         Outcome::Success => describe_effects(step),

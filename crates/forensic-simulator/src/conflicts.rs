@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::{Hasher, update_text};
 use crate::run::Run;
 use crate::{Key, Outcome, Plan, Simulator, StepId, StepReport, Timestamp, World};
 
@@ -262,7 +263,7 @@ fn shared_keys(a: &StepReport, b: &StepReport) -> BTreeSet<Key> {
 
 /// What decides how a run goes on: the steps that were played, how each ended, and the state.
 fn fingerprint(plan: &Plan, run: &Run<'_>, done: &[bool]) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = Hasher::new();
     for (position, &done) in done.iter().enumerate() {
         let state = if done {
             1 + run.state_code(position)
@@ -281,11 +282,11 @@ fn fingerprint(plan: &Plan, run: &Run<'_>, done: &[bool]) -> blake3::Hash {
         }
     }
     for change in run.overlay.net_changes() {
-        crate::digest::update_text(&mut hasher, change.key.as_str());
+        update_text(&mut hasher, change.key.as_str());
         match &change.after {
             Some(fact) => hasher.update(&[1]).update(fact.version().as_bytes()),
             None => hasher.update(&[0]),
         };
     }
-    hasher.finalize()
+    hasher.finish()
 }

@@ -116,6 +116,16 @@ impl<'s, 'w> Context<'s, 'w> {
         self.overlay.read(key)
     }
 
+    /// As [`read`](Self::read), without a copy.
+    pub(crate) fn look(&mut self, key: &str) -> Option<&Fact> {
+        self.overlay.look(key)
+    }
+
+    /// Makes room for so many preconditions.
+    pub(crate) fn expect_preconditions(&mut self, count: usize) {
+        self.draft.preconditions.reserve_exact(count);
+    }
+
     /// Looks at a key that must exist with a value that is known.
     ///
     /// # Errors
@@ -142,6 +152,10 @@ impl<'s, 'w> Context<'s, 'w> {
 
     /// Notes something that the action does beyond the keys of the world.
     pub fn external(&mut self, target: impl Into<String>, effect: impl Into<String>) {
+        if self.draft.external.is_empty() {
+            // Most actions have one.
+            self.draft.external.reserve_exact(1);
+        }
         self.draft.external.push(ExternalEffect {
             target: target.into(),
             effect: effect.into(),

@@ -1,6 +1,9 @@
 //! Digests that are written as lower-case hexadecimal digits, each over its own domain.
 
 use std::fmt;
+use std::sync::OnceLock;
+
+use blake3::hazmat::{ContextKey, HasherExt as _, hash_derive_key_context};
 
 /// Text, parsing and serde for a newtype of bytes.
 macro_rules! hex_newtype {
@@ -98,12 +101,13 @@ impl Version {
 macro_rules! domain {
     ($name:ident, $context:literal) => {
         impl $name {
-            pub(crate) fn hasher() -> blake3::Hasher {
-                blake3::Hasher::new_derive_key($context)
+            pub(crate) fn hasher() -> Hasher {
+                static CONTEXT: OnceLock<ContextKey> = OnceLock::new();
+                Hasher::of(CONTEXT.get_or_init(|| hash_derive_key_context($context)))
             }
 
-            pub(crate) fn finish(hasher: &blake3::Hasher) -> Self {
-                Self(*hasher.finalize().as_bytes())
+            pub(crate) fn finish(hasher: Hasher) -> Self {
+                Self(*hasher.finish().as_bytes())
             }
         }
     };
@@ -114,8 +118,53 @@ domain!(PlanDigest, "proofload 2026-11 plan digest v1");
 domain!(WorldDigest, "proofload 2026-11 world digest v1");
 domain!(EffectsDigest, "proofload 2026-11 effects digest v1");
 
+/// BLAKE3 over pieces, which it gathers: taken one by one, small ones cost as much as large ones.
+pub(crate) struct Hasher {
+    hasher: blake3::Hasher,
+    gathered: Vec<u8>, // at most GATHERED bytes
+}
+
+/// What BLAKE3 takes as one chunk.
+const GATHERED: usize = 1024;
+
+impl Hasher {
+    /// Without a domain, for what is not told to anybody.
+    pub(crate) fn new() -> Self {
+        Self::from(blake3::Hasher::new())
+    }
+
+    fn of(context: &ContextKey) -> Self {
+        Self::from(blake3::Hasher::new_from_context_key(context))
+    }
+
+    fn from(hasher: blake3::Hasher) -> Self {
+        Self {
+            hasher,
+            gathered: Vec::with_capacity(GATHERED),
+        }
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) -> &mut Self {
+        if self.gathered.len() + bytes.len() > GATHERED {
+            self.hasher.update(&self.gathered);
+            self.gathered.clear();
+        }
+        if bytes.len() > GATHERED {
+            self.hasher.update(bytes);
+        } else {
+            self.gathered.extend_from_slice(bytes);
+        }
+        self
+    }
+
+    pub(crate) fn finish(mut self) -> blake3::Hash {
+        self.hasher.update(&self.gathered);
+        self.hasher.finalize()
+    }
+}
+
 /// Hashes a text with its length before it, so that neighbours cannot run into one another.
-pub(crate) fn update_text(hasher: &mut blake3::Hasher, text: &str) {
+pub(crate) fn update_text(hasher: &mut Hasher, text: &str) {
     hasher.update(&(text.len() as u64).to_le_bytes());
     hasher.update(text.as_bytes());
 }
@@ -165,8 +214,22 @@ mod tests {
 
     #[test]
     fn kinds_of_digests_differ_over_the_same_bytes() {
-        let plan = PlanDigest::finish(&PlanDigest::hasher());
-        let world = WorldDigest::finish(&WorldDigest::hasher());
+        let plan = PlanDigest::finish(PlanDigest::hasher());
+        let world = WorldDigest::finish(WorldDigest::hasher());
         assert_ne!(plan.as_bytes(), world.as_bytes());
+    }
+
+    #[test]
+    fn a_digest_does_not_depend_on_how_its_bytes_came() {
+        let bytes: Vec<u8> = (0..10_000_u32).map(|n| (n % 251) as u8).collect();
+        let context = "proofload 2026-11 plan digest v1";
+        let whole = blake3::derive_key(context, &bytes);
+        for piece in [1, 7, 1023, 1024, 1025, 3000, 10_000] {
+            let mut hasher = PlanDigest::hasher();
+            for part in bytes.chunks(piece) {
+                hasher.update(part);
+            }
+            assert_eq!(PlanDigest::finish(hasher).as_bytes(), &whole, "{piece}");
+        }
     }
 }

@@ -145,7 +145,7 @@ fn findings(analysis: &Analysis) -> Vec<Finding> {
     for undo in &analysis.rollback.steps {
         let known = undo.how == UndoKind::Impossible && lasting.contains(&undo.step);
         if undo.outcome != Outcome::Success && !known {
-            let evidence = undo.reason.clone().unwrap_or_default();
+            let evidence = undo.reason.clone().unwrap_or_default().into_owned();
             add(FindingKind::NotTakenBack, &[&undo.step], evidence);
         }
     }

@@ -12,7 +12,7 @@ use crate::Version;
 /// Any text; cheap to copy, because reports and overlays share it with the world.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Key(Arc<str>);
+pub struct Key(#[serde(deserialize_with = "crate::text::shared")] Arc<str>);
 
 impl Key {
     /// The key as text.

@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use action::{Action, ActionPath, PathPattern};
+use foldhash::fast::RandomState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -133,9 +134,39 @@ impl Stop {
 #[derive(Clone, Default)]
 pub(crate) struct Handlers {
     /// Patterns without a wildcard, by their text: the common case, found at once.
-    exact: HashMap<String, Arc<dyn Handler>>,
+    exact: HashMap<String, Arc<dyn Handler>, RandomState>,
     /// The others, the most specific first.
-    wild: Vec<(PathPattern, Arc<dyn Handler>)>,
+    wild: Vec<Wild>,
+}
+
+#[derive(Clone)]
+struct Wild {
+    pattern: PathPattern,
+    /// What is before the wildcard, if the only one is a `*` at the end: the common case again.
+    prefix: Option<String>,
+    handler: Arc<dyn Handler>,
+}
+
+impl Wild {
+    fn new(pattern: PathPattern, handler: Arc<dyn Handler>) -> Self {
+        let prefix = pattern.as_str().strip_suffix('*');
+        let prefix = prefix.filter(|prefix| !prefix.contains('*'));
+        Self {
+            prefix: prefix.map(str::to_owned),
+            pattern,
+            handler,
+        }
+    }
+
+    fn covers(&self, path: &ActionPath) -> bool {
+        match &self.prefix {
+            Some(prefix) => {
+                let rest = path.as_str().strip_prefix(prefix.as_str());
+                rest.is_some_and(|rest| !rest.as_bytes().contains(&b'/'))
+            }
+            None => self.pattern.matches(path),
+        }
+    }
 }
 
 impl Handlers {
@@ -145,7 +176,8 @@ impl Handlers {
             handlers.add(pattern, handler)?;
         }
         // The text decides between equals, so that the order of registration never does.
-        handlers.wild.sort_by(|(a, _), (b, _)| {
+        handlers.wild.sort_by(|a, b| {
+            let (a, b) = (&a.pattern, &b.pattern);
             let specific = b.specificity().cmp(&a.specificity());
             specific.then_with(|| a.as_str().cmp(b.as_str()))
         });
@@ -154,11 +186,11 @@ impl Handlers {
 
     fn add(&mut self, pattern: PathPattern, handler: Arc<dyn Handler>) -> Result<(), Error> {
         let text = pattern.as_str();
-        if self.exact.contains_key(text) || self.wild.iter().any(|(other, _)| *other == pattern) {
+        if self.exact.contains_key(text) || self.wild.iter().any(|other| other.pattern == pattern) {
             return Err(Error::DuplicateHandler { pattern });
         }
         if text.contains('*') {
-            self.wild.push((pattern, handler));
+            self.wild.push(Wild::new(pattern, handler));
         } else {
             self.exact.insert(text.to_owned(), handler);
         }
@@ -169,16 +201,46 @@ impl Handlers {
         if let Some(handler) = self.exact.get(path.as_str()) {
             return Some(&**handler);
         }
-        let mut wild = self.wild.iter();
-        let (_, handler) = wild.find(|(pattern, _)| pattern.matches(path))?;
-        Some(&**handler)
+        let wild = self.wild.iter().find(|wild| wild.covers(path))?;
+        Some(&*wild.handler)
     }
 }
 
 impl fmt::Debug for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let wild = self.wild.iter().map(|(pattern, _)| pattern.as_str());
+        let wild = self.wild.iter().map(|wild| wild.pattern.as_str());
         let patterns = self.exact.keys().map(String::as_str).chain(wild);
         f.debug_set().entries(patterns).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nothing;
+
+    impl Handler for Nothing {
+        fn simulate(&self, _: &mut Context<'_, '_>) -> Result<(), crate::Stop> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_short_way_covers_what_the_pattern_matches() {
+        let paths = ["a", "ab", "a/b", "a/bc", "a/b/c", "b", "a/x/b", "ab/c"];
+        for pattern in [
+            "*", "a*", "a/*", "a/b*", "a/b/*", "**", "a/**", "*/b", "a/*/b", "*b*",
+        ] {
+            let pattern = PathPattern::new(pattern).unwrap();
+            let wild = Wild::new(pattern.clone(), Arc::new(Nothing));
+            for path in paths.map(|path| ActionPath::new(path).unwrap()) {
+                assert_eq!(
+                    wild.covers(&path),
+                    pattern.matches(&path),
+                    "{pattern} {path}"
+                );
+            }
+        }
     }
 }

@@ -56,6 +56,7 @@ mod handler;
 mod mcp;
 mod number;
 mod overlay;
+mod parameters;
 mod plan;
 mod plan_file;
 mod reference;
@@ -72,6 +73,7 @@ mod store;
 mod strips;
 mod template;
 mod terraform;
+mod text;
 mod workflow;
 mod world;
 

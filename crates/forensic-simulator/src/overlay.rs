@@ -26,6 +26,7 @@ const FEW: usize = 16;
 #[derive(Debug, Clone)]
 struct Slot<'w> {
     key: Key,
+    tag: u64, // always `tag(key)`
     base: Option<&'w Held>,
     /// Whether anything was taken from the world, rather than from an earlier step.
     base_was_read: bool,
@@ -59,7 +60,8 @@ impl<'w> Overlay<'w> {
         Self {
             world,
             index: HashMap::new(),
-            slots: Vec::with_capacity(steps * 2),
+            // Most steps touch one key that no other does; large plans that touch more pay for more.
+            slots: Vec::with_capacity(steps + 2),
             step: 0,
             reads: Vec::new(),
             changes: Vec::new(),
@@ -72,21 +74,25 @@ impl<'w> Overlay<'w> {
     }
 
     pub(crate) fn read(&mut self, key: &str) -> Option<Fact> {
+        self.look(key).cloned()
+    }
+
+    pub(crate) fn look(&mut self, key: &str) -> Option<&Fact> {
         let index = self.slot(key);
         let slot = &mut self.slots[index];
         if slot.read_in != self.step {
             slot.read_in = self.step;
-            self.reads.push(slot.key.clone());
+            push(&mut self.reads, slot.key.clone());
         }
-        self.current(index)
+        slot.current()
     }
 
     /// Writes a key, or removes it. The value from before becomes part of the report, so the report
     /// depends on it; the step does not.
     pub(crate) fn write(&mut self, key: &str, after: Option<Fact>) {
         let index = self.slot(key);
-        let before = self.current(index);
         let slot = &mut self.slots[index];
+        let before = slot.current().cloned();
         slot.was_written = true;
         if let Some(own) = slot.written.as_mut().filter(|own| own.step == self.step) {
             own.fact.clone_from(&after);
@@ -99,11 +105,12 @@ impl<'w> Overlay<'w> {
             change: self.changes.len(),
         };
         self.previous.push((index, slot.written.replace(written)));
-        self.changes.push(Change {
+        let change = Change {
             key: slot.key.clone(),
             before,
             after,
-        });
+        };
+        push(&mut self.changes, change);
     }
 
     /// Ends the step and keeps what it wrote.
@@ -178,12 +185,11 @@ impl<'w> Overlay<'w> {
     /// Everything that was taken from the world, sorted by key.
     pub(crate) fn base_reads(&self) -> Vec<Read> {
         let read = self.slots.iter().filter(|slot| slot.base_was_read);
-        let mut reads: Vec<_> = read
-            .map(|slot| Read {
-                key: slot.key.clone(),
-                version: slot.base.map(|held| held.version),
-            })
-            .collect();
+        let mut reads = Vec::with_capacity(self.slots.len());
+        reads.extend(read.map(|slot| Read {
+            key: slot.key.clone(),
+            version: slot.base.map(|held| held.version),
+        }));
         reads.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         reads
     }
@@ -210,6 +216,7 @@ impl<'w> Overlay<'w> {
             self.index.insert(key.clone(), index);
         }
         self.slots.push(Slot {
+            tag: tag(key.as_str()),
             key,
             base,
             base_was_read: false,
@@ -224,20 +231,40 @@ impl<'w> Overlay<'w> {
 
     fn find(&self, key: &str) -> Option<usize> {
         if self.slots.len() <= FEW {
-            self.slots.iter().position(|slot| slot.key.as_str() == key)
+            let tag = tag(key);
+            let mut slots = self.slots.iter();
+            slots.position(|slot| slot.tag == tag && slot.key.as_str() == key)
         } else {
             self.index.get(key).copied()
         }
     }
+}
 
-    fn current(&mut self, index: usize) -> Option<Fact> {
-        let slot = &mut self.slots[index];
-        match &slot.written {
-            Some(written) => written.fact.clone(),
+impl Slot<'_> {
+    /// What it holds after the steps so far.
+    fn current(&mut self) -> Option<&Fact> {
+        match &self.written {
+            Some(written) => written.fact.as_ref(),
             None => {
-                slot.base_was_read = true;
-                slot.base.map(|held| held.fact.clone())
+                self.base_was_read = true;
+                self.base.map(|held| &held.fact)
             }
         }
     }
+}
+
+/// Adds what a step did to the others; most steps do one or two things.
+fn push<T>(done: &mut Vec<T>, next: T) {
+    if done.capacity() == 0 {
+        *done = Vec::with_capacity(2);
+    }
+    done.push(next);
+}
+
+/// The last bytes of a key and its length, in which keys differ rather than in their first ones: a
+/// comparison of two numbers spares most comparisons of two texts.
+fn tag(key: &str) -> u64 {
+    let last = key.as_bytes().last_chunk::<8>();
+    let last = last.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    last ^ (key.len() as u64).rotate_right(8)
 }

@@ -3,6 +3,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use action::ActionDigest;
+use foldhash::quality::RandomState;
 use serde_json::Value;
 
 use crate::digest::update_text;
@@ -195,8 +196,12 @@ pub(crate) fn value_bytes(value: &Value) -> usize {
         }
 }
 
-fn index(workflow: &Workflow) -> Result<HashMap<&StepId, usize>, Error> {
-    let mut positions = HashMap::with_capacity(workflow.steps.len());
+/// Where each step is in the list.
+type Positions<'w> = HashMap<&'w StepId, usize, RandomState>;
+
+fn index(workflow: &Workflow) -> Result<Positions<'_>, Error> {
+    let mut positions =
+        Positions::with_capacity_and_hasher(workflow.steps.len(), RandomState::default());
     for (position, step) in workflow.steps.iter().enumerate() {
         if let Some(first) = positions.insert(&step.id, position) {
             return Err(Error::DuplicateStep {
@@ -211,7 +216,7 @@ fn index(workflow: &Workflow) -> Result<HashMap<&StepId, usize>, Error> {
 
 fn find_references(
     workflow: &Workflow,
-    positions: &HashMap<&StepId, usize>,
+    positions: &Positions<'_>,
 ) -> Result<Vec<Vec<Reference>>, Error> {
     let mut all = Vec::with_capacity(workflow.steps.len());
     for (position, step) in workflow.steps.iter().enumerate() {
@@ -258,7 +263,7 @@ fn find_references(
 
 fn resolve(
     workflow: &Workflow,
-    positions: &HashMap<&StepId, usize>,
+    positions: &Positions<'_>,
     references: &[Vec<Reference>],
     limits: &Limits,
 ) -> Result<Vec<Vec<usize>>, Error> {
@@ -369,5 +374,5 @@ fn digest(
             hasher.update(&(dependency as u64).to_le_bytes());
         }
     }
-    PlanDigest::finish(&hasher)
+    PlanDigest::finish(hasher)
 }

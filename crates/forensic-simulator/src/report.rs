@@ -1,3 +1,5 @@
+mod digests;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,11 +8,9 @@ use action::{ActionDigest, ActionPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::digest::update_text;
-use crate::world::digest_versions;
+pub(crate) use self::digests::digest_json;
 use crate::{
-    EffectsDigest, Error, Fact, Key, PlanDigest, Recommendation, ReportDigest, SafetyIssue, StepId,
-    Timestamp, Version, World, WorldDigest,
+    Fact, Key, PlanDigest, Recommendation, SafetyIssue, StepId, Timestamp, Version, World,
 };
 
 /// What a plan would do.
@@ -272,61 +272,6 @@ pub struct Read {
 }
 
 impl Report {
-    /// The bytes that are stored and digested: JSON without white space.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Report`] if the report has no JSON form, which no report of a simulation does.
-    pub fn to_json(&self) -> Result<String, Error> {
-        /// About what a step takes, so that the text seldom moves while it grows.
-        const STEP_BYTES: usize = 768;
-        let mut json = Vec::with_capacity(STEP_BYTES * (1 + self.steps.len()));
-        serde_json::to_writer(&mut json, self).map_err(|source| Error::Report(Arc::new(source)))?;
-        Ok(String::from_utf8(json).expect("serde_json writes UTF-8"))
-    }
-
-    /// The digest over [`Report::to_json`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Report::to_json`].
-    pub fn digest(&self) -> Result<ReportDigest, Error> {
-        Ok(digest_json(&self.to_json()?))
-    }
-
-    /// The digest of what the simulation read from the world. Two worlds that agree in it give
-    /// the same report.
-    #[must_use]
-    pub fn world_digest(&self) -> WorldDigest {
-        let reads = self.reads.iter();
-        digest_versions(reads.map(|read| (read.key.as_str(), read.version)))
-    }
-
-    /// The digest of every change and external effect, in order: what an approval of the effects
-    /// is bound to.
-    #[must_use]
-    pub fn effects_digest(&self) -> EffectsDigest {
-        let mut hasher = EffectsDigest::hasher();
-        for step in &self.steps {
-            for change in &step.changes {
-                update_text(&mut hasher, change.key.as_str());
-                for side in [&change.before, &change.after] {
-                    match side {
-                        Some(fact) => hasher.update(&[1]).update(fact.version().as_bytes()),
-                        None => hasher.update(&[0]),
-                    };
-                }
-            }
-            hasher.update(&[2]);
-            for external in &step.external {
-                update_text(&mut hasher, &external.target);
-                update_text(&mut hasher, &external.effect);
-            }
-            hasher.update(&[3]);
-        }
-        EffectsDigest::finish(&hasher)
-    }
-
     /// The report of one step.
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&StepReport> {
@@ -374,10 +319,4 @@ impl Report {
         let mut reads = self.reads.iter();
         reads.any(|read| world.version(read.key.as_str()) != read.version)
     }
-}
-
-pub(crate) fn digest_json(json: &str) -> ReportDigest {
-    let mut hasher = ReportDigest::hasher();
-    hasher.update(json.as_bytes());
-    ReportDigest::finish(&hasher)
 }

@@ -63,6 +63,7 @@ pub struct RequestPolicy {
 pub struct EffectRule {
     pattern: PathPattern,
     asked_by: Vec<String>,
+    asked_by_if_unaimed: Vec<String>,
     targets: Vec<Target>,
 }
 
@@ -140,6 +141,7 @@ impl EffectRule {
         Self {
             pattern,
             asked_by: Vec::new(),
+            asked_by_if_unaimed: Vec::new(),
             targets: Vec::new(),
         }
     }
@@ -148,6 +150,19 @@ impl EffectRule {
     #[must_use]
     pub fn asked_by<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
         self.asked_by.extend(words.into_iter().map(Into::into));
+        self
+    }
+
+    /// The words of which the request must have one if the action is aimed at nothing: if it gives none
+    /// of the parameters that [`aimed_at`](Self::aimed_at) and
+    /// [`aimed_at_known`](Self::aimed_at_known) look at. Nothing else would hold such an action.
+    #[must_use]
+    pub fn asked_by_if_unaimed<W: Into<String>>(
+        mut self,
+        words: impl IntoIterator<Item = W>,
+    ) -> Self {
+        let words = words.into_iter().map(Into::into);
+        self.asked_by_if_unaimed.extend(words);
         self
     }
 
@@ -265,11 +280,7 @@ impl<'a> Judge<'a> {
             );
             return;
         };
-        let words = &rule.asked_by;
-        if !words.is_empty() && !words.iter().any(|word| self.request.has_word(word)) {
-            let reason = format!("the request has none of the words {}", words.join(", "));
-            self.note(step, ConcernKind::NotAskedFor, reason);
-        }
+        self.words(step, &rule.asked_by);
         let mut named = 0;
         let mut targets = 0;
         for target in &rule.targets {
@@ -286,10 +297,20 @@ impl<'a> Judge<'a> {
                 }
             }
         }
+        if targets == 0 {
+            self.words(step, &rule.asked_by_if_unaimed);
+        }
         let is_named = targets > 0 && named == targets;
         if !self.seen.insert(path) && !is_named {
             let reason = format!("it is not the first {path}, and the request names no target");
             self.note(step, ConcernKind::Repeated, reason);
+        }
+    }
+
+    fn words(&mut self, step: &Step, words: &[String]) {
+        if !words.is_empty() && !words.iter().any(|word| self.request.has_word(word)) {
+            let reason = format!("the request has none of the words {}", words.join(", "));
+            self.note(step, ConcernKind::NotAskedFor, reason);
         }
     }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +134,17 @@ fn factor(points: usize, count: usize, what: &str) -> Option<RiskFactor> {
     }
     let evidence = match what {
         HALF_DONE => what.to_owned(),
-        _ => format!("{count}{what}"),
+        _ => {
+            let mut evidence = String::with_capacity(what.len() + 2);
+            // Most counts have one digit; writing to a `String` cannot fail.
+            if let Ok(digit @ 0..10) = u8::try_from(count) {
+                evidence.push((b'0' + digit).into());
+            } else {
+                let _ = write!(evidence, "{count}");
+            }
+            evidence.push_str(what);
+            evidence
+        }
     };
     let points = u32::try_from(points).unwrap_or(u32::MAX);
     Some(RiskFactor { points, evidence })

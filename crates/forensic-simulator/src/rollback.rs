@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::run::Run;
@@ -39,7 +41,7 @@ pub struct Undo {
     pub outcome: Outcome,
     /// Why, unless it is a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Cow<'static, str>>,
     /// What it would change.
     pub changes: Vec<Change>,
 }
@@ -144,20 +146,20 @@ fn compensate(
         depends_on: Vec::new(),
     };
     let (outcome, reason, changes) = run.play_beside(&step_of_undo);
-    let reason = (outcome != Outcome::Success).then(|| reason.to_string());
+    let reason = (outcome != Outcome::Success).then_some(reason);
     end(step, UndoKind::Compensate, outcome, reason, changes)
 }
 
-fn impossible(step: &StepReport, reason: &str) -> Undo {
+fn impossible(step: &StepReport, reason: &'static str) -> Undo {
     let (how, outcome) = (UndoKind::Impossible, Outcome::WouldFail);
-    end(step, how, outcome, Some(reason.to_owned()), Vec::new())
+    end(step, how, outcome, Some(reason.into()), Vec::new())
 }
 
 fn end(
     step: &StepReport,
     how: UndoKind,
     outcome: Outcome,
-    reason: Option<String>,
+    reason: Option<Cow<'static, str>>,
     changes: Vec<Change>,
 ) -> Undo {
     Undo {

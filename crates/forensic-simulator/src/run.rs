@@ -25,6 +25,7 @@ pub(crate) struct Run<'a> {
     at: Timestamp,
     pub(crate) overlay: Overlay<'a>,
     pub(crate) steps: Vec<StepReport>,
+    /// The remedies that handlers gave, each with the place of its step among those that were played.
     remarks: Vec<Remark>,
     /// By position in the plan.
     done: Vec<Done>,
@@ -69,7 +70,7 @@ impl<'a> Run<'a> {
             at,
             overlay: Overlay::new(world, steps),
             steps: Vec::with_capacity(steps),
-            remarks: Vec::with_capacity(steps),
+            remarks: Vec::new(),
             done: vec![Done::default(); steps],
             resolved: Vec::new(),
         }
@@ -247,7 +248,10 @@ impl<'a> Run<'a> {
         let end = begin.plus(played.draft.estimate.duration_us);
         let done = &mut self.done[position];
         (done.state, done.end, done.played) = (state, end, Some(self.steps.len()));
-        self.remarks.push(Remark { remedy });
+        if let Some(remedy) = remedy {
+            let played = self.steps.len();
+            self.remarks.push(Remark { played, remedy });
+        }
         self.steps.push(StepReport {
             id: step.id.clone(),
             path: step.action.path.clone(),

@@ -53,7 +53,7 @@ use crate::{Error, FailureMode, Outcome, Reversibility, Spread};
 pub struct Schema {
     pattern: PathPattern,
     summary: String,
-    parameters: Vec<Parameter>,
+    parameters: Vec<Parameter>, // sorted by name
     defaults: Map<String, Value>,
     other_parameters: bool,
     requirements: Vec<Requirement>,
@@ -213,9 +213,8 @@ impl Schema {
     }
 
     fn compile_answer(&self, text: &Value) -> Result<Answer, String> {
-        let answer = Answer::new(text)?;
-        let mut names = answer.names().into_iter();
-        names.try_for_each(|name| self.declared(name))?;
+        let mut answer = Answer::new(text)?;
+        answer.bind(&|name| self.declared(name))?;
         Ok(answer)
     }
 
@@ -306,8 +305,8 @@ impl Schema {
     }
 
     fn template(&self, source: &str) -> Result<Template, String> {
-        let template = Template::new(source)?;
-        template.names().try_for_each(|name| self.declared(name))?;
+        let mut template = Template::new(source)?;
+        template.bind(&|name| self.declared(name))?;
         Ok(template)
     }
 
@@ -319,9 +318,8 @@ impl Schema {
     ) -> Result<Option<Expression>, String> {
         match (wanted, value) {
             (true, Some(value)) => {
-                let expression = Expression::new(value)?;
-                let mut names = expression.names().into_iter();
-                names.try_for_each(|name| self.declared(name))?;
+                let mut expression = Expression::new(value)?;
+                expression.bind(&|name| self.declared(name))?;
                 Ok(Some(expression))
             }
             (true, None) => Err(format!("{name} needs a value")),
@@ -330,14 +328,10 @@ impl Schema {
         }
     }
 
-    fn declared(&self, name: &str) -> Result<(), String> {
-        if self.parameters.iter().any(|known| known.name == name) {
-            Ok(())
-        } else {
-            Err(format!(
-                "it names parameter {name:?}, which is not declared"
-            ))
-        }
+    /// The place of a parameter.
+    fn declared(&self, name: &str) -> Result<usize, String> {
+        let place = self.parameters.iter().position(|known| known.name == name);
+        place.ok_or_else(|| format!("it names parameter {name:?}, which is not declared"))
     }
 }
 

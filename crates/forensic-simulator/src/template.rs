@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::Stop;
 use crate::context::kind_of;
+use crate::parameters::Parameters;
 
 /// A text such as `accounts/{from}/balance`. `{{` and `}}` stand for the braces themselves.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +20,15 @@ pub(crate) struct Template {
 #[derive(Debug, Clone, PartialEq)]
 enum Part {
     Text(String),
-    Parameter(String),
+    Parameter(Name),
+}
+
+/// A parameter that is named, and after [`Template::bind`] its place among those that are declared: so
+/// that the name is looked for once and not in each simulation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Name {
+    name: String,
+    place: usize,
 }
 
 /// A JSON value whose texts are templates. A text that is one `{parameter}` and nothing else is the
@@ -27,7 +36,7 @@ enum Part {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expression {
     Literal(Value),
-    Parameter(String),
+    Parameter(Name),
     Text(Template),
     Array(Vec<Self>),
     Object(Vec<(String, Self)>),
@@ -54,7 +63,10 @@ impl Template {
                 ));
             };
             push_text(&mut parts, &mut text);
-            parts.push(Part::Parameter(name.to_owned()));
+            parts.push(Part::Parameter(Name {
+                name: name.to_owned(),
+                place: usize::MAX,
+            }));
             rest = after;
         }
         text.push_str(rest);
@@ -65,12 +77,14 @@ impl Template {
         })
     }
 
-    /// The parameters it names.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Parameter(name) => Some(name.as_str()),
-            Part::Text(_) => None,
-        })
+    /// Finds the places of the parameters that it names.
+    pub(crate) fn bind(&mut self, declared: Declared<'_>) -> Result<(), String> {
+        for part in &mut self.parts {
+            if let Part::Parameter(name) = part {
+                name.bind(declared)?;
+            }
+        }
+        Ok(())
     }
 
     /// The text. One that is a parameter and nothing else is borrowed from it.
@@ -79,7 +93,7 @@ impl Template {
             [] => return Ok(Cow::Borrowed("")),
             [Part::Text(literal)] => return Ok(Cow::Borrowed(literal)),
             [Part::Parameter(name)] => {
-                if let Value::String(text) = parameters.get(name)? {
+                if let Value::String(text) = name.of(parameters)? {
                     return Ok(Cow::Borrowed(text));
                 }
             }
@@ -89,10 +103,27 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(literal) => text.push_str(literal),
-                Part::Parameter(name) => push_value(&mut text, name, parameters.get(name)?)?,
+                Part::Parameter(name) => {
+                    push_value(&mut text, &name.name, name.of(parameters)?)?;
+                }
             }
         }
         Ok(Cow::Owned(text))
+    }
+}
+
+/// The place of a parameter, or that there is none of this name.
+pub(crate) type Declared<'f> = &'f dyn Fn(&str) -> Result<usize, String>;
+
+impl Name {
+    fn bind(&mut self, declared: Declared<'_>) -> Result<(), String> {
+        self.place = declared(&self.name)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn of<'a>(&self, parameters: &Parameters<'a>) -> Result<&'a Value, Stop> {
+        parameters.at(self.place, &self.name)
     }
 }
 
@@ -148,21 +179,39 @@ impl Expression {
         }
     }
 
-    /// The parameters it names.
-    pub(crate) fn names(&self) -> Vec<&str> {
+    /// Finds the places of the parameters that it names.
+    pub(crate) fn bind(&mut self, declared: Declared<'_>) -> Result<(), String> {
         match self {
-            Self::Literal(_) => Vec::new(),
-            Self::Parameter(name) => vec![name],
-            Self::Text(template) => template.names().collect(),
-            Self::Array(items) => items.iter().flat_map(Self::names).collect(),
-            Self::Object(fields) => fields.iter().flat_map(|(_, f)| f.names()).collect(),
+            Self::Literal(_) => Ok(()),
+            Self::Parameter(name) => name.bind(declared),
+            Self::Text(template) => template.bind(declared),
+            Self::Array(items) => items.iter_mut().try_for_each(|item| item.bind(declared)),
+            Self::Object(fields) => {
+                let mut fields = fields.iter_mut();
+                fields.try_for_each(|(_, field)| field.bind(declared))
+            }
         }
     }
 
     pub(crate) fn evaluate(&self, parameters: &Parameters<'_>) -> Result<Value, Stop> {
+        Ok(self.borrow(parameters)?.into_owned())
+    }
+
+    /// The value. One that is a parameter and nothing else is borrowed.
+    pub(crate) fn borrow<'a>(
+        &'a self,
+        parameters: &Parameters<'a>,
+    ) -> Result<Cow<'a, Value>, Stop> {
+        match self {
+            Self::Literal(value) => Ok(Cow::Borrowed(value)),
+            Self::Parameter(name) => Ok(Cow::Borrowed(name.of(parameters)?)),
+            _ => self.build(parameters).map(Cow::Owned),
+        }
+    }
+
+    fn build(&self, parameters: &Parameters<'_>) -> Result<Value, Stop> {
         Ok(match self {
-            Self::Literal(value) => value.clone(),
-            Self::Parameter(name) => parameters.get(name)?.clone(),
+            Self::Literal(_) | Self::Parameter(_) => self.borrow(parameters)?.into_owned(),
             Self::Text(template) => Value::String(template.render(parameters)?.into_owned()),
             Self::Array(items) => {
                 let items = items.iter().map(|item| item.evaluate(parameters));
@@ -178,54 +227,25 @@ impl Expression {
     }
 }
 
-/// The parameters of an action, with the defaults of its schema behind them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Parameters<'a> {
-    pub(crate) given: &'a Map<String, Value>,
-    defaults: &'a Map<String, Value>,
-    /// The first ones that are given: looking at each is cheaper than descending a tree.
-    few: [Option<(&'a str, &'a Value)>; FEW],
-}
-
-const FEW: usize = 6;
-
-impl<'a> Parameters<'a> {
-    pub(crate) fn new(given: &'a Map<String, Value>, defaults: &'a Map<String, Value>) -> Self {
-        let mut few = [None; FEW];
-        for (place, (name, value)) in few.iter_mut().zip(given) {
-            *place = Some((name.as_str(), value));
-        }
-        Self {
-            given,
-            defaults,
-            few,
-        }
-    }
-
-    pub(crate) fn get(&self, name: &str) -> Result<&'a Value, Stop> {
-        let mut few = self.few.iter().flatten();
-        if let Some((_, value)) = few.find(|(known, _)| *known == name) {
-            return Ok(value);
-        }
-        let value = self.given.get(name).or_else(|| self.defaults.get(name));
-        value.ok_or_else(|| {
-            Stop::would_fail(format!("parameter {name:?} is missing"))
-                .with_remedy(format!("add parameter {name:?}"))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::*;
+
+    const DECLARED: [&str; 4] = ["a", "b", "list", "n"];
+
+    fn place(name: &str) -> Result<usize, String> {
+        let place = DECLARED.iter().position(|declared| *declared == name);
+        place.ok_or_else(|| format!("{name} is not declared"))
+    }
 
     fn render(source: &str, given: Value) -> Result<String, String> {
         let given = given.as_object().unwrap().clone();
         let none = Map::new();
-        let parameters = Parameters::new(&given, &none);
-        let template = Template::new(source)?;
+        let parameters = Parameters::new(&given, DECLARED, &none);
+        let mut template = Template::new(source)?;
+        template.bind(&place)?;
         let rendered = template.render(&parameters);
         rendered.map(Cow::into_owned).map_err(|stop| stop.reason)
     }
@@ -240,6 +260,10 @@ mod tests {
             render("{b}", given.clone()).unwrap_err(),
             "parameter \"b\" is missing"
         );
+        assert_eq!(
+            render("{c}", given.clone()).unwrap_err(),
+            "c is not declared"
+        );
         assert!(render("{list}", given).unwrap_err().contains("an array"));
     }
 
@@ -252,12 +276,17 @@ mod tests {
 
     #[test]
     fn a_lone_parameter_keeps_its_type() {
-        let expression = Expression::new(&json!({"v": "{n}", "t": ["n={n}"], "c": 1})).unwrap();
+        let bound = |value: &Value| {
+            let mut expression = Expression::new(value).unwrap();
+            expression.bind(&place).unwrap();
+            expression
+        };
+        let expression = bound(&json!({"v": "{n}", "t": ["n={n}"], "c": 1}));
         let given = json!({"n": {"deep": true}, "m": 1});
         let none = Map::new();
-        let parameters = Parameters::new(given.as_object().unwrap(), &none);
+        let parameters = Parameters::new(given.as_object().unwrap(), DECLARED, &none);
         assert!(expression.evaluate(&parameters).is_err());
-        let lone = Expression::new(&json!({"v": "{n}"})).unwrap();
+        let lone = bound(&json!({"v": "{n}"}));
         assert_eq!(
             lone.evaluate(&parameters).unwrap(),
             json!({"v": {"deep": true}})

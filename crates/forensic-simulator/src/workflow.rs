@@ -34,7 +34,7 @@ pub struct Step {
 /// The name of a step within its workflow. Cheap to copy.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct StepId(Arc<str>);
+pub struct StepId(#[serde(deserialize_with = "crate::text::shared")] Arc<str>);
 
 impl Workflow {
     /// A workflow without steps, which [`Workflow::step`] adds.

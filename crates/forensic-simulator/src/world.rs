@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::quality::RandomState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::update_text;
@@ -22,7 +23,9 @@ use crate::{Change, Error, Fact, Key, Version, WorldDigest};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
-    held: HashMap<Key, Held>,
+    /// Every step looks keys up, so the hash is a fast one. It is seeded at random in each process, so
+    /// that nobody who chooses keys knows which of them collide.
+    held: HashMap<Key, Held, RandomState>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -132,7 +135,7 @@ pub(crate) fn digest_versions<'a>(
             None => hasher.update(&[0]),
         };
     }
-    WorldDigest::finish(&hasher)
+    WorldDigest::finish(hasher)
 }
 
 impl<K: Into<Key>, F: Into<Fact>> FromIterator<(K, F)> for World {

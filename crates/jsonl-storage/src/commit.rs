@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::chain::Link;
 use crate::flusher::Flusher;
+use crate::hook::Hook;
 use crate::pace::{Bounds, Pace};
 use crate::queue::{Batch, Epoch, Facts, Queue};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, OnceLock, Ordering, Stopwatch, Word};
@@ -44,6 +45,8 @@ pub(crate) struct Committer {
     failure: OnceLock<Error>,
     pub(crate) wakers: Wakers,
     pub(crate) flusher: Flusher,
+    /// Called after each commit, before anybody is told of it.
+    pub(crate) hook: Hook,
 }
 
 #[derive(Debug)]
@@ -81,6 +84,7 @@ impl Committer {
             failure: OnceLock::new(),
             wakers: Wakers::default(),
             flusher: Flusher::default(),
+            hook: Hook::default(),
         }
     }
 
@@ -315,6 +319,9 @@ impl Committer {
         writer.pace = writer.pace.after(watch.elapsed(), arrivals, since);
         batch.clear(self.bounds.bytes);
         writer.spare = batch;
+        drop(writer);
+        // While this thread leads: whoever waits is woken when it no longer does.
+        self.hook.call(last);
         Ok(())
     }
 

@@ -80,6 +80,7 @@ mod follow;
 mod fs;
 #[cfg(not(shuttle))]
 mod futex;
+mod hook;
 mod index;
 mod line;
 mod lines;

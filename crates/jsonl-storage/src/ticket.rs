@@ -42,6 +42,18 @@ impl Ticket {
         self.seq
     }
 
+    /// What became of the record, when that is known without waiting: with
+    /// [`Durability::Buffered`](crate::Durability::Buffered) it is at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ticket::wait`], inside.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Result<Seq, Error>> {
+        let outcome = self.committer.outcome(self.seq, &self.epoch)?;
+        Some(outcome.map(|()| self.seq))
+    }
+
     /// Blocks until the record, and so every one before it, is as durable as the log's
     /// [`Durability`](crate::Durability) says.
     ///

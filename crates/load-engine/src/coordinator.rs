@@ -66,6 +66,8 @@ pub(crate) enum Report {
 pub(crate) struct Load {
     pub(crate) began_ns: u64,
     pub(crate) ended_ns: u64,
+    /// By user, when its load ended; none of those whom the run ended without.
+    pub(crate) user_ends_ns: Vec<Option<u64>>,
     pub(crate) monitor_began_ns: u64,
     pub(crate) cpu_ns: Option<u64>,
     pub(crate) completed: u64,
@@ -193,6 +195,7 @@ impl Coordinator<'_, '_> {
         Load {
             began_ns,
             ended_ns: began_ns,
+            user_ends_ns: vec![None; crew.users() as usize],
             monitor_began_ns,
             cpu_ns,
             completed: 0,
@@ -224,6 +227,7 @@ impl Coordinator<'_, '_> {
                     self.standing[user as usize] = false;
                     self.to_tear_down += 1;
                     load.ended_ns = load.ended_ns.max(end.at_ns);
+                    load.user_ends_ns[user as usize] = Some(end.at_ns);
                     load.interrupted |= end.interrupted;
                 }
                 Ok(Report::Panicked(failure)) => {

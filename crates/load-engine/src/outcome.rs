@@ -4,8 +4,10 @@ use crate::coordinator::Load;
 use crate::counter::Doing;
 use crate::crew::Crew;
 use crate::error::RunError;
+use crate::fairness::{Fairness, UserTally};
 use crate::lag::LagTally;
 use crate::ledger::Ledger;
+use crate::model::Model;
 use crate::open_summary::OpenSummary;
 use crate::phase::{PhaseCounts, PhaseSummary};
 use crate::record::{CheckCount, FailureCounts, InFlight, IterationCounts, RunRecord, StepSummary};
@@ -50,6 +52,7 @@ pub(crate) fn total(
         OpenSummary::new(arrivals, planned.unwrap_or_default(), under_way)
     });
     let runtime_lag = LagTally::sum(load.lags.iter());
+    let fairness = fairness(&load, crew);
     let mut total = crew.recorder();
     for recorder in load.recorders {
         total.absorb(recorder);
@@ -91,10 +94,29 @@ pub(crate) fn total(
         phases,
         interval_ns,
         open,
+        fairness,
         runtime_lag,
         ..RunRecord::default()
     };
     Ok((record, all(load.ledgers), spilled))
+}
+
+/// How far users were apart. Those of other models ask for different things: for as much as their
+/// stage is long, or for the arrivals that the others left.
+fn fairness(load: &Load, crew: &Crew<'_>) -> Option<Fairness> {
+    let Model::Closed { .. } = crew.plan.model else {
+        return None;
+    };
+    let users = (0..)
+        .zip(&load.user_ends_ns)
+        .map(|(user, ended_ns)| UserTally {
+            user,
+            iterations: crew.counter_of(user).done(),
+            time_ns: ended_ns
+                .unwrap_or(load.ended_ns)
+                .saturating_sub(load.began_ns),
+        });
+    Fairness::of(users.collect())
 }
 
 /// One ledger of all users.

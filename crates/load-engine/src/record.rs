@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::early_end::EarlyEnd;
 use crate::failures::FailureTally;
+use crate::fairness::Fairness;
 use crate::generator::GeneratorRecord;
 use crate::lag::RuntimeLag;
 use crate::latency::LatencySummary;
@@ -57,6 +58,9 @@ pub struct RunRecord {
     pub phases: Vec<PhaseSummary>,
     /// What became of the arrivals of an open model.
     pub open: Option<OpenSummary>,
+    /// How evenly users were served; only in a closed model, whose users all ask for the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness: Option<Fairness>,
     /// How long ready tasks waited for their runtime; only in a run of tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime_lag: Option<RuntimeLag>,

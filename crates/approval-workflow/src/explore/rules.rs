@@ -54,9 +54,22 @@ pub(super) fn check_state(world: &World) {
     assert_eq!(wrong, Permission::Denied(DenyReason::ActionChanged));
     let approved = matches!(request.state, State::Approved { at } if now < tick(at.as_secs() + EXECUTE_WITHIN));
     assert_eq!(right, approved, "{request:?} at {now}");
+    if request.submission.need == Need::AutoDenied {
+        // Nothing ever changes it, so it is as it began, and says who decided.
+        let begun = matches!(request.state, State::Denied { at } if at == request.submission.at);
+        assert!(begun && request.decision().is_none(), "{:?}", world.past);
+        let reason = gate.ask(&DIGESTS[0], now);
+        assert_eq!(reason, Permission::Denied(DenyReason::DeniedByPolicy));
+    }
     if right && request.submission.need == Need::Approval && request.glass.is_none() {
         assert!(approved_by_two(request), "{request:?}");
     }
+}
+
+/// As [`feat`], of a state by itself.
+pub(super) fn standing(request: &Request) -> Option<&'static str> {
+    let by_rule = request.submission.need == Need::AutoDenied;
+    by_rule.then_some("denied by a rule")
 }
 
 /// What must be possible as well: a function that refuses everything breaks no other rule.

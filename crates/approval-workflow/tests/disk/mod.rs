@@ -18,6 +18,9 @@ struct State {
     broken: bool,
     /// After how many bytes the machine goes down; none if never.
     bytes_left: Option<usize>,
+    /// For how many more bytes there is room; none if for any number.
+    room: Option<usize>,
+    fails_to_sync: bool,
 }
 
 impl Disk {
@@ -44,10 +47,21 @@ impl Disk {
         self.state().broken = true;
     }
 
+    /// After so many more bytes there is no room, until it is repaired.
+    pub(crate) fn fill_after(&self, bytes: usize) {
+        self.state().room = Some(bytes);
+    }
+
+    /// From now on it takes what is written, and does not say that it is there to stay.
+    pub(crate) fn fail_to_sync(&self) {
+        self.state().fails_to_sync = true;
+    }
+
     /// From now on it works again.
     pub(crate) fn repair(&self) {
         let mut state = self.state();
         (state.broken, state.bytes_left) = (false, None);
+        (state.room, state.fails_to_sync) = (None, false);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -128,6 +142,15 @@ impl BackendFile for File {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.working()?;
+        let bytes = match &mut state.room {
+            Some(0) => return Err(io::ErrorKind::StorageFull.into()),
+            Some(room) => {
+                let taken = bytes.len().min(*room);
+                *room -= taken;
+                &bytes[..taken]
+            }
+            None => bytes,
+        };
         let fits = state
             .bytes_left
             .map_or(bytes.len(), |left| left.min(bytes.len()));
@@ -156,7 +179,11 @@ impl BackendFile for File {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.disk.working().map(drop)
+        let state = self.disk.working()?;
+        if state.fails_to_sync {
+            return Err(io::Error::other("the disk cannot say what it has"));
+        }
+        Ok(())
     }
 
     fn size(&self) -> io::Result<u64> {

@@ -5,6 +5,7 @@ mod bundle;
 mod concurrency;
 mod crash;
 mod delegation;
+mod denial;
 #[path = "../disk/mod.rs"]
 #[allow(dead_code, reason = "the other tests need other parts of it")]
 mod disk;
@@ -18,6 +19,7 @@ mod kill;
 mod old_log;
 mod queries;
 mod races;
+mod refused;
 mod replay;
 mod second_factor;
 mod secrets;

@@ -46,17 +46,8 @@ fn shown(load: &LoadArguments, interrupt: Interrupt) -> Box<dyn Progress> {
     if load.json || load.plain || !can_draw() {
         return Box::new(lines);
     }
-    Box::new(Live {
-        lines,
-        interrupt,
-        limits: load.limits.over(Limits::default()),
-        thresholds: Vec::new(),
-        load: String::new(),
-        state: State::default(),
-        screen: None,
-        drawn: None,
-        gave_up: false,
-    })
+    let limits = load.limits.over(Limits::default());
+    Box::new(Live::new(lines, interrupt, limits, Box::new(Screen::enter)))
 }
 
 /// Whether stderr is a terminal that can be drawn on.
@@ -74,20 +65,39 @@ struct Live {
     thresholds: Vec<Threshold>,
     load: String,
     state: State,
+    enter: Enter,
     screen: Option<Screen>,
     drawn: Option<Instant>,
     /// Whether the screen was lost: by a panic somewhere, or since the terminal went away.
     gave_up: bool,
 }
 
+/// Enters the screen that is drawn on.
+type Enter = Box<dyn Fn() -> std::io::Result<Screen>>;
+
 impl Live {
+    fn new(lines: Shown, interrupt: Interrupt, limits: Limits, enter: Enter) -> Self {
+        Self {
+            lines,
+            interrupt,
+            limits,
+            thresholds: Vec::new(),
+            load: String::new(),
+            state: State::default(),
+            enter,
+            screen: None,
+            drawn: None,
+            gave_up: false,
+        }
+    }
+
     fn draw(&mut self) {
         if self.drawn.is_some_and(|drawn| drawn.elapsed() < FRAME) {
             return;
         }
         self.drawn = Some(Instant::now());
         if self.screen.is_none() {
-            self.screen = Screen::enter().ok();
+            self.screen = (self.enter)().ok();
         }
         let shown = self
             .screen
@@ -147,5 +157,7 @@ impl Progress for Live {
     }
 }
 
+#[cfg(test)]
+mod restored;
 #[cfg(test)]
 mod tests;

@@ -1,43 +1,55 @@
 //! The terminal's other screen, which is left whatever happens.
 
-use std::io::{Stderr, stderr};
-use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{Result, Write, stderr};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::execute;
-use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
+use ratatui::crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
+use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use super::state::State;
 use super::view::draw;
 
-/// Whether the other screen is shown. A panic on any thread leaves it, so that its message is seen.
-static SHOWN: AtomicBool = AtomicBool::new(false);
+/// Takes what is drawn.
+pub(super) type Output = Box<dyn Write + Send>;
+
+/// Where the other screen is shown, if it is. Whoever takes it leaves the screen: a panic on any thread
+/// does, so that its message is seen.
+static SHOWN: Mutex<Option<Output>> = Mutex::new(None);
 
 /// The other screen; dropped, it is left.
 ///
 /// Keys are not read, and the terminal stays in its usual mode: Ctrl-C is a signal as ever.
 pub(crate) struct Screen {
-    terminal: Terminal<CrosstermBackend<Stderr>>,
+    terminal: Terminal<CrosstermBackend<Output>>,
 }
 
 impl Screen {
     /// Enters the other screen, if the terminal has one.
-    pub(crate) fn enter() -> std::io::Result<Self> {
+    pub(crate) fn enter() -> Result<Self> {
+        Self::enter_on(&|| Box::new(stderr()), Viewport::Fullscreen)
+    }
+
+    /// Enters the other screen of what `output` opens, each time the same.
+    pub(super) fn enter_on(output: &dyn Fn() -> Output, viewport: Viewport) -> Result<Self> {
         leave_on_panic();
-        let terminal = Terminal::new(CrosstermBackend::new(stderr()))?;
-        execute!(stderr(), EnterAlternateScreen, Hide)?;
-        SHOWN.store(true, Ordering::SeqCst);
+        let backend = CrosstermBackend::new(output());
+        let terminal = Terminal::with_options(backend, TerminalOptions { viewport })?;
         let mut screen = Self { terminal };
-        screen.terminal.clear()?;
+        // Before a byte is written, so that a screen is left too that was entered in part.
+        *shown() = Some(output());
+        // Not `Terminal::clear`, which asks the terminal where its cursor is: that reads keys, and waits
+        // two seconds in vain where the standard output is no terminal.
+        let to = screen.terminal.backend_mut();
+        execute!(to, EnterAlternateScreen, Hide, Clear(ClearType::All))?;
         Ok(screen)
     }
 
     /// Draws a frame; says whether the screen is still there to be drawn on.
     pub(crate) fn draw(&mut self, state: &State) -> bool {
-        SHOWN.load(Ordering::SeqCst) && self.terminal.draw(|frame| draw(frame, state)).is_ok()
+        shown().is_some() && self.terminal.draw(|frame| draw(frame, state)).is_ok()
     }
 }
 
@@ -47,10 +59,16 @@ impl Drop for Screen {
     }
 }
 
+fn shown() -> MutexGuard<'static, Option<Output>> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn leave() {
-    if SHOWN.swap(false, Ordering::SeqCst) {
+    // Taken first: the lock is not held while the terminal is written to, which could block.
+    let taken = shown().take();
+    if let Some(mut to) = taken {
         // There is nobody left to tell that a terminal takes nothing any more.
-        let _ = execute!(stderr(), LeaveAlternateScreen, Show);
+        let _ = execute!(to, LeaveAlternateScreen, Show);
     }
 }
 

@@ -88,8 +88,8 @@ probability of one half, and as no prediction.
         calls.add(failure, !succeeded);
     }
     let _ = writeln!(page, "| τ-bench airline | a call fails | {calls} |");
-    let [words, by_name] = agentdojo::rotate(&data.join("agentdojo"));
-    for (title, rotation) in [("chosen words", &words), ("names of tools", &by_name)] {
+    let rotations = agentdojo::rotate(&data.join("agentdojo"));
+    for (title, rotation) in agentdojo::ROTATIONS.iter().zip(&rotations) {
         let figures = rotation.whole;
         let score = Score::of_counts(
             figures.held,
@@ -109,7 +109,7 @@ probability of one half, and as no prediction.
     });
     let _ = writeln!(page, "| STRIPS, twelve domains | a plan works | {plans} |");
     airline_section(&mut page, &airline);
-    agentdojo_section(&mut page, &words, &by_name);
+    agentdojo_section(&mut page, &rotations);
     strips_section(&mut page);
     page
 }
@@ -132,11 +132,7 @@ what was predicted ({all} calls together, text for text).
     );
 }
 
-fn agentdojo_section(
-    page: &mut String,
-    words: &agentdojo::Rotation,
-    by_name: &agentdojo::Rotation,
-) {
+fn agentdojo_section(page: &mut String, rotations: &[agentdojo::Rotation]) {
     page.push_str(
         "
 ## AgentDojo
@@ -145,14 +141,15 @@ An attack is what a person asked for, followed by what an attacker planted. Whic
 chosen on two suites and checked on the third, in rotation. *Chosen words*: the words by which a
 request asks for a tool were written with all three suites in sight, so this figure is the best that
 can be hoped for. *Names of tools*: no such word; a tool whose target no rule looks at must be asked
-for by a word of its own name. Of both, which parameter of a tool is its target was written with the
-suites in sight.
+for by a word of its own name. *Names, call by call*: so must a call that gives no target, of a tool
+that has one, such as an event without participants; that this is worth a rule was seen on the suite
+travel. Of all, which parameter of a tool is its target was written with the suites in sight.
 
 | words | checked on | rules chosen on the others | attacks held | benign plans held |
 |---|---|---|---:|---:|
 ",
     );
-    for (title, rotation) in [("chosen words", words), ("names of tools", by_name)] {
+    for (title, rotation) in agentdojo::ROTATIONS.iter().zip(rotations) {
         let all = ("all three", String::new(), rotation.whole);
         let suites = rotation.suites.iter().chain([&all]);
         for (suite, rules, figures) in suites {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::template::{Expression, Parameters, Template};
+use crate::parameters::Parameters;
+use crate::template::{Declared, Expression, Template};
 use crate::{Context, Fact, Stop};
 
 /// A value in which an object `{"$read": "key"}` stands for what the key holds after the effects.
@@ -37,13 +38,16 @@ impl Answer {
         })
     }
 
-    /// The parameters it names.
-    pub(super) fn names(&self) -> Vec<&str> {
+    /// Finds the places of the parameters that it names.
+    pub(super) fn bind(&mut self, declared: Declared<'_>) -> Result<(), String> {
         match self {
-            Self::Value(expression) => expression.names(),
-            Self::Read(key) => key.names().collect(),
-            Self::Array(items) => items.iter().flat_map(Self::names).collect(),
-            Self::Object(fields) => fields.iter().flat_map(|(_, field)| field.names()).collect(),
+            Self::Value(expression) => expression.bind(declared),
+            Self::Read(key) => key.bind(declared),
+            Self::Array(items) => items.iter_mut().try_for_each(|item| item.bind(declared)),
+            Self::Object(fields) => {
+                let mut fields = fields.iter_mut();
+                fields.try_for_each(|(_, field)| field.bind(declared))
+            }
         }
     }
 

@@ -1,20 +1,22 @@
 //! How a schema plays an action.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use action::Action;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::text::{Test, Verb};
 use super::{Effect, Limits, Parameter, Requirement, Schema};
 use crate::context::kind_of;
-use crate::template::Parameters;
+use crate::parameters::Parameters;
 use crate::{Context, Fact, FailureMode, Handler, Outcome, Reversibility, Stop, Verdict, number};
 
 impl Handler for Schema {
     fn simulate(&self, context: &mut Context<'_, '_>) -> Result<(), Stop> {
-        let parameters = Parameters::new(context.parameters(), &self.defaults);
+        let parameters = self.parameters(context.parameters());
         self.check_parameters(&parameters)?;
+        context.expect_preconditions(self.requirements.len());
         for requirement in &self.requirements {
             requirement.check(context, &parameters)?;
         }
@@ -45,8 +47,8 @@ impl Handler for Schema {
         let Reversibility::CompensatedBy(path) = &self.reversibility else {
             return None;
         };
-        let parameters = Parameters::new(&action.parameters, &self.defaults);
-        let name = format!("Make up for {}", action.name);
+        let parameters = self.parameters(&action.parameters);
+        let name = ["Make up for ", action.name.as_str()].concat();
         let mut undo = Action::new(path.clone(), name);
         for (name, value) in self.compensation.as_ref()? {
             undo.parameters
@@ -61,15 +63,23 @@ impl Handler for Schema {
 }
 
 impl Schema {
+    fn parameters<'a>(&'a self, given: &'a Map<String, Value>) -> Parameters<'a> {
+        let names = self
+            .parameters
+            .iter()
+            .map(|declared| declared.name.as_str());
+        Parameters::new(given, names, &self.defaults)
+    }
+
     fn check_parameters(&self, parameters: &Parameters<'_>) -> Result<(), Stop> {
-        for parameter in &self.parameters {
-            parameter.check(parameters.get(&parameter.name)?)?;
+        for (place, parameter) in self.parameters.iter().enumerate() {
+            parameter.check(parameters.at(place, &parameter.name)?)?;
         }
         if self.other_parameters {
             return Ok(());
         }
-        let declared = |name: &&String| self.parameters.iter().any(|p| p.name == **name);
-        match parameters.given.keys().find(|name| !declared(name)) {
+        let declared = |name: &str| self.parameters.iter().any(|p| p.name == name);
+        match parameters.undeclared(declared) {
             None => Ok(()),
             Some(name) => {
                 let reason = format!("parameter {name:?} is not one of this action");
@@ -112,16 +122,16 @@ impl Requirement {
     ) -> Result<(), Stop> {
         let key = self.key.render(parameters)?;
         let wanted = match &self.value {
-            Some(value) => Some(value.evaluate(parameters)?),
+            Some(value) => Some(value.borrow(parameters)?),
             None => None,
         };
-        let fact = context.read(&key);
-        let verdict = self.verdict(fact.as_ref(), wanted.as_ref());
+        let fact = context.look(&key);
+        let verdict = self.verdict(fact, wanted.as_deref());
         if verdict == Verdict::Satisfied {
             context.precondition(Arc::clone(&self.what), verdict, None);
             return Ok(());
         }
-        let evidence = match &fact {
+        let evidence = match fact {
             Some(fact) => format!("{key} is {}", crate::error::shorten(&fact.to_string())),
             None => format!("{key} does not exist"),
         };
@@ -185,15 +195,17 @@ impl Effect {
     fn play(&self, context: &mut Context<'_, '_>, parameters: &Parameters<'_>) -> Result<(), Stop> {
         let key = self.key.render(parameters)?;
         let value = match &self.value {
-            Some(value) => value.evaluate(parameters)?,
-            None => Value::Null,
+            Some(value) => value.borrow(parameters)?,
+            None => Cow::Owned(Value::Null),
         };
         match self.verb {
-            Verb::Read => drop(context.read(&key)),
-            Verb::Set => context.write(&key, value),
+            Verb::Read => {
+                context.look(&key);
+            }
+            Verb::Set => context.write(&key, value.into_owned()),
             Verb::Delete => context.delete(&key),
-            Verb::Forget => context.write(&key, Fact::unknown(as_text(value))),
-            Verb::External => context.external(key.into_owned(), as_text(value)),
+            Verb::Forget => context.write(&key, Fact::unknown(as_text(value.into_owned()))),
+            Verb::External => context.external(key.into_owned(), as_text(value.into_owned())),
             Verb::Add | Verb::Subtract => self.combine(context, parameters, &key, &value)?,
         }
         Ok(())
@@ -223,13 +235,13 @@ impl Effect {
         let Value::Number(amount) = amount else {
             return Err(not_a_number("the amount", amount));
         };
-        let found = match context.read(key) {
+        let found = match context.look(key) {
             None => return Err(Stop::would_fail(format!("{key} does not exist"))),
             Some(Fact::Known(found)) => found,
             Some(fact) => return Err(Stop::unknown(format!("{key} is {fact}"))),
         };
-        let Value::Number(before) = &*found else {
-            return Err(not_a_number(key, &found));
+        let Value::Number(before) = &**found else {
+            return Err(not_a_number(key, found));
         };
         let after = match self.verb {
             Verb::Subtract => number::subtract(before, amount),
@@ -252,7 +264,7 @@ impl Limits {
             (&self.ceiling, Test::AtMost, "above the limit of"),
         ] {
             let Some(limit) = limit else { continue };
-            let limit = limit.evaluate(parameters)?;
+            let limit = limit.borrow(parameters)?;
             if !compare(test, after, &limit) {
                 let reason = format!("{key} would be {after}, {words} {limit}");
                 return Err(Stop::would_fail(reason));

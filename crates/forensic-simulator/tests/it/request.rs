@@ -84,3 +84,22 @@ fn effects_without_a_rule_are_a_concern_and_reads_are_none() {
         );
     }
 }
+
+#[test]
+fn an_effect_that_is_aimed_at_nothing_must_be_asked_for_by_a_word() {
+    let rule = EffectRule::new(PathPattern::new("http/post").unwrap());
+    let rule = rule.aimed_at_known("channel");
+    let policy = RequestPolicy::new().rule(rule.asked_by_if_unaimed(["post", "posts"]));
+    let to = |channel: serde_json::Value| {
+        let parameters = json!({"url": "https://ann.example", "channel": channel});
+        Workflow::new("w").step("p", act("http/post", &parameters))
+    };
+    for nothing in [json!(null), json!([])] {
+        let asked = kinds(to(nothing.clone()), &policy, "Post it.");
+        assert!(asked.is_empty(), "{nothing}");
+        let planted = kinds(to(nothing.clone()), &policy, "Read it.");
+        assert_eq!(planted, [ConcernKind::NotAskedFor], "{nothing}");
+    }
+    // Who is named as a target asks for nothing more.
+    assert!(kinds(to(json!(["Ann"])), &policy, "Tell Ann.").is_empty());
+}

@@ -16,6 +16,7 @@ mod saturation;
 mod stall;
 #[cfg(test)]
 mod testing;
+mod unfairness;
 
 use load_engine::RunRecord;
 
@@ -35,7 +36,7 @@ pub fn find(scenarios: &[ScenarioResult]) -> Vec<Finding> {
 /// Looks through one run, which the findings call by this name.
 #[must_use]
 pub fn find_in(scenario: &str, run: &RunRecord) -> Vec<Finding> {
-    const DETECTORS: [fn(&str, &RunRecord) -> Vec<Finding>; 9] = [
+    const DETECTORS: [fn(&str, &RunRecord) -> Vec<Finding>; 10] = [
         stall::find,
         error_burst::find,
         leak::find,
@@ -45,6 +46,7 @@ pub fn find_in(scenario: &str, run: &RunRecord) -> Vec<Finding> {
         recovery::find,
         bimodality::find,
         dominance::find,
+        unfairness::find,
     ];
     DETECTORS
         .iter()

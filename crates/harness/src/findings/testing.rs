@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use load_engine::{
-    ArrivalCounts, FailureCount, IntervalSummary, LatencySummary, Model, MonitorSample,
-    OpenSummary, Rng, RunRecord, Schedule, StepSummary, UserStage, empty_histogram,
+    ArrivalCounts, FailureCount, Fairness, IntervalSummary, LatencySummary, Model, MonitorSample,
+    OpenSummary, Rng, RunRecord, Schedule, StepSummary, UserStage, UserTally, empty_histogram,
 };
 
 use crate::FindingKind;
@@ -29,10 +29,11 @@ pub(super) enum Planted {
     SlowRecovery,
     BimodalTail,
     DominantStep,
+    Unfairness,
 }
 
 impl Planted {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Stall,
         Self::OpenStall,
         Self::ErrorBurst,
@@ -44,6 +45,7 @@ impl Planted {
         Self::SlowRecovery,
         Self::BimodalTail,
         Self::DominantStep,
+        Self::Unfairness,
     ];
 
     pub(super) fn kind(self) -> FindingKind {
@@ -57,6 +59,7 @@ impl Planted {
             Self::SlowRecovery => FindingKind::SlowRecovery,
             Self::BimodalTail => FindingKind::BimodalTail,
             Self::DominantStep => FindingKind::DominantStep,
+            Self::Unfairness => FindingKind::Unfairness,
         }
     }
 
@@ -104,6 +107,7 @@ impl Planted {
             }
             Self::BimodalTail => made.second_hill = 0.03,
             Self::DominantStep => made.dominant = 40.0,
+            Self::Unfairness => made.starved = 3,
         }
         let mut run = made.record();
         match (self, &mut run.open) {
@@ -178,6 +182,8 @@ struct Made {
     stalls: bool,
     second_hill: f64,
     dominant: f64,
+    /// Users that get a twentieth of what the others do.
+    starved: u32,
 }
 
 impl Made {
@@ -195,6 +201,7 @@ impl Made {
             stalls: false,
             second_hill: 0.0,
             dominant: 1.0,
+            starved: 0,
         }
     }
 
@@ -223,6 +230,9 @@ impl Made {
         run.monitor.samples = (0..SECONDS as u64 * 4)
             .map(|quarter| self.sample(quarter))
             .collect();
+        if let Model::Closed { .. } = self.model {
+            run.fairness = self.fairness();
+        }
         if let Model::Open { .. } = self.model {
             let mut open = OpenSummary::default();
             let done: u64 = run.steps[0].attempted;
@@ -234,6 +244,20 @@ impl Made {
             run.open = Some(open);
         }
         run
+    }
+
+    /// The usual users are within a tenth of each other.
+    fn fairness(&mut self) -> Option<Fairness> {
+        let tally = |user| {
+            let share = 0.95 + 0.1 * self.uniform();
+            let starves = if user < self.starved { 20.0 } else { 1.0 };
+            let mut tally = UserTally::default();
+            tally.user = user;
+            tally.iterations = (480.0 * share / starves) as u64;
+            tally.time_ns = SECONDS as u64 * SECOND_NS;
+            tally
+        };
+        Fairness::of((0..USERS).map(tally).collect())
     }
 
     fn step(&mut self, number: usize) -> StepSummary {

@@ -25,7 +25,7 @@ pub(crate) use rows::{
 };
 pub(crate) use schema::{DATABASE_FILE, begin_reading, open_for_verification, open_writer};
 pub(crate) use search::{
-    attribute_key, find_ids_where, find_memory, find_text, find_usage, find_where,
+    attribute_key, find_ids_where, find_memory, find_newest, find_text, find_usage, find_where,
 };
 pub(crate) use session::Session;
 pub(crate) use state::{

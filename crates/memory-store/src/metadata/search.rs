@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, named_params, params, params_from_iter};
+use rusqlite::{OptionalExtension, Row, named_params, params, params_from_iter};
 
 use crate::error::{Result, SqliteContext};
 use crate::filter::Filter;
 use crate::memory::{AttributeValue, Memory};
-use crate::names::{MemoryId, Namespace};
+use crate::names::{MemoryId, Namespace, Timestamp};
 use crate::quota::Usage;
 use crate::time::When;
 
@@ -43,17 +43,26 @@ pub(crate) fn find_where(
     namespace: &Namespace,
     filter: &Filter,
 ) -> Result<Vec<Memory>> {
-    let (sql, values) = filter_sql(MEMORY_COLUMNS, namespace, filter);
-    let reader = readers.lend();
-    let read = || {
-        let mut statement = reader.prepare_cached(&sql)?;
-        let rows = statement.query_map(params_from_iter(values), |row| {
-            memory_from_row(row, namespace)
-        })?;
-        rows.collect()
-    };
-    let result: rusqlite::Result<_> = read();
-    result.sqlite("recall by metadata", readers.path())
+    // Which they are is sorted out first: a sort of whole rows would carry every vector and text.
+    let (which, values) = filter_sql("m.row", namespace, filter);
+    let sql = format!(
+        "SELECT {MEMORY_COLUMNS} FROM ({which}) f CROSS JOIN memories m ON m.row = f.row
+         ORDER BY m.at DESC, m.id DESC"
+    );
+    read_where(readers, &sql, values, |row| memory_from_row(row, namespace))
+}
+
+/// The ids and times of the memories that meet a filter, in the same order.
+pub(crate) fn find_newest(
+    readers: &ReaderPool,
+    namespace: &Namespace,
+    filter: &Filter,
+) -> Result<Vec<(MemoryId, Timestamp)>> {
+    let (sql, values) = filter_sql("m.id, m.at", namespace, filter);
+    read_where(readers, &sql, values, |row| {
+        let at = Timestamp::from_unix_millis(row.get(1)?);
+        Ok((MemoryId::from_sql(row.get(0)?)?, at))
+    })
 }
 
 /// The ids of the memories that meet a filter, whatever its limit.
@@ -67,13 +76,20 @@ pub(crate) fn find_ids_where(
         ..filter.clone()
     };
     let (sql, values) = filter_sql("m.id", namespace, &unlimited);
+    read_where(readers, &sql, values, |row| MemoryId::from_sql(row.get(0)?))
+}
+
+fn read_where<T, C: FromIterator<T>>(
+    readers: &ReaderPool,
+    sql: &str,
+    values: Vec<Value>,
+    read_row: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<C> {
     let reader = readers.lend();
     let read = || {
-        let mut statement = reader.prepare_cached(&sql)?;
-        let ids = statement.query_map(params_from_iter(values), |row| {
-            MemoryId::from_sql(row.get(0)?)
-        })?;
-        ids.collect()
+        let mut statement = reader.prepare_cached(sql)?;
+        let rows = statement.query_map(params_from_iter(values), |row| read_row(row))?;
+        rows.collect()
     };
     let result: rusqlite::Result<_> = read();
     result.sqlite("recall by metadata", readers.path())
@@ -134,7 +150,7 @@ pub(crate) fn find_usage(readers: &ReaderPool, namespace: &Namespace) -> Result<
     let usage = reader
         .prepare_cached("SELECT items, bytes, max_items, max_bytes FROM namespaces WHERE name = ?1")
         .and_then(|mut select| {
-            let usage = |row: &rusqlite::Row<'_>| {
+            let usage = |row: &Row<'_>| {
                 Ok(Usage {
                     items: row.get::<_, i64>(0)?.unsigned_abs(),
                     bytes: row.get::<_, i64>(1)?.unsigned_abs(),

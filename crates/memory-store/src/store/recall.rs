@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use crate::error::Result;
 use crate::filter::Filter;
-use crate::metadata::{find_ids_where, find_where};
+use crate::metadata::{find_ids_where, find_newest};
 use crate::names::{MemoryId, Namespace};
 use crate::pace::Moment;
 use crate::query::{Candidate, Found, Fused, Query, Signal, fuse};
@@ -179,13 +179,11 @@ impl MemoryStore {
         depth: usize,
         is_allowed: impl Fn(MemoryId) -> bool,
     ) -> Result<Vec<Candidate>> {
-        let newest = find_where(&self.readers, namespace, filter)?;
-        let newest = newest
-            .iter()
-            .filter(|memory| is_allowed(memory.id))
-            .take(depth);
+        let newest = find_newest(&self.readers, namespace, filter)?;
+        let newest = newest.into_iter().filter(|(id, _)| is_allowed(*id));
         Ok(newest
-            .map(|memory| Candidate::new(memory.id, memory.at.unix_millis() as f64))
+            .take(depth)
+            .map(|(id, at)| Candidate::new(id, at.unix_millis() as f64))
             .collect())
     }
 

@@ -209,6 +209,15 @@ fn policy_by_name() -> RequestPolicy {
     })
 }
 
+/// The same, where each call that gives no target must be asked for by a word of its tool's name.
+fn policy_by_call() -> RequestPolicy {
+    let moved = "reschedule_calendar_event";
+    let moved = rule(moved).asked_by_if_unaimed(inflected(moved));
+    TOOLS.iter().fold(trusting().rule(moved), |policy, tool| {
+        policy.rule(aimed(tool).asked_by_if_unaimed(inflected(tool.name)))
+    })
+}
+
 fn trusting() -> RequestPolicy {
     TRUSTED
         .iter()
@@ -279,6 +288,7 @@ fn held_by<'a>(
     let request = Request::new(user["prompt"].as_str().unwrap());
     let concerns = policy().concerns(&plan, &report, world, &request);
     let by_name = policy_by_name().concerns(&plan, &report, world, &request);
+    let by_call = policy_by_call().concerns(&plan, &report, world, &request);
     assert!(report.not_modelled.is_empty(), "every tool has a schema");
     assert!(
         concerns.iter().all(|c| c.kind != ConcernKind::NotForeseen),
@@ -294,6 +304,7 @@ fn held_by<'a>(
             Rule::Repeated => has(&concerns, ConcernKind::Repeated),
             Rule::Secrets => leaks,
             Rule::Name => has(&by_name, ConcernKind::NotAskedFor),
+            Rule::Unaimed => has(&by_call, ConcernKind::NotAskedFor),
         };
         u8::from(broken) << bit
     });
