@@ -1,4 +1,5 @@
 mod limits;
+mod search;
 mod values;
 
 use std::net::SocketAddr;
@@ -10,6 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use harness::{Scenario, ScenarioFile, Settings};
 
 pub(crate) use self::limits::LimitArguments;
+pub(crate) use self::search::{
+    BreakingPointArguments, ScalabilityArguments, SearchArguments, What,
+};
 use self::values::{loopback, milliseconds, runnable, scenario, threads};
 
 use crate::simulate::SimulateArguments;
@@ -45,6 +49,8 @@ pub(crate) enum Command {
     Ab(AbArguments),
     /// Compare saved runs: a run each, or folders of runs that were made in turns
     Compare(CompareArguments),
+    /// Run a scenario file again and again, in search of what its target bears
+    Search(SearchArguments),
     /// Show how a figure went from run to run
     Trend(TrendArguments),
     /// Check what a run left in a directory, without changing it
@@ -149,7 +155,7 @@ pub(crate) struct LoadArguments {
     /// Where every random number comes from [default: 1, or the file's]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Concurrent users, a thread each
+    /// Concurrent users, a thread each unless the file says otherwise
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     threads: Option<NonZeroU32>,
     /// Iterations of each user

@@ -11,6 +11,7 @@ mod live;
 mod progress;
 mod report;
 mod salvage;
+mod search;
 mod simulate;
 mod suite;
 mod trend;
@@ -44,6 +45,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Ab(ab) => ab::run(&ab),
         Command::Compare(compare) => compare::run(&compare),
         Command::Trend(trend) => trend::run(&trend),
+        Command::Search(search) => search::run(&search),
         Command::Verify(verify) => verify::run(&verify),
         Command::Salvage(salvage) => salvage::run(&salvage),
         Command::Simulate(simulate) => simulate::run(&simulate),

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use anyhow::bail;
 use harness::history::{self, HistoryEntry};
 use harness::{Journal, Limits, Report, Saved, Scenario, ScenarioFile, Suite, render};
@@ -47,15 +49,23 @@ pub(crate) fn suite_of(
     if let Some(scenario) = builtin.first() {
         bail!("scenario {scenario} and a file cannot be run together: run one after the other");
     }
+    let files = files.iter().map(|path| read_file(load, path, set_over));
+    let files = files.collect::<Result<Vec<_>, _>>()?;
+    Ok(Suite::of_files(files))
+}
+
+/// A scenario file with what the arguments set over it.
+pub(crate) fn read_file(
+    load: &LoadArguments,
+    path: &Path,
+    set_over: &[String],
+) -> anyhow::Result<ScenarioFile> {
     if load.limits.judges_scenarios() {
         bail!("a scenario file is judged by its own thresholds: set those, and leave --max-… out");
     }
     let mut set = load.as_settings_of_file();
     set.extend(set_over.iter().cloned());
-    let read = |path: &&std::path::PathBuf| Ok(load.timed(ScenarioFile::read(path, &set)?));
-    let files = files.iter().map(read);
-    let files = files.collect::<Result<Vec<_>, harness::Error>>()?;
-    Ok(Suite::of_files(files))
+    Ok(load.timed(ScenarioFile::read(path, &set)?))
 }
 
 fn go(load: &LoadArguments, suite: Suite) -> anyhow::Result<Exit> {

@@ -56,7 +56,7 @@ pub use crate::report::{Report, ScenarioResult, report_schema};
 pub use crate::saved::{Saved, load, save};
 pub use crate::scenario::Scenario;
 pub use crate::scenario_file::{
-    ArrivalKind, Course, DataSpec, Definition, ModelKind, ModelSpec, PhaseSpec, PoolSpec,
+    ArrivalKind, Course, DataSpec, Definition, Executor, ModelKind, ModelSpec, PhaseSpec, PoolSpec,
     ScenarioFile, ScenarioSpec, Size, StopSpec, TargetKind, TargetSpec, ThinkSpec, Time,
     scenario_schema,
 };

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -6,16 +7,16 @@ use std::time::Duration;
 
 use load_engine::{
     Discrepancy, Failure, Found, Ledger, Model, Outcome, Plan, RunRecord, StopHandle, Stragglers,
-    Until, Verification, Workload,
+    Until, Verification, Workload, run_pooled, run_shared,
 };
 
-use crate::{Error, Progress, ScenarioResult, manifest, place};
+use crate::{Error, Executor, Progress, ScenarioResult, manifest, place};
 
 /// A workload whose effects can be read back after it was closed and opened again.
 ///
 /// That is what makes a load test a proof: [`prove`] holds what this says is there, *after* the
 /// reopening, against what was acknowledged during the load.
-pub trait Target: Workload + Sized + Send + 'static {
+pub trait Target: Workload<User: 'static> + Sized + Send + 'static {
     /// Ends the target. Everything acknowledged must survive this, and a kill in its place.
     ///
     /// # Errors
@@ -49,6 +50,8 @@ pub struct Trial {
     pub target: String,
     /// The load.
     pub plan: Plan,
+    /// What its users are.
+    pub executor: Executor,
     /// What the load may write, in bytes by estimate.
     pub needed_bytes: u64,
     /// Where the report goes, and the data meanwhile.
@@ -104,6 +107,7 @@ pub fn prove<T: Target>(
         name: trial.name.clone(),
         title: trial.title.clone(),
         load: trial.describe(),
+        tags: BTreeMap::new(),
         vacuous_steps: run.vacuous_steps().map(|step| step.name.clone()).collect(),
         run,
         verification,
@@ -123,10 +127,14 @@ pub fn prove<T: Target>(
 impl Trial {
     /// How large the load is, for people.
     fn describe(&self) -> String {
+        let kind = match self.executor {
+            Executor::Threads => "threads",
+            Executor::Tokio => "tasks",
+        };
         match &self.plan.model {
             Model::Closed { users, until } => match until {
-                Until::Iterations(each) => format!("{users} threads × {each}"),
-                Until::Elapsed(time) => format!("{users} threads for {time:?}"),
+                Until::Iterations(each) => format!("{users} {kind} × {each}"),
+                Until::Elapsed(time) => format!("{users} {kind} for {time:?}"),
             },
             Model::Staged { stages } => {
                 let fewest = stages.iter().map(|stage| stage.from.min(stage.to)).min();
@@ -134,9 +142,9 @@ impl Trial {
                 let time: Duration = stages.iter().map(|stage| stage.duration).sum();
                 let phases = self.plan.phases.len();
                 if fewest == most.get() {
-                    format!("{most} threads for {time:?} in {phases} phases")
+                    format!("{most} {kind} for {time:?} in {phases} phases")
                 } else {
-                    format!("{fewest} to {most} threads for {time:?} in {phases} phases")
+                    format!("{fewest} to {most} {kind} for {time:?} in {phases} phases")
                 }
             }
             Model::Open { schedule, .. } => {
@@ -177,13 +185,17 @@ fn load<T: Target>(
     // gives: so only what hangs is cut off, not what is slow.
     let mut plan = trial.plan.clone().grace(PATIENCE);
     plan.record_so_far = progress.wants_record();
-    load_engine::run_shared(target, &plan, &stop, |state| {
+    let on_progress = |state: &load_engine::Progress| {
         progress.load_goes_on(&trial.name, state);
         if progress.is_interrupted() {
             stop.stop();
         }
-    })
-    .map_err(|source| Error::Run {
+    };
+    let outcome = match trial.executor {
+        Executor::Threads => run_shared(target, &plan, &stop, on_progress),
+        Executor::Tokio => run_pooled(target, &plan, &stop, on_progress),
+    };
+    outcome.map_err(|source| Error::Run {
         scenario: trial.name.clone(),
         source,
     })

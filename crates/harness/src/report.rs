@@ -1,12 +1,14 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
+use load_engine::search::TrialRuling;
 use load_engine::{RunRecord, Threshold, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Build, Definition, Finding, Limits, Machine, Settings, Verdict, clock, findings, judge,
+    Build, Definition, Finding, Health, Limits, Machine, Settings, Verdict, clock, findings, judge,
 };
 
 /// What one run of the suite found, whole: it can be saved, judged again, compared or drawn later
@@ -87,6 +89,25 @@ impl Report {
         self
     }
 
+    /// What the run shows of a target that is searched for its limit: by its scenarios one after the
+    /// other, and then by the verdict.
+    #[must_use]
+    pub fn ruling(&self) -> TrialRuling {
+        let mut rulings = self.scenarios.iter().map(|scenario| {
+            TrialRuling::of(
+                &scenario.run,
+                Some(&scenario.verification),
+                &scenario.thresholds,
+            )
+        });
+        let found = rulings.find(|ruling| *ruling != TrialRuling::Held);
+        found.unwrap_or_else(|| match self.verdict.health {
+            Health::Pass => TrialRuling::Held,
+            Health::Fail => TrialRuling::Broken(self.verdict.reason.clone()),
+            Health::NotJudged => TrialRuling::NotJudged(self.verdict.reason.clone()),
+        })
+    }
+
     /// When the suite began; nothing, if what was saved is no time.
     #[must_use]
     pub fn started(&self) -> Option<SystemTime> {
@@ -122,6 +143,9 @@ pub struct ScenarioResult {
     pub title: String,
     /// How large the load was, for people.
     pub load: String,
+    /// What its file says to group it by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// What was measured.
     pub run: RunRecord,
     /// What was found when the target was opened again.

@@ -6,8 +6,8 @@ use load_engine::{Model, Plan};
 use crate::saved::{Draft, save_draft};
 use crate::scenario_file::quoted;
 use crate::{
-    Error, Journal, Limits, Progress, Report, Saved, Scenario, ScenarioFile, ScenarioResult,
-    Settings, Trial, clock, judge,
+    Error, Executor, Journal, Limits, Progress, Report, Saved, Scenario, ScenarioFile,
+    ScenarioResult, Settings, Trial, clock, judge,
 };
 
 /// Scenarios that run one after another, and what they are judged by.
@@ -175,6 +175,7 @@ impl Suite {
             title: scenario.title().to_owned(),
             target: scenario.name().to_owned(),
             plan: Plan::new(scenario.name(), model).seed(self.settings.seed),
+            executor: Executor::Threads,
             needed_bytes: scenario.needed_bytes(load, self.settings.duration_ms),
             out: PathBuf::from(out),
             discrepancies: beside_report.join(format!("discrepancies-{}.jsonl", scenario.name())),

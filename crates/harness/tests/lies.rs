@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use harness::targets::{Operation, RecordStore, Status, StorageTarget};
 use harness::{
-    EffectsFound, Health, Journal, Limits, Measure, NoProgress, Report, ScenarioResult, Settings,
-    Target, Trial, prove, render,
+    EffectsFound, Executor, Health, Journal, Limits, Measure, NoProgress, Report, ScenarioResult,
+    Settings, Target, Trial, prove, render,
 };
 use jsonl_storage::{Log, LogOptions, Seq};
 use load_engine::{Failure, Iteration, Model, Plan, StepSpec, Workload};
@@ -135,6 +135,7 @@ fn trial(out: &Path) -> Trial {
         title: "append durably".to_owned(),
         target: "storage".to_owned(),
         plan: Plan::new("storage", Model::iterations(users, each)).seed(7),
+        executor: Executor::Threads,
         needed_bytes: 0,
         out: out.to_owned(),
         discrepancies: out.join("discrepancies.jsonl"),

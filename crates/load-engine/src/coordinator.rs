@@ -8,10 +8,11 @@ use crate::clock::{Clock, MonotonicClock};
 use crate::counter::Doing;
 use crate::crew::{Crew, Dismissal};
 use crate::early_end::{self, EarlyEnd};
-use crate::error::RunError;
+use crate::error::{RunError, panicked};
 use crate::failures::FailureTally;
 use crate::gate::Signal;
 use crate::glance::Glance;
+use crate::lag::LagTally;
 use crate::ledger::Ledger;
 use crate::monitor::Monitor;
 use crate::patience::{Cut, PROGRESS_PERIOD, Patience};
@@ -75,6 +76,8 @@ pub(crate) struct Load {
     pub(crate) early_end: Option<EarlyEnd>,
     pub(crate) recorders: Vec<Recorder>,
     pub(crate) ledgers: Vec<Ledger>,
+    /// Of each runtime, if users are tasks.
+    pub(crate) lags: Vec<LagTally>,
     pub(crate) tear_down_failures: FailureTally,
     /// What the users were doing whom the run ended without.
     pub(crate) in_flight: Vec<Doing>,
@@ -201,6 +204,7 @@ impl Coordinator<'_, '_> {
             early_end: None,
             recorders: Vec::new(),
             ledgers: Vec::new(),
+            lags: Vec::new(),
             tear_down_failures: FailureTally::default(),
             in_flight: Vec::new(),
         }
@@ -297,8 +301,13 @@ impl Coordinator<'_, '_> {
         let crew = self.crew;
         for recorder in crew.recorders() {
             let mut recorder = self.claimed(|| recorder.claim())?;
-            recorder.close(load.ended_ns);
+            recorder.close();
             load.recorders.push(*recorder);
+        }
+        for lag in crew.lags() {
+            let mut lag = self.claimed(|| lag.claim())?;
+            lag.close(load.ended_ns);
+            load.lags.push(*lag);
         }
         for (user, ledger) in (0..).zip(crew.ledgers()) {
             let mut ledger = self.claimed(|| ledger.claim())?;
@@ -387,11 +396,4 @@ fn vanished() -> RunError {
         "load-engine:user",
         &Failure::new("it ended without a report"),
     )
-}
-
-pub(crate) fn panicked(thread: &'static str, failure: &Failure) -> RunError {
-    RunError::ThreadPanicked {
-        thread,
-        message: failure.message().to_owned(),
-    }
 }

@@ -30,8 +30,10 @@ pub(crate) struct Crew<'c> {
     pub(crate) steps: Vec<StepSpec>,
     counters: Vec<CachePadded<Counter>>,
     ledgers: Vec<Slot<Ledger>>,
-    /// One for each thread: users that take turns on a thread have it together.
+    /// One for each user; users that take turns on a thread have one together.
     recorders: Vec<CachePadded<Slot<Recorder>>>,
+    /// One for each runtime, if users are tasks.
+    lags: Vec<Slot<LagTally>>,
     pub(crate) gate: Gate,
     pub(crate) timeline: Arc<Timeline>,
     pub(crate) phases: PhaseEnds,
@@ -65,16 +67,16 @@ impl<'c> Deref for ClockOf<'c> {
 }
 
 impl<'c> Crew<'c> {
-    /// A crew on so many threads, or on a thread for each user.
+    /// A crew whose users write down what they do each for itself, or so many threads for all of them.
     pub(crate) fn new(
         plan: &Plan,
         stop: StopHandle,
         clock: ClockOf<'c>,
         steps: Vec<StepSpec>,
-        threads: Option<usize>,
+        writers: Option<usize>,
     ) -> Self {
         let users = plan.model.users().get() as usize;
-        let threads = threads.map_or(users, |threads| threads.min(users));
+        let writers = writers.map_or(users, |writers| writers.min(users));
         let phases = plan.phases.len();
         let timeline = Arc::new(Timeline::new(steps.len(), phases));
         let desk = match &plan.model {
@@ -91,6 +93,7 @@ impl<'c> Crew<'c> {
             counters: (0..users).map(|_| CachePadded::default()).collect(),
             ledgers: (0..users).map(|_| Slot::new(Ledger::new())).collect(),
             recorders: Vec::new(),
+            lags: Vec::new(),
             gate: Gate::default(),
             timeline,
             phases: PhaseEnds::new(phases),
@@ -100,7 +103,7 @@ impl<'c> Crew<'c> {
             over: Gate::default(),
             timer: None,
         };
-        crew.recorders = (0..threads)
+        crew.recorders = (0..writers)
             .map(|_| CachePadded::new(Slot::new(crew.recorder())))
             .collect();
         crew
@@ -112,12 +115,11 @@ impl<'c> Crew<'c> {
         self
     }
 
-    /// A crew of tasks, whose runtimes are probed for their lag.
-    pub(crate) fn with_timer(mut self, timer: Arc<Timer>) -> Self {
+    /// A crew of tasks on so many runtimes, which are probed for their lag.
+    pub(crate) fn with_timer(mut self, timer: Arc<Timer>, runtimes: usize) -> Self {
         self.timer = Some(timer);
-        for recorder in self.recorders() {
-            recorder.with(|recorder| recorder.lag = Some(LagTally::new()));
-        }
+        let runtimes = runtimes.min(self.counters.len());
+        self.lags = (0..runtimes).map(|_| Slot::new(LagTally::new())).collect();
         self
     }
 
@@ -132,8 +134,12 @@ impl<'c> Crew<'c> {
         self.counters.len() as u32
     }
 
+    /// The threads that the run starts: one for each runtime, or else for each user.
     pub(crate) fn threads(&self) -> u32 {
-        self.recorders.len() as u32
+        match self.lags.len() {
+            0 => self.users(),
+            runtimes => runtimes as u32,
+        }
     }
 
     /// An empty recorder of this run's steps.
@@ -147,13 +153,17 @@ impl<'c> Crew<'c> {
         }
     }
 
-    /// The thread of a user, by its number.
-    pub(crate) fn thread_of(&self, user: u32) -> u32 {
-        user % self.threads()
+    pub(crate) fn recorder_of(&self, user: u32) -> &Slot<Recorder> {
+        &self.recorders[user as usize % self.recorders.len()]
     }
 
-    pub(crate) fn recorder_of(&self, user: u32) -> &Slot<Recorder> {
-        &self.recorders[self.thread_of(user) as usize]
+    /// The lag of a runtime, by its number.
+    pub(crate) fn lag_of(&self, runtime: u32) -> &Slot<LagTally> {
+        &self.lags[runtime as usize]
+    }
+
+    pub(crate) fn lags(&self) -> &[Slot<LagTally>] {
+        &self.lags
     }
 
     pub(crate) fn ledger_of(&self, user: u32) -> &Slot<Ledger> {

@@ -57,15 +57,7 @@ pub(crate) fn check(plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {
 
 fn check_threshold(threshold: &Threshold, plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {
     threshold.check_names(steps, &plan.phases)?;
-    if !threshold.metric.is_known_during_load() {
-        return Err(RunError::Threshold {
-            expression: threshold.text.clone(),
-            column: 1,
-            problem: "this figure is known only when the load is over, so it cannot end it"
-                .to_owned(),
-        });
-    }
-    Ok(())
+    threshold.check_live()
 }
 
 /// Ends the current phase if what is known now says so.

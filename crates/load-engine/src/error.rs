@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::workload::Failure;
+
 /// Why a run gave no record, or why a saved record or ledger could not be read.
 ///
 /// A failed operation is no error of the run: it is counted in the record.
@@ -145,4 +147,12 @@ pub enum RunError {
         /// The reason, of the writer or of the format.
         source: io::Error,
     },
+}
+
+/// A thread of the engine that panicked outside the workload.
+pub(crate) fn panicked(thread: &'static str, failure: &Failure) -> RunError {
+    RunError::ThreadPanicked {
+        thread,
+        message: failure.message().to_owned(),
+    }
 }

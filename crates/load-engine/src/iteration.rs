@@ -1,5 +1,7 @@
 //! The view that a workload has of the run: its iteration, its steps and their effects.
 
+mod lent;
+
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -11,6 +13,8 @@ use crate::recorder::{Recorder, StepTimes};
 use crate::rng::Rng;
 use crate::slot::Slot;
 use crate::workload::{Failure, StepSpec};
+
+pub(crate) use self::lent::Lent;
 
 /// One iteration of one user.
 pub struct Iteration<'r> {
@@ -89,6 +93,17 @@ impl<'r> Iteration<'r> {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.clock.now_ns().saturating_sub(self.began_ns))
+    }
+
+    /// The number of the plan's phase that it is now, from 0; as many as there are when the last one is
+    /// over. An iteration's figures belong to the phase in which it began, or was due, which may be an
+    /// earlier one.
+    #[must_use]
+    pub fn phase_now(&self) -> usize {
+        if self.crew.phases.is_empty() {
+            return 0;
+        }
+        self.crew.phases.advance(self.phase, self.clock.now_ns())
     }
 
     /// Whether the run is to end: its time is up or it was stopped. An iteration that takes long

@@ -107,8 +107,9 @@
 //! [`run`] has a thread for each user and ends when every user has. [`run_shared`] ends when the plan
 //! says, whatever the workload does: what is inside a step then is counted as in flight, and its thread
 //! is left to the [`Stragglers`]. [`run_async`] does the same with tasks of an [`AsyncWorkload`], on a
-//! current-thread runtime for each processor, and watches the [`RuntimeLag`]. Plan, record, ledger and
-//! thresholds are the same for all of them.
+//! current-thread runtime for each processor, and watches the [`RuntimeLag`]; [`run_pooled`] has the
+//! users of a blocking workload as such tasks. Plan, record, ledger and thresholds are the same for all
+//! of them.
 //!
 //! A phase can end on a [`Condition`], and a run on a broken [`Threshold`]. A ledger too long for memory
 //! goes to disk by a [`SpillPolicy`]; another process is watched by [`Plan::watch`]; [`search`] finds
@@ -149,6 +150,8 @@ mod early_end;
 mod gate;
 mod outcome;
 mod patience;
+mod pooled;
+mod prepared;
 mod rng;
 mod run;
 mod skips;
@@ -156,6 +159,7 @@ mod slot;
 mod stragglers;
 mod tasks;
 mod threads;
+mod ticks;
 mod timer;
 mod user;
 
@@ -228,7 +232,7 @@ pub use record::{
 };
 pub use recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use rng::Rng;
-pub use run::{Progress, Stage, run, run_async, run_on, run_shared};
+pub use run::{Progress, Stage, run, run_async, run_on, run_pooled, run_shared};
 pub use scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
 pub use schedule::{RateStage, Schedule, Spacing};
 pub use spill::{SpillPolicy, SpillProgress, SpilledLedger};

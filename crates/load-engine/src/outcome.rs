@@ -51,7 +51,7 @@ pub(crate) fn total(
         let under_way = load.in_flight.len() as u64;
         OpenSummary::new(arrivals, planned.unwrap_or_default(), under_way)
     });
-    let runtime_lag = LagTally::sum(load.recorders.iter().filter_map(|host| host.lag.as_ref()));
+    let runtime_lag = LagTally::sum(load.lags.iter());
     let fairness = fairness(&load, crew);
     let mut total = crew.recorder();
     for recorder in load.recorders {

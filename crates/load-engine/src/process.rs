@@ -4,10 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::param::clock_ticks_per_second;
-
 use crate::error::RunError;
 use crate::strain::Strain;
+use crate::ticks::clock_ticks_per_second;
 use crate::usage::Usage;
 
 /// A process, told from a later one of the same number by when it was started.

@@ -6,7 +6,6 @@ use hdrhistogram::Histogram;
 
 use crate::counts::Counts;
 use crate::failures::FailureTally;
-use crate::lag::LagTally;
 use crate::phase::PhaseCounts;
 use crate::record::CheckCount;
 use crate::timeline::{INTERVAL_NS, Timeline};
@@ -30,8 +29,6 @@ pub(crate) struct Recorder {
     pub(crate) checks: Vec<CheckTally>,
     /// What became of arrivals; only in an open model.
     pub(crate) open: Option<OpenTally>,
-    /// Of the runtime that the thread runs, if it does.
-    pub(crate) lag: Option<LagTally>,
     pub(crate) phases: Vec<PhaseCounts>,
     /// The phase of which the steps hold latencies.
     phase: usize,
@@ -58,7 +55,6 @@ impl Recorder {
             failures: FailureTally::default(),
             checks: Vec::new(),
             open: None,
-            lag: None,
             phases: vec![PhaseCounts::default(); phases],
             phase: 0,
             timeline,
@@ -176,11 +172,8 @@ impl Recorder {
     }
 
     /// Ends the recording, maybe of a thread that does not come back.
-    pub(crate) fn close(&mut self, now_ns: u64) {
+    pub(crate) fn close(&mut self) {
         self.flush();
-        if let Some(lag) = &mut self.lag {
-            lag.close(now_ns);
-        }
     }
 
     /// Brings the interval's latencies to the timeline.

@@ -7,24 +7,21 @@ use std::thread::{JoinHandle, ScopedJoinHandle, available_parallelism, scope};
 use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicClock};
-use crate::coordinator::{Load, Report, coordinate, panicked};
-use crate::counter::MAX_STEPS;
+use crate::coordinator::{Report, coordinate};
 use crate::crew::{ClockOf, Crew};
-use crate::early_end;
 use crate::error::RunError;
-use crate::generator::{GeneratorRecord, calibrate};
 use crate::ledger::Ledger;
-use crate::monitor::Monitor;
-use crate::outcome::{Outcome, total};
+use crate::outcome::Outcome;
 use crate::plan::{Plan, StopHandle};
-use crate::process::Process;
+use crate::pooled::Pooled;
+use crate::prepared::Prepared;
 use crate::record::RunRecord;
-use crate::spill::{Spill, SpilledLedger};
+use crate::spill::Spill;
 use crate::stragglers::Stragglers;
 use crate::tasks;
 use crate::threads::{start_free, start_scoped};
 use crate::timer::Timer;
-use crate::workload::{AsyncWorkload, StepSpec, Workload};
+use crate::workload::{AsyncWorkload, Workload};
 
 /// How far a run has come.
 #[derive(Clone, Debug, PartialEq)]
@@ -220,23 +217,92 @@ pub fn run_async<W: AsyncWorkload>(
     mut on_progress: impl FnMut(&Progress),
 ) -> Result<Outcome, RunError> {
     let prepared = Prepared::new(plan, workload.steps())?;
+    // Users that take turns on a thread write to one place.
+    let runtimes = runtimes();
+    let (crew, timer) = crew_of_tasks(&prepared, plan, stop, Some(runtimes))?;
+    let start =
+        |reports| tasks::start(&crew, &timer, &workload, &reports).inspect(|_| drop(workload));
+    conclude(prepared, &crew, &mut on_progress, start)
+}
+
+/// Like [`run_shared`], with the users as tasks on tokio's runtimes, as [`run_async`] has them: each
+/// iteration goes to a thread of a pool for as long as it lasts, as an asynchronous server does with
+/// code that blocks (`spawn_blocking`).
+///
+/// So there are as many threads as iterations are under way, not as many as users, and 512 for each
+/// processor at most: ten thousand users who think most of the time take a few. The record is the same as
+/// that of threads, and has the runtimes' [lag](RunRecord::runtime_lag) besides. Handing an iteration
+/// over takes some microseconds, and longer where more than those 512 are under way; that time is in
+/// the response time of an open model and in no service time.
+///
+/// ```
+/// # use std::num::{NonZeroU32, NonZeroU64};
+/// # use std::sync::Arc;
+/// # use std::time::Duration;
+/// # use load_engine::{
+/// #     Failure, Iteration, Model, Plan, StepSpec, StopHandle, ThinkTime, Workload, run_pooled,
+/// # };
+/// # const CALL: StepSpec = StepSpec::new("call");
+/// # struct Blocking;
+/// # impl Workload for Blocking {
+/// #   type User = ();
+/// #   fn steps(&self) -> Vec<StepSpec> { vec![CALL] }
+/// #   fn set_up(&self, _: u32) -> Result<(), Failure> { Ok(()) }
+/// #   fn iterate(&self, _: &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+/// #       it.step(CALL, |_| Ok(()))
+/// #   }
+/// # }
+/// let model = Model::iterations(NonZeroU32::new(1_000).unwrap(), NonZeroU64::new(2).unwrap());
+/// let plan = Plan::new("pooled", model).think_time(ThinkTime::Constant(Duration::from_millis(20)));
+/// let outcome = run_pooled(Arc::new(Blocking), &plan, &StopHandle::new(), |_| {})?;
+/// assert_eq!(outcome.record.step("call").unwrap().succeeded, 2_000);
+/// # Ok::<(), load_engine::RunError>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_pooled<W: Workload<User: 'static> + Send + 'static>(
+    workload: Arc<W>,
+    plan: &Plan,
+    stop: &StopHandle,
+    mut on_progress: impl FnMut(&Progress),
+) -> Result<Outcome, RunError> {
+    let prepared = Prepared::new(plan, workload.steps())?;
+    let (crew, timer) = crew_of_tasks(&prepared, plan, stop, None)?;
+    let workload = Arc::new(Pooled {
+        workload,
+        crew: Arc::clone(&crew),
+    });
+    let start =
+        |reports| tasks::start(&crew, &timer, &workload, &reports).inspect(|_| drop(workload));
+    conclude(prepared, &crew, &mut on_progress, start)
+}
+
+fn runtimes() -> usize {
+    available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// A crew of tasks, and what wakes them. Without a number of writers each user has a place of its own
+/// to write to.
+fn crew_of_tasks(
+    prepared: &Prepared,
+    plan: &Plan,
+    stop: &StopHandle,
+    writers: Option<usize>,
+) -> Result<(Arc<Crew<'static>>, Arc<Timer>), RunError> {
     let clock = MonotonicClock::new();
     let timer = Timer::start(clock.clone()).map_err(|source| RunError::Spawn {
         thread: "load-engine:timer".to_owned(),
         users: plan.model.users().get(),
         source,
     })?;
-    let (timer, steps) = (Arc::new(timer), prepared.steps.clone());
-    let runtimes = available_parallelism().map_or(1, NonZeroUsize::get);
+    let timer = Arc::new(timer);
     let clock = ClockOf::Owned(Box::new(clock));
-    let crew = Crew::new(plan, stop.inner(), clock, steps, Some(runtimes));
-    let crew = Arc::new(
-        crew.with_timer(Arc::clone(&timer))
-            .with_spill(spill_of(plan)?),
-    );
-    let start =
-        |reports| tasks::start(&crew, &timer, &workload, &reports).inspect(|_| drop(workload));
-    conclude(prepared, &crew, &mut on_progress, start)
+    let crew = Crew::new(plan, stop.inner(), clock, prepared.steps.clone(), writers)
+        .with_timer(Arc::clone(&timer), runtimes())
+        .with_spill(spill_of(plan)?);
+    Ok((Arc::new(crew), timer))
 }
 
 fn spill_of(plan: &Plan) -> Result<Option<Spill>, RunError> {
@@ -262,101 +328,4 @@ fn conclude(
         spilled,
         stragglers,
     })
-}
-
-/// What a run has before it has users.
-struct Prepared {
-    steps: Vec<StepSpec>,
-    operation_overhead_ns: f64,
-    monitor: Monitor,
-    target: Option<Monitor>,
-}
-
-impl Prepared {
-    fn new(plan: &Plan, steps: Vec<StepSpec>) -> Result<Self, RunError> {
-        plan.check()?;
-        let steps = checked_steps(steps)?;
-        early_end::check(plan, &steps)?;
-        let operation_overhead_ns = calibrate();
-        let spawn_failed = |source| RunError::Spawn {
-            thread: "load-engine:monitor".to_owned(),
-            users: plan.model.users().get(),
-            source,
-        };
-        let target = match plan.watched.map(Process::find).transpose()? {
-            None => None,
-            Some(process) => {
-                let monitor = Monitor::watch(plan.sample_period, process);
-                Some(monitor.map_err(spawn_failed)?)
-            }
-        };
-        let monitor = Monitor::start(plan.sample_period).map_err(spawn_failed)?;
-        Ok(Self {
-            steps,
-            operation_overhead_ns,
-            monitor,
-            target,
-        })
-    }
-
-    fn finish(
-        self,
-        load: Load,
-        crew: &Crew<'_>,
-    ) -> Result<(RunRecord, Ledger, Option<SpilledLedger>), RunError> {
-        let wall_ns = load.ended_ns.saturating_sub(load.began_ns);
-        let monitor_panicked = |failure| panicked("load-engine:monitor", &failure);
-        // The two have clocks of their own, with origins that are a moment apart.
-        let since_load_ns = self.monitor.now_ns() - load.monitor_began_ns;
-        let target = self.target.map(|target| {
-            let load_began_ns = target.now_ns().saturating_sub(since_load_ns);
-            target.finish(load_began_ns, None, wall_ns)
-        });
-        let target = target.transpose().map_err(monitor_panicked)?;
-        let monitored = self
-            .monitor
-            .finish(load.monitor_began_ns, Some(load.cpu_ns), wall_ns)
-            .map_err(monitor_panicked)?;
-        let (mut record, ledger, spilled) = total(load, crew)?;
-        record.wall_ns = wall_ns;
-        record.monitor = monitored;
-        record.target = target;
-        record.generator = GeneratorRecord::new(
-            self.operation_overhead_ns,
-            record.operations(),
-            record.monitor.summary.cpu_ns,
-            wall_ns,
-            &record.monitor,
-        );
-        if crew.clock.is_simulated() {
-            record.generator = record.generator.of_simulated_time();
-        }
-        Ok((record, ledger, spilled))
-    }
-}
-
-fn checked_steps(steps: Vec<StepSpec>) -> Result<Vec<StepSpec>, RunError> {
-    if steps.is_empty() {
-        return Err(RunError::NoSteps);
-    }
-    if steps.len() > MAX_STEPS {
-        return Err(RunError::Plan {
-            field: "number of steps",
-            value: steps.len().to_string(),
-            expected: "it must be at most 65,533",
-        });
-    }
-    for (second, step) in steps.iter().enumerate() {
-        if let Some(first) = steps[..second]
-            .iter()
-            .position(|earlier| earlier.name == step.name)
-        {
-            return Err(RunError::DuplicateStep {
-                name: step.name,
-                first,
-                second,
-            });
-        }
-    }
-    Ok(steps)
 }

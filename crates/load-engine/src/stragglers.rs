@@ -5,8 +5,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicClock};
-use crate::coordinator::{Left, Report, panicked};
-use crate::error::RunError;
+use crate::coordinator::{Left, Report};
+use crate::error::{RunError, panicked};
 use crate::workload::Failure;
 
 /// The threads that were inside the workload when the run ended at its deadline.

@@ -17,11 +17,15 @@ use crate::crew::Crew;
 use crate::error::RunError;
 use crate::gate::Signal;
 use crate::iteration::Iteration;
-use crate::lag::{LagTally, PROBE_PERIOD_NS};
+use crate::lag::PROBE_PERIOD_NS;
 use crate::threads::send;
 use crate::timer::Timer;
 use crate::user::{Turn, Turns, UserEnd, ended};
 use crate::workload::{AsyncWorkload, Failure};
+
+/// Threads that a runtime lends at most to code that blocks: tokio's own default, which the
+/// documentation of [`run_pooled`](crate::run_pooled) names.
+const POOL: usize = 512;
 
 /// Starts a thread with a runtime for each of the crew's.
 pub(crate) fn start<W: AsyncWorkload>(
@@ -77,6 +81,8 @@ impl<W: AsyncWorkload> Host<W> {
     fn serve(self) -> io::Result<()> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
+            .thread_name("load-engine:pool")
+            .max_blocking_threads(POOL)
             .build()?;
         let users = LocalSet::new();
         users.block_on(&runtime, self.users());
@@ -123,11 +129,10 @@ async fn probe(crew: Arc<Crew<'static>>, timer: Arc<Timer>, number: u32) {
     let Signal::Begin { at_ns } = crew.gate.opened().await else {
         return;
     };
-    let recorder = crew.recorder_of(number);
+    let lag = crew.lag_of(number);
     let mut alarm = timer.alarm();
     let mut due_ns = at_ns + PROBE_PERIOD_NS;
-    let expect = |tally: &mut LagTally| tally.expect(due_ns);
-    recorder.with(|recorder| recorder.lag.as_mut().map(expect));
+    lag.with(|tally| tally.expect(due_ns));
     while !crew.stop.is_stopped() {
         // What kept this task from setting its alarm in time is lag as well.
         let ready_ns = if crew.clock.now_ns() < due_ns {
@@ -136,10 +141,9 @@ async fn probe(crew: Arc<Crew<'static>>, timer: Arc<Timer>, number: u32) {
             due_ns
         };
         let now_ns = crew.clock.now_ns();
-        let book = |tally: &mut LagTally| tally.book(ready_ns, now_ns);
-        match recorder.with(|recorder| recorder.lag.as_mut().map(book)) {
-            Some(Some(next_ns)) => due_ns = next_ns,
-            Some(None) | None => return,
+        match lag.with(|tally| tally.book(ready_ns, now_ns)) {
+            Some(next_ns) => due_ns = next_ns,
+            None => return,
         }
     }
 }

@@ -168,6 +168,26 @@ impl Threshold {
         Ok(())
     }
 
+    /// Checks, before a run, that the figure is known while the load goes on: times, `failed`,
+    /// `error_rate` and `failed_iterations` are. Only such a threshold can end a load or a phase.
+    ///
+    /// # Errors
+    ///
+    /// When it is known only when the load is over.
+    pub fn check_live(&self) -> Result<(), RunError> {
+        if self.metric.is_known_during_load() {
+            return Ok(());
+        }
+        Err(RunError::Threshold {
+            expression: self.text.clone(),
+            column: 1,
+            problem:
+                "this figure is known only when the load is over, so it cannot end it: take a \
+                      time, `failed`, `error_rate` or `failed_iterations`"
+                    .to_owned(),
+        })
+    }
+
     fn mistake(&self, at: &Name, problem: String) -> RunError {
         RunError::Threshold {
             expression: self.text.clone(),

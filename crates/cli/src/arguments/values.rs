@@ -55,6 +55,25 @@ pub(super) fn amount(text: &str) -> Result<f64, String> {
     }
 }
 
+pub(super) fn per_second(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    match number.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("expected a rate above 0, such as 200 or 200/s".to_owned()),
+    }
+}
+
+/// A share, written as a percentage.
+pub(super) fn percentage(text: &str) -> Result<f64, String> {
+    match text
+        .strip_suffix('%')
+        .map(|number| number.trim().parse::<f64>())
+    {
+        Some(Ok(percent)) if (0.1..=100.0).contains(&percent) => Ok(percent / 100.0),
+        _ => Err("expected a percentage from 0.1% to 100%, such as 5%".to_owned()),
+    }
+}
+
 /// The figures of a load are for this machine: whoever wants them elsewhere puts a proxy before them.
 pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
     match text.parse::<SocketAddr>() {

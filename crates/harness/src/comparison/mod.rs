@@ -288,6 +288,7 @@ mod tests {
             name: "made".to_owned(),
             title: String::new(),
             load: String::new(),
+            tags: BTreeMap::new(),
             run,
             verification: load_engine::Verification::default(),
             vacuous_steps: Vec::new(),

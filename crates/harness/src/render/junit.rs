@@ -110,6 +110,13 @@ fn properties(out: &mut String, report: &Report, result: &ScenarioResult) {
         let value = markup(&value);
         let _ = writeln!(out, "      <property name=\"{name}\" value=\"{value}\"/>");
     }
+    for (name, value) in &result.tags {
+        let (name, value) = (markup(name), markup(value));
+        let _ = writeln!(
+            out,
+            "      <property name=\"tag.{name}\" value=\"{value}\"/>"
+        );
+    }
     out.push_str("    </properties>\n");
 }
 

@@ -36,6 +36,7 @@ pub fn prometheus(report: &Report) -> String {
         let pass = u8::from(scenario.health == Health::Pass);
         out.sample("proofload_scenario_pass", &labels, pass);
     }
+    tags(&mut out, report);
     effects(&mut out, report);
     let steps = steps(report);
     operations(&mut out, &steps);
@@ -125,6 +126,25 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\")
         .replace('"', "\\\"")
         .replace('\n', "\\n")
+}
+
+/// By the idiom of Prometheus: a figure that is always 1 has the labels that others are joined with.
+fn tags(out: &mut Metrics, report: &Report) {
+    let mut tagged = report
+        .scenarios
+        .iter()
+        .filter(|scenario| !scenario.tags.is_empty());
+    let Some(first) = tagged.next() else {
+        return;
+    };
+    let name = "proofload_scenario_info";
+    out.head(name, "gauge", "The tags of the scenario");
+    for scenario in std::iter::once(first).chain(tagged) {
+        let mut labels = vec![("scenario", scenario.name.as_str())];
+        let tags = scenario.tags.iter();
+        labels.extend(tags.map(|(name, value)| (name.as_str(), value.as_str())));
+        out.sample(name, &labels, 1);
+    }
 }
 
 fn effects(out: &mut Metrics, report: &Report) {

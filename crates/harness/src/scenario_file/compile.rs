@@ -42,6 +42,7 @@ pub(super) struct Timed<'s> {
 /// Compiles a scenario whose file lies in `folder`.
 pub(super) fn compile(spec: &ScenarioSpec, folder: &Path) -> Result<Compiled, Fault> {
     check_name(spec)?;
+    check_tags(spec)?;
     let timed = timed(spec)?;
     let model = model::compile(spec, &timed)?;
     let target = TargetPlan::new(spec, &timed, users_at_most(&model))?;
@@ -63,7 +64,9 @@ pub(super) fn compile(spec: &ScenarioSpec, folder: &Path) -> Result<Compiled, Fa
         phases: &plan.phases,
     };
     let mut thresholds = reader.all(spec, &timed)?;
-    for (threshold, after) in reader.stops(spec)? {
+    let (stops, ends) = (reader.stops(spec)?, reader.ends(&timed)?);
+    plan.phase_ends = ends;
+    for (threshold, after) in stops {
         // It has to hold at the end as well.
         if !thresholds.contains(&threshold) {
             thresholds.push(threshold.clone());
@@ -90,6 +93,25 @@ fn check_name(spec: &ScenarioSpec) -> Result<(), Fault> {
             "`{name}` is no name: it has 1 to {MAX_NAME} letters, digits, `-`, `_` and `.`"
         );
         return Err(Fault::new(Way::to("name"), problem));
+    }
+    Ok(())
+}
+
+/// A tag is a label of Prometheus and a property of JUnit, so its name is one of theirs.
+fn check_tags(spec: &ScenarioSpec) -> Result<(), Fault> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for name in spec.tags.keys() {
+        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic());
+        if !starts || name.len() > MAX_NAME || !name.chars().all(plain) || name == "scenario" {
+            let problem = format!(
+                "`{name}` is no name of a tag: it has 1 to {MAX_NAME} letters, digits and `_`, begins \
+                 with a letter and is not `scenario`"
+            );
+            return Err(Fault {
+                of_key: true,
+                ..Fault::new(Way::to("tags").then(name.as_str()), problem)
+            });
+        }
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ mod model;
 mod overrides;
 mod place;
 mod quantity;
+mod sizes;
 mod spec;
 mod target;
 mod thresholds;
@@ -21,8 +22,8 @@ use self::compile::{Compiled, compile};
 use self::place::{Fault, byte_of, line_and_column, with_suggestion};
 pub use self::quantity::{Size, Time};
 pub use self::spec::{
-    ArrivalKind, Course, DataSpec, ModelKind, ModelSpec, PhaseSpec, PoolSpec, ScenarioSpec,
-    StopSpec, TargetKind, TargetSpec, ThinkSpec,
+    ArrivalKind, Course, DataSpec, Executor, ModelKind, ModelSpec, PhaseSpec, PoolSpec,
+    ScenarioSpec, StopSpec, TargetKind, TargetSpec, ThinkSpec,
 };
 use crate::{Error, Journal, Progress, ScenarioResult, Trial};
 
@@ -265,6 +266,7 @@ impl ScenarioFile {
             title,
             target: self.spec.target.kind.name().to_owned(),
             plan: self.compiled.plan.clone(),
+            executor: self.spec.model.executor,
             needed_bytes: self.compiled.needed_bytes,
             out: out.to_owned(),
             discrepancies: beside_report.join(format!("discrepancies-{}.jsonl", self.spec.name)),
@@ -292,6 +294,7 @@ impl ScenarioFile {
         result.definition = Some(self.definition.clone());
         result.thresholds.clone_from(thresholds);
         result.no_leak_in.clone_from(&self.spec.no_leak_in);
+        result.tags.clone_from(&self.spec.tags);
         Ok(result)
     }
 }

@@ -7,10 +7,13 @@ use load_engine::{Model, RateStage, Schedule, Spacing, ThinkTime, Until, UserSta
 
 use super::compile::Timed;
 use super::place::{Fault, Way};
-use super::spec::{ArrivalKind, Course, ModelKind, ScenarioSpec, ThinkSpec};
+use super::spec::{ArrivalKind, Course, Executor, ModelKind, ScenarioSpec, ThinkSpec};
 
 /// More threads than this are a slip of the finger.
-const MOST_USERS: u32 = 10_000;
+const MOST_THREADS: u32 = 10_000;
+
+/// As many tasks, of which each costs tens of kilobytes.
+const MOST_TASKS: u32 = 100_000;
 
 /// Steps of a course.
 const MOST_STEPS: u32 = 1_000;
@@ -23,7 +26,14 @@ pub(super) fn compile(spec: &ScenarioSpec, timed: &[Timed<'_>]) -> Result<Model,
     match spec.model.kind {
         ModelKind::Open => open(spec, timed),
         ModelKind::Closed if timed.is_empty() => closed(spec),
-        ModelKind::Closed => staged(timed),
+        ModelKind::Closed => staged(spec, timed),
+    }
+}
+
+fn most_users(spec: &ScenarioSpec) -> u32 {
+    match spec.model.executor {
+        Executor::Threads => MOST_THREADS,
+        Executor::Tokio => MOST_TASKS,
     }
 }
 
@@ -83,19 +93,14 @@ fn refuse_the_other_kind(spec: &ScenarioSpec) -> Result<(), Fault> {
 
 fn closed(spec: &ScenarioSpec) -> Result<Model, Fault> {
     let model = &spec.model;
-    let at = Way::to("model");
+    let (at, most) = (Way::to("model"), most_users(spec));
     let users = model.users.ok_or_else(|| {
         let problem = "say how many users there are: users = 10, or take phases";
         Fault::new(at.clone(), problem)
     })?;
     let users = NonZeroU32::new(users)
-        .filter(|users| users.get() <= MOST_USERS)
-        .ok_or_else(|| {
-            Fault::new(
-                at.then("users"),
-                format!("expected 1 to {MOST_USERS} users"),
-            )
-        })?;
+        .filter(|users| users.get() <= most)
+        .ok_or_else(|| Fault::new(at.then("users"), format!("expected 1 to {most} users")))?;
     let until = match (model.iterations, model.length) {
         (Some(each), None) => Until::Iterations(
             NonZeroU64::new(each)
@@ -114,7 +119,8 @@ fn closed(spec: &ScenarioSpec) -> Result<Model, Fault> {
     Ok(Model::Closed { users, until })
 }
 
-fn staged(timed: &[Timed<'_>]) -> Result<Model, Fault> {
+fn staged(spec: &ScenarioSpec, timed: &[Timed<'_>]) -> Result<Model, Fault> {
+    let most = most_users(spec);
     let mut stages = Vec::new();
     for phase in timed {
         let at = Way::to("phases").then(phase.number);
@@ -125,10 +131,10 @@ fn staged(timed: &[Timed<'_>]) -> Result<Model, Fault> {
         let at = at.then("users");
         check_course(course, &at)?;
         let whole = |number: f64| -> Result<u32, Fault> {
-            if number.fract() == 0.0 && number <= f64::from(MOST_USERS) {
+            if number.fract() == 0.0 && number <= f64::from(most) {
                 return Ok(number as u32);
             }
-            let problem = format!("expected whole numbers of users, up to {MOST_USERS}");
+            let problem = format!("expected whole numbers of users, up to {most}");
             Err(Fault::new(at.clone(), problem))
         };
         let (from, to) = (whole(course.from)?, whole(course.to)?);
@@ -181,12 +187,12 @@ fn open(spec: &ScenarioSpec, timed: &[Timed<'_>]) -> Result<Model, Fault> {
         let problem = "nobody arrives in any phase: give one a `rate`";
         return Err(Fault::new(Way::to("phases"), problem));
     }
-    let most = model.max_in_flight.unwrap_or(MAX_IN_FLIGHT);
+    let most = most_users(spec);
     let at = Way::to("model").then("max_in_flight");
-    let most = NonZeroU32::new(most)
-        .filter(|most| most.get() <= MOST_USERS)
-        .ok_or_else(|| Fault::new(at, format!("expected 1 to {MOST_USERS}")))?;
-    Ok(match (Model::open(schedule, most), model.patience) {
+    let in_flight = NonZeroU32::new(model.max_in_flight.unwrap_or(MAX_IN_FLIGHT))
+        .filter(|in_flight| in_flight.get() <= most)
+        .ok_or_else(|| Fault::new(at, format!("expected 1 to {most}")))?;
+    Ok(match (Model::open(schedule, in_flight), model.patience) {
         (
             Model::Open {
                 schedule,

@@ -21,6 +21,9 @@ pub struct ScenarioSpec {
     /// What is done, for people.
     #[serde(default)]
     pub title: String,
+    /// What reports group scenarios by: names and texts.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
     /// Where every random number comes from (1).
     #[serde(default = "default_seed")]
     pub seed: u64,
@@ -116,7 +119,10 @@ pub struct ModelSpec {
     /// `closed` or `open`.
     #[serde(default)]
     pub kind: ModelKind,
-    /// Closed, without phases: how many users, a thread each.
+    /// What users are: `threads` or `tokio` (threads).
+    #[serde(default)]
+    pub executor: Executor,
+    /// Closed, without phases: how many users.
     #[serde(default)]
     pub users: Option<u32>,
     /// Closed, without phases: how many iterations each user does.
@@ -131,7 +137,7 @@ pub struct ModelSpec {
     /// Open: how arrivals lie within the rate (uniform).
     #[serde(default)]
     pub arrivals: Option<ArrivalKind>,
-    /// Open: how many may be under way at once, a thread each (100).
+    /// Open: how many may be under way at once (100).
     #[serde(default)]
     pub max_in_flight: Option<u32>,
     /// Open: how long an arrival may wait to be started before it is dropped and counted (30s).
@@ -150,6 +156,18 @@ pub enum ModelKind {
     Open,
 }
 
+/// What users are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Executor {
+    /// A thread each.
+    #[default]
+    Threads,
+    /// Tasks on tokio's runtimes, one for each processor, which lend a thread to each iteration under
+    /// way, up to 512 each. So thousands of users who think most of the time take few threads.
+    Tokio,
+}
+
 /// How arrivals lie within the rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -166,9 +184,13 @@ pub enum ArrivalKind {
 pub struct PhaseSpec {
     /// Its name, unique among the phases.
     pub name: String,
-    /// How long it lasts.
+    /// How long it lasts; with `until`, at most.
     #[serde(rename = "for")]
     pub length: Time,
+    /// What ends it early, as soon as it holds in this phase: `p99 < 50ms` is `p99(@ "the phase") < 50ms`.
+    /// It is looked at twice a second, and the phases after it come earlier by what is left.
+    #[serde(default)]
+    pub until: Option<String>,
     /// Closed: how many users there are.
     #[serde(default)]
     pub users: Option<Course>,

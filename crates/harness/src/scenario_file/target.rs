@@ -12,7 +12,7 @@ use crate::scenario::Builtin;
 use crate::targets::{
     AgentOperation, AgentOptions, AgentsTarget, ApprovalTarget, DataFeed, ForensicTarget,
     IntegratedTarget, MemoryOptions, MemoryTarget, Phased, PoolOptions, StorageOperation,
-    StorageOptions, StorageTarget, Timetable, Turn, Weights,
+    StorageOptions, StorageTarget, Turn, Weights,
 };
 use crate::{Error, Journal, Progress, ScenarioResult, Trial, prove};
 
@@ -34,7 +34,6 @@ impl TargetPlan {
     pub(super) fn new(spec: &ScenarioSpec, timed: &[Timed<'_>], users: u32) -> Result<Self, Fault> {
         only_what_it_knows(spec)?;
         let target = &spec.target;
-        let timetable = || Timetable::new(timed.iter().map(|phase| phase.length));
         Ok(match target.kind {
             TargetKind::Approval => Self::Approval,
             TargetKind::Forensic => Self::Forensic,
@@ -42,11 +41,9 @@ impl TargetPlan {
             TargetKind::Storage => Self::Storage(StorageOptions {
                 records: target.records.unwrap_or(0),
                 mix: mixes(spec, timed, &StorageOperation::ALL)?,
-                timetable: timetable(),
             }),
             TargetKind::Memory => Self::Memory(MemoryOptions {
                 mix: mixes(spec, timed, &Turn::ALL)?,
-                timetable: timetable(),
             }),
             TargetKind::Agents => Self::Agents(AgentOptions {
                 agents: users,
@@ -68,7 +65,6 @@ impl TargetPlan {
                     )?),
                     None => None,
                 },
-                timetable: timetable(),
             }),
         })
     }

@@ -6,6 +6,8 @@ use load_engine::{Model, ThinkTime, UserStage};
 
 use super::*;
 
+mod sizes;
+
 const GOOD: &str = r#"
 name = "mixed"
 thresholds = ["p99(append @ peak) < 1s"]
@@ -99,8 +101,8 @@ fn a_phase_that_is_repeated_comes_under_numbered_names() {
 fn a_misspelt_name_is_pointed_at_with_the_one_that_was_meant() {
     assert_eq!(
         changed(GOOD, "users = 50", "usres = 50"),
-        "s.toml:20:1: unknown field `usres`, expected one of `name`, `for`, `users`, `rate`, \
-         `repeat`, `thresholds`, `mix`, `state_bytes`; did you mean `users`?"
+        "s.toml:20:1: unknown field `usres`, expected one of `name`, `for`, `until`, `users`, \
+         `rate`, `repeat`, `thresholds`, `mix`, `state_bytes`; did you mean `users`?"
     );
     assert!(changed(GOOD, "\"storage\"", "\"stoarge\"").starts_with("s.toml:6:8: unknown variant"));
     assert!(changed(GOOD, "\"storage\"", "\"stoarge\"").ends_with("did you mean `storage`?"));
@@ -276,7 +278,7 @@ fn what_is_set_goes_before_the_file_and_a_mistake_in_it_is_named() {
     assert_eq!(
         mistake("phases.peak.usres=7"),
         "s.toml with --set phases.peak.usres=7: unknown field `usres`, expected one of `name`, \
-         `for`, `users`, `rate`, `repeat`, `thresholds`, `mix`, `state_bytes`; did you mean `users`?"
+         `for`, `until`, `users`, `rate`, `repeat`, `thresholds`, `mix`, `state_bytes`; did you mean `users`?"
     );
     assert_eq!(
         mistake("model.users=7"),

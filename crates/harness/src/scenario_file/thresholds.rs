@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use load_engine::{Phase, RunError, StepSpec, Threshold};
+use load_engine::{Condition, Phase, RunError, StepSpec, Threshold};
 
 use super::compile::Timed;
 use super::place::{Fault, Way};
@@ -44,9 +44,24 @@ impl ThresholdReader<'_> {
             .map(|(number, stop)| {
                 let at = Way::to("stop_if_broken").then(number).then("threshold");
                 let after = stop.after.map_or(Duration::ZERO, |time| time.0);
-                Ok((self.read(&stop.threshold, &at)?, after))
+                Ok((live(self.read(&stop.threshold, &at)?, &at)?, after))
             })
             .collect()
+    }
+
+    /// What ends phases before their time, each with the phase's number.
+    pub(super) fn ends(&self, timed: &[Timed<'_>]) -> Result<Vec<(usize, Condition)>, Fault> {
+        let mut ends = Vec::new();
+        for (number, phase) in timed.iter().enumerate() {
+            let Some(text) = &phase.spec.until else {
+                continue;
+            };
+            let at = Way::to("phases").then(phase.number).then("until");
+            parse(text, &at)?;
+            let threshold = self.read(&in_phase(text, &phase.name, &at)?, &at)?;
+            ends.push((number, live(threshold, &at)?.into()));
+        }
+        Ok(ends)
     }
 
     fn read(&self, text: &str, at: &Way) -> Result<Threshold, Fault> {
@@ -59,6 +74,13 @@ impl ThresholdReader<'_> {
 
 fn parse(text: &str, at: &Way) -> Result<Threshold, Fault> {
     text.parse().map_err(|error| mistake(error, at.clone()))
+}
+
+/// A threshold that can be judged while the load goes on.
+fn live(threshold: Threshold, at: &Way) -> Result<Threshold, Fault> {
+    let checked = threshold.check_live();
+    checked.map_err(|error| mistake(error, at.clone()))?;
+    Ok(threshold)
 }
 
 /// A mistake in a threshold, at its place in the text.

@@ -16,6 +16,6 @@ pub use self::forensic::ForensicTarget;
 pub use self::integrated::IntegratedTarget;
 pub use self::memory::MemoryTarget;
 pub(crate) use self::memory::{MemoryOptions, Turn};
-pub(crate) use self::phased::{Phased, Timetable, Weights};
+pub(crate) use self::phased::{Phased, Weights};
 pub use self::storage::{Operation, RecordStore, Status, StorageTarget};
 pub(crate) use self::storage::{StorageOperation, StorageOptions};

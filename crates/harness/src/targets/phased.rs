@@ -1,46 +1,6 @@
 //! What a target does differently from one phase of a load to the next.
 
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
-
 use load_engine::{Mix, Rng};
-
-/// When each phase ends, from the first operation on.
-///
-/// The engine tells a workload no phase, so a target keeps the time itself. It begins with the first
-/// operation, a moment after the engine's clock; what lies that near to a boundary belongs to either.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Timetable {
-    ends: Vec<Duration>, // rising
-    began: OnceLock<Instant>,
-}
-
-impl Timetable {
-    pub(crate) fn new(phases: impl IntoIterator<Item = Duration>) -> Self {
-        let mut end = Duration::ZERO;
-        let ends = phases.into_iter().map(|length| {
-            end += length;
-            end
-        });
-        Self {
-            ends: ends.collect(),
-            began: OnceLock::new(),
-        }
-    }
-
-    /// The number of the phase that it is now; as many as there are when the last is over.
-    pub(crate) fn now(&self) -> usize {
-        if self.ends.is_empty() {
-            return 0;
-        }
-        let elapsed = self.began.get_or_init(Instant::now).elapsed();
-        self.at(elapsed)
-    }
-
-    fn at(&self, elapsed: Duration) -> usize {
-        self.ends.partition_point(|end| *end <= elapsed)
-    }
-}
 
 /// A value that some phases have another one of.
 #[derive(Debug, Clone, Default)]
@@ -104,16 +64,6 @@ impl<T: Copy + PartialEq> Phased<Weights<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_phase_begins_when_the_one_before_it_ends() {
-        let second = Duration::from_secs(1);
-        let table = Timetable::new([second, 2 * second]);
-        assert_eq!(table.at(Duration::ZERO), 0);
-        assert_eq!(table.at(second), 1);
-        assert_eq!(table.at(3 * second), 2);
-        assert_eq!(Timetable::default().now(), 0);
-    }
 
     #[test]
     fn a_phase_without_a_value_of_its_own_has_the_usual_one() {

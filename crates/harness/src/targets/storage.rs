@@ -295,8 +295,7 @@ impl<S: RecordStore> Workload for StorageTarget<S> {
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         self.prepare(it)?;
         if let Some(mix) = &self.options.mix {
-            let phase = self.options.timetable.now();
-            return match mix.at(phase).draw(it.rng()) {
+            return match mix.at(it.phase_now()).draw(it.rng()) {
                 StorageOperation::Append => {
                     let operation = self.operation(it)?;
                     self.append(&operation, it).map(drop)

@@ -1,5 +1,6 @@
 //! Records as a run would leave them, from a seed: the engine's own are never the same twice.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -145,6 +146,7 @@ pub(crate) fn proved(name: &str, title: &str, load: &str, run: RunRecord) -> Sce
         name: name.to_owned(),
         title: title.to_owned(),
         load: load.to_owned(),
+        tags: BTreeMap::new(),
         vacuous_steps: run.vacuous_steps().map(|step| step.name.clone()).collect(),
         run,
         verification,

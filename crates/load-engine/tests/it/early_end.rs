@@ -93,7 +93,7 @@ fn a_figure_that_is_known_only_afterwards_is_refused_before_the_load() {
     };
     assert_eq!(
         refused("lost == 0"),
-        "threshold `lost == 0`, column 1: this figure is known only when the load is over, so it cannot end it"
+        "threshold `lost == 0`, column 1: this figure is known only when the load is over, so it cannot end it: take a time, `failed`, `error_rate` or `failed_iterations`"
     );
     assert!(refused("p99(cull) < 1s").contains("column 5"));
 }

@@ -10,6 +10,7 @@ mod intervals;
 mod lifecycle;
 mod open;
 mod phases;
+mod pooled;
 mod searches;
 mod spill;
 mod store;

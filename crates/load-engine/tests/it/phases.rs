@@ -200,6 +200,48 @@ fn code_can_end_a_phase_and_the_arrivals_of_what_was_left_are_counted_as_skipped
 }
 
 #[test]
+fn a_workload_is_told_which_phase_it_is_also_when_one_ended_early() {
+    struct Asking<'c>(&'c SimulatedClock);
+
+    impl Workload for Asking<'_> {
+        type User = ();
+
+        fn steps(&self) -> Vec<StepSpec> {
+            vec![CALL]
+        }
+
+        fn set_up(&self, _user: u32) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+            let names = ["is in stress", "is in recovery"];
+            let name = names.get(it.phase_now()).copied();
+            it.check(name.unwrap_or("is over"), true);
+            it.step(CALL, |_| {
+                self.0.sleep_until(self.0.now_ns() + 100_000_000);
+                Ok(())
+            })
+        }
+    }
+
+    let clock = SimulatedClock::new();
+    let enough: Threshold = "p50(call @ stress) >= 100ms".parse().unwrap();
+    let plan = Plan::new("early", Model::elapsed(users(1), ENDLESS + 100 * SECOND))
+        .phase_until("stress", ENDLESS, enough)
+        .phase("recovery", 100 * SECOND);
+    let asking = Asking(&clock);
+    let (record, _) = run_on(&clock, &asking, &plan, &StopHandle::new(), |_| {}).unwrap();
+    assert!(record.phases[0].ended_early);
+    for (name, phase) in [("is in stress", 0), ("is in recovery", 1)] {
+        let check = record.check(name).unwrap();
+        // The phase may end between the beginning of an iteration and its question.
+        let apart = check.passed.abs_diff(record.phases[phase].completed);
+        assert!(apart <= 1, "{name}: {check:?} {:?}", record.phases);
+    }
+}
+
+#[test]
 fn a_condition_that_never_holds_leaves_a_phase_its_time() {
     let never = Condition::new(|_| false);
     let plan = Plan::new("whole", Model::elapsed(users(2), 20 * SECOND)).phase_until(

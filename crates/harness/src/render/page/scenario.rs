@@ -48,8 +48,13 @@ fn note(result: &ScenarioResult) -> String {
             run.monitor.missing.join(", ")
         )
     };
+    let tags: String = result
+        .tags
+        .iter()
+        .map(|(name, value)| format!(" {name}: {value}."))
+        .collect();
     format!(
-        "{}, {model}. The engine adds {overhead:.0} ns to an operation.{gaps}{missing}",
+        "{}, {model}. The engine adds {overhead:.0} ns to an operation.{gaps}{missing}{tags}",
         result.load
     )
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::outage::MortalStore;
 use self::pool::{Lease, Pool};
 use super::data_feed::DataFeed;
-use super::phased::{Phased, Timetable, Weights};
+use super::phased::{Phased, Weights};
 use crate::proof::EffectsFound;
 use crate::{Journal, Target, clock};
 
@@ -84,7 +84,6 @@ pub(crate) struct AgentOptions {
     pub(crate) pool: Option<PoolOptions>,
     /// The number of the phase in which the store is down.
     pub(crate) down_in: Option<usize>,
-    pub(crate) timetable: Timetable,
 }
 
 /// A pool of connections.
@@ -171,7 +170,6 @@ impl AgentsTarget {
             state_bytes: Phased::always(0),
             pool: None,
             down_in: None,
-            timetable: Timetable::default(),
         };
         Self::open(dir, options, None, Journal::none())
     }
@@ -330,7 +328,7 @@ impl Workload for AgentsTarget {
     }
 
     fn iterate(&self, agent: &mut Agent, it: &mut Iteration<'_>) -> Result<(), Failure> {
-        let phase = self.options.timetable.now();
+        let phase = it.phase_now();
         self.fate(phase, it)?;
         let operation = self.options.mix.at(phase).draw(it.rng());
         let bytes = *self.options.state_bytes.at(phase);

@@ -1,7 +1,7 @@
 use load_engine::{Iteration, StepSpec};
 
 use super::{FORGET, GET, LINK, MemoryTarget, RELATED, REMEMBER, SIMILAR, WHERE};
-use crate::targets::phased::{Phased, Timetable, Weights};
+use crate::targets::phased::{Phased, Weights};
 
 const STEPS: [StepSpec; 7] = [REMEMBER, GET, LINK, RELATED, SIMILAR, WHERE, FORGET];
 
@@ -53,7 +53,6 @@ impl Turn {
 pub(crate) struct MemoryOptions {
     /// How often each turn comes; without it they come in a fixed order.
     pub(crate) mix: Option<Phased<Weights<Turn>>>,
-    pub(crate) timetable: Timetable,
 }
 
 impl MemoryOptions {
@@ -73,7 +72,7 @@ impl MemoryOptions {
     pub(super) fn turn(&self, it: &mut Iteration<'_>) -> Turn {
         match &self.mix {
             None => TURNS[(it.index() % MemoryTarget::OPERATIONS_PER_USER) as usize],
-            Some(mix) => mix.at(self.timetable.now()).draw(it.rng()),
+            Some(mix) => mix.at(it.phase_now()).draw(it.rng()),
         }
     }
 }

@@ -1,7 +1,7 @@
 use load_engine::StepSpec;
 
 use super::{APPEND, PREPARE, QUERY, SCAN, STATISTICS};
-use crate::targets::phased::{Phased, Timetable, Weights};
+use crate::targets::phased::{Phased, Weights};
 
 /// What can be done with a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,6 @@ pub(crate) struct StorageOptions {
     /// How often each operation comes. Without it an iteration is an append, and each hundredth one
     /// also a query and statistics.
     pub(crate) mix: Option<Phased<Weights<StorageOperation>>>,
-    pub(crate) timetable: Timetable,
 }
 
 impl StorageOptions {
