@@ -97,7 +97,7 @@ fn a_rate_at_which_nothing_can_hold_fails_with_the_reason() {
     match output.status.code() {
         Some(1) => assert!(
             told.contains(
-                "not even 100/s held (operations < 5: it was 25 count): name a lower --from"
+                "not even 100/s held (operations < 5: it was 25): name a lower --from"
             ),
             "{told}"
         ),

@@ -254,6 +254,7 @@ impl<'r> Iteration<'r> {
     }
 
     /// Books how the workload's code ended, be it by a panic. Says whether the iteration succeeded.
+    #[inline]
     pub(crate) fn settle(&mut self, before_ns: u64, ended: Result<(), Failed>) -> bool {
         let succeeded = ended.is_ok();
         match ended {

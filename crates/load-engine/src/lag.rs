@@ -68,6 +68,11 @@ impl LagTally {
         due_ns
     }
 
+    /// Says that no probe is due any more: the runtime's users are through, and it ends before others.
+    pub(crate) fn rest(&mut self) {
+        self.due_ns = None;
+    }
+
     /// Books what is overdue: a runtime that did not come back from what blocks it.
     pub(crate) fn close(&mut self, now_ns: u64) {
         if let Some(due_ns) = self.due_ns.take()

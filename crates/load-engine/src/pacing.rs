@@ -153,7 +153,15 @@ const THINK_STREAM: u64 = 0x7468_696E_6B00_0000;
 
 impl ThinkTime {
     /// The time after one iteration of one user, which depends on the seed alone.
+    #[inline]
     pub(crate) fn draw_ns(&self, seed: u64, user: u32, iteration: u64) -> u64 {
+        match self {
+            Self::None => 0,
+            some => some.draw_some_ns(seed, user, iteration),
+        }
+    }
+
+    fn draw_some_ns(&self, seed: u64, user: u32, iteration: u64) -> u64 {
         let rng = || Rng::for_iteration(seed ^ THINK_STREAM, user, iteration);
         let ns = |time: &Duration| time.as_nanos() as f64;
         match self {

@@ -17,7 +17,7 @@ use crate::crew::Crew;
 use crate::error::RunError;
 use crate::gate::Signal;
 use crate::iteration::Iteration;
-use crate::lag::PROBE_PERIOD_NS;
+use crate::lag::{LagTally, PROBE_PERIOD_NS};
 use crate::threads::send;
 use crate::timer::Timer;
 use crate::user::{Turn, Turns, UserEnd, ended};
@@ -121,6 +121,7 @@ impl<W: AsyncWorkload> Host<W> {
         })
         .await;
         probe.abort();
+        self.crew.lag_of(self.number).with(LagTally::rest);
     }
 }
 

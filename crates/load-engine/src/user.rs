@@ -194,6 +194,7 @@ pub(crate) fn drive<W: Workload>(
 }
 
 /// How the workload's code ended, from what was caught of it.
+#[inline]
 pub(crate) fn ended(caught: std::thread::Result<Result<(), Failure>>) -> Result<(), Failed> {
     match caught {
         Ok(result) => result.map_err(Failed::Returned),

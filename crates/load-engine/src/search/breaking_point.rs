@@ -17,7 +17,8 @@ pub struct RateSearch {
     pub to_per_s: f64, // at least `from_per_s`
     /// How near the rates on both sides of the breaking point are to come, as a share.
     pub precision: f64, // above 0
-    /// How many trials of a rate have to agree. With 2, one that a disturbance spoils is outvoted.
+    /// How many trials of a rate have to agree. With 2, one that a disturbance spoils, or of which it
+    /// makes that it cannot be judged, is outvoted.
     pub agreeing: u32, // at least 1
 }
 
@@ -96,9 +97,20 @@ impl TrialRuling {
 fn explain(judgement: &Judgement) -> String {
     let threshold = &judgement.threshold;
     match (judgement.observed, &judgement.reason) {
-        (Some(observed), _) => format!("{threshold}: it was {observed} {}", judgement.unit),
+        (Some(observed), _) => format!("{threshold}: it was {}", figure(observed, &judgement.unit)),
         (None, Some(reason)) => format!("{threshold}: {reason}"),
         (None, None) => threshold.to_string(),
+    }
+}
+
+/// A figure as a person reads it.
+fn figure(observed: f64, unit: &str) -> String {
+    match unit {
+        "ns" => format!("{:.3} ms", observed / 1e6),
+        "share" => format!("{:.3} %", observed * 100.0),
+        "per_s" => format!("{observed:.1}/s"),
+        "count" => observed.to_string(),
+        other => format!("{observed} {other}"),
     }
 }
 
@@ -129,9 +141,8 @@ pub struct BreakingPoint {
 
 /// Finds the highest rate that still holds: doubles the rate until one breaks, then bisects.
 ///
-/// A rate's ruling is the one to which so many trials came first as the search asks for; at once a
-/// trial that cannot be judged ends the search, since no higher rate can be judged either. `trial`
-/// makes a run at a rate, such as with [`Schedule::constant`](crate::Schedule::constant), and rules by
+/// A rate's ruling is the one to which so many trials came first as the search asks for. A rate that
+/// cannot be judged ends the search, since no higher one can be judged either. `trial` makes a run at a rate, such as with [`Schedule::constant`](crate::Schedule::constant), and rules by
 /// [`TrialRuling::of`].
 ///
 /// # Errors
@@ -177,7 +188,7 @@ impl BreakingPoint {
         agreeing: u32,
         trial: &mut impl FnMut(f64) -> Result<TrialRuling, E>,
     ) -> Result<TrialRuling, E> {
-        let (mut held, mut broken) = (0, 0);
+        let (mut held, mut broken, mut not_judged) = (0, 0, 0);
         loop {
             let ruling = trial(per_s)?;
             self.trials.push(RateTrial {
@@ -187,7 +198,7 @@ impl BreakingPoint {
             let votes = match ruling {
                 TrialRuling::Held => &mut held,
                 TrialRuling::Broken(_) => &mut broken,
-                TrialRuling::NotJudged(_) => return Ok(ruling),
+                TrialRuling::NotJudged(_) => &mut not_judged,
             };
             *votes += 1;
             if *votes >= agreeing {
@@ -251,6 +262,23 @@ mod tests {
             }
             honest(per_s)
         });
+        let held = found.highest_held_per_s.unwrap();
+        assert!((686.0..=700.0).contains(&held), "{held}");
+    }
+
+    #[test]
+    fn one_trial_that_cannot_be_judged_does_not_end_the_search() {
+        let mut count = 0;
+        let mut honest = up_to(700.0);
+        let search = RateSearch::between(100.0, 10_000.0);
+        let Ok(found) = breaking_point(&search, |per_s| {
+            count += 1;
+            if count % 3 == 1 {
+                return Ok(TrialRuling::NotJudged("arrivals started late".to_owned()));
+            }
+            honest(per_s)
+        });
+        assert_eq!(found.not_judged, None);
         let held = found.highest_held_per_s.unwrap();
         assert!((686.0..=700.0).contains(&held), "{held}");
     }

@@ -180,6 +180,20 @@ fn a_call_that_blocks_a_runtime_is_found_and_a_healthy_run_has_none_as_long() {
     assert!(healthy.lag.max_ns < blocked.lag.max_ns);
 }
 
+/// It was taken for a blocked one: the probes that it missed after its end counted until that of the load.
+#[test]
+fn a_runtime_that_is_through_before_the_others_does_not_lag() {
+    let blocked_for = Duration::from_millis(600);
+    let model = Model::iterations(users(2), NonZeroU64::new(3).unwrap());
+    let plan = Plan::new("early", model);
+    let record = write(Manner::BlocksItsThread(blocked_for), &plan)
+        .unwrap()
+        .record;
+    let lag = record.runtime_lag.unwrap();
+    // 60 probes of the blocked runtime; of the other one, if there is one, those of its first moments.
+    assert!((40..90).contains(&lag.lag.count), "{lag:?}");
+}
+
 #[test]
 fn arrivals_come_by_the_schedule_and_are_accounted_for() {
     let schedule = Schedule::constant(1_000.0, Duration::from_millis(300));

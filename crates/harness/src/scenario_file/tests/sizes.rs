@@ -158,3 +158,27 @@ fn threads_and_tasks_make_the_same_record_of_the_same_text() {
         "{metrics}"
     );
 }
+
+#[test]
+fn a_phase_that_ended_early_takes_its_mix_with_it() {
+    let text = "name = \"early\"\nthresholds = ['error_rate == 0%']\n\
+                [target]\nkind = \"storage\"\nrecords = 10\n\
+                [model]\nthink_time = \"1ms\"\n\
+                [[phases]]\nname = \"reads\"\nfor = \"10m\"\nusers = 2\nmix = { query = 1 }\n\
+                until = 'max(\"query pending\") > 1ns'\n\
+                [[phases]]\nname = \"writes\"\nfor = \"200ms\"\nusers = 2\nmix = { append = 1 }\n";
+    let report = run(text);
+    let phases = &report.scenarios[0].run.phases;
+    assert!(
+        phases[0].ended_early && !phases[1].ended_early,
+        "{phases:?}"
+    );
+    let count = |phase: usize, name: &str| {
+        let steps = phases[phase].steps.iter();
+        let step = steps.into_iter().find(|step| step.name == name).unwrap();
+        step.latency.count
+    };
+    assert!(count(0, "query pending") > 0 && count(1, "append") > 0);
+    // Who was between its beginning and its choice when the phase ended.
+    assert!(count(0, "append") <= 2 && count(1, "query pending") == 0);
+}
