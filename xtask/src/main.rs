@@ -39,7 +39,7 @@ Tasks:
   test      Run every test of every package, examples in the documents included
   bench     Run every benchmark
   sweep     Measure how the log grows with its records
-  peers     Measure durable appends side by side with other logs
+  peers     Measure in turns with others that do the same work
   picture   Make the README's picture of a report
   crash     Run the log's crash tests for longer
   tidy      Check what the compiler does not: ranks, links, manifests, white space
