@@ -22,7 +22,7 @@ Stages, in order:
   clippy   lints over all targets, warnings denied
   test     every test, examples in the documents included
   zstd     the tests of the log once more, with compressed archives
-  shuttle  the group commit under schedules chosen by a test
+  shuttle  the group commit and the gate under schedules chosen by a test
   bench    every benchmark once, as a check that it still runs
   doc      the documentation, warnings denied
 
@@ -67,6 +67,8 @@ const STAGES: &[Stage] = &[
                 "test",
                 "--package",
                 "jsonl-storage",
+                "--package",
+                "approval-workflow",
                 "--test",
                 "shuttle",
                 "--target-dir",
@@ -300,8 +302,8 @@ mod tests {
         );
         assert_eq!(
             lines[5],
-            "RUSTFLAGS=\"--cfg shuttle\" cargo test --package jsonl-storage --test shuttle \
-             --target-dir target/shuttle"
+            "RUSTFLAGS=\"--cfg shuttle\" cargo test --package jsonl-storage --package \
+             approval-workflow --test shuttle --target-dir target/shuttle"
         );
         assert_eq!(
             lines[7],

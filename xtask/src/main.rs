@@ -4,7 +4,7 @@
 //! product: what it checks must not be able to break it.
 //!
 //! Exit codes: 0 all held, 1 a check failed, 2 it could not run. A task that ends in another
-//! program (`loadtest`, `test`, `bench`, `sweep`, `peers`, `crash`) passes on that program's own.
+//! program (`loadtest`, `test`, `bench`, `sweep`, `peers`, `crash`, `mutants`) passes on that program's own.
 
 #![allow(
     clippy::print_stdout,
@@ -17,6 +17,7 @@ mod cargo;
 mod ci;
 mod crash;
 mod loadtest;
+mod mutants;
 mod peers;
 mod picture;
 mod sweep;
@@ -42,10 +43,11 @@ Tasks:
   peers     Measure in turns with others that do the same work
   picture   Make the README's picture of a report
   crash     Run the log's crash tests for longer
+  mutants   Plant mistakes in the gate's transition function and have them found
   tidy      Check what the compiler does not: ranks, links, manifests, white space
   ci        Run everything that a change must pass
 
-`cargo xtask <TASK> --help` says more. Nothing needs to be installed.";
+`cargo xtask <TASK> --help` says more. Nothing needs to be installed, but for mutants.";
 
 /// What went wrong before the work could begin or end.
 const COULD_NOT_RUN: u8 = 2;
@@ -70,6 +72,7 @@ enum Task {
     Peers(Vec<OsString>),
     Picture(Vec<OsString>),
     Crash(crash::Options),
+    Mutants(Vec<OsString>),
     Tidy,
     Ci(ci::Options),
 }
@@ -99,6 +102,8 @@ impl Task {
             Some("picture") => Task::Picture(rest),
             Some("crash") if asks_help => Task::Help(crash::HELP),
             Some("crash") => Task::Crash(crash::Options::parse(rest)?),
+            Some("mutants") if asks_help => Task::Help(mutants::HELP),
+            Some("mutants") => Task::Mutants(rest),
             Some("tidy") if asks_help => Task::Help(tidy::HELP),
             Some("tidy") => match rest.first() {
                 None => Task::Tidy,
@@ -124,6 +129,7 @@ impl Task {
             Task::Peers(args) => peers::run(&args),
             Task::Picture(args) => picture::run(&args),
             Task::Crash(options) => crash::run(&options),
+            Task::Mutants(args) => mutants::run(&args),
             Task::Tidy => tidy::run(),
             Task::Ci(options) => ci::run(&options),
         }
@@ -149,7 +155,8 @@ mod tests {
     #[test]
     fn each_task_has_its_own_help() {
         let texts: Vec<_> = [
-            "", "loadtest", "test", "bench", "sweep", "peers", "picture", "crash", "tidy", "ci",
+            "", "loadtest", "test", "bench", "sweep", "peers", "picture", "crash", "mutants",
+            "tidy", "ci",
         ]
         .map(|task| match parse(&format!("{task} --help")).unwrap() {
             Task::Help(text) => text,
@@ -179,6 +186,10 @@ mod tests {
         assert_eq!(
             parse(&format!("bench {args}")).unwrap(),
             Task::Bench(words(args))
+        );
+        assert_eq!(
+            parse("mutants --shard 0/4").unwrap(),
+            Task::Mutants(words("--shard 0/4"))
         );
     }
 

@@ -57,6 +57,10 @@ impl Action {
     /// [`Error::TooDeep`] for parameters nested beyond [`Action::MAX_DEPTH`] levels.
     pub fn canonical(&self) -> Result<Vec<u8>, Error> {
         canonical::check(&self.parameters)?;
+        if canonical::is_plain(&self.parameters) {
+            let plain = canonical::Plain::of(self);
+            return serde_json::to_vec(&plain).map_err(Error::Canonical);
+        }
         serde_json_canonicalizer::to_vec(self).map_err(Error::Canonical)
     }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Error;
 
@@ -11,8 +11,8 @@ const DOMAIN: &str = "proofload 2026-11 action digest v1";
 /// The BLAKE3 digest of an action's canonical form, in `derive_key` mode (domain-separated).
 ///
 /// Written as 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ActionDigest([u8; 32]);
 
 impl ActionDigest {
@@ -58,6 +58,12 @@ impl TryFrom<String> for ActionDigest {
 
     fn try_from(text: String) -> Result<Self, Error> {
         text.parse()
+    }
+}
+
+impl Serialize for ActionDigest {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&blake3::Hash::from_bytes(self.0).to_hex())
     }
 }
 

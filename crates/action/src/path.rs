@@ -1,6 +1,7 @@
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Error;
 use crate::error::shorten;
@@ -10,9 +11,11 @@ use crate::error::shorten;
 /// The rules keep a path to one spelling, so that a rule which covers it cannot be side-stepped:
 /// no empty, `.` or `..` segment, no leading or trailing `/`, no `*`, no control character and no
 /// white space at a segment's ends, at most [`ActionPath::MAX_BYTES`] bytes. Case counts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ActionPath(String); // in 1..=MAX_BYTES bytes
+///
+/// Cheap to copy: reports and records repeat it for each step.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ActionPath(Arc<str>); // in 1..=MAX_BYTES bytes
 
 impl ActionPath {
     /// The longest path, in bytes: long enough for a URL, short enough for an index key.
@@ -26,7 +29,7 @@ impl ActionPath {
     pub fn new(path: impl Into<String>) -> Result<Self, Error> {
         let path = path.into();
         match fault(&path) {
-            None => Ok(Self(path)),
+            None => Ok(Self(path.into())),
             Some(reason) => Err(Error::Path {
                 path: shorten(&path),
                 reason,
@@ -82,7 +85,13 @@ impl TryFrom<String> for ActionPath {
 
 impl From<ActionPath> for String {
     fn from(path: ActionPath) -> Self {
-        path.0
+        path.as_str().to_owned()
+    }
+}
+
+impl Serialize for ActionPath {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.0)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! - `can_execute`: the question an executor asks, at two numbers of requests: it must stay flat;
 //! - `policy`: which rule decides, among 5 and among 500;
-//! - `write`: a request, its decision and its use, each on disk before the call returns.
+//! - `pending`: a reviewer's page of what waits, beside so many that do not: it must stay flat;
+//! - `write`: a request, its decision and its use, each on disk before the call returns; and not.
 //!
 //! With `--test` the larger number of requests is 100,000 rather than 1,000,000.
 
@@ -10,8 +11,8 @@ use std::hint::black_box;
 
 use action::{Action, ActionDigest, ActionPath, PathPattern};
 use approval_workflow::{
-    ApprovalWorkflow, Binding, Decision, Event, Need, NewRequest, PersonId, Policy, RequestId,
-    Rule, Rulebook, Sensitivity, Submission, Terms, Timestamp,
+    ApprovalWorkflow, Binding, Decision, Durability, Event, Need, NewRequest, Page, PersonId,
+    Policy, Query, RequestId, Rule, Rulebook, Sensitivity, Submission, Terms, Timestamp,
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use jsonl_storage::LogOptions;
@@ -34,7 +35,7 @@ fn person(name: &str) -> PersonId {
 /// A workflow with so many approved requests, written straight to its log: one sync for them all.
 fn filled(requests: usize) -> (TempDir, ApprovalWorkflow, Vec<(RequestId, ActionDigest)>) {
     let dir = TempDir::new().expect("a directory");
-    let log = LogOptions::new().open(dir.path()).expect("a log");
+    let log = LogOptions::new().chained().open(dir.path()).expect("a log");
     let book = Rulebook::new(Policy::default()).expect("a policy");
     let mut asked = Vec::with_capacity(requests);
     for number in 0..requests {
@@ -55,6 +56,7 @@ fn filled(requests: usize) -> (TempDir, ApprovalWorkflow, Vec<(RequestId, Action
             terms: Terms::default(),
             key: None,
             binding: Binding::default(),
+            hidden: None,
         };
         // Not waited for: closing the log writes what is left.
         let ticket = log.submit(&Event::Requested(submission.into()));
@@ -143,6 +145,33 @@ fn policy(c: &mut Criterion) {
     group.finish();
 }
 
+fn pending(c: &mut Criterion) {
+    let in_test_mode = std::env::args().any(|argument| argument == "--test");
+    let many = if in_test_mode { 10_000 } else { 1_000_000 };
+    let mut group = c.benchmark_group("pending");
+    for others in [1_000, many] {
+        let (dir, workflow, _) = filled(others);
+        workflow.close().expect("a close");
+        let options = ApprovalWorkflow::options().durability(Durability::Buffered);
+        let workflow = options.open(dir.path(), rules(5)).expect("a workflow");
+        for _ in 0..1_000 {
+            let new = NewRequest::new(action("service-0/operation-1"), person("agent-7"), NOW);
+            workflow.request(new).expect("a request");
+        }
+        let pattern = PathPattern::new("service-0/**").expect("a pattern");
+        let query = Query::pending()
+            .for_reviewer(person("alice"))
+            .under(pattern);
+        group.bench_function(BenchmarkId::new("page of 20", others), |b| {
+            b.iter(|| {
+                let listing = workflow.list(black_box(&query), Page::first(20), NOW);
+                assert_eq!(listing.expect("a listing").requests.len(), 20);
+            });
+        });
+    }
+    group.finish();
+}
+
 fn write(c: &mut Criterion) {
     let dir = TempDir::new().expect("a directory");
     let workflow = ApprovalWorkflow::open(dir.path(), rules(5)).expect("a workflow");
@@ -157,20 +186,26 @@ fn write(c: &mut Criterion) {
                 .expect("a decision")
         });
     });
-    c.bench_function("write/request, decide, claim", |b| {
-        b.iter(|| {
-            let action = action("service-0/operation-1");
-            let new = NewRequest::new(action.clone(), agent.clone(), NOW);
-            let request = workflow.request(new).expect("a request");
-            let id = &request.submission.id;
-            let yes = Decision::approve(alice.clone(), NOW);
-            workflow.decide(id, yes).expect("a decision");
-            workflow
-                .claim(id, &action, agent.clone(), NOW)
-                .expect("a claim")
+    for level in [Durability::Synced, Durability::Buffered] {
+        let dir = TempDir::new().expect("a directory");
+        let options = ApprovalWorkflow::options().durability(level);
+        let workflow = options.open(dir.path(), rules(5)).expect("a workflow");
+        let name = format!("write/request, decide, claim, {level:?}").to_lowercase();
+        c.bench_function(&name, |b| {
+            b.iter(|| {
+                let action = action("service-0/operation-1");
+                let new = NewRequest::new(action.clone(), agent.clone(), NOW);
+                let request = workflow.request(new).expect("a request");
+                let id = &request.submission.id;
+                let yes = Decision::approve(alice.clone(), NOW);
+                workflow.decide(id, yes).expect("a decision");
+                workflow
+                    .claim(id, &action, agent.clone(), NOW)
+                    .expect("a claim")
+            });
         });
-    });
+    }
 }
 
-criterion_group!(benches, can_execute, policy, write);
+criterion_group!(benches, can_execute, policy, pending, write);
 criterion_main!(benches);

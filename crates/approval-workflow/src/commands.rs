@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::journal::{Staging, Step};
+use crate::journal::Step;
 use crate::keys::Body;
+use crate::staging::Staging;
 use crate::{
     ApprovalWorkflow, Attestation, Binding, BrokenGlass, Claim, Decision, DenyReason, Error, Event,
-    IdempotencyKey, Need, NewRequest, OneTimeCode, PersonId, Request, RequestId, Review, State,
-    Submission, Timestamp, Use, input, lifecycle, names,
+    IdempotencyKey, Need, NewRequest, OneTimeCode, PersonId, Request, RequestId, Review,
+    ReviewSignature, State, Submission, Timestamp, Use, input, lifecycle, names,
 };
 
 impl ApprovalWorkflow {
     pub(crate) fn submit(
         &self,
-        new: NewRequest,
+        mut new: NewRequest,
         key: Option<&IdempotencyKey>,
         replaced: Option<&RequestId>,
         binding: Binding,
@@ -25,6 +26,10 @@ impl ApprovalWorkflow {
         let ruling = self.rulebook.judge(&new.action, &new.context);
         let (rule, need) = (ruling.rule.map(|rule| rule.label().to_owned()), ruling.need);
         let terms = ruling.terms.clone();
+        let reads = binding.reads.iter();
+        let mut beside: Vec<&str> = reads.flat_map(|(key, version)| [&**key, version]).collect();
+        beside.extend(key.map(IdempotencyKey::as_str));
+        let hidden = self.hide_secrets(&mut new, digest, &beside)?;
         let keyed = key.map(|key| {
             (
                 key,
@@ -46,6 +51,7 @@ impl ApprovalWorkflow {
                 terms,
                 key: key.cloned(),
                 binding,
+                hidden,
             })
     }
 
@@ -65,15 +71,17 @@ impl ApprovalWorkflow {
             reviewer,
             reason,
             at,
+            signature,
             ..
         } = decision;
+        let signature = signature.map(|value| ReviewSignature { at, value });
         let keyed = key.map(|key| {
             let body = Body::review(id, &reviewer, verdict, reason.as_deref(), principal);
             (key, body)
         });
         self.journal.commit(id, |current, staging| {
             let current = known(current, id)?;
-            if let Some(repeat) = repeat(staging, keyed)? {
+            if let Some(repeat) = self.repeat(staging, keyed)? {
                 return Ok(repeat);
             }
             let at = at.max(current.changed_at);
@@ -100,6 +108,7 @@ impl ApprovalWorkflow {
                 key: key.cloned(),
                 factor_step,
                 on_behalf_of: principal.cloned(),
+                signature,
             })))
         })
     }
@@ -245,7 +254,7 @@ impl ApprovalWorkflow {
         let keyed = key.map(|key| (key, Body::claim(id, &wanted.claimant, digest, step)));
         let claimed = self.journal.commit(id, |current, staging| {
             let current = known(current, id)?;
-            if let Some(repeat) = repeat(staging, keyed)? {
+            if let Some(repeat) = self.repeat(staging, keyed)? {
                 return Ok(repeat);
             }
             let claim = Claim {
@@ -288,6 +297,19 @@ impl ApprovalWorkflow {
         (!covered).then_some(DenyReason::StepNotCovered)
     }
 
+    /// What was done before under the same key, if it was.
+    fn repeat(
+        &self,
+        staging: &Staging,
+        keyed: Option<(&IdempotencyKey, Body)>,
+    ) -> Result<Option<Step>, Error> {
+        let Some((key, body)) = keyed else {
+            return Ok(None);
+        };
+        let done = self.journal.used_key(staging, key, body)?;
+        Ok(done.map(Step::Repeat))
+    }
+
     pub(crate) fn check_reviewer(&self, person: &PersonId) -> Result<(), Error> {
         match &self.verifier {
             Some(verifier) if !verifier.knows(person) => Err(Error::UnknownReviewer {
@@ -318,18 +340,6 @@ enum Factor {
     None,
     Step(u64),
     Wrong,
-}
-
-/// What was done before under the same key, if it was.
-fn repeat(
-    staging: &Staging,
-    keyed: Option<(&IdempotencyKey, Body)>,
-) -> Result<Option<Step>, Error> {
-    let Some((key, body)) = keyed else {
-        return Ok(None);
-    };
-    let done = staging.keys.find(key, body)?;
-    Ok(done.map(|(seq, _)| Step::Repeat(seq)))
 }
 
 /// The request as it is, or the answer that there is none.

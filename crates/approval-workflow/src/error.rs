@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use jsonl_storage::Seq;
 
 use crate::{
-    DenyReason, FencingToken, IdempotencyKey, PersonId, Receipt, RequestId, Review, Status,
-    Timestamp,
+    DenyReason, FencingToken, IdempotencyKey, PersonId, Receipt, RequestId, Review, SignatureFault,
+    Status, Timestamp,
 };
 
 /// What the workflow refuses, and why.
@@ -102,6 +102,21 @@ pub enum Error {
         key: IdempotencyKey,
         /// The request that it was used for.
         id: RequestId,
+    },
+
+    /// A value is to be hidden, and there is no key to salt it with. Give one by
+    /// [`Options::secret_key`](crate::Options::secret_key).
+    #[error("{name} is secret, and the workflow was opened without a key for secrets")]
+    SecretKeyMissing {
+        /// The field, or the first name that the policy hides.
+        name: String,
+    },
+    /// A value that is to be hidden stands in the request once more, where it would be written. Leave
+    /// it out there, or hide that field too.
+    #[error("the secret {name} stands in the clear elsewhere in the request")]
+    SecretRepeated {
+        /// The field that was to be hidden.
+        name: String,
     },
 
     // Decisions.
@@ -220,6 +235,18 @@ pub enum Error {
         decide_by: Timestamp,
     },
 
+    /// The review is not signed as the policy demands. Sign what
+    /// [`ReviewStatement`](crate::ReviewStatement) states, with the key that the policy lists.
+    #[error("review of request {id} by {person}: {fault}")]
+    Signature {
+        /// The request.
+        id: RequestId,
+        /// Who decided.
+        person: PersonId,
+        /// What is wrong.
+        fault: SignatureFault,
+    },
+
     // Emergencies.
     /// The terms let nobody, or only other groups, approve alone.
     #[error("{person} may not break the glass for request {id}")]
@@ -294,6 +321,23 @@ pub enum Error {
     /// was not acknowledged may or may not be there.
     #[error("approval log failed")]
     Log(#[from] jsonl_storage::Error),
+    /// An event of a request that was there when the log was opened is not there now: a file was
+    /// removed or replaced meanwhile. Put it back, and open again.
+    #[error("event {seq} of request {id} is not in the log any more")]
+    EventMissing {
+        /// The request.
+        id: RequestId,
+        /// The event.
+        seq: Seq,
+    },
+    /// The snapshot cannot be written. Nothing is lost by it: the next opening reads more of the log.
+    #[error("writing snapshot {} failed", path.display())]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The log holds an event that cannot have happened, such as an approval by the requester. It
     /// was written by something else. Nothing is opened on top of it.
     #[error("event {seq} of the log cannot have happened")]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Attestation, Binding, BrokenGlass, Claim, GroupId, IdempotencyKey, Need, PersonId,
-    PolicyDigest, Receipt, RequestId, Terms, Timestamp,
+    PolicyDigest, Receipt, RequestId, ReviewSignature, Terms, Timestamp,
 };
 
 /// One line of the log: something that happened to a request.
@@ -161,6 +161,10 @@ pub struct Submission {
     /// What an approval is bound to beside the action.
     #[serde(default, skip_serializing_if = "Binding::is_empty")]
     pub binding: Binding,
+    /// The digest of the action as it stands here, if a [secret](crate::NewRequest::secrets) in it was
+    /// replaced; `digest` is that of the real one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<ActionDigest>,
 }
 
 impl Submission {
@@ -198,6 +202,9 @@ pub struct Review {
     /// In whose place, if not the reviewer's own; the groups are then this person's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<PersonId>,
+    /// The signature that was verified, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<ReviewSignature>,
 }
 
 impl Review {

@@ -3,7 +3,9 @@
 use action::Action;
 use serde_json::{Map, Value};
 
-use crate::{ApprovalWorkflow, Error, OneTimeCode, PersonId, RequestId, Timestamp, Verdict, names};
+use crate::{
+    ApprovalWorkflow, Error, OneTimeCode, PersonId, RequestId, Signature, Timestamp, Verdict, names,
+};
 
 /// What someone wants to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +20,10 @@ pub struct NewRequest {
     pub context: Map<String, Value>,
     /// When.
     pub at: Timestamp,
+    /// The names of parameters, and of fields of the context, whose values are never written: a
+    /// request has their [digests](crate::secret_digest). At any depth, in upper or lower case; those
+    /// of the [policy](crate::Policy::secrets) are hidden besides.
+    pub secrets: Vec<String>,
 }
 
 impl NewRequest {
@@ -30,6 +36,7 @@ impl NewRequest {
             requester,
             context: Map::new(),
             at,
+            secrets: Vec::new(),
         }
     }
 
@@ -37,6 +44,13 @@ impl NewRequest {
     #[must_use]
     pub fn with_id(mut self, id: RequestId) -> Self {
         self.id = Some(id);
+        self
+    }
+
+    /// Hides the values of the parameters, and of the fields of the context, with this name.
+    #[must_use]
+    pub fn with_secret(mut self, name: impl Into<String>) -> Self {
+        self.secrets.push(name.into());
         self
     }
 
@@ -60,6 +74,9 @@ pub struct Decision {
     pub reason: Option<String>,
     /// The code that the reviewer's authenticator shows.
     pub second_factor: Option<OneTimeCode>,
+    /// The reviewer's signature of the [`ReviewStatement`](crate::ReviewStatement), which is demanded
+    /// of whoever the policy lists a key of.
+    pub signature: Option<Signature>,
     /// When.
     pub at: Timestamp,
 }
@@ -73,6 +90,7 @@ impl Decision {
             reviewer,
             reason: None,
             second_factor: None,
+            signature: None,
             at,
         }
     }
@@ -97,6 +115,13 @@ impl Decision {
     #[must_use]
     pub fn with_second_factor(mut self, code: OneTimeCode) -> Self {
         self.second_factor = Some(code);
+        self
+    }
+
+    /// Gives the signature.
+    #[must_use]
+    pub fn with_signature(mut self, signature: Signature) -> Self {
+        self.signature = Some(signature);
         self
     }
 }

@@ -68,7 +68,7 @@ pub struct Said {
 
 impl ApprovalWorkflow {
     /// Explains a request: which rule decided, who approved, and who is missing; none if there is no
-    /// such request.
+    /// such request, or it cannot be read.
     #[must_use]
     pub fn explain(&self, id: &RequestId, now: Timestamp) -> Option<Explanation> {
         let request = self.get(id)?;
@@ -104,14 +104,18 @@ impl ApprovalWorkflow {
     ///
     /// # Errors
     ///
-    /// [`Error::Policy`] for a policy that contradicts itself.
+    /// [`Error::Policy`] for a policy that contradicts itself; as [`try_get`](Self::try_get) for a
+    /// request that cannot be read.
     pub fn what_if(&self, policy: Policy) -> Result<Vec<Difference>, Error> {
         let other = Rulebook::new(policy)?;
-        Ok(self
-            .requests()
-            .filter(|request| !other.agrees_with(&request.submission))
-            .map(|request| difference(&request, &other))
-            .collect())
+        let mut differences = Vec::new();
+        for request in self.try_requests() {
+            let request = request?;
+            if !other.agrees_with(&request.submission) {
+                differences.push(difference(&request, &other));
+            }
+        }
+        Ok(differences)
     }
 
     fn missing(&self, request: &Request, now: Timestamp) -> Vec<Missing> {

@@ -6,48 +6,36 @@
 //! disk. A refusal that rests on an event still on its way waits for it too: "already decided by
 //! bob" is told only when bob's decision can no longer be lost.
 
-use std::collections::{HashMap, VecDeque};
-use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jsonl_storage::{Follow, Log, LogOptions, Record, Recovery, Scan, Seq, Ticket};
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use jsonl_storage::{ChainLink, Follow, Log, Recovery, Scan, Seq, Ticket};
 
-use crate::keys::{Body, KeyBook};
-use crate::second_factor::FactorBook;
-use crate::view::View;
+use crate::keys::{Body, KeyUse};
+use crate::snapshot::Snapshots;
+use crate::staging::Staging;
+use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::view::{Found, View};
 use crate::waiting::Bell;
 use crate::{
-    Error, Event, FencingToken, IdempotencyKey, PersonId, Request, RequestId, Submission, lifecycle,
+    AuditEntry, Error, Event, IdempotencyKey, Opening, PersonId, Request, RequestId, Submission,
+    lifecycle, rebuild,
 };
 
 #[derive(Debug)]
 pub(crate) struct Journal {
-    log: Log<Event>,
-    staging: Mutex<Staging>,
+    pub(crate) log: Log<Event>,
+    pub(crate) staging: Mutex<Staging>,
+    /// The last event that was published, for those who need no more than that.
+    pub(crate) shown: AtomicU64,
     /// Signalled when events were published, or when it became certain that none will be.
-    published: Condvar,
+    pub(crate) published: Condvar,
     /// Rung after something was published.
-    bell: Bell,
-    view: View,
-}
-
-/// The state that is ahead of the disk.
-#[derive(Debug, Default)]
-pub(crate) struct Staging {
-    /// The newest state of the requests with events on their way.
-    ahead: HashMap<RequestId, (Seq, Arc<Request>)>,
-    /// The events on their way, in the log's order.
-    queue: VecDeque<(Seq, Event, Arc<Request>)>,
-    published: Seq,
-    factors: FactorBook,
-    pub(crate) keys: KeyBook,
-    /// How many requests there are.
-    requests: u64,
-    /// How many claims there are.
-    claims: u64,
-    failure: Option<jsonl_storage::Error>,
+    pub(crate) bell: Bell,
+    pub(crate) view: View,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) opening: Opening,
 }
 
 /// What a caller wants to happen.
@@ -60,30 +48,16 @@ pub(crate) enum Step {
 }
 
 impl Journal {
-    pub(crate) fn open(dir: &Path, view: View) -> Result<Self, Error> {
-        let journal = Self {
-            log: LogOptions::new().open(dir)?,
-            staging: Mutex::default(),
-            published: Condvar::new(),
-            bell: Bell::default(),
-            view,
-        };
-        let mut staging = journal.staging.lock();
-        for record in journal.log.scan()? {
-            let Record { seq, data } = record?;
-            journal
-                .replay(&mut staging, seq, data)
-                .map_err(|error| Error::Replay {
-                    seq,
-                    source: Box::new(error),
-                })?;
-        }
-        drop(staging);
-        Ok(journal)
-    }
-
     pub(crate) fn view(&self) -> &View {
         &self.view
+    }
+
+    pub(crate) fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    pub(crate) fn is_chained(&self) -> bool {
+        self.log.is_chained()
     }
 
     pub(crate) fn recovery(&self) -> &Recovery {
@@ -100,6 +74,31 @@ impl Journal {
 
     pub(crate) fn bell(&self) -> &Bell {
         &self.bell
+    }
+
+    /// A request as its published events leave it.
+    pub(crate) fn get(&self, id: &RequestId) -> Result<Option<Arc<Request>>, Error> {
+        self.view.find(id).map(|found| self.read(found)).transpose()
+    }
+
+    /// A request that is in memory, or else read back from the log.
+    pub(crate) fn read(&self, found: Found) -> Result<Arc<Request>, Error> {
+        match found {
+            Found::Held(request) => Ok(request),
+            Found::Stored(id, events) => rebuild::request(&self.log, &id, &events).map(Arc::new),
+        }
+    }
+
+    /// The published events of a request.
+    pub(crate) fn trail(&self, id: &RequestId) -> Result<Option<Vec<AuditEntry>>, Error> {
+        let events = self.view.events(id);
+        let trail = events.map(|events| rebuild::trail(&self.log, id, &events));
+        trail.transpose()
+    }
+
+    /// Where a published event stands in the log's chain, if it has one.
+    pub(crate) fn link(&self, seq: Seq) -> Result<Option<ChainLink>, Error> {
+        Ok(self.log.link(seq)?)
     }
 
     /// Why nothing will be published any more.
@@ -126,10 +125,6 @@ impl Journal {
         }
     }
 
-    pub(crate) fn close(self) -> Result<(), Error> {
-        Ok(self.log.close()?)
-    }
-
     /// Writes the event that `make` derives from the newest state of a request, and returns the
     /// state after it when both are on disk.
     pub(crate) fn commit(
@@ -138,7 +133,7 @@ impl Journal {
         make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
     ) -> Result<Arc<Request>, Error> {
         let mut staging = self.staging.lock();
-        let newest = self.newest(&staging, id);
+        let newest = self.newest(&staging, id)?;
         let (known, current) = match &newest {
             Some((seq, request)) => (*seq, Some(&**request)),
             None => (Seq::ZERO, None),
@@ -149,7 +144,7 @@ impl Journal {
             Ok(Step::Repeat(seq)) => return self.repeat(staging, seq, id),
             Err(refusal) => return Err(self.refuse(staging, known, refusal)),
         };
-        let (ticket, after) = match self.stage(&mut staging, event) {
+        let (ticket, after) = match self.stage(&mut staging, event, newest) {
             Ok(staged) => staged,
             Err((reason, refusal)) => return Err(self.refuse(staging, reason, refusal)),
         };
@@ -170,35 +165,38 @@ impl Journal {
     ) -> Result<Arc<Request>, Error> {
         let mut staging = self.staging.lock();
         if let Some((key, body)) = key
-            && let Some((seq, used)) = staging.keys.find(key, body)?
+            && let Some(seq) = self.used_key(&staging, key, body)?
         {
+            let used = self.request_of(&staging, seq)?;
             if id.is_some_and(|id| id != used) {
                 let (key, id) = (key.clone(), used);
                 return Err(self.refuse(staging, seq, Error::KeyConflict { key, id }));
             }
             return self.repeat(staging, seq, &used);
         }
-        let id = id.unwrap_or_else(|| self.free_id(&staging));
-        if let Some((seq, _)) = self.newest(&staging, &id) {
+        let id = match id {
+            Some(id) => id,
+            None => self.free_id(&staging)?,
+        };
+        if let Some((seq, _)) = self.newest(&staging, &id)? {
             return Err(self.refuse(staging, seq, Error::RequestExists { id }));
         }
         let submission = make(id);
         if let Some((id, by)) = replaced {
-            let changed = self
-                .newest(&staging, id)
-                .map(|(_, request)| request.changed_at);
+            let newest = self.newest(&staging, id)?;
+            let changed = newest.as_ref().map(|(_, request)| request.changed_at);
             let event = Event::Superseded {
                 id: id.clone(),
                 at: submission.at.max(changed.unwrap_or_default()),
                 by,
                 successor: submission.id.clone(),
             };
-            if let Err((reason, refusal)) = self.stage(&mut staging, event) {
+            if let Err((reason, refusal)) = self.stage(&mut staging, event, newest) {
                 return Err(self.refuse(staging, reason, refusal));
             }
         }
         let event = Event::Requested(Arc::new(submission));
-        let (ticket, after) = match self.stage(&mut staging, event) {
+        let (ticket, after) = match self.stage(&mut staging, event, None) {
             Ok(staged) => staged,
             Err((reason, refusal)) => return Err(self.refuse(staging, reason, refusal)),
         };
@@ -213,8 +211,11 @@ impl Journal {
         &self,
         staging: &mut Staging,
         event: Event,
+        newest: Option<(Seq, Arc<Request>)>,
     ) -> Result<(Ticket, Arc<Request>), (Seq, Error)> {
-        let newest = self.newest(staging, event.id());
+        if let Some(failure) = &staging.failure {
+            return Err((Seq::ZERO, failure.clone().into()));
+        }
         let (known, current) = match &newest {
             Some((seq, request)) => (*seq, Some(&**request)),
             None => (Seq::ZERO, None),
@@ -227,15 +228,23 @@ impl Journal {
             .submit(&event)
             .map_err(|error| (Seq::ZERO, error.into()))?;
         let after = Arc::new(after);
-        staging.advance(ticket.seq(), event, &after);
-        Ok((ticket, after))
+        if staging.advance(ticket.seq(), event, &after) {
+            return Ok((ticket, after));
+        }
+        // What the state rests on is not in the log.
+        let failure = jsonl_storage::Error::Poisoned {
+            dir: self.log.dir().to_owned(),
+            cause: "the log refused an earlier event".to_owned(),
+        };
+        staging.failure.get_or_insert_with(|| failure.clone());
+        Err((Seq::ZERO, failure.into()))
     }
 
-    fn free_id(&self, staging: &Staging) -> RequestId {
-        (staging.requests + 1..)
-            .map(RequestId::derived)
-            .find(|id| self.newest(staging, id).is_none())
-            .expect("there are more numbers than requests")
+    fn free_id(&self, staging: &Staging) -> Result<RequestId, Error> {
+        let mut ids = (staging.requests + 1..).map(RequestId::derived);
+        let is_free = |id: &RequestId| staging.ahead(id).is_none() && self.view.find(id).is_none();
+        let free = ids.find(is_free);
+        Ok(free.expect("there are more numbers than requests"))
     }
 
     /// Answers what was done before, once it is on disk.
@@ -247,25 +256,71 @@ impl Journal {
     ) -> Result<Arc<Request>, Error> {
         self.wait_until_published(staging, done)?;
         let unknown = || Error::UnknownRequest { id: id.clone() };
-        self.view.get(id).ok_or_else(unknown)
+        self.get(id)?.ok_or_else(unknown)
+    }
+
+    /// The event that the same call made before under its key, if it did.
+    pub(crate) fn used_key(
+        &self,
+        staging: &Staging,
+        key: &IdempotencyKey,
+        body: Body,
+    ) -> Result<Option<Seq>, Error> {
+        match staging.keys.find(key, body) {
+            KeyUse::New => Ok(None),
+            KeyUse::Repeated(seq) => Ok(Some(seq)),
+            KeyUse::Conflict(seq) => {
+                let (key, id) = (key.clone(), self.request_of(staging, seq)?);
+                Err(Error::KeyConflict { key, id })
+            }
+        }
+    }
+
+    fn request_of(&self, staging: &Staging, seq: Seq) -> Result<RequestId, Error> {
+        match staging.request_of(seq) {
+            Some(id) => Ok(id.clone()),
+            None => rebuild::request_of(&self.log, seq),
+        }
     }
 
     /// The newest state of a request and the last event on its way that it rests on.
-    fn newest(&self, staging: &Staging, id: &RequestId) -> Option<(Seq, Arc<Request>)> {
-        let ahead = staging.ahead.get(id).cloned();
-        ahead.or_else(|| Some((Seq::ZERO, self.view.get(id)?)))
+    fn newest(
+        &self,
+        staging: &Staging,
+        id: &RequestId,
+    ) -> Result<Option<(Seq, Arc<Request>)>, Error> {
+        let ahead = staging.ahead(id);
+        #[cfg(shuttle)]
+        let ahead = ahead.filter(|_| !crate::planted::is_forgetful());
+        if let Some(ahead) = ahead {
+            return Ok(Some(ahead));
+        }
+        Ok(self.get(id)?.map(|request| (Seq::ZERO, request)))
     }
 
     fn settle(&self, ticket: Ticket) -> Result<(), Error> {
         let result = ticket.wait();
+        if let Ok(seq) = &result
+            && self.shown.load(Ordering::Acquire) >= seq.0
+        {
+            // One of those who waited for the same sync published it for all of them.
+            return Ok(());
+        }
         let mut staging = self.staging.lock();
-        if let Err(error) = &result {
-            staging.failure.get_or_insert_with(|| error.clone());
+        match &result {
+            Ok(seq) => staging.acknowledged = staging.acknowledged.max(*seq),
+            Err(error) => {
+                staging.failure.get_or_insert_with(|| error.clone());
+            }
         }
         self.publish(&mut staging);
         self.published.notify_all();
+        let snapshot = self.due_snapshot(&staging);
         drop(staging);
         self.bell.ring();
+        if let Some(snapshot) = snapshot {
+            self.write_in_passing(snapshot);
+        }
         result.map(drop).map_err(Error::from)
     }
 
@@ -295,71 +350,12 @@ impl Journal {
         }
     }
 
-    /// Shows the events that are on disk.
+    /// Shows the events that are as durable as the log's level says.
     fn publish(&self, staging: &mut Staging) {
-        let durable = self.log.durable();
-        while let Some((seq, event, after)) =
-            staging.queue.pop_front_if(|(seq, ..)| *seq <= durable)
-        {
-            let id = event.id().clone();
-            self.view.publish(seq, event, after);
-            staging.published = seq;
-            if staging
-                .ahead
-                .get(&id)
-                .is_some_and(|(newest, _)| *newest <= seq)
-            {
-                staging.ahead.remove(&id);
-            }
+        let durable = self.log.durable().max(staging.acknowledged);
+        while let Some((seq, event, after)) = staging.next_to_publish(durable) {
+            self.view.publish(seq, &event, &after);
         }
-    }
-
-    fn replay(&self, staging: &mut Staging, seq: Seq, event: Event) -> Result<(), Error> {
-        if let Event::Requested(submission) = &event
-            && submission.action.digest()? != submission.digest
-        {
-            let id = submission.id.clone();
-            return Err(Error::DigestMismatch { id });
-        }
-        let current = self.view.get(event.id());
-        let after = lifecycle::apply(current.as_deref(), &event)?;
-        staging.factors.check(&event).map_err(|(_, error)| error)?;
-        staging.check_token(&event)?;
-        staging.keys.check(&event)?;
-        staging.count(seq, &event);
-        self.view.publish(seq, event, Arc::new(after));
-        staging.published = seq;
-        Ok(())
-    }
-}
-
-impl Staging {
-    fn advance(&mut self, seq: Seq, event: Event, after: &Arc<Request>) {
-        self.count(seq, &event);
-        let id = event.id().clone();
-        self.ahead.insert(id, (seq, Arc::clone(after)));
-        self.queue.push_back((seq, event, Arc::clone(after)));
-    }
-
-    pub(crate) fn next_token(&self) -> FencingToken {
-        FencingToken(self.claims + 1)
-    }
-
-    fn check_token(&self, event: &Event) -> Result<(), Error> {
-        let expected = self.next_token();
-        match event {
-            Event::Claimed(claim) if claim.token != expected => Err(Error::TokenOutOfOrder {
-                token: claim.token,
-                expected,
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    fn count(&mut self, seq: Seq, event: &Event) {
-        self.factors.apply(seq, event);
-        self.keys.apply(seq, event);
-        self.claims += u64::from(matches!(event, Event::Claimed(_)));
-        self.requests += u64::from(matches!(event, Event::Requested(_)));
+        self.shown.store(staging.published.0, Ordering::Release);
     }
 }

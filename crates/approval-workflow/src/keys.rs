@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::content::write_json;
-use crate::{Binding, Error, Event, IdempotencyKey, PersonId, RequestId, StepProof, Verdict};
+use crate::{Binding, Event, IdempotencyKey, PersonId, RequestId, StepProof, Verdict};
 
 /// The digest of what a call says, without its time and without what the workflow adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Body([u8; 32]);
+pub(crate) struct Body([u8; 16]);
 
 impl Body {
     pub(crate) fn request(
@@ -49,47 +49,76 @@ impl Body {
         const DOMAIN: &str = "proofload 2026-11 approval idempotency body v1";
         let mut hasher = blake3::Hasher::new_derive_key(DOMAIN);
         write_json(&mut hasher, content);
-        Self(hasher.finalize().into())
+        let digest: [u8; 32] = hasher.finalize().into();
+        Self(half(&digest))
     }
 }
 
-/// The keys that were used; folded from the log like everything else.
+/// 128 bits of a digest: nobody finds a second text for them.
+fn half(digest: &[u8; 32]) -> [u8; 16] {
+    let (half, _) = digest.split_first_chunk().expect("32 bytes are two halves");
+    *half
+}
+
+/// The keys that were used; folded from the log like everything else. A key is kept as 128 bits of
+/// its digest: of a used key, memory holds 40 bytes.
 #[derive(Debug, Default)]
-pub(crate) struct KeyBook(HashMap<IdempotencyKey, (Seq, RequestId, Body)>);
+pub(crate) struct KeyBook(HashMap<[u8; 16], Used>);
+
+/// What a key was used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) seq: Seq,
+    pub(crate) body: [u8; 16],
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyUse {
+    New,
+    /// The same call made this event before.
+    Repeated(Seq),
+    /// It was used for something else, which made this event.
+    Conflict(Seq),
+}
 
 impl KeyBook {
-    /// The event that the same call made before, and its request.
-    pub(crate) fn find(
-        &self,
-        key: &IdempotencyKey,
-        body: Body,
-    ) -> Result<Option<(Seq, RequestId)>, Error> {
-        match self.0.get(key) {
-            None => Ok(None),
-            Some((seq, id, first)) if *first == body => Ok(Some((*seq, id.clone()))),
-            Some((_, id, _)) => Err(Error::KeyConflict {
-                key: key.clone(),
-                id: id.clone(),
-            }),
+    /// What a key was used for.
+    pub(crate) fn find(&self, key: &IdempotencyKey, body: Body) -> KeyUse {
+        match self.0.get(&short(key)) {
+            None => KeyUse::New,
+            Some(used) if used.body == body.0 => KeyUse::Repeated(used.seq),
+            Some(used) => KeyUse::Conflict(used.seq),
         }
     }
 
-    /// Refuses an event of a log that uses a key again.
-    pub(crate) fn check(&self, event: &Event) -> Result<(), Error> {
-        match keyed(event).and_then(|(key, _)| self.0.get_key_value(key)) {
-            None => Ok(()),
-            Some((key, (_, id, _))) => Err(Error::KeyConflict {
-                key: key.clone(),
-                id: id.clone(),
-            }),
-        }
+    /// The key of an event of a log that was used before, and for which event.
+    pub(crate) fn reused(&self, event: &Event) -> Option<(IdempotencyKey, Seq)> {
+        let (key, _) = keyed(event)?;
+        let used = self.0.get(&short(key))?;
+        Some((key.clone(), used.seq))
     }
 
     pub(crate) fn apply(&mut self, seq: Seq, event: &Event) {
         if let Some((key, body)) = keyed(event) {
-            self.0.insert(key.clone(), (seq, event.id().clone(), body));
+            let body = body.0;
+            self.0.insert(short(key), Used { seq, body });
         }
     }
+
+    /// All of it, in no order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&[u8; 16], &Used)> {
+        self.0.iter()
+    }
+
+    pub(crate) fn restore(entries: impl Iterator<Item = ([u8; 16], Used)>) -> Self {
+        Self(entries.collect())
+    }
+}
+
+fn short(key: &IdempotencyKey) -> [u8; 16] {
+    const DOMAIN: &str = "proofload 2026-11 approval idempotency key v1";
+    half(&blake3::derive_key(DOMAIN, key.as_str().as_bytes()))
 }
 
 fn keyed(event: &Event) -> Option<(&IdempotencyKey, Body)> {

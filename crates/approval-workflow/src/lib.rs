@@ -11,8 +11,13 @@
 //!   leads from one to the next stand at [`State`].
 //! - A request may also name the plan, the rehearsal and the versions of what was read ([`Binding`]).
 //!   A claim says what is true of them now, and is refused with the name of what differs.
-//! - Every [`Event`] is one line of a log. The state is folded from it, and the audit trail is the log
-//!   itself, so the two cannot disagree.
+//! - What is marked [secret](NewRequest::secrets) is bound like everything else, and never written.
+//! - [`list`](ApprovalWorkflow::list) answers a [`Query`] page by page, and
+//!   [`statistics`](ApprovalWorkflow::statistics) are kept as events come: neither looks at what is
+//!   settled.
+//! - Every [`Event`] is one line of a log with a hash chain. The state is folded from it, and the audit
+//!   trail is the log itself, so the two cannot disagree. Of a settled request memory holds where its
+//!   events are, and an opening reads what came after the last [snapshot](Options::snapshot_every).
 //!
 //! ```
 //! use action::{Action, ActionPath};
@@ -57,29 +62,51 @@ mod error;
 mod event;
 #[cfg(test)]
 mod explore;
-mod fingerprint;
+mod gates;
 mod grant;
+mod held;
 mod input;
 mod insight;
 mod journal;
 mod keys;
 mod lifecycle;
+#[cfg(all(test, not(shuttle)))]
+mod linear;
+mod listing;
 mod names;
+mod opening;
+mod options;
+mod packed;
 mod permission;
+mod places;
 mod plan;
+#[cfg(shuttle)]
+#[doc(hidden)]
+pub mod planted;
 mod policy;
+mod policy_check;
+mod policy_text;
+mod reading;
+mod rebuild;
 mod request;
 mod requirement;
+mod rule_index;
 mod rulebook;
 mod second_factor;
+mod secrets;
+mod signature;
+mod snapshot;
+mod snapshot_format;
+mod staging;
 mod statistics;
+mod sync;
 mod time;
 mod view;
 mod waiting;
 mod workflow;
 
 pub use crate::binding::{Binding, EffectsDigest, ReportDigest, Use};
-pub use crate::bundle::{HistoryDigest, VerifiedBundle, verify_bundle};
+pub use crate::bundle::{HistoryDigest, LogHash, VerifiedBundle, verify_bundle};
 pub use crate::condition::{Condition, Field};
 pub use crate::content::{RequestDigest, request_digest};
 pub use crate::delegation::Delegation;
@@ -89,7 +116,9 @@ pub use crate::event::{AuditEntry, Event, Review, Submission, Verdict};
 pub use crate::grant::{Claim, FencingToken, Outcome, Receipt, Used};
 pub use crate::input::{Decision, NewRequest};
 pub use crate::insight::{Difference, Explanation, Missing, Said};
+pub use crate::listing::{Cursor, Listing, Page, Query};
 pub use crate::names::{GroupId, IdempotencyKey, PersonId, RequestId};
+pub use crate::options::Options;
 pub use crate::permission::{DenyReason, Permission};
 pub use crate::plan::{PlanDigest, PlanNode, StepProof};
 pub use crate::policy::{Policy, Rule, Sensitivity, Terms};
@@ -97,9 +126,13 @@ pub use crate::request::{Request, State, Status};
 pub use crate::requirement::Requirement;
 pub use crate::rulebook::{Need, PolicyDigest, Rulebook, Ruling};
 pub use crate::second_factor::{Directory, OneTimeCode, Reviewer};
+pub use crate::secrets::{SecretDigest, secret_digest};
+pub use crate::signature::{
+    PublicKey, ReviewSignature, ReviewStatement, Signature, SignatureFault, Signers,
+};
+pub use crate::snapshot::{Opening, SnapshotFault, SnapshotUse};
 pub use crate::statistics::{ReviewerCount, Statistics, TimeToDecision};
-pub use crate::view::{Cursor, Listing, Page};
 pub use crate::waiting::{DecisionOf, Subscription};
-pub use crate::workflow::{ApprovalWorkflow, Options};
+pub use crate::workflow::ApprovalWorkflow;
 pub use action::Timestamp;
-pub use jsonl_storage::{Recovery, Seq};
+pub use jsonl_storage::{Checkpoint, Durability, Recovery, Seq};

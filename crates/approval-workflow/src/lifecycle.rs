@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::binding;
 use crate::permission::Gate;
+use crate::signature;
 use crate::{
     Attestation, BrokenGlass, Claim, DenyReason, Error, Event, Need, Outcome, Permission, PersonId,
     Receipt, Request, Review, State, StepProof, Submission, Terms, Timestamp, Used, Verdict,
@@ -113,6 +114,7 @@ fn decide(current: &Request, review: &Review) -> Result<Request, Error> {
         let first = Box::new(first.clone());
         return Err(Error::AlreadyVoted { first });
     }
+    signature::check(&current.submission, review)?;
     let reason = review.reason.as_deref().unwrap_or_default();
     if terms.requires_reason && reason.trim().is_empty() {
         return Err(Error::ReasonMissing { id: id.clone() });

@@ -47,6 +47,16 @@ impl RequestId {
         }
     }
 
+    /// Whether a text is an id.
+    pub(crate) fn is_id(text: &str) -> bool {
+        id_fault(text).is_none()
+    }
+
+    /// An id that was checked before it was kept.
+    pub(crate) fn kept(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The id that the workflow gives to its `number`th request if the caller names none.
     pub(crate) fn derived(number: u64) -> Self {
         Self(format!("r-{number}").into())
@@ -136,22 +146,36 @@ fn id_fault(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Checks a text that people wrote for people: line breaks and tabs are fine, other control
-/// characters and those that reverse the direction of what follows are not (CVE-2021-42574).
+/// Checks a text that people wrote for people: line breaks and tabs are fine, other characters that
+/// are not seen, or that move what is seen, are not.
 pub(crate) fn check_text(what: &'static str, text: &str, most: usize) -> Result<(), Error> {
-    let hidden = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t'))
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     if text.len() > most {
         let bytes = text.len();
         return Err(Error::TooLarge { what, bytes, most });
     }
-    if text.contains(hidden) {
-        let fault = "it has a control character, or one that changes the direction of writing";
+    if text.contains(is_hidden) {
+        let fault = "it has a control character, or one that is not seen or changes the direction \
+                     of writing";
         return Err(refuse(what, text, fault));
     }
     Ok(())
+}
+
+/// Whether a character shows nothing by itself and changes what is shown or how it compares: the
+/// controls, the marks of direction (CVE-2021-42574), separators of lines that few programs break at,
+/// and what Unicode's `Default_Ignorable_Code_Point` lists. The joiners U+200C and U+200D are let
+/// through: Persian and half of the emoji cannot be written without.
+fn is_hidden(c: char) -> bool {
+    match c {
+        '\n' | '\t' => false,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' => true,
+        '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' => true,
+        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' => true,
+        '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' => true,
+        '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' => true,
+        '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}' => true,
+        _ => c.is_control(),
+    }
 }
 
 pub(crate) fn refuse(what: &'static str, text: &str, fault: &'static str) -> Error {
@@ -237,8 +261,23 @@ mod tests {
 
     #[test]
     fn texts_may_have_lines_and_any_script_but_no_hidden_characters() {
-        assert!(check_text("reason", "so ist es,\n\tгаразд", 100).is_ok());
-        for text in ["a\u{202e}b", "a\u{1b}[0m", "\u{0}", "\u{85}"] {
+        for text in [
+            "so ist es,\n\tгаразд",
+            "می\u{200c}خواهم",
+            "👩\u{200d}🚒 ❤\u{fe0f}",
+        ] {
+            assert!(check_text("reason", text, 100).is_ok(), "{text:?}");
+        }
+        for text in [
+            "a\u{202e}b",
+            "a\u{1b}[0m",
+            "\u{0}",
+            "\u{85}",
+            "a\u{200b}b",
+            "a\u{2028}b",
+            "\u{feff}a",
+            "a\u{e0041}",
+        ] {
             assert!(check_text("reason", text, 100).is_err(), "{text:?}");
         }
         assert!(matches!(

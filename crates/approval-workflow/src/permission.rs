@@ -106,12 +106,12 @@ impl fmt::Display for DenyReason {
 /// What the answer depends on, small and without pointers, so that asking touches little memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gate {
-    digest: ActionDigest,
-    standing: Standing,
+    pub(crate) digest: ActionDigest,
+    pub(crate) standing: Standing,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Standing {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
     Open { since: Timestamp, until: Timestamp },
     Undecided { until: Timestamp },
     Shut(DenyReason),
@@ -157,15 +157,21 @@ impl Gate {
         if self.digest != *digest {
             return Permission::Denied(DenyReason::ActionChanged);
         }
-        match self.standing {
-            Standing::Open { since, until } if now < until => Permission::Allowed {
+        self.standing.ask(now)
+    }
+}
+
+impl Standing {
+    pub(crate) fn ask(self, now: Timestamp) -> Permission {
+        match self {
+            Self::Open { since, until } if now < until => Permission::Allowed {
                 approved_at: since,
                 execute_by: until,
             },
-            Standing::Open { .. } => Permission::Denied(DenyReason::Lapsed),
-            Standing::Undecided { until } if now < until => Permission::Denied(DenyReason::Pending),
-            Standing::Undecided { .. } => Permission::Denied(DenyReason::Expired),
-            Standing::Shut(reason) => Permission::Denied(reason),
+            Self::Open { .. } => Permission::Denied(DenyReason::Lapsed),
+            Self::Undecided { until } if now < until => Permission::Denied(DenyReason::Pending),
+            Self::Undecided { .. } => Permission::Denied(DenyReason::Expired),
+            Self::Shut(reason) => Permission::Denied(reason),
         }
     }
 }

@@ -1,12 +1,13 @@
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use action::PathPattern;
-use serde::{Deserialize, Serialize, de};
+use serde::{Deserialize, Serialize};
 
 use crate::time::text;
-use crate::{Condition, Error, GroupId, Requirement, rulebook};
+use crate::{Condition, GroupId, Requirement, Signers};
 
 /// How much harm an action could do, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -85,60 +86,22 @@ impl fmt::Display for Sensitivity {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// The public keys of reviewers (default: none). A review by one of them, or in the place of one
+    /// of them, counts only with a [signature](crate::ReviewStatement). A request keeps the keys that
+    /// it was made under; an approval that was given under other keys is not used any more.
+    #[serde(default, skip_serializing_if = "Signers::is_empty")]
+    pub signers: Signers,
     /// What holds for an action that no rule covers.
     #[serde(default)]
     pub default: Terms,
+    /// The names of parameters, and of fields of the context, whose values are never written: a
+    /// request has their [digests](crate::secret_digest) (default: none). At any depth, in upper or
+    /// lower case, whatever the action. An approval is bound to the real values all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     /// The rules.
     #[serde(default)]
     pub rules: Vec<Rule>,
-}
-
-impl Policy {
-    /// Reads a policy from TOML and checks it as [`Rulebook::new`](crate::Rulebook::new) does.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::PolicyText`] with the line and the column of the first fault.
-    pub fn from_toml(text: &str) -> Result<Self, Error> {
-        let at = |byte: usize, fault: &str| {
-            let (line, column) = place(text, byte);
-            let fault = fault.to_owned();
-            Error::PolicyText {
-                line,
-                column,
-                fault,
-            }
-        };
-        let policy: Self = toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            at(start, error.message().trim())
-        })?;
-        match rulebook::check(&policy) {
-            Ok(()) => Ok(policy),
-            Err(fault) => {
-                let start = fault.rule.and_then(|index| rule_start(text, index));
-                Err(at(start.unwrap_or(0), &fault.to_string()))
-            }
-        }
-    }
-}
-
-/// Where a rule begins, in bytes.
-fn rule_start(text: &str, index: usize) -> Option<usize> {
-    #[derive(Deserialize)]
-    struct Rules {
-        rules: Vec<toml::Spanned<de::IgnoredAny>>,
-    }
-    let Rules { rules } = toml::from_str(text).ok()?;
-    Some(rules.get(index)?.span().start)
-}
-
-/// The line and the column of a byte, both from 1.
-fn place(text: &str, byte: usize) -> (usize, usize) {
-    let before = text.get(..byte).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    (line, before[start..].chars().count() + 1)
 }
 
 /// One rule of a [`Policy`].
@@ -209,6 +172,10 @@ pub struct Terms {
     /// The systems that the action touches, for the person who decides (default: none named).
     #[serde(default)]
     pub affected_systems: Vec<String>,
+    /// The public keys of the policy that the terms are part of; filled in by
+    /// [`Rulebook::new`](crate::Rulebook::new).
+    #[serde(default, skip_serializing_if = "no_signers")]
+    pub signers: Arc<Signers>,
 }
 
 impl Terms {
@@ -226,6 +193,7 @@ impl Terms {
             execute_within: default_expiry(),
             uses: once(),
             affected_systems: Vec::new(),
+            signers: Arc::default(),
         }
     }
 }
@@ -243,6 +211,11 @@ fn default_expiry() -> Duration {
 
 fn once() -> NonZeroU32 {
     NonZeroU32::MIN
+}
+
+// The signature is serde's.
+fn no_signers(signers: &Arc<Signers>) -> bool {
+    signers.is_empty()
 }
 
 fn is_once(uses: &NonZeroU32) -> bool {
@@ -296,6 +269,7 @@ impl From<RuleText> for Rule {
                 execute_within: text.execute_within,
                 uses: text.uses,
                 affected_systems: text.affected_systems,
+                signers: Arc::default(),
             },
             auto_approve: text.auto_approve,
         }
@@ -345,40 +319,6 @@ mod tests {
         let json = serde_json::to_string(&policy).unwrap();
         let json: Policy = serde_json::from_str(&json).unwrap();
         assert_eq!((&toml, &json), (&policy, &policy));
-    }
-
-    #[test]
-    fn a_fault_in_a_text_is_told_with_its_place() {
-        let fault = |text: &str| Policy::from_toml(text).unwrap_err().to_string();
-        let text = "[[rules]]\npattern = \"a/*\"\nsensitivity = \"hihg\"\n";
-        assert_eq!(
-            fault(text),
-            "policy, line 3, column 15: unknown variant `hihg`, expected one of `none`, `low`, \
-             `medium`, `high`, `critical`"
-        );
-        assert_eq!(
-            fault("[[rules]]\npattern = \"ä//b\"\nsensitivity = \"low\""),
-            "policy, line 2, column 11: invalid path pattern \"ä//b\": it has an empty segment"
-        );
-        let twice = "# two\n[[rules]]\npattern = \"a\"\nsensitivity = \"low\"\n\n  [[rules]]\npattern = \"a\"\nsensitivity = \"low\"";
-        assert_eq!(
-            fault(twice),
-            "policy, line 6, column 3: rule 2 (\"a\"): an earlier rule has the same pattern, so this \
-             one never decides"
-        );
-        assert!(
-            fault("x = ").starts_with("policy, line 1, column 5"),
-            "{}",
-            fault("x = ")
-        );
-        for noise in [
-            "\0",
-            "[[rules]]",
-            "rules = 3",
-            "[default]\nsensitivity = \"none\"",
-        ] {
-            assert!(fault(noise).starts_with("policy, line "), "{noise:?}");
-        }
     }
 
     #[test]

@@ -150,6 +150,22 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Pending,
+        Self::Approved,
+        Self::Denied,
+        Self::Expired,
+        Self::Lapsed,
+        Self::Withdrawn,
+        Self::Superseded,
+        Self::Revoked,
+        Self::Claimed,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Indeterminate,
+    ];
+
     /// The word that stands for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

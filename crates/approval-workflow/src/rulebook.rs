@@ -1,32 +1,22 @@
 //! A policy made ready for look-ups: checked, ranked, and indexed by the literal start of each
 //! pattern.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::num::NonZeroU32;
+use std::sync::Arc;
 
-use action::{Action, PathPattern};
+use action::Action;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Error, GroupId, Policy, Requirement, Rule, Sensitivity, Submission, Terms};
+use crate::policy_check::{check, place, refuse};
+use crate::rule_index::RuleIndex;
+use crate::{Error, GroupId, Policy, Rule, Sensitivity, Signers, Submission, Terms};
 
 /// A [`Policy`] that was checked and can be asked.
 #[derive(Debug, Clone)]
 pub struct Rulebook {
     policy: Policy,
     digest: PolicyDigest,
-    /// The rules under the longest run of segments without a wildcard that their pattern begins
-    /// with, best first. A path meets only those under one of its own beginnings. Found by the
-    /// length of the beginning and then by its text: a few comparisons cost less than a keyed hash.
-    by_start: Vec<BTreeMap<Box<str>, Vec<Ranked>>>,
-}
-
-/// A rule's place in the order of decision: 0 decides before 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Ranked {
-    rank: usize,
-    index: usize, // into the policy's rules
+    index: RuleIndex,
 }
 
 /// What a policy says about one action.
@@ -62,23 +52,21 @@ impl Rulebook {
     /// a part.
     pub fn new(policy: Policy) -> Result<Self, Error> {
         check(&policy)?;
+        // Before the keys stand in two places of it.
+        let digest = PolicyDigest::of(&with_signers(policy.clone(), &Arc::default()));
+        let signers = Arc::new(policy.signers.clone());
+        let policy = with_signers(policy, &signers);
         let mut order: Vec<usize> = (0..policy.rules.len()).collect();
         // A stable sort: equally specific rules stay in the policy's order.
         order.sort_by_key(|&index| std::cmp::Reverse(policy.rules[index].pattern.specificity()));
-        let mut by_start: Vec<BTreeMap<Box<str>, Vec<Ranked>>> = Vec::new();
-        for (rank, index) in order.into_iter().enumerate() {
-            let start = literal_start(&policy.rules[index].pattern);
-            if by_start.len() <= start.len() {
-                by_start.resize_with(start.len() + 1, BTreeMap::new);
-            }
-            let same_length = &mut by_start[start.len()];
-            let rules = same_length.entry(start.into()).or_default();
-            rules.push(Ranked { rank, index });
-        }
+        let ranked = order
+            .iter()
+            .map(|&index| (index, &policy.rules[index].pattern));
+        let index = RuleIndex::new(ranked);
         Ok(Self {
-            digest: PolicyDigest::of(&policy),
+            digest,
             policy,
-            by_start,
+            index,
         })
     }
 
@@ -110,19 +98,8 @@ impl Rulebook {
     /// The rule that decides about an action; none if the policy's default does.
     #[must_use]
     pub fn rule_for(&self, action: &Action) -> Option<&Rule> {
-        let path = action.path.as_str();
-        let starts = std::iter::once("")
-            .chain(path.match_indices('/').map(|(end, _)| &path[..end]))
-            .chain(std::iter::once(path));
-        let mut best: Option<Ranked> = None;
-        for ranked in starts.filter_map(|start| self.by_start.get(start.len())?.get(start)) {
-            let better = ranked
-                .iter()
-                .take_while(|rule| best.is_none_or(|best| **rule < best))
-                .find(|rule| self.policy.rules[rule.index].pattern.matches(&action.path));
-            best = better.copied().or(best);
-        }
-        best.map(|best| &self.policy.rules[best.index])
+        let found = self.index.find(&action.path)?;
+        self.policy.rules.get(found)
     }
 
     /// Whether the policy says to a request what was said when it was made.
@@ -166,104 +143,14 @@ impl Rulebook {
     }
 }
 
-/// The segments before the first one with a wildcard.
-fn literal_start(pattern: &PathPattern) -> &str {
-    let text = pattern.as_str();
-    match text.find('*') {
-        None => text,
-        Some(star) => text[..star].rfind('/').map_or("", |end| &text[..end]),
+/// Puts the keys where a request that needs somebody keeps them.
+fn with_signers(mut policy: Policy, signers: &Arc<Signers>) -> Policy {
+    let rules = policy.rules.iter_mut().map(|rule| &mut rule.terms);
+    let sensitive = |terms: &&mut Terms| terms.sensitivity != Sensitivity::None;
+    for terms in rules.chain([&mut policy.default]).filter(sensitive) {
+        terms.signers = Arc::clone(signers);
     }
-}
-
-/// What is wrong with a policy.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    /// The rule, by its index; none if it is the default.
-    pub(crate) rule: Option<usize>,
-    place: String,
-    fault: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.fault)
-    }
-}
-
-impl From<Fault> for Error {
-    fn from(Fault { place, fault, .. }: Fault) -> Self {
-        Self::Policy { place, fault }
-    }
-}
-
-pub(crate) fn check(policy: &Policy) -> Result<(), Fault> {
-    if let Some(fault) = terms_fault(&policy.default) {
-        return Err(refuse(None, "default".into(), fault));
-    }
-    if policy.default.sensitivity == Sensitivity::None {
-        let fault = "`none` would let every action through that no rule covers";
-        return Err(refuse(None, "default".into(), fault));
-    }
-    let mut patterns = BTreeSet::new();
-    let mut names = BTreeSet::new();
-    for (index, rule) in policy.rules.iter().enumerate() {
-        let refuse = |fault: &str| Err(refuse(Some(index), place(index, rule), fault));
-        if let Some(fault) = rule_fault(rule) {
-            return refuse(fault);
-        }
-        if !patterns.insert(&rule.pattern) {
-            return refuse("an earlier rule has the same pattern, so this one never decides");
-        }
-        if !names.insert(rule.label()) {
-            return refuse("an earlier rule has the same name");
-        }
-    }
-    Ok(())
-}
-
-fn place(index: usize, rule: &Rule) -> String {
-    format!("rule {} ({:?})", index + 1, rule.label())
-}
-
-fn rule_fault(rule: &Rule) -> Option<&'static str> {
-    let terms = &rule.terms;
-    if let Some(fault) = terms_fault(terms) {
-        return Some(fault);
-    }
-    if let Some(name) = &rule.name
-        && (name.trim().is_empty() || crate::names::check_text("name", name, 256).is_err())
-    {
-        return Some("its name is blank, longer than 256 bytes, or has control characters");
-    }
-    if terms.sensitivity == Sensitivity::None {
-        let demands = terms.requires_reason
-            || terms.requires_second_factor
-            || terms.requires != Requirement::anyone();
-        if demands || rule.auto_approve.is_some() {
-            return Some("sensitivity `none` needs no approval, so it can demand nothing of one");
-        }
-    }
-    rule.auto_approve.as_ref().and_then(crate::Condition::fault)
-}
-
-/// A request holds all its claims, so their number is bounded.
-const MOST_USES: NonZeroU32 = NonZeroU32::new(1000).expect("it is not 0");
-
-fn terms_fault(terms: &Terms) -> Option<&'static str> {
-    if terms.expiry.is_zero() {
-        Some("`expiry` is zero, so nothing could be decided in time")
-    } else if terms.execute_within.is_zero() {
-        Some("`execute_within` is zero, so no approval could be used")
-    } else if terms.uses > MOST_USES {
-        Some("`uses` is above 1000; ask again, or give the approval in parts")
-    } else {
-        terms.requires.fault()
-    }
-}
-
-fn refuse(rule: Option<usize>, place: String, fault: &str) -> Fault {
-    let fault = fault.to_owned();
-    Fault { rule, place, fault }
+    policy
 }
 
 /// The BLAKE3 digest of a policy's JSON, in `derive_key` mode; 64 hexadecimal digits.
@@ -283,7 +170,7 @@ crate::digest::hex_digest!(PolicyDigest, "policy digest");
 
 #[cfg(test)]
 mod tests {
-    use action::ActionPath;
+    use action::{ActionPath, PathPattern};
     use proptest::prelude::*;
     use serde_json::json;
 

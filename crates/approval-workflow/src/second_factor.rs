@@ -197,10 +197,12 @@ const FAILURES_BEFORE_LOCK: u32 = 5;
 const LOCKED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Which codes were used, and who guessed how often; folded from the log like everything else.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct FactorBook(HashMap<PersonId, Factor>);
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Factor {
     last_step: Option<u64>,
     failures: u32,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Need, PersonId, Request, Sensitivity, State, Status, Verdict};
+use crate::{Event, Need, PersonId, Request, Sensitivity, Status, Verdict};
 
 /// Counts over all requests, kept as events come.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -59,11 +59,11 @@ impl Statistics {
         (all > 0).then(|| approved as f64 / all as f64)
     }
 
-    pub(crate) fn apply(&mut self, event: &Event, before: Option<&Request>, after: &Request) {
+    pub(crate) fn apply(&mut self, event: &Event, before: Option<Status>, after: &Request) {
         if let Some(before) = before {
-            self.shift(before.state, -1);
+            self.shift(before, -1);
         }
-        self.shift(after.state, 1);
+        self.shift(after.state.status(), 1);
         match event {
             Event::Requested(submission) => {
                 self.requests += 1;
@@ -108,8 +108,8 @@ impl Statistics {
         }
     }
 
-    fn shift(&mut self, state: State, by: i64) {
-        let count = self.by_status.entry(state.status()).or_default();
+    fn shift(&mut self, status: Status, by: i64) {
+        let count = self.by_status.entry(status).or_default();
         *count = count
             .checked_add_signed(by)
             .expect("a state is left only after it was entered");

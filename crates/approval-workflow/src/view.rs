@@ -1,124 +1,96 @@
 //! What everyone may see: the state after the events that are on disk, and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use action::ActionDigest;
-use dashmap::DashMap;
 use jsonl_storage::Seq;
 use parking_lot::RwLock;
-use serde::{Deserialize, Serialize};
 
-use crate::fingerprint::{Fingerprint, Fingerprints, PassThrough};
+use crate::gates::{Answer, GateTable};
+use crate::held::Held;
 use crate::permission::Gate;
+use crate::places::{Ids, Places};
 use crate::second_factor::Verifier;
 use crate::{
-    AuditEntry, DenyReason, Event, GroupId, Need, Permission, Request, RequestId, Rulebook, State,
-    Statistics, Timestamp, Verdict,
+    DenyReason, Event, GroupId, Need, Permission, Request, RequestId, Rulebook, State, Statistics,
+    Status, Timestamp, Verdict,
 };
 
 /// The requests and their indexes. Written by whoever publishes events, one at a time.
+///
+/// Whole requests are held while somebody still has to look at them, and the last few besides; of
+/// all others there is what the gate needs, the id, and where their events are.
 #[derive(Debug)]
 pub(crate) struct View {
     rulebook: Arc<Rulebook>,
     verifier: Option<Arc<Verifier>>,
-    names: Fingerprints,
-    requests: DashMap<Fingerprint, Entry, PassThrough>,
-    indexes: RwLock<Indexes>,
-}
-
-/// What the gate needs lies in the table itself: asking costs one or two cache misses, not four.
-#[derive(Debug)]
-struct Entry {
-    gate: Gate,
-    record: Box<Record>,
+    pub(crate) gates: GateTable,
+    pub(crate) indexes: RwLock<Indexes>,
 }
 
 #[derive(Debug)]
-struct Record {
-    request: Arc<Request>,
-    trail: Vec<AuditEntry>, // not empty
-}
-
-#[derive(Debug, Default)]
-struct Indexes {
-    /// All requests, in the order in which they were asked.
-    order: Vec<RequestId>,
-    /// Those without a decision, by the event that asked for them.
-    pending: BTreeMap<Seq, Arc<Request>>,
+pub(crate) struct Indexes {
+    /// A request's number is its place in the order in which they were asked, from 0.
+    pub(crate) ids: Ids,
+    pub(crate) places: Places,
+    pub(crate) statuses: Vec<Status>,
+    held: Held,
+    /// Those without a decision.
+    pub(crate) pending: BTreeMap<u32, Arc<Request>>,
     /// The same by the time to decide, so that expiry looks at the overdue ones only.
-    due: BTreeSet<(Timestamp, Seq)>,
+    due: BTreeSet<(Timestamp, u32)>,
     /// Those approved in an emergency that nobody has looked at.
-    owing: BTreeMap<Seq, Arc<Request>>,
-    statistics: Statistics,
+    pub(crate) owing: BTreeMap<u32, Arc<Request>>,
+    /// All but the pending ones, by the status that their events imply.
+    pub(crate) by_status: BTreeMap<Status, BTreeSet<u32>>,
+    /// The gates with times that do not fit into the table.
+    beyond: HashMap<u32, Gate>,
+    pub(crate) statistics: Statistics,
 }
 
-/// Which part of a listing is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Page {
-    /// Where the page before ended; none for the first page.
-    pub after: Option<Cursor>,
-    /// At most so many requests.
-    pub limit: usize,
-}
-
-impl Page {
-    /// The first so many requests.
-    #[must_use]
-    pub fn first(limit: usize) -> Self {
-        Self { after: None, limit }
-    }
-}
-
-/// A place in a listing. It stays good while requests come and go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Cursor(Seq);
-
-/// One page of a listing.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Listing {
-    /// The requests, the oldest first.
-    pub requests: Vec<Arc<Request>>,
-    /// Where to go on; none if this was the last page.
-    pub next: Option<Cursor>,
+/// What there is in memory of a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    Held(Arc<Request>),
+    /// Its id and its events, which tell the rest.
+    Stored(RequestId, Vec<Seq>),
 }
 
 impl View {
-    pub(crate) fn new(rulebook: Arc<Rulebook>, verifier: Option<Arc<Verifier>>) -> Self {
+    pub(crate) fn new(
+        rulebook: Arc<Rulebook>,
+        verifier: Option<Arc<Verifier>>,
+        held_requests: usize,
+    ) -> Self {
         Self {
             rulebook,
             verifier,
-            names: Fingerprints::default(),
-            requests: DashMap::default(),
-            indexes: RwLock::default(),
+            gates: GateTable::with_capacity(0),
+            indexes: RwLock::new(Indexes::new(held_requests)),
         }
     }
 
     /// Takes one event and the state after it.
-    pub(crate) fn publish(&self, seq: Seq, event: Event, after: Arc<Request>) {
-        let name = self.names.of(event.id());
+    pub(crate) fn publish(&self, seq: Seq, event: &Event, after: &Arc<Request>) {
+        let gate = self.gate(after);
         let mut indexes = self.indexes.write();
-        match self.requests.entry(name) {
-            dashmap::Entry::Vacant(vacant) => {
-                indexes.publish(seq, &event, None, &after);
-                let trail = vec![AuditEntry { seq, event }];
-                vacant.insert(Entry {
-                    gate: self.gate(&after),
-                    record: Box::new(Record {
-                        request: after,
-                        trail,
-                    }),
-                });
-            }
-            dashmap::Entry::Occupied(mut occupied) => {
-                let Entry { gate, record } = occupied.get_mut();
-                indexes.publish(record.trail[0].seq, &event, Some(&record.request), &after);
-                *gate = self.gate(&after);
-                record.request = after;
-                record.trail.push(AuditEntry { seq, event });
-            }
-        }
+        let id = event.id();
+        let number = match self.gates.find(id) {
+            Some(number) => number,
+            None => indexes.begin(id),
+        };
+        indexes.publish(number, seq, event, after);
+        indexes.keep(number, after, &gate);
+        // Last: what the gate says is in the indexes already.
+        self.gates.set(id, number, &gate);
+    }
+
+    /// Takes a request that a snapshot has, as its events leave it.
+    pub(crate) fn restore(&self, number: u32, request: &Arc<Request>) {
+        let gate = self.gate(request);
+        self.indexes.write().keep(number, request, &gate);
+        self.gates.set(&request.submission.id, number, &gate);
     }
 
     /// An approval holds as long as the policy still says the same about the action, and those who
@@ -159,105 +131,137 @@ impl View {
     }
 
     pub(crate) fn ask(&self, id: &RequestId, digest: &ActionDigest, now: Timestamp) -> Permission {
-        match self.requests.get(&self.names.of(id)) {
-            Some(entry) => entry.gate.ask(digest, now),
-            None => Permission::Denied(DenyReason::UnknownRequest),
+        match self.gates.ask(id, digest, now) {
+            Answer::Known(permission) => permission,
+            Answer::Unknown => Permission::Denied(DenyReason::UnknownRequest),
+            Answer::Beyond => {
+                let number = self.gates.find(id);
+                let indexes = self.indexes.read();
+                let gate = number.and_then(|number| indexes.beyond.get(&number));
+                gate.map_or(Permission::Denied(DenyReason::UnknownRequest), |gate| {
+                    gate.ask(digest, now)
+                })
+            }
         }
     }
 
-    pub(crate) fn get(&self, id: &RequestId) -> Option<Arc<Request>> {
-        let entry = self.requests.get(&self.names.of(id))?;
-        Some(Arc::clone(&entry.record.request))
-    }
-
-    pub(crate) fn trail(&self, id: &RequestId) -> Option<Vec<AuditEntry>> {
-        let entry = self.requests.get(&self.names.of(id))?;
-        Some(entry.record.trail.clone())
-    }
-
-    pub(crate) fn pending(&self, page: Page, now: Timestamp) -> Listing {
+    pub(crate) fn find(&self, id: &RequestId) -> Option<Found> {
+        let number = self.gates.find(id)?;
         let indexes = self.indexes.read();
-        list(&indexes.pending, page, |request| !request.is_overdue(now))
+        // Two ids could share a name in the table; they do not share a text.
+        (indexes.ids.get(number)? == id.as_str()).then(|| indexes.found(number))?
     }
 
-    pub(crate) fn owing(&self, page: Page) -> Listing {
-        list(&self.indexes.read().owing, page, |_| true)
+    /// Where the events of a request are.
+    pub(crate) fn events(&self, id: &RequestId) -> Option<Vec<Seq>> {
+        let number = self.gates.find(id)?;
+        let indexes = self.indexes.read();
+        (indexes.ids.get(number)? == id.as_str()).then(|| indexes.places.of(number))
     }
 
     /// The requests that nobody decided in time and that are not recorded as expired yet.
     pub(crate) fn overdue(&self, now: Timestamp) -> Vec<RequestId> {
         let indexes = self.indexes.read();
-        let overdue = indexes.due.range(..=(now, Seq(u64::MAX)));
+        let overdue = indexes.due.range(..=(now, u32::MAX));
         overdue
-            .filter_map(|(_, seq)| indexes.pending.get(seq))
+            .filter_map(|(_, number)| indexes.pending.get(number))
             .map(|request| request.submission.id.clone())
             .collect()
     }
 
     pub(crate) fn statistics(&self, now: Timestamp) -> Statistics {
         let indexes = self.indexes.read();
-        let overdue = indexes.due.range(..=(now, Seq(u64::MAX))).count();
+        let overdue = indexes.due.range(..=(now, u32::MAX)).count();
         let mut statistics = indexes.statistics.clone();
         statistics.expire(overdue as u64);
         statistics
     }
 
     /// Some requests in the order in which they were asked, from a place in it.
-    pub(crate) fn slice(&self, from: usize, most: usize) -> Vec<Arc<Request>> {
+    pub(crate) fn slice(&self, from: usize, most: usize) -> Vec<Found> {
         let indexes = self.indexes.read();
-        let ids = indexes.order.iter().skip(from).take(most);
-        ids.filter_map(|id| self.get(id)).collect()
+        let end = from.saturating_add(most).min(indexes.ids.len());
+        // Numbers have 32 bits, so the cast cuts nothing.
+        (from..end)
+            .filter_map(|number| indexes.found(number as u32))
+            .collect()
     }
-}
-
-fn list(
-    index: &BTreeMap<Seq, Arc<Request>>,
-    page: Page,
-    wanted: impl Fn(&Request) -> bool,
-) -> Listing {
-    let from = page.after.map_or(Seq::ZERO, |cursor| cursor.0).next();
-    let entries = index.range(from..);
-    let mut left = entries.filter(|(_, request)| wanted(request)).peekable();
-    let mut listing = Listing {
-        requests: Vec::new(),
-        next: None,
-    };
-    let mut last = from;
-    while listing.requests.len() < page.limit
-        && let Some((seq, request)) = left.next()
-    {
-        listing.requests.push(Arc::clone(request));
-        last = *seq;
-    }
-    if left.peek().is_some() && !listing.requests.is_empty() {
-        listing.next = Some(Cursor(last));
-    }
-    listing
 }
 
 impl Indexes {
-    fn publish(
-        &mut self,
-        asked: Seq,
-        event: &Event,
-        before: Option<&Request>,
-        after: &Arc<Request>,
-    ) {
+    pub(crate) fn new(held_requests: usize) -> Self {
+        Self {
+            ids: Ids::default(),
+            places: Places::default(),
+            statuses: Vec::new(),
+            held: Held::new(held_requests),
+            pending: BTreeMap::new(),
+            due: BTreeSet::new(),
+            owing: BTreeMap::new(),
+            by_status: BTreeMap::new(),
+            beyond: HashMap::new(),
+            statistics: Statistics::default(),
+        }
+    }
+
+    fn begin(&mut self, id: &RequestId) -> u32 {
+        let number = u32::try_from(self.ids.len()).expect("there are fewer than 2^32 requests");
+        self.ids.push(id.as_str());
+        number
+    }
+
+    fn publish(&mut self, number: u32, seq: Seq, event: &Event, after: &Request) {
+        let status = after.state.status();
+        let before = self.statuses.get(number as usize).copied();
+        self.places.push(number, seq);
         self.statistics.apply(event, before, after);
-        if after.owes_review() {
-            self.owing.insert(asked, Arc::clone(after));
-        } else {
-            self.owing.remove(&asked);
+        match before {
+            None => self.statuses.push(status),
+            Some(_) => self.statuses[number as usize] = status,
         }
-        if before.is_none() {
-            self.order.push(after.submission.id.clone());
+        if before == Some(status) {
+            return;
         }
-        let due = (after.submission.decide_by(), asked);
-        if matches!(after.state, State::Pending) {
-            self.pending.insert(asked, Arc::clone(after));
+        if let Some(set) = before.and_then(|before| self.by_status.get_mut(&before)) {
+            set.remove(&number);
+        }
+        if status != Status::Pending {
+            self.by_status.entry(status).or_default().insert(number);
+        }
+    }
+
+    /// Holds a request as long as somebody has to look at it, and otherwise for a while.
+    fn keep(&mut self, number: u32, request: &Arc<Request>, gate: &Gate) {
+        let due = (request.submission.decide_by(), number);
+        let is_pending = matches!(request.state, State::Pending);
+        if is_pending {
+            self.pending.insert(number, Arc::clone(request));
             self.due.insert(due);
-        } else if self.pending.remove(&asked).is_some() {
+        } else if self.pending.remove(&number).is_some() {
             self.due.remove(&due);
         }
+        if request.owes_review() {
+            self.owing.insert(number, Arc::clone(request));
+        } else {
+            self.owing.remove(&number);
+        }
+        let is_pinned = is_pending || request.owes_review();
+        self.held
+            .keep(number, (!is_pinned).then(|| Arc::clone(request)));
+        if crate::packed::pack(gate).is_beyond() {
+            self.beyond.insert(number, *gate);
+        } else {
+            self.beyond.remove(&number);
+        }
+    }
+
+    pub(crate) fn found(&self, number: u32) -> Option<Found> {
+        let pending = self.pending.get(&number);
+        let held = pending.or_else(|| self.owing.get(&number));
+        if let Some(request) = held.or_else(|| self.held.get(number)) {
+            return Some(Found::Held(Arc::clone(request)));
+        }
+        let id = RequestId::kept(self.ids.get(number)?);
+        Some(Found::Stored(id, self.places.of(number)))
     }
 }

@@ -1,65 +1,36 @@
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use action::{Action, ActionDigest};
-use jsonl_storage::Recovery;
 
 use crate::commands::known;
 use crate::journal::{Journal, Step};
 use crate::second_factor::Verifier;
-use crate::view::View;
 use crate::{
-    AuditEntry, Binding, Claim, Decision, DenyReason, Directory, Error, Event, IdempotencyKey,
-    Listing, NewRequest, Page, Permission, PersonId, Policy, Receipt, Request, RequestId, Review,
-    Rulebook, Statistics, Status, Timestamp, Use, names,
+    Binding, Claim, Decision, DenyReason, Error, Event, IdempotencyKey, NewRequest, Options,
+    Permission, PersonId, Policy, Receipt, Request, RequestId, Rulebook, Timestamp, Use, names,
 };
-
-/// How a workflow is opened; ends in [`Options::open`].
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    directory: Option<Directory>,
-}
-
-impl Options {
-    /// Lists who may review, and the secrets of their second factors (default: anyone but the
-    /// requester may review, and nobody has a second factor).
-    #[must_use]
-    pub fn directory(mut self, directory: Directory) -> Self {
-        self.directory = Some(directory);
-        self
-    }
-
-    /// Opens the workflow whose log is in `dir`, which is made if it is missing.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Policy`] or [`Error::Secret`] for what could not work; [`Error::Log`] when the log
-    /// cannot be opened; [`Error::Replay`] when it holds an event that cannot have happened.
-    pub fn open(self, dir: impl AsRef<Path>, policy: Policy) -> Result<ApprovalWorkflow, Error> {
-        let rulebook = Arc::new(Rulebook::new(policy)?);
-        let verifier = self.directory.as_ref().map(Verifier::new).transpose()?;
-        let verifier = verifier.map(Arc::new);
-        let people = verifier.as_deref().map(Verifier::everyone);
-        rulebook.check_people(&people.unwrap_or_default())?;
-        let view = View::new(Arc::clone(&rulebook), verifier.clone());
-        let journal = Journal::open(dir.as_ref(), view)?;
-        Ok(ApprovalWorkflow {
-            journal,
-            rulebook,
-            verifier,
-        })
-    }
-}
 
 /// The gate before real actions. Share it by reference or in an [`Arc`].
 ///
 /// Every call that changes something returns when the change is on disk. What a call shows is on
 /// disk, so nobody acts on an approval that a power cut could take back.
-#[derive(Debug)]
 pub struct ApprovalWorkflow {
     pub(crate) journal: Journal,
     pub(crate) rulebook: Arc<Rulebook>,
     pub(crate) verifier: Option<Arc<Verifier>>,
+    pub(crate) secret_key: Option<[u8; 32]>,
+}
+
+impl fmt::Debug for ApprovalWorkflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApprovalWorkflow")
+            .field("journal", &self.journal)
+            .field("rulebook", &self.rulebook)
+            .field("verifier", &self.verifier)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ApprovalWorkflow {
@@ -96,7 +67,9 @@ impl ApprovalWorkflow {
     /// # Errors
     ///
     /// [`Error::Action`], [`Error::Text`], [`Error::TooLarge`] or [`Error::ContextTooDeep`] for what
-    /// could not be bound, shown or read back; [`Error::RequestExists`]; [`Error::Log`].
+    /// could not be bound, shown or read back; [`Error::SecretKeyMissing`] or
+    /// [`Error::SecretRepeated`] for a secret that could not be hidden; [`Error::RequestExists`];
+    /// [`Error::Log`].
     pub fn request(&self, new: NewRequest) -> Result<Arc<Request>, Error> {
         self.submit(new, None, None, Binding::default())
     }
@@ -335,119 +308,5 @@ impl ApprovalWorkflow {
                 reason: reason.to_owned(),
             }))
         })
-    }
-
-    /// Where a request stands at a moment; none if there is no such request.
-    #[must_use]
-    pub fn status(&self, id: &RequestId, now: Timestamp) -> Option<Status> {
-        self.get(id).map(|request| request.status(now))
-    }
-
-    /// A request and its decisions; none if there is no such request.
-    #[must_use]
-    pub fn get(&self, id: &RequestId) -> Option<Arc<Request>> {
-        self.journal.view().get(id)
-    }
-
-    /// The requests that wait for a decision, the oldest first. Its time does not depend on how many
-    /// are settled.
-    #[must_use]
-    pub fn pending(&self, page: Page, now: Timestamp) -> Listing {
-        self.journal.view().pending(page, now)
-    }
-
-    /// The requests that were approved in an emergency and owe a review, the oldest first.
-    #[must_use]
-    pub fn open_reviews(&self, page: Page) -> Listing {
-        self.journal.view().owing(page)
-    }
-
-    /// Records every request as expired that nobody decided in time, and says how many.
-    ///
-    /// Nothing depends on it but the trail: an overdue request is expired whether or not an event
-    /// says so.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Log`].
-    pub fn expire_due(&self, now: Timestamp) -> Result<usize, Error> {
-        let mut expired = 0;
-        for id in self.journal.view().overdue(now) {
-            let event = Event::Expired {
-                id: id.clone(),
-                at: now,
-            };
-            match self.journal.commit(&id, |_, _| Ok(Step::Record(event))) {
-                Ok(_) => expired += 1,
-                Err(error @ Error::Log(_)) => return Err(error),
-                // Somebody else recorded it meanwhile.
-                Err(_) => {}
-            }
-        }
-        Ok(expired)
-    }
-
-    /// Everything that happened to a request, in order; none if there is no such request.
-    #[must_use]
-    pub fn audit_trail(&self, id: &RequestId) -> Option<Vec<AuditEntry>> {
-        self.journal.view().trail(id)
-    }
-
-    /// Everything that happened, in order, read from the log.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Log`] when the log cannot be read; each entry may fail likewise.
-    pub fn audit_log(&self) -> Result<impl Iterator<Item = Result<AuditEntry, Error>>, Error> {
-        let entries = self.journal.scan()?;
-        Ok(entries.map(|record| {
-            let record = record?;
-            Ok(AuditEntry {
-                seq: record.seq,
-                event: record.data,
-            })
-        }))
-    }
-
-    /// Counts over all requests. Its time does not depend on how many are settled.
-    #[must_use]
-    pub fn statistics(&self, now: Timestamp) -> Statistics {
-        self.journal.view().statistics(now)
-    }
-
-    /// Every request in the order in which they were asked, while others may be added.
-    pub fn requests(&self) -> impl Iterator<Item = Arc<Request>> {
-        /// So many at a time, to hold the lock shortly.
-        const CHUNK: usize = 256;
-        (0..)
-            .map(|chunk| self.journal.view().slice(chunk * CHUNK, CHUNK))
-            .take_while(|requests| !requests.is_empty())
-            .flatten()
-    }
-
-    /// Every decision of every request, in the order of the requests.
-    pub fn decisions(&self) -> impl Iterator<Item = Review> {
-        self.requests().flat_map(|request| request.reviews.clone())
-    }
-
-    /// The policy that new requests are judged by.
-    #[must_use]
-    pub fn rulebook(&self) -> &Rulebook {
-        &self.rulebook
-    }
-
-    /// What opening the log found.
-    #[must_use]
-    pub fn recovery(&self) -> &Recovery {
-        self.journal.recovery()
-    }
-
-    /// Closes the log and gives its directory free.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Log`]. Nothing that was acknowledged is lost by it.
-    pub fn close(self) -> Result<(), Error> {
-        self.journal.close()
     }
 }

@@ -6,7 +6,7 @@ use crate::arguments::{AbArguments, Runnable};
 use crate::compare::show;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
-use crate::progress::Shown;
+use crate::live;
 use crate::report::print;
 use crate::suite::suite_of;
 
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
         .with_context(|| format!("cannot create a folder in {}", load.out.display()))?
         .keep();
 
-    let mut progress = Shown::new(Interrupt::listen()?);
+    let mut progress = live::progress(load, Interrupt::listen()?)?;
     let mut reports: [Vec<Report>; 2] = [Vec::new(), Vec::new()];
     let mut interrupted = false;
     'rounds: for round in 0..arguments.rounds.get() {
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
         let mut pair: [Option<Report>; 2] = [None, None];
         for side in order {
             let out = folder.join(if side == 0 { "a" } else { "b" });
-            let (report, _) = Suite::run_and_save(&suites[side], &out, &mut progress)?;
+            let (report, _) = Suite::run_and_save(&suites[side], &out, &mut *progress)?;
             if report.interrupted {
                 interrupted = true;
                 break 'rounds;

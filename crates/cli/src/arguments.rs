@@ -1,9 +1,18 @@
+mod limits;
+mod values;
+
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use harness::{Limits, Scenario, ScenarioFile, Settings};
+use harness::{Scenario, ScenarioFile, Settings};
+
+pub(crate) use self::limits::LimitArguments;
+use self::values::{loopback, milliseconds, runnable, scenario, threads};
+
+use crate::simulate::SimulateArguments;
 
 /// Load tests that verify what they measured.
 ///
@@ -42,7 +51,9 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Copy what is whole from a damaged log to a new one
     Salvage(SalvageArguments),
-    /// Print the JSON schema of report.json, or of scenario files
+    /// Say what a plan would do, without doing any of it
+    Simulate(SimulateArguments),
+    /// Print the JSON schema of a format
     Schema(SchemaArguments),
 }
 
@@ -126,6 +137,8 @@ pub(crate) enum SchemaKind {
     Report,
     /// A scenario file
     Scenario,
+    /// The text that says what actions do (see `simulate --schemas`)
+    Actions,
 }
 
 #[derive(Debug, Args)]
@@ -160,6 +173,13 @@ pub(crate) struct LoadArguments {
     /// Print the report as JSON instead of a summary
     #[arg(long)]
     pub(crate) json: bool,
+    /// Tell how it goes in plain lines, also on a terminal
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Serve the running figures to Prometheus, at /metrics of an address of this machine such as
+    /// 127.0.0.1:9464
+    #[arg(long, value_name = "ADDR", value_parser = loopback)]
+    pub(crate) prometheus: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
 }
@@ -203,47 +223,6 @@ impl LoadArguments {
             None => file,
         };
         if self.quick { file.quick() } else { file }
-    }
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Limits")]
-pub(crate) struct LimitArguments {
-    /// Most failed operations in a scenario, in percent [default: 5]
-    #[arg(long, value_name = "PERCENT", value_parser = amount, allow_negative_numbers = true)]
-    max_error_rate: Option<f64>,
-    /// Longest mean latency of a step, in milliseconds [default: 100]
-    #[arg(long, value_name = "MS", value_parser = amount, allow_negative_numbers = true)]
-    max_mean_latency: Option<f64>,
-    /// Most resident memory in a scenario, in megabytes [default: 500]
-    #[arg(long, value_name = "MB", value_parser = amount, allow_negative_numbers = true)]
-    max_memory: Option<f64>,
-    /// Failed operations over all scenarios from which advice is given, in percent [default: 1]
-    #[arg(long, value_name = "PERCENT", value_parser = amount, allow_negative_numbers = true)]
-    advise_error_rate: Option<f64>,
-    /// Resident memory from which advice is given, in megabytes [default: 1000]
-    #[arg(long, value_name = "MB", value_parser = amount, allow_negative_numbers = true)]
-    advise_memory: Option<f64>,
-}
-
-impl LimitArguments {
-    /// Whether one that a scenario file's thresholds stand in place of is given.
-    pub(crate) fn judges_scenarios(&self) -> bool {
-        self.max_error_rate.is_some()
-            || self.max_mean_latency.is_some()
-            || self.max_memory.is_some()
-    }
-
-    /// These limits where they are given, and others where they are not.
-    pub(crate) fn over(&self, others: Limits) -> Limits {
-        let share = |percent: Option<f64>| percent.map(|percent| percent / 100.0);
-        Limits {
-            error_rate: share(self.max_error_rate).unwrap_or(others.error_rate),
-            mean_latency_ms: self.max_mean_latency.unwrap_or(others.mean_latency_ms),
-            peak_memory_mb: self.max_memory.unwrap_or(others.peak_memory_mb),
-            overall_error_rate: share(self.advise_error_rate).unwrap_or(others.overall_error_rate),
-            overall_memory_mb: self.advise_memory.unwrap_or(others.overall_memory_mb),
-        }
     }
 }
 
@@ -373,52 +352,4 @@ pub(crate) struct SalvageArguments {
     pub(crate) from: PathBuf,
     /// Where the new log goes
     pub(crate) to: PathBuf,
-}
-
-/// The most threads: more than this is a slip of the finger, and would only fail later and worse.
-const MOST_THREADS: u32 = 10_000;
-
-/// A file is told from a name by its ending or by a separator: a name that is misspelt is no file.
-fn runnable(name: &str) -> Result<Runnable, String> {
-    if name.ends_with(".toml") || name.contains('/') {
-        return Ok(Runnable::File(name.into()));
-    }
-    scenario(name)
-        .map(Runnable::Builtin)
-        .map_err(|error| format!("{error}, or a file that ends in .toml"))
-}
-
-fn scenario(name: &str) -> Result<Scenario, String> {
-    name.parse()
-        .map_err(|error: harness::Error| error.to_string())
-}
-
-fn threads(text: &str) -> Result<NonZeroU32, String> {
-    let number: u32 = text
-        .parse()
-        .map_err(|_| "expected a whole number".to_owned())?;
-    match NonZeroU32::new(number) {
-        Some(number) if number.get() <= MOST_THREADS => Ok(number),
-        _ => Err(format!("expected 1 to {MOST_THREADS} threads")),
-    }
-}
-
-fn milliseconds(text: &str) -> Result<NonZeroU64, String> {
-    let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
-        (Some(number), _) => (number, 1),
-        (None, Some(number)) => (number, 1000),
-        (None, None) => ("", 0),
-    };
-    let number: Option<u64> = number.parse().ok();
-    number
-        .and_then(|number| number.checked_mul(unit))
-        .and_then(NonZeroU64::new)
-        .ok_or_else(|| "expected a time such as 30s or 500ms".to_owned())
-}
-
-fn amount(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
-        _ => Err("expected a number that is not negative".to_owned()),
-    }
 }

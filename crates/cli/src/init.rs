@@ -34,6 +34,7 @@ pub(crate) fn print_schema(arguments: &SchemaArguments) -> anyhow::Result<Exit> 
     let schema = match arguments.of {
         SchemaKind::Report => report_schema(),
         SchemaKind::Scenario => scenario_schema(),
+        SchemaKind::Actions => forensic_simulator::Schema::json_schema(),
     };
     print(&format!("{schema:#}\n"))?;
     Ok(Exit::Held)

@@ -7,9 +7,11 @@ mod compare;
 mod exit;
 mod init;
 mod interrupt;
+mod live;
 mod progress;
 mod report;
 mod salvage;
+mod simulate;
 mod suite;
 mod trend;
 mod verify;
@@ -44,6 +46,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Trend(trend) => trend::run(&trend),
         Command::Verify(verify) => verify::run(&verify),
         Command::Salvage(salvage) => salvage::run(&salvage),
+        Command::Simulate(simulate) => simulate::run(&simulate),
         Command::Schema(schema) => init::print_schema(&schema),
     }
 }

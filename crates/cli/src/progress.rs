@@ -20,8 +20,9 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    pub(crate) fn new(interrupt: Interrupt) -> Self {
-        let terminal = std::io::stderr().is_terminal();
+    /// Tells in plain lines where there is no terminal, or if that is wanted.
+    pub(crate) fn new(interrupt: Interrupt, plain: bool) -> Self {
+        let terminal = !plain && std::io::stderr().is_terminal();
         Self {
             terminal,
             interrupt,

@@ -4,7 +4,8 @@ pub(crate) mod step_summary;
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
-use harness::{Report, render};
+use harness::render;
+use serde::Serialize;
 
 use crate::arguments::ReportArguments;
 use crate::exit::Exit;
@@ -35,7 +36,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
     Ok(Exit::of(report.verdict.health, report.interrupted))
 }
 
-pub(crate) fn print_json(report: &Report) -> anyhow::Result<()> {
+pub(crate) fn print_json(report: &impl Serialize) -> anyhow::Result<()> {
     let json = serde_json::to_string_pretty(report).context("the report has no JSON form")?;
     print(&format!("{json}\n"))
 }

@@ -5,7 +5,7 @@ use harness::{Journal, Limits, Report, Saved, Scenario, ScenarioFile, Suite, ren
 use crate::arguments::{LoadArguments, RunArguments, Runnable};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
-use crate::progress::Shown;
+use crate::live;
 use crate::report::{print, print_json, step_summary};
 
 /// Runs scenarios, all of them if none is named, and saves the report.
@@ -67,8 +67,8 @@ fn go(load: &LoadArguments, suite: Suite) -> anyhow::Result<Exit> {
         .limits(load.limits.over(Limits::default()))
         .journal(journal)
         .keep(load.keep);
-    let mut progress = Shown::new(Interrupt::listen()?);
-    let (report, saved) = suite.run_and_save(&load.out, &mut progress)?;
+    let mut progress = live::progress(load, Interrupt::listen()?)?;
+    let (report, saved) = suite.run_and_save(&load.out, &mut *progress)?;
     history::append(&HistoryEntry::of(&report), &load.out)?;
     if load.json {
         print_json(&report)?;

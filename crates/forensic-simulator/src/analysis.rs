@@ -1,9 +1,11 @@
+use serde::Serialize;
+
 use crate::rollback::roll_back;
 use crate::run::Run;
 use crate::{Conflicts, Plan, Report, Risk, Rollback, Simulator, Timestamp, World};
 
 /// What a plan would do, and what there is to know about it besides.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Analysis {
     /// As [`Simulator::simulate`] gives it.
@@ -25,11 +27,12 @@ impl Simulator {
         for &position in plan.order() {
             run.step(position);
         }
-        let conflicts = self.conflicts_of(&run.steps, plan, world, at);
-        let report = run.clone().finish();
+        let conflicts = self.conflicts_of(&run, world, at);
+        let (changed, removed) = run.overlay.count_changed();
+        let report = run.take_report();
         Analysis {
-            risk: Risk::of(&report),
-            rollback: roll_back(self, run),
+            risk: Risk::weigh(&report, changed, removed),
+            rollback: roll_back(self, &mut run, &report.steps),
             conflicts,
             report,
         }

@@ -36,6 +36,9 @@ pub struct Conflict {
 /// ten steps that wait for none.
 const MAX_PLAYS: usize = 10_000;
 
+/// The most steps of the runs that are copied for it, each as long as the plan.
+const MAX_COPIED: usize = 16 * MAX_PLAYS;
+
 /// The most pairs that are listed.
 const MAX_PAIRS: usize = 1_000;
 
@@ -51,19 +54,21 @@ impl Simulator {
         for &position in plan.order() {
             run.step(position);
         }
-        self.conflicts_of(&run.steps, plan, world, at)
+        self.conflicts_of(&run, world, at)
     }
 
-    /// As [`Simulator::conflicts`], given the steps as they were played in the plan's order.
-    pub(crate) fn conflicts_of(
-        &self,
-        steps: &[StepReport],
-        plan: &Plan,
-        world: &World,
-        at: Timestamp,
-    ) -> Conflicts {
+    /// As [`Simulator::conflicts`], given a run of the whole plan in its order.
+    pub(crate) fn conflicts_of(&self, run: &Run<'_>, world: &World, at: Timestamp) -> Conflicts {
+        let (plan, steps) = (run.plan(), run.steps.as_slice());
         let unknown = steps.iter().filter(|s| s.outcome == Outcome::Unknown);
         let not_modelled = unknown.map(|step| step.id.clone()).collect();
+        if !run.overlay.may_conflict() {
+            return Conflicts {
+                pairs: Vec::new(),
+                exhaustive: true,
+                not_modelled,
+            };
+        }
         let suspects = suspects(plan, steps);
         let mut search = Search {
             plan,
@@ -105,26 +110,32 @@ type Pair = (usize, usize); // the smaller position first
 
 /// The pairs that are not ordered and touch the same key, one of them writing it.
 fn suspects(plan: &Plan, steps: &[StepReport]) -> BTreeMap<Pair, BTreeSet<Key>> {
-    let mut users: BTreeMap<&Key, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    // By key, who uses it, in the order of the plan, and whether they write it.
+    let mut users: BTreeMap<&Key, Vec<(usize, bool)>> = BTreeMap::new();
     for (&position, step) in plan.order().iter().zip(steps) {
         for key in &step.reads {
-            users.entry(key).or_default().0.push(position);
+            users.entry(key).or_default().push((position, false));
         }
         for change in &step.changes {
-            users.entry(&change.key).or_default().1.push(position);
+            users.entry(&change.key).or_default().push((position, true));
         }
     }
-    let mut ancestors = None;
+    users.retain(|_, users| users.len() > 1 && users.iter().any(|(_, writes)| *writes));
+    let ancestors = Ancestors::of(plan);
+    let ordered = |a: usize, b: usize| a == b || ancestors.ordered((a, b));
     let mut suspects: BTreeMap<Pair, BTreeSet<Key>> = BTreeMap::new();
-    for (key, (readers, writers)) in users {
-        for &writer in &writers {
-            for &other in readers.iter().chain(&writers) {
-                if writer == other || suspects.len() >= MAX_PAIRS {
-                    continue;
+    for (key, users) in users {
+        // Each before the next one: then each is before all that follow.
+        if users.windows(2).all(|two| ordered(two[0].0, two[1].0)) {
+            continue;
+        }
+        for &(writer, _) in users.iter().filter(|(_, writes)| *writes) {
+            for &(other, _) in &users {
+                if suspects.len() >= MAX_PAIRS {
+                    return suspects;
                 }
-                let pair = (writer.min(other), writer.max(other));
-                let ancestors = ancestors.get_or_insert_with(|| Ancestors::of(plan));
-                if !ancestors.ordered(pair) {
+                if !ordered(writer, other) {
+                    let pair = (writer.min(other), writer.max(other));
                     suspects.entry(pair).or_default().insert(key.clone());
                 }
             }
@@ -173,13 +184,14 @@ impl<'a> Search<'a> {
         if !self.seen.insert(fingerprint(self.plan, &run, done)) {
             return;
         }
-        if self.plays > MAX_PLAYS {
-            self.exhausted = true;
-            return;
-        }
         let waits_for = |step| self.plan.dependencies(step).iter();
         let is_ready = |&step: &usize| !done[step] && waits_for(step).all(|&step| done[step]);
         let ready: Vec<usize> = (0..done.len()).filter(is_ready).collect();
+        // Before anything is copied: a hostile plan has thousands of steps that are ready at once.
+        if self.plays + ready.len() > MAX_PLAYS.min(MAX_COPIED / done.len()) {
+            self.exhausted = true;
+            return;
+        }
         let after: Vec<Run<'a>> = ready.iter().map(|&step| after(&run, step)).collect();
         self.plays += ready.len();
         for (i, &a) in ready.iter().enumerate() {
@@ -260,7 +272,7 @@ fn fingerprint(plan: &Plan, run: &Run<'_>, done: &[bool]) -> blake3::Hash {
         hasher.update(&[state]);
         let refers = plan.has_references();
         let answer = if refers {
-            run.answer_of(&plan.steps()[position].id)
+            run.answer_of(position)
         } else {
             None
         };

@@ -139,6 +139,15 @@ pub enum Error {
         /// How many digits it should have.
         digits: usize,
     },
+    /// A log of executed actions that cannot be played again. Sort it, or name an action that is
+    /// in it.
+    #[error("executed action {id}: {reason}")]
+    Replay {
+        /// The action.
+        id: StepId,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// No report has that id. [`ForensicSimulator::recent`](crate::ForensicSimulator::recent)
     /// lists the latest ones.
     #[error("there is no report {id}, the last one is {last}")]
@@ -164,6 +173,20 @@ pub enum Error {
     /// The log refused. The source says why.
     #[error("cannot use the log of simulations")]
     Log(#[from] jsonl_storage::Error),
+}
+
+impl Error {
+    /// What a JSON parser says, with the place before it.
+    pub(crate) fn json(format: &'static str, error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        // The parser says the place too, behind.
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        Self::Import {
+            format,
+            place: format!("line {}, column {}", error.line(), error.column()),
+            reason: text.strip_suffix(&place).unwrap_or(&text).to_owned(),
+        }
+    }
 }
 
 /// At most this many steps of a cycle are spelled out.

@@ -1,9 +1,14 @@
 //! Reports as people read them. Every text that comes from a plan is made harmless first: a key may
 //! hold an escape sequence or a table's border.
 
+mod examination;
+mod paint;
+mod svg;
+
 use std::fmt::Write as _;
 
-use crate::{Change, Fact, Key, Outcome, Report, Spread, StepReport};
+use self::paint::Paint;
+use crate::{Change, Fact, Report, Spread};
 
 /// At most this many characters of a value are shown.
 const SHOWN: usize = 60;
@@ -13,34 +18,47 @@ impl Report {
     /// would be created, `~` for what would be changed, `-` for what would be removed.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut text = format!("{}: {}\n", plain(&self.workflow), self.outcome);
+        self.paint(&Paint::PLAIN)
+    }
+
+    /// As [`Report::to_text`], with ANSI styles: print it through a stream that removes them where
+    /// they do not belong.
+    #[must_use]
+    pub fn to_terminal(&self) -> String {
+        self.paint(&Paint::TERMINAL)
+    }
+
+    fn paint(&self, paint: &Paint) -> String {
+        let (title, dim) = (paint.title, paint.dim);
+        let style = paint.outcome(self.outcome);
+        let name = plain(&self.workflow);
+        let mut text = format!("{title}{name}{title:#}: {style}{}{style:#}\n", self.outcome);
         for step in &self.steps {
-            let id = plain(step.id.as_str());
+            let (id, path) = (plain(step.id.as_str()), plain(step.path.as_str()));
+            let style = paint.outcome(step.outcome);
             let _ = writeln!(
                 text,
-                "\n{id} ({}): {}",
-                plain(step.path.as_str()),
+                "\n{title}{id}{title:#} ({path}): {style}{}{style:#}",
                 step.outcome
             );
-            let _ = writeln!(text, "    {}", plain(&step.reason));
+            let _ = writeln!(text, "    {dim}{}{dim:#}", plain(&step.reason));
             for change in step.changes.iter().filter(|change| !change.is_noop()) {
-                let _ = writeln!(text, "  {}", plain(&describe(change)));
+                let style = paint.sign(sign_of(change));
+                let _ = writeln!(text, "  {style}{}{style:#}", plain(&describe(change)));
             }
+            let style = paint.sign('!');
             for external in &step.external {
-                let _ = writeln!(
-                    text,
-                    "  ! {}: {}",
-                    plain(&external.target),
-                    plain(&external.effect)
-                );
+                let (target, effect) = (plain(&external.target), plain(&external.effect));
+                let _ = writeln!(text, "  {style}! {target}: {effect}{style:#}");
             }
         }
         if !self.recommendations.is_empty() {
-            text.push_str("\nRecommended\n");
+            let _ = writeln!(text, "\n{title}Recommended{title:#}");
         }
         for advice in &self.recommendations {
             let (id, remedy) = (plain(advice.step.as_str()), plain(&advice.remedy));
-            let _ = writeln!(text, "  {id}: {remedy} ({})", plain(&advice.evidence));
+            let evidence = plain(&advice.evidence);
+            let _ = writeln!(text, "  {id}: {remedy} {dim}({evidence}){dim:#}");
         }
         let _ = writeln!(text, "\n{}", self.totals());
         text
@@ -110,13 +128,6 @@ impl Report {
             );
         }
         text
-    }
-
-    /// The steps and the keys that they read and write, as SVG: steps on the left, keys on the
-    /// right, a dashed line for a read and a solid one for a write.
-    #[must_use]
-    pub fn to_svg(&self) -> String {
-        Drawing::of(self).render()
     }
 }
 
@@ -196,107 +207,4 @@ fn cell(text: &str) -> String {
         escaped.push(character);
     }
     escaped
-}
-
-/// For SVG.
-fn xml(text: &str) -> String {
-    let text = plain(text);
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
-/// Where everything stands, in SVG's user units.
-struct Drawing<'a> {
-    report: &'a Report,
-    keys: Vec<&'a str>,
-}
-
-const ROW: usize = 34;
-const STEP_X: usize = 10;
-const KEY_X: usize = 420;
-const BOX_WIDTH: usize = 230;
-const BOX_HEIGHT: usize = 24;
-
-impl<'a> Drawing<'a> {
-    fn of(report: &'a Report) -> Self {
-        let used = |step: &'a StepReport| {
-            let written = step.changes.iter().map(|change| change.key.as_str());
-            step.reads.iter().map(Key::as_str).chain(written)
-        };
-        let mut keys: Vec<_> = report.steps.iter().flat_map(used).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        Self { report, keys }
-    }
-
-    fn render(&self) -> String {
-        let rows = self.report.steps.len().max(self.keys.len());
-        let (width, height) = (KEY_X + BOX_WIDTH + 10, rows * ROW + 10);
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-             font-family=\"sans-serif\" font-size=\"12\">\n"
-        );
-        for (row, step) in self.report.steps.iter().enumerate() {
-            self.lines(&mut svg, row, step);
-        }
-        for (row, step) in self.report.steps.iter().enumerate() {
-            let label = format!("{} ({})", step.id.as_str(), step.outcome);
-            push_box(&mut svg, STEP_X, row, color(step.outcome), &label);
-        }
-        for (row, key) in self.keys.iter().enumerate() {
-            push_box(&mut svg, KEY_X, row, "#eeeeee", key);
-        }
-        svg.push_str("</svg>\n");
-        svg
-    }
-
-    fn lines(&self, svg: &mut String, row: usize, step: &StepReport) {
-        let writes = |key: &str| step.changes.iter().any(|change| change.key.as_str() == key);
-        let read = step.reads.iter().map(Key::as_str);
-        for key in read.filter(|key| !writes(key)) {
-            self.line(svg, row, key, " stroke-dasharray=\"4\"");
-        }
-        for change in &step.changes {
-            self.line(svg, row, change.key.as_str(), "");
-        }
-    }
-
-    fn line(&self, svg: &mut String, row: usize, key: &str, style: &str) {
-        let Ok(to) = self.keys.binary_search(&key) else {
-            return;
-        };
-        let middle = |row: usize| row * ROW + 10 + BOX_HEIGHT / 2;
-        let (x1, y1, y2) = (STEP_X + BOX_WIDTH, middle(row), middle(to));
-        let _ = writeln!(
-            svg,
-            "<line x1=\"{x1}\" y1=\"{y1}\" x2=\"{KEY_X}\" y2=\"{y2}\" stroke=\"#666666\"{style}/>"
-        );
-    }
-}
-
-fn push_box(svg: &mut String, x: usize, row: usize, fill: &str, label: &str) {
-    /// What fits into a box.
-    const CHARACTERS: usize = 34;
-    let y = row * ROW + 10;
-    let shown: String = label.chars().take(CHARACTERS).collect();
-    let (text_x, text_y) = (x + 8, y + 16);
-    let (label, shown) = (xml(label), xml(&shown));
-    let _ = writeln!(
-        svg,
-        "<g><title>{label}</title><rect x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" \
-         height=\"{BOX_HEIGHT}\" rx=\"4\" fill=\"{fill}\"/>\
-         <text x=\"{text_x}\" y=\"{text_y}\">{shown}</text></g>"
-    );
-}
-
-fn color(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Success => "#cdeccd",
-        Outcome::Unknown => "#e0e0f8",
-        Outcome::Blocked => "#fff2c0",
-        Outcome::WouldFail => "#ffd9b0",
-        Outcome::Unsafe => "#ffb8b8",
-    }
 }

@@ -10,7 +10,8 @@ use crate::{Change, FailureMode, Handler, Outcome, Plan, Simulator, StepId, Time
 pub struct FaultMatrix {
     /// One for each combination of faults.
     pub cases: Vec<FaultCase>,
-    /// Whether all combinations are there; if not, the first [`FaultMatrix::MAX_CASES`] are.
+    /// Whether all combinations are there; if not, there were more than
+    /// [`FaultMatrix::MAX_CASES`], or they were too dear.
     pub complete: bool,
 }
 
@@ -74,6 +75,7 @@ impl Simulator {
             plan,
             cases: Vec::new(),
             complete: true,
+            work: 0,
         };
         start.descend(Run::new(self, plan, world, at), 0, &[], depth);
         FaultMatrix {
@@ -88,7 +90,13 @@ struct Matrix<'a> {
     plan: &'a Plan,
     cases: Vec<FaultCase>,
     complete: bool,
+    /// How many steps were played or copied.
+    work: usize,
 }
+
+/// The most steps that are played or copied: some tenths of a second. Every pair of faults of fifty steps
+/// stays below; without a bound, ten thousand steps would take days and all of the memory.
+const MAX_WORK: usize = 200_000;
 
 impl<'a> Matrix<'a> {
     /// Goes on from a run of which some steps were played, so that what two cases have in common is
@@ -100,7 +108,8 @@ impl<'a> Matrix<'a> {
             (_, FaultDepth::One) => false,
         };
         for (index, &position) in self.plan.order().iter().enumerate().skip(from) {
-            if self.cases.len() >= FaultMatrix::MAX_CASES {
+            self.work += 1 + if deeper { run.steps.len() } else { 0 };
+            if self.cases.len() >= FaultMatrix::MAX_CASES || self.work > MAX_WORK {
                 self.complete = false;
                 return;
             }
@@ -137,14 +146,15 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    fn record(&mut self, run: Run<'a>, faults: &[Fault]) {
-        let blocked = run.steps.iter().filter(|s| s.outcome == Outcome::Blocked);
+    fn record(&mut self, mut run: Run<'a>, faults: &[Fault]) {
+        let steps = std::mem::take(&mut run.steps);
+        let blocked = steps.iter().filter(|s| s.outcome == Outcome::Blocked);
         let blocked = blocked.map(|step| step.id.clone()).collect();
         self.cases.push(FaultCase {
             faults: faults.to_vec(),
             blocked,
             left: run.overlay.net_changes(),
-            rollback: roll_back(self.simulator, run),
+            rollback: roll_back(self.simulator, &mut run, &steps),
         });
     }
 }

@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use action::{Action, ActionPath, PathPattern};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Context, Error, Outcome, Reversibility};
@@ -59,7 +60,9 @@ pub trait Handler: Send + Sync {
 }
 
 /// How an action fails although every precondition holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureMode {
     /// It has no effect.

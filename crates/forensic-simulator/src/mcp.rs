@@ -93,7 +93,8 @@ impl McpTools {
     ///
     /// [`Error::Import`] with line and column, or with the tool.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let mut json: Value = serde_json::from_str(text).map_err(|error| at_line(LIST, &error))?;
+        let mut json: Value =
+            serde_json::from_str(text).map_err(|error| Error::json(LIST, &error))?;
         if let Some(result) = json.get_mut("result") {
             json = result.take();
         }
@@ -110,14 +111,25 @@ impl McpTools {
         Ok(Self { tools })
     }
 
-    /// Reads a list of `tools/call` requests as a workflow whose steps follow one another.
+    /// As [`McpTools::calls`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn workflow(&self, text: &str) -> Result<Workflow, Error> {
+        Self::calls(text)
+    }
+
+    /// Reads a list of `tools/call` requests as a workflow whose steps follow one another. Which
+    /// tools there are need not be known for this; without a schema or a list of tools, nothing
+    /// models them.
     ///
     /// # Errors
     ///
     /// [`Error::Import`] with line and column, or with the number of the call.
-    pub fn workflow(&self, text: &str) -> Result<Workflow, Error> {
+    pub fn calls(text: &str) -> Result<Workflow, Error> {
         let calls: Vec<CallText> =
-            serde_json::from_str(text).map_err(|error| at_line(CALLS, &error))?;
+            serde_json::from_str(text).map_err(|error| Error::json(CALLS, &error))?;
         let mut workflow = Workflow::new("tool calls");
         for (index, call) in calls.into_iter().enumerate() {
             let (CallText::Request { params } | CallText::Params(params)) = call;
@@ -144,11 +156,6 @@ impl McpTools {
 
 fn path_of(name: &str) -> Result<ActionPath, action::Error> {
     ActionPath::new(format!("mcp/{}", name.replace('/', "\u{2215}")))
-}
-
-fn at_line(format: &'static str, error: &serde_json::Error) -> Error {
-    let place = format!("line {}, column {}", error.line(), error.column());
-    refuse(format, place, error)
 }
 
 fn refuse(format: &'static str, place: impl Into<String>, reason: impl ToString) -> Error {

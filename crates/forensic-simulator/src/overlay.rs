@@ -9,6 +9,7 @@ use crate::{Change, Fact, Key, Read, World};
 #[derive(Debug, Clone)]
 pub(crate) struct Overlay<'w> {
     world: &'w World,
+    /// Empty up to [`FEW`] slots: so many are found faster one by one than by a hash.
     index: HashMap<Key, usize>,
     slots: Vec<Slot<'w>>,
     /// Steps are counted from 1, so that 0 is "in no step".
@@ -18,6 +19,8 @@ pub(crate) struct Overlay<'w> {
     /// By change of the current step: its slot, and what that held before.
     previous: Vec<(usize, Option<Written>)>,
 }
+
+const FEW: usize = 16;
 
 /// A key that was touched.
 #[derive(Debug, Clone)]
@@ -29,6 +32,12 @@ struct Slot<'w> {
     /// The last step that looked at it.
     read_in: u32,
     written: Option<Written>,
+    /// The first step that touched it.
+    first_step: u32,
+    /// Whether another one did.
+    is_shared: bool,
+    /// Whether any of them wrote it, kept or not.
+    was_written: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -49,7 +58,7 @@ impl<'w> Overlay<'w> {
     pub(crate) fn new(world: &'w World, steps: usize) -> Self {
         Self {
             world,
-            index: HashMap::with_capacity(steps * 2),
+            index: HashMap::new(),
             slots: Vec::with_capacity(steps * 2),
             step: 0,
             reads: Vec::new(),
@@ -78,6 +87,7 @@ impl<'w> Overlay<'w> {
         let index = self.slot(key);
         let before = self.current(index);
         let slot = &mut self.slots[index];
+        slot.was_written = true;
         if let Some(own) = slot.written.as_mut().filter(|own| own.step == self.step) {
             own.fact.clone_from(&after);
             self.changes[own.change].after = after;
@@ -143,12 +153,34 @@ impl<'w> Overlay<'w> {
         changes
     }
 
+    /// How many keys are other than in the world, and how many of these do not exist any more.
+    pub(crate) fn count_changed(&self) -> (usize, usize) {
+        let (mut changed, mut removed) = (0, 0);
+        for slot in &self.slots {
+            let Some(written) = &slot.written else {
+                continue;
+            };
+            if slot.base.map(|held| &held.fact) != written.fact.as_ref() {
+                changed += 1;
+                removed += usize::from(written.fact.is_none());
+            }
+        }
+        (changed, removed)
+    }
+
+    /// Whether there is a key that two steps touched, one of them writing it. Without one, no two
+    /// steps can notice in which order they run.
+    pub(crate) fn may_conflict(&self) -> bool {
+        let mut slots = self.slots.iter();
+        slots.any(|slot| slot.is_shared && slot.was_written)
+    }
+
     /// Everything that was taken from the world, sorted by key.
-    pub(crate) fn into_reads(self) -> Vec<Read> {
-        let read = self.slots.into_iter().filter(|slot| slot.base_was_read);
+    pub(crate) fn base_reads(&self) -> Vec<Read> {
+        let read = self.slots.iter().filter(|slot| slot.base_was_read);
         let mut reads: Vec<_> = read
             .map(|slot| Read {
-                key: slot.key,
+                key: slot.key.clone(),
                 version: slot.base.map(|held| held.version),
             })
             .collect();
@@ -157,23 +189,45 @@ impl<'w> Overlay<'w> {
     }
 
     fn slot(&mut self, key: &str) -> usize {
-        if let Some(&slot) = self.index.get(key) {
-            return slot;
+        if let Some(found) = self.find(key) {
+            let slot = &mut self.slots[found];
+            slot.is_shared |= slot.first_step != self.step;
+            return found;
         }
         // A key that exists in the world shares its text.
         let (key, base) = match self.world.held(key) {
             Some((shared, held)) => (shared.clone(), Some(held)),
             None => (Key::from(key), None),
         };
-        self.index.insert(key.clone(), self.slots.len());
+        let index = self.slots.len();
+        if index == FEW {
+            let keys = self.slots.iter().enumerate();
+            self.index = keys
+                .map(|(index, slot)| (slot.key.clone(), index))
+                .collect();
+        }
+        if index >= FEW {
+            self.index.insert(key.clone(), index);
+        }
         self.slots.push(Slot {
             key,
             base,
             base_was_read: false,
             read_in: 0,
             written: None,
+            first_step: self.step,
+            is_shared: false,
+            was_written: false,
         });
-        self.slots.len() - 1
+        index
+    }
+
+    fn find(&self, key: &str) -> Option<usize> {
+        if self.slots.len() <= FEW {
+            self.slots.iter().position(|slot| slot.key.as_str() == key)
+        } else {
+            self.index.get(key).copied()
+        }
     }
 
     fn current(&mut self, index: usize) -> Option<Fact> {

@@ -218,6 +218,10 @@ fn find_references(
         let mut of_step = Vec::new();
         let mut place = String::new();
         for (name, value) in &step.action.parameters {
+            // Most parameters are texts and numbers, which hold no reference.
+            if !value.is_object() && !value.is_array() {
+                continue;
+            }
             place.clear();
             place.push('/');
             place.push_str(&name.replace('~', "~0").replace('/', "~1"));

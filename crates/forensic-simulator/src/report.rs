@@ -1,7 +1,9 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use action::{ActionDigest, ActionPath};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::update_text;
@@ -44,7 +46,18 @@ pub struct Report {
 
 /// What would come of a step or a plan, from best to worst.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -103,7 +116,7 @@ pub struct StepReport {
     /// What would come of it.
     pub outcome: Outcome,
     /// Why.
-    pub reason: Arc<str>,
+    pub reason: Cow<'static, str>,
     /// Whether it would be done, with `changes` and `external` saying all that it does.
     pub would_run: bool,
     /// The steps that keep it from being done, or from being known.
@@ -200,7 +213,7 @@ pub enum Reversibility {
 }
 
 /// A number that is not certain: never below `least`, never above `most`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spread {
     /// The least.
@@ -265,7 +278,11 @@ impl Report {
     ///
     /// [`Error::Report`] if the report has no JSON form, which no report of a simulation does.
     pub fn to_json(&self) -> Result<String, Error> {
-        serde_json::to_string(self).map_err(|source| Error::Report(Arc::new(source)))
+        /// About what a step takes, so that the text seldom moves while it grows.
+        const STEP_BYTES: usize = 768;
+        let mut json = Vec::with_capacity(STEP_BYTES * (1 + self.steps.len()));
+        serde_json::to_writer(&mut json, self).map_err(|source| Error::Report(Arc::new(source)))?;
+        Ok(String::from_utf8(json).expect("serde_json writes UTF-8"))
     }
 
     /// The digest over [`Report::to_json`].

@@ -79,39 +79,41 @@ impl Risk {
     /// (20 at most), changed keys 1 for each ten (10 at most).
     #[must_use]
     pub fn of(report: &Report) -> Self {
-        let radius = BlastRadius::of(report);
+        let net = report.net_changes();
+        let removed = net.iter().filter(|change| change.after.is_none()).count();
+        Self::weigh(report, net.len(), removed)
+    }
+
+    /// As [`Risk::of`], given how many keys the plan changes and how many of these it removes.
+    pub(crate) fn weigh(report: &Report, changed: usize, removed: usize) -> Self {
         let issues = |kind| {
-            let of_kind = report
-                .safety_issues
-                .iter()
-                .filter(|issue| issue.kind == kind);
-            of_kind.count()
+            let of_kind = report.safety_issues.iter();
+            of_kind.filter(|issue| issue.kind == kind).count()
         };
-        let outcomes = |outcome| report.steps.iter().filter(|s| s.outcome == outcome).count();
-        let mut factors = Vec::new();
-        let mut add = |points: usize, evidence: String| {
-            if points > 0 {
-                let points = u32::try_from(points).unwrap_or(u32::MAX);
-                factors.push(RiskFactor { points, evidence });
-            }
-        };
-        let count = issues(IssueKind::UnsafeStep);
-        add(60 * count, format!("{count} unsafe steps"));
-        let half_done = issues(IssueKind::HalfDone).min(1);
-        add(
-            40 * half_done,
-            "it would stop after something that nothing takes back".to_owned(),
-        );
-        let count = issues(IssueKind::IrreversibleEffect);
-        add(20 * count, format!("{count} steps that nothing takes back"));
-        let count = report.not_modelled.len();
-        add(15 * count, format!("{count} steps that are not modelled"));
-        let count = outcomes(Outcome::WouldFail);
-        add(10 * count, format!("{count} steps that would fail"));
-        let count = radius.removed;
-        add((2 * count).min(20), format!("{count} keys removed"));
-        let count = radius.keys;
-        add(count.div_ceil(10).min(10), format!("{count} keys changed"));
+        let failing = report.steps.iter();
+        let failing = failing.filter(|step| step.outcome == Outcome::WouldFail);
+        let half_done = usize::from(issues(IssueKind::HalfDone) > 0);
+        let mut factors: Vec<RiskFactor> = [
+            (60, issues(IssueKind::UnsafeStep), " unsafe steps"),
+            (40, half_done, HALF_DONE),
+            (
+                20,
+                issues(IssueKind::IrreversibleEffect),
+                " steps that nothing takes back",
+            ),
+            (
+                15,
+                report.not_modelled.len(),
+                " steps that are not modelled",
+            ),
+            (10, failing.count(), " steps that would fail"),
+        ]
+        .into_iter()
+        .filter_map(|(weight, count, what)| factor(weight * count, count, what))
+        .collect();
+        factors.extend(factor((2 * removed).min(20), removed, " keys removed"));
+        let points = changed.div_ceil(10).min(10);
+        factors.extend(factor(points, changed, " keys changed"));
         factors.sort_by_key(|factor| std::cmp::Reverse(factor.points));
         let sum = factors
             .iter()
@@ -121,4 +123,18 @@ impl Risk {
             factors,
         }
     }
+}
+
+const HALF_DONE: &str = "it would stop after something that nothing takes back";
+
+fn factor(points: usize, count: usize, what: &str) -> Option<RiskFactor> {
+    if points == 0 {
+        return None;
+    }
+    let evidence = match what {
+        HALF_DONE => what.to_owned(),
+        _ => format!("{count}{what}"),
+    };
+    let points = u32::try_from(points).unwrap_or(u32::MAX);
+    Some(RiskFactor { points, evidence })
 }

@@ -66,20 +66,21 @@ impl Simulator {
         for &position in plan.order() {
             run.step(position);
         }
-        roll_back(self, run)
+        let steps = std::mem::take(&mut run.steps);
+        roll_back(self, &mut run, &steps)
     }
 }
 
-/// Takes back what whoever runs the plan knows to be done.
-pub(crate) fn roll_back(simulator: &Simulator, mut run: Run<'_>) -> Rollback {
-    let done = std::mem::take(&mut run.steps);
+/// Takes back what whoever runs the plan knows to be done: `done`, in the plan's order.
+pub(crate) fn roll_back(simulator: &Simulator, run: &mut Run<'_>, done: &[StepReport]) -> Rollback {
     let mut rollback = Rollback {
-        steps: Vec::new(),
+        steps: Vec::with_capacity(done.len()),
         residue: Vec::new(),
         external_residue: Vec::new(),
         not_modelled: Vec::new(),
     };
-    for step in done.iter().rev() {
+    let positions = run.plan().order().iter();
+    for (step, &position) in done.iter().zip(positions).rev() {
         if matches!(step.outcome, Outcome::Unknown | Outcome::Unsafe) && !step.would_run {
             rollback.not_modelled.push(step.id.clone());
         }
@@ -91,7 +92,7 @@ pub(crate) fn roll_back(simulator: &Simulator, mut run: Run<'_>) -> Rollback {
                 .extend(step.external.iter().cloned());
             continue;
         }
-        let undo = undo(simulator, &mut run, step);
+        let undo = undo(simulator, run, step, position);
         if undo.how == UndoKind::Impossible {
             rollback
                 .external_residue
@@ -103,7 +104,7 @@ pub(crate) fn roll_back(simulator: &Simulator, mut run: Run<'_>) -> Rollback {
     rollback
 }
 
-fn undo(simulator: &Simulator, run: &mut Run<'_>, step: &StepReport) -> Undo {
+fn undo(simulator: &Simulator, run: &mut Run<'_>, step: &StepReport, position: usize) -> Undo {
     let nothing = step.external.is_empty() && step.changes.iter().all(Change::is_noop);
     match &step.reversibility {
         _ if nothing => end(step, UndoKind::Nothing, Outcome::Success, None, Vec::new()),
@@ -111,7 +112,7 @@ fn undo(simulator: &Simulator, run: &mut Run<'_>, step: &StepReport) -> Undo {
             let changes = restore(run, step);
             end(step, UndoKind::Restore, Outcome::Success, None, changes)
         }
-        Reversibility::CompensatedBy(_) => compensate(simulator, run, step),
+        Reversibility::CompensatedBy(_) => compensate(simulator, run, step, position),
         Reversibility::Irreversible => impossible(step, "nothing takes it back"),
         Reversibility::Opaque => impossible(step, "nobody said how it is taken back"),
     }
@@ -126,10 +127,13 @@ fn restore(run: &mut Run<'_>, step: &StepReport) -> Vec<Change> {
     run.overlay.keep_step().changes
 }
 
-fn compensate(simulator: &Simulator, run: &mut Run<'_>, step: &StepReport) -> Undo {
-    let Some(original) = run.action_of(&step.id) else {
-        return impossible(step, "its action is not part of the plan");
-    };
+fn compensate(
+    simulator: &Simulator,
+    run: &mut Run<'_>,
+    step: &StepReport,
+    position: usize,
+) -> Undo {
+    let original = run.action_of(position);
     let handler = simulator.handlers.find(&original.path);
     let Some(action) = handler.and_then(|handler| Handler::compensation(handler, &original)) else {
         return impossible(step, "nothing says with which parameters it is made up for");

@@ -38,6 +38,10 @@ struct Done {
     state: State,
     /// When it would end, counted from the start of the plan.
     end: Spread,
+    /// Its place among the steps that were played.
+    played: Option<usize>,
+    /// Its place among the steps with references, as they were played.
+    resolved: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,6 +75,10 @@ impl<'a> Run<'a> {
         }
     }
 
+    pub(crate) fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
     /// Plays one step; those that it waits for were played before.
     pub(crate) fn step(&mut self, position: usize) {
         self.play_step(position, None);
@@ -92,18 +100,18 @@ impl<'a> Run<'a> {
     }
 
     /// What a step answered, if it was played and says so.
-    pub(crate) fn answer_of(&self, id: &StepId) -> Option<&Fact> {
-        let step = self.steps.iter().find(|step| step.id == *id)?;
-        step.answer.as_ref()
+    pub(crate) fn answer_of(&self, position: usize) -> Option<&Fact> {
+        let played = self.done[position].played?;
+        self.steps.get(played)?.answer.as_ref()
     }
 
-    /// The action of a step, by its id, with the values that its references stood for.
-    pub(crate) fn action_of(&self, id: &StepId) -> Option<Cow<'a, Action>> {
-        if let Some(step) = self.resolved.iter().find(|step| step.id == *id) {
-            return Some(Cow::Owned(step.action.clone()));
+    /// The action of a step, with the values that its references stood for.
+    pub(crate) fn action_of(&self, position: usize) -> Cow<'a, Action> {
+        let resolved = self.done[position].resolved;
+        match resolved.and_then(|index| self.resolved.get(index)) {
+            Some(step) => Cow::Owned(step.action.clone()),
+            None => Cow::Borrowed(&self.plan.steps()[position].action),
         }
-        let step = self.plan.steps().iter().find(|step| step.id == *id)?;
-        Some(Cow::Borrowed(&step.action))
     }
 
     /// A step with the values that its references stand for.
@@ -113,7 +121,7 @@ impl<'a> Run<'a> {
         let mut bytes = 0;
         for reference in self.plan.references(position) {
             let of = &self.plan.steps()[reference.step].id;
-            let value = reference.resolve(of.as_str(), self.answer_of(of))?;
+            let value = reference.resolve(of.as_str(), self.answer_of(reference.step))?;
             bytes += value_bytes(&value);
             if bytes > MAX_ANSWER_BYTES {
                 let most = format!("more than {MAX_ANSWER_BYTES} bytes");
@@ -140,6 +148,7 @@ impl<'a> Run<'a> {
         }
         match self.resolve(position) {
             Ok(step) => {
+                self.done[position].resolved = Some(self.resolved.len());
                 self.resolved.push(Arc::clone(&step));
                 self.play(handler, &step, fault)
             }
@@ -164,9 +173,9 @@ impl<'a> Run<'a> {
     }
 
     /// Plays an action that is no step of the plan, after the steps that were played.
-    pub(crate) fn play_beside(&mut self, step: &Step) -> (Outcome, Arc<str>, Vec<Change>) {
+    pub(crate) fn play_beside(&mut self, step: &Step) -> (Outcome, Cow<'static, str>, Vec<Change>) {
         self.overlay.begin_step();
-        let played = match self.simulator.handlers.find(&step.action.path) {
+        let mut played = match self.simulator.handlers.find(&step.action.path) {
             Some(handler) => self.play(handler, step, None),
             None => Played::stopped(Stop::unknown("no handler models it")),
         };
@@ -228,7 +237,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn record(&mut self, position: usize, played: Played, reversibility: Reversibility) {
+    fn record(&mut self, position: usize, mut played: Played, reversibility: Reversibility) {
         let step = &self.plan.steps()[position];
         let (outcome, reason, remedy, state) = played.judge();
         let begin = self.plan.dependencies(position).iter();
@@ -236,7 +245,8 @@ impl<'a> Run<'a> {
             latest.max(self.done[dependency].end)
         });
         let end = begin.plus(played.draft.estimate.duration_us);
-        self.done[position] = Done { state, end };
+        let done = &mut self.done[position];
+        (done.state, done.end, done.played) = (state, end, Some(self.steps.len()));
         self.remarks.push(Remark { remedy });
         self.steps.push(StepReport {
             id: step.id.clone(),
@@ -256,20 +266,24 @@ impl<'a> Run<'a> {
         });
     }
 
-    pub(crate) fn finish(self) -> Report {
+    pub(crate) fn finish(mut self) -> Report {
+        self.take_report()
+    }
+
+    /// The report of the steps that were played. What is left of the run is its state, from which
+    /// it can be rolled back.
+    pub(crate) fn take_report(&mut self) -> Report {
         let plan = self.plan;
-        let steps = self.steps;
+        let steps = std::mem::take(&mut self.steps);
         let outcome = steps.iter().map(|step| step.outcome).max();
         let mut estimate = Estimate::default();
         for (done, step) in self.done.iter().zip(&steps) {
             estimate.duration_us = estimate.duration_us.max(done.end);
             estimate.cost_micros = estimate.cost_micros.plus(step.estimate.cost_micros);
         }
-        let mut positions = plan.order().iter();
-        let not_modelled = steps.iter().filter(|_| {
-            let done = positions.next().map(|&position| self.done[position].state);
-            done == Some(State::NotKnown)
-        });
+        let played = plan.order().iter().zip(&steps);
+        let not_modelled =
+            played.filter(|&(&position, _)| self.done[position].state == State::NotKnown);
         Report {
             workflow: plan.workflow().name.clone(),
             plan: plan.digest(),
@@ -277,9 +291,9 @@ impl<'a> Run<'a> {
             outcome: outcome.unwrap_or_default(),
             safety_issues: advice::safety_issues(&steps),
             recommendations: advice::recommendations(&steps, &self.remarks),
-            reads: self.overlay.into_reads(),
+            reads: self.overlay.base_reads(),
             estimate,
-            not_modelled: not_modelled.map(|step| step.id.clone()).collect(),
+            not_modelled: not_modelled.map(|(_, step)| step.id.clone()).collect(),
             steps,
         }
     }
@@ -303,19 +317,19 @@ impl Played {
         }
     }
 
-    fn judge(&self) -> (Outcome, Arc<str>, Option<String>, State) {
-        match (&self.stop, &self.draft.unsafe_because) {
+    /// Its outcome, why, what would be better, and what later steps need to know. Takes the texts.
+    fn judge(&mut self) -> (Outcome, Cow<'static, str>, Option<String>, State) {
+        match (self.stop.take(), self.draft.unsafe_because.take()) {
             (Some(stop), _) => {
                 let state = match stop.outcome {
                     Outcome::Unknown | Outcome::Unsafe => State::NotKnown,
                     Outcome::Success | Outcome::Blocked | Outcome::WouldFail => State::NotDone,
                 };
-                let reason = stop.reason.as_str().into();
-                (stop.outcome, reason, stop.remedy.clone(), state)
+                (stop.outcome, stop.reason.into(), stop.remedy, state)
             }
             (None, Some(reason)) => {
-                let remedy = self.draft.remedy.clone();
-                (Outcome::Unsafe, reason.as_str().into(), remedy, State::Done)
+                let remedy = self.draft.remedy.take();
+                (Outcome::Unsafe, reason.into(), remedy, State::Done)
             }
             (None, None) => {
                 let reason = match (self.effects.changes.len(), self.draft.external.len()) {

@@ -1,3 +1,4 @@
+mod answer;
 mod play;
 mod text;
 
@@ -5,8 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use action::PathPattern;
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
+use self::answer::Answer;
 use self::text::{
     AlwaysText, EffectText, Kind, ParameterText, RequirementText, SchemaFile, SchemaText,
     SpreadText, Test, Verb,
@@ -61,6 +64,7 @@ pub struct Schema {
     always: Option<Always>,
     compensation: Option<Vec<(String, Expression)>>,
     failure_modes: Vec<FailureMode>,
+    answer: Option<Answer>,
 }
 
 #[derive(Debug, Clone)]
@@ -115,6 +119,24 @@ impl Schema {
         file.schema.into_iter().map(Self::compile).collect()
     }
 
+    /// A schema from the JSON of one table `[[schema]]`.
+    pub(crate) fn from_json(json: &Value) -> Result<Self, Error> {
+        let text = SchemaText::deserialize(json).map_err(|error| Error::Schema {
+            path: json["path"].as_str().unwrap_or_default().to_owned(),
+            place: "text".to_owned(),
+            reason: error.to_string(),
+        })?;
+        Self::compile(text)
+    }
+
+    /// The JSON schema of the text that [`Schema::parse`] reads, for editors and for whoever writes
+    /// such text by a program: TOML and JSON have the same shape. It is published as
+    /// `schemas/action-schemas.v1.json`.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schemars::schema_for!(SchemaFile).to_value()
+    }
+
     /// The paths that it models.
     #[must_use]
     pub fn pattern(&self) -> &PathPattern {
@@ -152,6 +174,7 @@ impl Schema {
             failure_modes: text
                 .failure_modes
                 .unwrap_or_else(|| vec![FailureMode::NothingDone, FailureMode::DoneUnacknowledged]),
+            answer: None,
         };
         for (name, parameter) in text.parameters {
             let place = format!("parameter {name:?}");
@@ -182,7 +205,18 @@ impl Schema {
                 check_always(always).map_err(|reason| wrong("always".to_owned(), reason))?;
             schema.always = Some(always);
         }
+        if let Some(answer) = text.answer {
+            let answer = schema.compile_answer(&answer);
+            schema.answer = Some(answer.map_err(|reason| wrong("answer".to_owned(), reason))?);
+        }
         Ok(schema)
+    }
+
+    fn compile_answer(&self, text: &Value) -> Result<Answer, String> {
+        let answer = Answer::new(text)?;
+        let mut names = answer.names().into_iter();
+        names.try_for_each(|name| self.declared(name))?;
+        Ok(answer)
     }
 
     fn add_parameter(&mut self, name: String, text: ParameterText) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! Texts and values with `{parameter}` in them, compiled once.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
@@ -72,7 +73,18 @@ impl Template {
         })
     }
 
-    pub(crate) fn render(&self, parameters: &Parameters<'_>) -> Result<String, Stop> {
+    /// The text. One that is a parameter and nothing else is borrowed from it.
+    pub(crate) fn render<'a>(&'a self, parameters: &Parameters<'a>) -> Result<Cow<'a, str>, Stop> {
+        match self.parts.as_slice() {
+            [] => return Ok(Cow::Borrowed("")),
+            [Part::Text(literal)] => return Ok(Cow::Borrowed(literal)),
+            [Part::Parameter(name)] => {
+                if let Value::String(text) = parameters.get(name)? {
+                    return Ok(Cow::Borrowed(text));
+                }
+            }
+            _ => {}
+        }
         let mut text = String::with_capacity(self.room);
         for part in &self.parts {
             match part {
@@ -80,7 +92,7 @@ impl Template {
                 Part::Parameter(name) => push_value(&mut text, name, parameters.get(name)?)?,
             }
         }
-        Ok(text)
+        Ok(Cow::Owned(text))
     }
 }
 
@@ -151,7 +163,7 @@ impl Expression {
         Ok(match self {
             Self::Literal(value) => value.clone(),
             Self::Parameter(name) => parameters.get(name)?.clone(),
-            Self::Text(template) => Value::String(template.render(parameters)?),
+            Self::Text(template) => Value::String(template.render(parameters)?.into_owned()),
             Self::Array(items) => {
                 let items = items.iter().map(|item| item.evaluate(parameters));
                 Value::Array(items.collect::<Result<_, _>>()?)
@@ -170,11 +182,31 @@ impl Expression {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Parameters<'a> {
     pub(crate) given: &'a Map<String, Value>,
-    pub(crate) defaults: &'a Map<String, Value>,
+    defaults: &'a Map<String, Value>,
+    /// The first ones that are given: looking at each is cheaper than descending a tree.
+    few: [Option<(&'a str, &'a Value)>; FEW],
 }
 
+const FEW: usize = 6;
+
 impl<'a> Parameters<'a> {
+    pub(crate) fn new(given: &'a Map<String, Value>, defaults: &'a Map<String, Value>) -> Self {
+        let mut few = [None; FEW];
+        for (place, (name, value)) in few.iter_mut().zip(given) {
+            *place = Some((name.as_str(), value));
+        }
+        Self {
+            given,
+            defaults,
+            few,
+        }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Result<&'a Value, Stop> {
+        let mut few = self.few.iter().flatten();
+        if let Some((_, value)) = few.find(|(known, _)| *known == name) {
+            return Ok(value);
+        }
         let value = self.given.get(name).or_else(|| self.defaults.get(name));
         value.ok_or_else(|| {
             Stop::would_fail(format!("parameter {name:?} is missing"))
@@ -191,13 +223,11 @@ mod tests {
 
     fn render(source: &str, given: Value) -> Result<String, String> {
         let given = given.as_object().unwrap().clone();
-        let parameters = Parameters {
-            given: &given,
-            defaults: &Map::new(),
-        };
-        Template::new(source)?
-            .render(&parameters)
-            .map_err(|stop| stop.reason)
+        let none = Map::new();
+        let parameters = Parameters::new(&given, &none);
+        let template = Template::new(source)?;
+        let rendered = template.render(&parameters);
+        rendered.map(Cow::into_owned).map_err(|stop| stop.reason)
     }
 
     #[test]
@@ -224,10 +254,8 @@ mod tests {
     fn a_lone_parameter_keeps_its_type() {
         let expression = Expression::new(&json!({"v": "{n}", "t": ["n={n}"], "c": 1})).unwrap();
         let given = json!({"n": {"deep": true}, "m": 1});
-        let parameters = Parameters {
-            given: given.as_object().unwrap(),
-            defaults: &Map::new(),
-        };
+        let none = Map::new();
+        let parameters = Parameters::new(given.as_object().unwrap(), &none);
         assert!(expression.evaluate(&parameters).is_err());
         let lone = Expression::new(&json!({"v": "{n}"})).unwrap();
         assert_eq!(

@@ -69,12 +69,8 @@ impl TerraformPlan {
     ///
     /// [`Error::Import`] with line and column, or with the address of the resource.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let plan: PlanText = serde_json::from_str(text).map_err(|error| {
-            refuse(
-                format!("line {}, column {}", error.line(), error.column()),
-                error,
-            )
-        })?;
+        let plan: PlanText =
+            serde_json::from_str(text).map_err(|error| Error::json(FORMAT, &error))?;
         if !matches!(plan.format_version.split('.').next(), Some("0" | "1")) {
             let reason = format!("{:?} is none of 0.x and 1.x", plan.format_version);
             return Err(refuse("format_version", reason));
@@ -141,9 +137,11 @@ impl TerraformPlan {
     }
 }
 
+const FORMAT: &str = "terraform plan";
+
 fn refuse(place: impl Into<String>, reason: impl ToString) -> Error {
     Error::Import {
-        format: "terraform plan",
+        format: FORMAT,
         place: place.into(),
         reason: reason.to_string(),
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use action::Action;
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
+
 /// Several actions of one purpose, each of which may wait for others.
 ///
 /// A plain record; [`Plan::new`](crate::Plan::new) checks it.
@@ -41,6 +43,15 @@ impl Workflow {
             name: name.into(),
             steps: Vec::new(),
         }
+    }
+
+    /// Reads a workflow from JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Import`] with line and column.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|error| Error::json("workflow", &error))
     }
 
     /// Adds a step that waits for none.

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::update_text;
-use crate::{Change, Fact, Key, Version, WorldDigest};
+use crate::{Change, Error, Fact, Key, Version, WorldDigest};
 
 /// The state that a plan is simulated against: keys and what is known of each.
 ///
@@ -36,6 +36,15 @@ impl World {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Reads a world from JSON: one object, in which each field is a key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Import`] with line and column.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|error| Error::json("world", &error))
     }
 
     /// What is known of a key, or `None` if it does not exist.
@@ -71,6 +80,11 @@ impl World {
                 None => drop(self.remove(change.key.as_str())),
             }
         }
+    }
+
+    /// Lays another world over this one: where both have a key, the other one counts.
+    pub fn lay_over(&mut self, other: Self) {
+        self.held.extend(other.held);
     }
 
     /// How many keys exist.

@@ -1,4 +1,4 @@
-use load_engine::Progress as RunProgress;
+use load_engine::{Plan, Progress as RunProgress, Threshold};
 
 use crate::ScenarioResult;
 
@@ -7,6 +7,22 @@ pub trait Progress {
     /// A scenario begins.
     fn scenario_began(&mut self, name: &str, load: &str) {
         let _ = (name, load);
+    }
+
+    /// What the next scenario's load will be held to, if it brings thresholds of its own.
+    fn will_be_judged(&mut self, thresholds: &[Threshold]) {
+        let _ = thresholds;
+    }
+
+    /// A load is about to begin.
+    fn load_planned(&mut self, plan: &Plan) {
+        let _ = plan;
+    }
+
+    /// Whether to bring the [record so far](load_engine::Progress::record), which costs the thread
+    /// that runs the suite a few milliseconds each second.
+    fn wants_record(&self) -> bool {
+        false
     }
 
     /// A load is under way; called about ten times a second.

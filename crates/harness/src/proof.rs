@@ -1,11 +1,12 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use load_engine::{
-    Discrepancy, Failure, Found, Ledger, Model, Plan, RunRecord, StopHandle, Until, Verification,
-    Workload,
+    Discrepancy, Failure, Found, Ledger, Model, Outcome, Plan, RunRecord, StopHandle, Stragglers,
+    Until, Verification, Workload,
 };
 
 use crate::{Error, Progress, ScenarioResult, manifest, place};
@@ -14,7 +15,7 @@ use crate::{Error, Progress, ScenarioResult, manifest, place};
 ///
 /// That is what makes a load test a proof: [`prove`] holds what this says is there, *after* the
 /// reopening, against what was acknowledged during the load.
-pub trait Target: Workload + Sized {
+pub trait Target: Workload + Sized + Send + 'static {
     /// Ends the target. Everything acknowledged must survive this, and a kill in its place.
     ///
     /// # Errors
@@ -29,6 +30,10 @@ pub trait Target: Workload + Sized {
     /// When reading cannot begin. A single effect that cannot be read is an `Err` item.
     fn effects(&self) -> Result<EffectsFound<'_>, Failure>;
 }
+
+/// How long the target may take to answer what was under way when the load ended. One that takes longer
+/// hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What [`Target::effects`] gives.
 pub type EffectsFound<'t> = Box<dyn Iterator<Item = Result<Found, Failure>> + 't>;
@@ -73,10 +78,17 @@ pub fn prove<T: Target>(
     progress.scenario_began(&trial.name, &trial.describe());
 
     let target = open(data.path()).map_err(|failure| trial.failed("open", failure))?;
-    let (run, ledger) = load(trial, &target, progress)?;
+    let target = Arc::new(target);
+    let Outcome {
+        record: run,
+        ledger,
+        stragglers,
+        ..
+    } = load(trial, Arc::clone(&target), progress)?;
     if let Some(error) = disk_filled(trial, &run, data.path()) {
         return Err(error);
     }
+    let target = alone(trial, target, stragglers)?;
     target
         .close()
         .map_err(|failure| trial.failed("close", failure))?;
@@ -156,11 +168,16 @@ impl Trial {
 
 fn load<T: Target>(
     trial: &Trial,
-    target: &T,
+    target: Arc<T>,
     progress: &mut dyn Progress,
-) -> Result<(RunRecord, Ledger), Error> {
+) -> Result<Outcome, Error> {
     let stop = StopHandle::new();
-    load_engine::run(target, &trial.plan, &stop, |state| {
+    progress.load_planned(&trial.plan);
+    // What is cut off leaves effects under names that nobody knows yet, such as an id that the target
+    // gives: so only what hangs is cut off, not what is slow.
+    let mut plan = trial.plan.clone().grace(PATIENCE);
+    plan.record_so_far = progress.wants_record();
+    load_engine::run_shared(target, &plan, &stop, |state| {
         progress.load_goes_on(&trial.name, state);
         if progress.is_interrupted() {
             stop.stop();
@@ -169,6 +186,23 @@ fn load<T: Target>(
     .map_err(|source| Error::Run {
         scenario: trial.name.clone(),
         source,
+    })
+}
+
+/// Takes the target back from the load's threads, unless some are still inside a step.
+fn alone<T>(trial: &Trial, target: Arc<T>, mut stragglers: Stragglers) -> Result<T, Error> {
+    let left = stragglers
+        .wait(Duration::from_secs(1))
+        .map_err(|source| Error::Run {
+            scenario: trial.name.clone(),
+            source,
+        })?;
+    Arc::into_inner(target).ok_or_else(|| {
+        let failure = Failure::new(format!(
+            "{left} users are still inside a step, {PATIENCE:?} after the load's end: the target hangs, \
+             so it cannot be closed, opened again and verified"
+        ));
+        trial.failed("stop", failure)
     })
 }
 

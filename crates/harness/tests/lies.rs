@@ -22,7 +22,7 @@ struct Liar<L> {
 }
 
 /// What is really appended when `operation` is the `number`th.
-trait Lie: Default + Sync {
+trait Lie: Default + Send + Sync + 'static {
     fn tell(&self, number: u64, operation: &Operation) -> Vec<Operation>;
 }
 

@@ -5,9 +5,39 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
+use crate::Seq;
+
 /// The hash of a line and, through its key, of every line before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Link(pub(crate) [u8; 32]);
+
+/// Where a record stands in the chain of its log; made by [`Log::link`](crate::Log::link).
+///
+/// It says that the record's bytes, under the hash of the line before, have this hash. Whoever noted
+/// that hash elsewhere, as in a [`Checkpoint`](crate::Checkpoint) of that moment, can tell that this
+/// record was the last one then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChainLink {
+    /// The record's number.
+    pub seq: Seq,
+    /// The last record that was known to be on disk when its line was made.
+    pub synced: Seq,
+    /// The hash of the line before; for the first line, the one that FORMAT.md names.
+    pub before: [u8; 32],
+    /// The hash of its line, and through it of all lines before.
+    pub hash: [u8; 32],
+}
+
+impl ChainLink {
+    /// Whether this is the link of a record with these bytes: its JSON, as it stands in the log.
+    #[must_use]
+    pub fn fits(&self, data: &[u8]) -> bool {
+        let (seq, synced) = (self.seq, self.synced);
+        let mut body = format!("{{\"seq\":{seq},\"synced\":{synced},\"data\":").into_bytes();
+        body.extend_from_slice(data);
+        Link(self.before).next(&body).0 == self.hash
+    }
+}
 
 /// How a link stands in a line: base64 without padding.
 pub(crate) type LinkText = [u8; Link::TEXT_BYTES];

@@ -104,6 +104,7 @@ mod wakers;
 mod writer;
 
 pub use crate::backend::{Backend, BackendFile, Lock, LockGuard, OpenMode};
+pub use crate::chain::ChainLink;
 pub use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointKey, CheckpointSigner};
 pub use crate::error::Error;
 pub use crate::follow::Follow;

@@ -29,7 +29,7 @@ use crate::{Error, Follow, LogOptions, Matches, Seq, point};
 /// [`Log::close`] has one.
 #[derive(Debug)]
 pub struct Log<T> {
-    catalog: Arc<Catalog>,
+    pub(crate) catalog: Arc<Catalog>,
     committer: Arc<Committer>,
     index: Option<Index<T>>,
     recovery: Recovery,

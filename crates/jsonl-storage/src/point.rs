@@ -8,10 +8,11 @@ use serde::de::DeserializeOwned;
 
 use crate::backend;
 use crate::catalog::{Candidate, Candidates, Catalog};
+use crate::chain::{ChainLink, Link};
 use crate::index::{self, KeyOf};
 use crate::line::{self, Line};
 use crate::lines::Part;
-use crate::{BreakKind, Error, Record, Seq, scan};
+use crate::{BreakKind, Error, Log, Record, Seq, scan};
 
 /// What is read at first for a record of unknown length.
 const GUESS_BYTES: usize = 1 << 10;
@@ -25,6 +26,55 @@ pub(crate) fn get<T: DeserializeOwned>(
     catalog: &Catalog,
     seq: Seq,
 ) -> Result<Option<Record<T>>, Error> {
+    with_line(catalog, seq, typed)
+}
+
+/// Reads where a record stands in the chain; `None` when the log does not have it, or no chain.
+fn link(catalog: &Catalog, seq: Seq) -> Result<Option<ChainLink>, Error> {
+    let hash = |seq| with_line(catalog, seq, |_, line| Ok((line.synced, own_link(line))));
+    let Some((synced, Some(link))) = hash(seq)? else {
+        return Ok(None);
+    };
+    let before = match seq.0.checked_sub(1).map(Seq) {
+        Some(Seq::ZERO) => Some(Link::root()),
+        Some(before) => hash(before)?.and_then(|(_, link)| link),
+        None => None,
+    };
+    Ok(before.map(|before| ChainLink {
+        seq,
+        synced,
+        before: before.0,
+        hash: link.0,
+    }))
+}
+
+impl<T> Log<T> {
+    /// Reads where a record stands in the chain; `None` when the log does not have it, or has no
+    /// chain.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::get`], but for [`Error::Type`].
+    pub fn link(&self, seq: Seq) -> Result<Option<ChainLink>, Error> {
+        link(&self.catalog, seq)
+    }
+
+    /// Whether the log has a chain.
+    #[must_use]
+    pub fn is_chained(&self) -> bool {
+        self.catalog.head().1.is_some()
+    }
+}
+
+fn own_link(line: &Line<'_>) -> Option<Link> {
+    line.chained.and_then(|chained| chained.link())
+}
+
+fn with_line<R>(
+    catalog: &Catalog,
+    seq: Seq,
+    take: impl FnOnce(&Part, &Line<'_>) -> Result<R, Error>,
+) -> Result<Option<R>, Error> {
     let Some(part) = catalog.part_with(seq)? else {
         return Ok(None);
     };
@@ -38,7 +88,7 @@ pub(crate) fn get<T: DeserializeOwned>(
                 decode(text, Some(seq))
             });
         match found {
-            Ok(line) => typed(&part, &line).map(Some),
+            Ok(line) => take(&part, &line).map(Some),
             Err(kind) => Err(corrupt(&part, skip, kind)),
         }
     })

@@ -110,6 +110,31 @@ fn a_chained_log_holds_and_goes_on_after_reopening() {
 }
 
 #[test]
+fn each_record_has_its_link_and_the_last_one_that_of_the_checkpoint() {
+    let (dir, checkpoint) = filled();
+    let log: Log<String> = LogOptions::new().open(dir.path()).unwrap();
+    assert!(log.is_chained());
+    let mut before = None;
+    for number in 1..=RECORDS as u64 {
+        let link = log.link(Seq(number)).unwrap().unwrap();
+        let record = log.get(Seq(number)).unwrap().unwrap();
+        let data = serde_json::to_vec(&record.data).unwrap();
+        assert!(link.fits(&data) && !link.fits(b"\"other\""));
+        assert!(before.is_none_or(|before| before == link.before));
+        before = Some(link.hash);
+    }
+    assert_eq!(before, Some(checkpoint.hash));
+    assert_eq!(log.link(Seq(0)).unwrap(), None);
+    assert_eq!(log.link(Seq(RECORDS as u64 + 1)).unwrap(), None);
+
+    let plain = tempfile::tempdir().unwrap();
+    let log: Log<String> = LogOptions::new().open(plain.path()).unwrap();
+    log.append(&"one".to_owned()).unwrap();
+    assert!(!log.is_chained());
+    assert_eq!(log.link(Seq(1)).unwrap(), None);
+}
+
+#[test]
 fn a_chain_cannot_be_begun_in_the_middle() {
     let dir = tempfile::tempdir().unwrap();
     let log: Log<String> = LogOptions::new().open(dir.path()).unwrap();

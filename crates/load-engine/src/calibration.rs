@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn every_percentile_of_every_known_target_is_reported_within_one_percent() {
-        for calibration in Calibration::standard(Duration::from_secs(20)) {
+        for calibration in Calibration::standard(Duration::from_secs(10)) {
             let clock = SimulatedClock::new();
             let result = calibration
                 .run_on(&clock, &StopHandle::new(), |_| {})

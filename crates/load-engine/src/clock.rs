@@ -27,6 +27,11 @@ pub trait Clock: Send + Sync {
     /// Makes the calling thread wake as near to the asked times as the system can.
     fn sharpen(&self) {}
 
+    /// Whether its time is not the machine's, so that what the machine withheld means nothing in it.
+    fn is_simulated(&self) -> bool {
+        false
+    }
+
     /// Announces `threads` threads whose sleeping and waking make up a simulated time.
     fn enlist(&self, _threads: u32) {}
 
@@ -165,6 +170,10 @@ impl Simulation {
 }
 
 impl Clock for SimulatedClock {
+    fn is_simulated(&self) -> bool {
+        true
+    }
+
     fn now_ns(&self) -> u64 {
         self.lock().now_ns
     }

@@ -1,18 +1,21 @@
 //! The thread that called: waits for the users to be ready, lets them go, and takes what they leave.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::counter::Doing;
-use crate::crew::Crew;
+use crate::crew::{Crew, Dismissal};
 use crate::early_end::{self, EarlyEnd};
 use crate::error::RunError;
 use crate::failures::FailureTally;
 use crate::gate::Signal;
+use crate::glance::Glance;
 use crate::ledger::Ledger;
 use crate::monitor::Monitor;
 use crate::patience::{Cut, PROGRESS_PERIOD, Patience};
+use crate::record::RunRecord;
 use crate::recorder::Recorder;
 use crate::run::{Progress, Stage};
 use crate::usage::cpu_time_ns;
@@ -22,6 +25,9 @@ use crate::workload::Failure;
 /// So many calls of `on_progress` are between two judgements of the thresholds that may end the run:
 /// what they are judged on changes about once a second.
 const JUDGED_EACH: u32 = 5;
+
+/// So many calls of `on_progress` are between two looks at the record: it changes once a second.
+const LOOKED_EACH: u32 = 10;
 
 /// Time between opening the gate and the first arrival of an open model.
 const LEAD_NS: u64 = 10_000_000;
@@ -85,6 +91,9 @@ struct Coordinator<'r, 'c> {
     to_tear_down: u32,
     /// Threads that have not ended.
     threads: u32,
+    /// If somebody wants to see the record meanwhile.
+    glance: Option<Glance>,
+    record: Option<Arc<RunRecord>>,
 }
 
 /// What is left when a run is over: threads that did not come back, and how to hear of them.
@@ -104,7 +113,7 @@ pub(crate) fn coordinate<T>(
 ) -> Result<(Load, Left, Vec<T>), RunError> {
     let users = crew.users();
     let (reports, inbox) = sync_channel(REPORTS_A_USER * users as usize);
-    let _dismissal = Dismissal { crew };
+    let _dismissal = Dismissal(crew);
     let threads = start(reports)?;
     let mut coordinator = Coordinator {
         crew,
@@ -114,6 +123,8 @@ pub(crate) fn coordinate<T>(
         standing: vec![true; users as usize],
         to_tear_down: 0,
         threads: crew.threads(),
+        glance: crew.plan.record_so_far.then(|| Glance::new(crew)),
+        record: None,
     };
     if let Err(error) = coordinator.await_set_up() {
         crew.gate.give(Signal::GiveUp);
@@ -121,7 +132,7 @@ pub(crate) fn coordinate<T>(
         return Err(error);
     }
     let mut load = coordinator.begin(monitor);
-    coordinator.await_end(&mut load)?;
+    coordinator.await_end(&mut load, monitor)?;
     coordinator.claim(&mut load)?;
     let left = coordinator.await_tear_down(&mut load);
     if left.threads > 0 {
@@ -193,7 +204,7 @@ impl Coordinator<'_, '_> {
     }
 
     /// Waits until every user's load has ended, or until it is time to go without the others.
-    fn await_end(&mut self, load: &mut Load) -> Result<(), RunError> {
+    fn await_end(&mut self, load: &mut Load, monitor: &Monitor) -> Result<(), RunError> {
         let mut panic = None;
         let mut standing = self.crew.users();
         let mut calls = 0;
@@ -217,8 +228,11 @@ impl Coordinator<'_, '_> {
                 }
                 Ok(report) => self.hear(report, load),
                 Err(RecvTimeoutError::Timeout) => {
-                    self.tell(Stage::Running, load.began_ns, standing);
                     calls += 1;
+                    if calls % LOOKED_EACH == 0 {
+                        self.look(load, monitor);
+                    }
+                    self.tell(Stage::Running, load.began_ns, standing);
                     if calls % JUDGED_EACH == 0 {
                         self.judge(load);
                     }
@@ -239,6 +253,13 @@ impl Coordinator<'_, '_> {
             .map(|(began, ended)| ended.saturating_sub(began));
         self.tell(Stage::Running, load.began_ns, standing);
         panic.map_or(Ok(()), Err)
+    }
+
+    fn look(&mut self, load: &Load, monitor: &Monitor) {
+        if let Some(glance) = &mut self.glance {
+            let (began_ns, monitor_began_ns) = (load.began_ns, load.monitor_began_ns);
+            self.record = Some(glance.look(self.crew, monitor, began_ns, monitor_began_ns));
+        }
     }
 
     /// Ends the phase or the run if what is known by now says so.
@@ -351,22 +372,8 @@ impl Coordinator<'_, '_> {
             done,
             failed,
             planned: self.crew.plan.model.planned_iterations(),
+            record: self.record.clone(),
         });
-    }
-}
-
-/// Sends the waiting users home when the coordinator leaves before it has opened the gate, be it by an
-/// error or by a panic of `on_progress`: they would wait for ever.
-struct Dismissal<'c, 'r> {
-    crew: &'c Crew<'r>,
-}
-
-impl Drop for Dismissal<'_, '_> {
-    fn drop(&mut self) {
-        self.crew.gate.give(Signal::GiveUp);
-        self.crew.stop.stop();
-        self.crew.wake_sleepers();
-        self.crew.over.give(Signal::GiveUp);
     }
 }
 

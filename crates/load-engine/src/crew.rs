@@ -8,7 +8,7 @@ use crossbeam::utils::CachePadded;
 use crate::arrival::Desk;
 use crate::clock::Clock;
 use crate::counter::Counter;
-use crate::gate::Gate;
+use crate::gate::{Gate, Signal};
 use crate::lag::LagTally;
 use crate::ledger::Ledger;
 use crate::model::Model;
@@ -190,5 +190,18 @@ impl<'c> Crew<'c> {
         let failed = self.counters().map(Counter::failed).sum();
         let done = self.counters().map(Counter::done).sum();
         (done, failed)
+    }
+}
+
+/// Sends the waiting users home when the coordinator leaves before it has opened the gate, be it by an
+/// error or by a panic of `on_progress`: they would wait for ever.
+pub(crate) struct Dismissal<'c, 'r>(pub(crate) &'c Crew<'r>);
+
+impl Drop for Dismissal<'_, '_> {
+    fn drop(&mut self) {
+        self.0.gate.give(Signal::GiveUp);
+        self.0.stop.stop();
+        self.0.wake_sleepers();
+        self.0.over.give(Signal::GiveUp);
     }
 }

@@ -100,7 +100,7 @@ pub(crate) fn judge(crew: &Crew<'_>, began_ns: u64) -> Option<EarlyEnd> {
 }
 
 /// As much of the record as there is while users iterate.
-fn so_far(crew: &Crew<'_>, wall_ns: u64) -> RunRecord {
+pub(crate) fn so_far(crew: &Crew<'_>, wall_ns: u64) -> RunRecord {
     let (done, failed) = crew.counted();
     RunRecord {
         wall_ns,

@@ -65,6 +65,14 @@ impl GeneratorRecord {
             memory_pressure_share: monitor.share_of_load(|sample| sample.memory_pressure_ns),
         }
     }
+
+    /// Without what the machine did: its time is another than the load's.
+    pub(crate) fn of_simulated_time(self) -> Self {
+        Self {
+            operation_overhead_ns: self.operation_overhead_ns,
+            ..Self::default()
+        }
+    }
 }
 
 /// Operations of one timed batch.

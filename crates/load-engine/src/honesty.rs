@@ -24,6 +24,11 @@ const MAX_MACHINE_SHARE: f64 = 0.9;
 
 /// Above this share, what the host or a limit takes away shows in the latencies.
 const MAX_STOLEN_SHARE: f64 = 0.1;
+
+/// The kernel counts what the host takes in ticks of 10 ms: watched for a shorter time, a share is
+/// chance. (A load on a simulated clock is over in no time, however long it says that it was.)
+const MIN_WATCHED_NS: i64 = 1_000_000_000;
+
 const MAX_THROTTLED_SHARE: f64 = 0.05;
 
 /// How many times what was reported an omission has to be before it is worth a warning.
@@ -203,8 +208,14 @@ impl RunRecord {
         let machine_share = generator.machine_share.filter(|_| self.target.is_some());
         let full = above(machine_share, MAX_MACHINE_SHARE)
             .map(|machine_share| GeneratorLimit::NoProcessorLeft { machine_share });
-        let stolen = above(generator.stolen_share, MAX_STOLEN_SHARE)
-            .map(|share| GeneratorLimit::StolenTime { share });
+        let stolen_share = generator.stolen_share;
+        let watched_ns = match self.monitor.samples.as_slice() {
+            [first, .., last] => last.at_ns - first.at_ns,
+            _ => 0,
+        };
+        let stolen_share = stolen_share.filter(|_| watched_ns >= MIN_WATCHED_NS);
+        let stolen =
+            above(stolen_share, MAX_STOLEN_SHARE).map(|share| GeneratorLimit::StolenTime { share });
         let throttled = above(generator.throttled_share, MAX_THROTTLED_SHARE)
             .map(|share| GeneratorLimit::Throttled { share });
         full.into_iter().chain(stolen).chain(throttled)

@@ -102,11 +102,24 @@
 //! # Ok::<(), load_engine::RunError>(())
 //! ```
 //!
+//! # Executors and deadlines
+//!
+//! [`run`] has a thread for each user and ends when every user has. [`run_shared`] ends when the plan
+//! says, whatever the workload does: what is inside a step then is counted as in flight, and its thread
+//! is left to the [`Stragglers`]. [`run_async`] does the same with tasks of an [`AsyncWorkload`], on a
+//! current-thread runtime for each processor, and watches the [`RuntimeLag`]. Plan, record, ledger and
+//! thresholds are the same for all of them.
+//!
+//! A phase can end on a [`Condition`], and a run on a broken [`Threshold`]. A ledger too long for memory
+//! goes to disk by a [`SpillPolicy`]; another process is watched by [`Plan::watch`]; [`search`] finds
+//! the highest rate that still holds.
+//!
 //! # Figures that can be believed
 //!
 //! Latencies are histograms to three digits, merged losslessly, in total, by second and by [`Phase`].
 //! [`RunRecord::generator_limits`] says when the generator rather than the target was the limit, and
-//! [`RunRecord::coordinated_omissions`] what a closed model hid.
+//! [`RunRecord::coordinated_omissions`] what a closed model hid. [`calibration`] compares what is
+//! reported of known delays with the truth.
 //!
 //! # Data and mixed traffic
 //!
@@ -152,6 +165,7 @@ mod digest;
 mod export;
 mod failures;
 mod generator;
+mod glance;
 mod lag;
 mod latency;
 mod ledger;

@@ -3,6 +3,7 @@
 mod record;
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -28,7 +29,9 @@ pub(crate) struct Monitor {
     clock: MonotonicClock,
     /// Dropped to end the thread.
     running: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<Sampler>>,
+    thread: Option<JoinHandle<()>>,
+    /// Locked for as long as a sample is added or the samples are copied.
+    sampler: Arc<Mutex<Sampler>>,
 }
 
 impl Monitor {
@@ -47,19 +50,29 @@ impl Monitor {
         sampler.sample(&origin);
         let (running, ended) = sync_channel(0);
         let clock = origin.clone(); // with the same origin
+        let sampler = Arc::new(Mutex::new(sampler));
+        let filled = Arc::clone(&sampler);
         let thread = Builder::new()
             .name("load-engine:monitor".to_owned())
-            .spawn(move || sampler.run(&clock, &ended))?;
+            .spawn(move || run(&filled, &clock, &ended))?;
         Ok(Self {
             clock: origin,
             running: Some(running),
             thread: Some(thread),
+            sampler,
         })
     }
 
     /// The monitor's time, to tell it later when the load began.
     pub(crate) fn now_ns(&self) -> u64 {
         self.clock.now_ns()
+    }
+
+    /// What is known by now, as long after the load began.
+    pub(crate) fn so_far(&self, load_began_ns: u64, wall_ns: u64) -> MonitorRecord {
+        let sampler = locked(&self.sampler);
+        let (cpu_ns, _) = sampler.sampled_cpu(load_began_ns);
+        sampler.to_record(load_began_ns, Some(cpu_ns), wall_ns)
     }
 
     /// Takes the last sample, and gives the record or the message of the thread's panic. The
@@ -76,7 +89,7 @@ impl Monitor {
             .take()
             .expect("only this method takes the thread");
         match thread.join() {
-            Ok(sampler) => Ok(sampler.into_record(load_began_ns, cpu_ns, wall_ns)),
+            Ok(()) => Ok(locked(&self.sampler).to_record(load_began_ns, cpu_ns, wall_ns)),
             Err(panic) => Err(crate::Failure::from_panic(&*panic)),
         }
     }
@@ -91,6 +104,22 @@ impl Drop for Monitor {
             drop(thread.join());
         }
     }
+}
+
+fn locked(sampler: &Mutex<Sampler>) -> MutexGuard<'_, Sampler> {
+    // A panic of the thread is told when it is joined.
+    sampler.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Samples until the sender is dropped, and once more then.
+fn run(sampler: &Mutex<Sampler>, clock: &MonotonicClock, ended: &Receiver<()>) {
+    let mut period_ns = locked(sampler).period_ns;
+    while ended.recv_timeout(Duration::from_nanos(period_ns)) == Err(RecvTimeoutError::Timeout) {
+        let mut sampler = locked(sampler);
+        sampler.sample(clock);
+        period_ns = sampler.period_ns;
+    }
+    locked(sampler).sample(clock);
 }
 
 /// What the thread collects, in bounded memory.
@@ -120,16 +149,6 @@ impl Sampler {
             gaps: Vec::new(),
             gap_count: 0,
         }
-    }
-
-    fn run(mut self, clock: &MonotonicClock, ended: &Receiver<()>) -> Self {
-        while ended.recv_timeout(Duration::from_nanos(self.period_ns))
-            == Err(RecvTimeoutError::Timeout)
-        {
-            self.sample(clock);
-        }
-        self.sample(clock);
-        self
     }
 
     fn sample(&mut self, clock: &MonotonicClock) {
@@ -171,8 +190,8 @@ impl Sampler {
         self.period_ns *= 2;
     }
 
-    fn into_record(
-        self,
+    fn to_record(
+        &self,
         load_began_ns: u64,
         cpu_ns: Option<Option<u64>>,
         wall_ns: u64,

@@ -48,6 +48,8 @@ pub struct Plan {
     pub watched: Option<u32>,
     /// Where the ledger goes when it is too much for memory; it stays there if this is not set.
     pub spill: Option<SpillPolicy>,
+    /// Whether [`Progress`](crate::Progress) brings the record so far, about once a second.
+    pub record_so_far: bool,
 }
 
 impl Plan {
@@ -66,6 +68,7 @@ impl Plan {
             grace: None,
             watched: None,
             spill: None,
+            record_so_far: false,
         }
     }
 
@@ -73,6 +76,14 @@ impl Plan {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Asks for the record while the run goes on (not unless set): it takes the thread that called a
+    /// few milliseconds each second.
+    #[must_use]
+    pub fn record_so_far(mut self) -> Self {
+        self.record_so_far = true;
         self
     }
 

@@ -27,7 +27,7 @@ use crate::timer::Timer;
 use crate::workload::{AsyncWorkload, StepSpec, Workload};
 
 /// How far a run has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
     /// What is going on.
@@ -42,6 +42,10 @@ pub struct Progress {
     pub failed: u64,
     /// Iterations that the model asks for, if it says.
     pub planned: Option<u64>,
+    /// As much of the record as was there about a second ago, if the plan
+    /// [asks](Plan::record_so_far) for it. The last second or two of its intervals are not whole yet;
+    /// arrivals, checks and failure messages come with the whole record only.
+    pub record: Option<Arc<RunRecord>>,
 }
 
 /// The parts of a run.
@@ -324,6 +328,9 @@ impl Prepared {
             wall_ns,
             &record.monitor,
         );
+        if crew.clock.is_simulated() {
+            record.generator = record.generator.of_simulated_time();
+        }
         Ok((record, ledger, spilled))
     }
 }

@@ -99,7 +99,7 @@ impl Default for Intervals {
 }
 
 /// One interval or phase. A histogram's 270 KB would be almost all zeros, so only the counts are kept.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Slot {
     failed: u64,
     counts: Vec<(u16, u64)>, // by rising bucket
@@ -127,12 +127,25 @@ impl Intervals {
         let starts = (0u64..).map(|slot| slot * self.width_ns);
         starts
             .zip(&self.slots)
-            .map(|(start_ns, slot)| IntervalSummary {
-                start_ns,
-                failed: slot.failed,
-                latency: slot.summary(),
-            })
+            .map(|(start_ns, slot)| slot.interval(start_ns))
             .collect()
+    }
+
+    /// What is not as `known` has it, of the same width.
+    pub(crate) fn changed_since(&self, known: &[IntervalSummary]) -> ChangedIntervals {
+        let same = |number: usize, slot: &Slot| {
+            known.get(number).is_some_and(|known| {
+                known.failed == slot.failed && known.latency.count == slot.count()
+            })
+        };
+        let slots = self.slots.iter().enumerate();
+        let changed = slots.filter(|(number, slot)| !same(*number, slot));
+        ChangedIntervals {
+            width_ns: self.width_ns,
+            slots: changed
+                .map(|(number, slot)| (number, slot.clone()))
+                .collect(),
+        }
     }
 
     fn widen_to(&mut self, width_ns: u64) {
@@ -148,7 +161,37 @@ impl Intervals {
     }
 }
 
+/// Intervals to which something was added, or that are new, by their number.
+pub(crate) struct ChangedIntervals {
+    width_ns: u64,
+    slots: Vec<(usize, Slot)>, // by rising number
+}
+
+impl ChangedIntervals {
+    /// Replaces those of `known` that have changed, and adds those that are new.
+    pub(crate) fn bring_up_to_date(self, known: &mut Vec<IntervalSummary>) {
+        for (number, slot) in self.slots {
+            if number >= known.len() {
+                known.resize_with(number + 1, IntervalSummary::default);
+            }
+            known[number] = slot.interval(number as u64 * self.width_ns);
+        }
+    }
+}
+
 impl Slot {
+    fn count(&self) -> u64 {
+        self.counts.iter().map(|(_, count)| count).sum()
+    }
+
+    fn interval(&self, start_ns: u64) -> IntervalSummary {
+        IntervalSummary {
+            start_ns,
+            failed: self.failed,
+            latency: self.summary(),
+        }
+    }
+
     fn add(&mut self, failed: u64, counts: impl Iterator<Item = (u16, u64)>) {
         self.failed += failed;
         self.counts = merged(std::mem::take(&mut self.counts), counts);
@@ -235,6 +278,24 @@ mod tests {
         );
         assert_eq!(summaries[1].latency.min_ns, 16);
         assert_eq!(summaries[1].latency.max_ns, 31);
+    }
+
+    #[test]
+    fn only_intervals_that_changed_are_summed_up_again() {
+        let mut intervals = Intervals::default();
+        let mut known = Vec::new();
+        intervals.add(SECOND, 0, &counts(&[10]));
+        intervals.changed_since(&known).bring_up_to_date(&mut known);
+        assert_eq!(known, intervals.summaries());
+
+        intervals.add(0, 1, &counts(&[30])); // by a thread that was late
+        intervals.add(2 * SECOND, 0, &counts(&[20]));
+        let changed = intervals.changed_since(&known);
+        let numbers: Vec<_> = changed.slots.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, [0, 2]);
+        changed.bring_up_to_date(&mut known);
+        assert_eq!(known, intervals.summaries());
+        assert_eq!(intervals.changed_since(&known).slots.len(), 0);
     }
 
     #[test]

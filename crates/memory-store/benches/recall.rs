@@ -1,6 +1,6 @@
 //! What the interface costs over its parts: a durable `remember` against a bare group-committed
-//! insert into the same schema and against a connection an agent; an exact similarity search, a
-//! search for words, and both fused; a cache hit.
+//! insert into the same schema and against a connection an agent; a similarity search by the graph
+//! and by comparing all, a search for words, and both fused; a cache hit.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use crossbeam::channel::{Receiver, Sender, bounded};
-use memory_store::{MemoryId, MemoryStore, Namespace, NewMemory, Query, Timestamp};
+use memory_store::{IndexOptions, MemoryId, MemoryStore, Namespace, NewMemory, Query, Timestamp};
 use rusqlite::{Connection, params};
 
 const DIMENSION: usize = 384;
@@ -113,30 +113,25 @@ fn durable_writes(criterion: &mut Criterion) {
 }
 
 fn similarity_and_hybrid(criterion: &mut Criterion) {
-    let directory = tempfile::tempdir().unwrap();
-    let store = MemoryStore::open(directory.path()).unwrap();
-    thread::scope(|scope| {
-        for first in 0..50 {
-            let store = &store;
-            scope.spawn(move || {
-                for seed in (first..VECTORS).step_by(50) {
-                    let new = NewMemory {
-                        text: text(seed),
-                        ..memory(Some(vector(seed)))
-                    };
-                    store.remember(new).unwrap();
-                }
-            });
-        }
-    });
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let open = |directory: &tempfile::TempDir, exact_below| {
+        let index = IndexOptions::new().exact_below(exact_below);
+        let store = MemoryStore::options().index(index).open(directory).unwrap();
+        fill(&store);
+        store
+    };
+    let exact = open(&directories[0], usize::MAX);
+    let store = open(&directories[1], 0);
     let query = vector(VECTORS + 1);
-    criterion.bench_function("similarity-scan/10000x384-top10", |bencher| {
-        bencher.iter(|| {
-            store
-                .recall_similar(&namespace(), black_box(&query), 10)
-                .unwrap()
+    for (name, store) in [("scan", &exact), ("graph", &store)] {
+        criterion.bench_function(&format!("similarity-{name}/10000x384-top10"), |bencher| {
+            bencher.iter(|| {
+                store
+                    .recall_similar(&namespace(), black_box(&query), 10)
+                    .unwrap()
+            });
         });
-    });
+    }
     let words = "word1 word20 word300 word400";
     criterion.bench_function("text/10000-four-terms-top10", |bencher| {
         bencher.iter(|| {
@@ -149,6 +144,24 @@ fn similarity_and_hybrid(criterion: &mut Criterion) {
     criterion.bench_function("hybrid/10000-similarity-text-recency-top10", |bencher| {
         bencher.iter(|| store.recall(&namespace(), black_box(&hybrid)).unwrap());
     });
+}
+
+/// Remembers texts with vectors, and waits until the graph has them.
+fn fill(store: &MemoryStore) {
+    thread::scope(|scope| {
+        for first in 0..50 {
+            scope.spawn(move || {
+                for seed in (first..VECTORS).step_by(50) {
+                    let new = NewMemory {
+                        text: text(seed),
+                        ..memory(Some(vector(seed)))
+                    };
+                    store.remember(new).unwrap();
+                }
+            });
+        }
+    });
+    store.build_index(|_| {});
 }
 
 /// Twelve words of a thousand, the frequent ones more often.
@@ -247,6 +260,11 @@ fn connect(database: &Path) -> Connection {
     connection
 }
 
+/// A text as it stands in the full-text index.
+fn terms(text: &str) -> String {
+    text.split(' ').map(|word| format!("n1z{word} ")).collect()
+}
+
 /// The rows of one `remember`, in the open transaction.
 fn insert(connection: &Connection) {
     let memory = memory(None);
@@ -261,11 +279,16 @@ fn insert(connection: &Connection) {
             .unwrap();
     };
     execute(
-        "INSERT INTO memories(ns, id, at, text, tags, attributes, digest)
-         VALUES(1, ?1, ?2, ?3, '[\"failure\"]', '{\"agent\":\"builder-7\"}', zeroblob(32))",
+        "INSERT INTO memories(ns, id, at, text, tags, attributes, digest, valid_from, recorded_at,
+             version)
+         VALUES(1, ?1, ?2, ?3, '[\"failure\"]', '{\"agent\":\"builder-7\"}', zeroblob(32), ?2, ?2, 1)",
         params![next, memory.at.unix_millis(), memory.text],
     );
     let row = connection.last_insert_rowid();
+    execute(
+        "INSERT INTO memories_text(rowid, terms) VALUES(?1, ?2)",
+        params![row, terms(&memory.text)],
+    );
     execute(
         "INSERT INTO tags(ns, tag, row) VALUES(1, 'failure', ?1)",
         params![row],

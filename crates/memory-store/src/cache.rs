@@ -81,6 +81,11 @@ impl CacheTier {
         self.memories.clear();
     }
 
+    /// How many memories it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.memories.len()
+    }
+
     pub(crate) fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }
@@ -100,9 +105,12 @@ impl DerivedTier for CacheTier {
         match change {
             // An id may be used again after it was forgotten, so what was remembered may stand in
             // for a placeholder of the time before.
-            Change::Remembered { namespace, id, .. } | Change::Forgotten { namespace, id } => {
-                self.remove(namespace, *id);
-            }
+            Change::Remembered { namespace, id, .. }
+            | Change::Updated { namespace, id, .. }
+            | Change::Ended { namespace, id }
+            | Change::Forgotten { namespace, id } => self.remove(namespace, *id),
+            // What is being loaded has to go as well, and is not found by its namespace.
+            Change::NamespaceDeleted(_) => self.clear(),
             Change::Linked(_) | Change::Unlinked { .. } => {}
         }
     }
@@ -166,6 +174,11 @@ mod tests {
             tags: Default::default(),
             attributes: Default::default(),
             vector: None,
+            valid_from: Timestamp::default(),
+            valid_until: None,
+            expires_at: None,
+            recorded_at: Timestamp::default(),
+            version: 1,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a committed write means for the tiers that are derived from the metadata.
 
-use crate::memory::Edge;
+use crate::edge::Edge;
 use crate::names::{MemoryId, Namespace, Relation};
 
 /// One committed change. Changes are applied in the order of their commit, by the writer alone.
@@ -11,10 +11,22 @@ pub(crate) enum Change {
         id: MemoryId,
         unit: Option<Vec<f32>>,
     },
+    /// A memory has another content, and without a unit vector none.
+    Updated {
+        namespace: Namespace,
+        id: MemoryId,
+        unit: Option<Vec<f32>>,
+    },
+    /// A memory ended; all else of it is as it was.
+    Ended {
+        namespace: Namespace,
+        id: MemoryId,
+    },
     Forgotten {
         namespace: Namespace,
         id: MemoryId,
     },
+    /// An edge was added, or took the place of the one that begins with it.
     Linked(Edge),
     Unlinked {
         namespace: Namespace,
@@ -22,6 +34,7 @@ pub(crate) enum Change {
         relation: Relation,
         target: MemoryId,
     },
+    NamespaceDeleted(Namespace),
 }
 
 /// A tier that can be rebuilt from the metadata at any moment. Applying cannot fail: whatever

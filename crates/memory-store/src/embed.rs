@@ -23,7 +23,8 @@ pub type EmbedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Embeds without a model: words and their trigrams of letters, hashed into a fixed number of
 /// places with a sign each ("feature hashing", Weinberger et al. 2009). Texts that share words, or
-/// words of the same stem, come close; it knows nothing of meaning.
+/// words of the same stem, come close; it knows nothing of meaning. English function words (the,
+/// of, when) are passed over unless there is nothing else, as they make unlike texts alike.
 ///
 /// ```
 /// use memory_store::{Embedder, HashedNgrams};
@@ -65,10 +66,13 @@ impl Embedder for HashedNgrams {
         const WORD_WEIGHT: f32 = 2.0;
         let mut vector = vec![0.0; self.dimension];
         let lower = text.to_lowercase();
-        for word in lower.split(|character: char| !character.is_alphanumeric()) {
-            if word.is_empty() {
-                continue;
-            }
+        let words = lower.split(|character: char| !character.is_alphanumeric());
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        let has_content = words.iter().any(|word| !is_function_word(word));
+        let chosen = words
+            .into_iter()
+            .filter(|word| !has_content || !is_function_word(word));
+        for word in chosen {
             add(&mut vector, word, WORD_WEIGHT);
             // Marked ends, so that a prefix differs from the same letters inside a word.
             let marked: Vec<char> = format!("^{word}$").chars().collect();
@@ -82,6 +86,28 @@ impl Embedder for HashedNgrams {
             .any(|component| *component != 0.0)
             .then_some(vector))
     }
+}
+
+/// In the order of their bytes. Negations are not among them: they turn what is said around.
+#[rustfmt::skip]
+const FUNCTION_WORDS: [&str; 147] = [
+    "a", "about", "above", "after", "again", "against", "all", "am", "among", "an", "and", "any",
+    "anybody", "anyone", "are", "as", "at", "be", "because", "been", "before", "being", "below",
+    "between", "both", "but", "by", "can", "could", "did", "do", "does", "down", "during", "each",
+    "either", "else", "ever", "every", "few", "for", "from", "further", "had", "has", "have", "he",
+    "her", "here", "hers", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its",
+    "itself", "just", "like", "may", "me", "might", "more", "most", "much", "must", "my", "neither",
+    "nor", "now", "of", "off", "on", "once", "one", "only", "onto", "or", "other", "others",
+    "ought", "our", "out", "over", "own", "per", "rather", "same", "shall", "she", "should",
+    "since", "so", "some", "someone", "such", "than", "that", "the", "their", "them", "then",
+    "there", "these", "they", "this", "those", "though", "through", "throughout", "to", "too",
+    "under", "unless", "until", "up", "upon", "us", "very", "via", "was", "we", "well", "were",
+    "what", "when", "where", "whether", "which", "while", "who", "whom", "whose", "why", "will",
+    "with", "within", "without", "would", "yet", "you", "your", "yours",
+];
+
+fn is_function_word(word: &str) -> bool {
+    FUNCTION_WORDS.binary_search(&word).is_ok()
 }
 
 fn add(vector: &mut [f32], feature: &str, weight: f32) {
@@ -140,6 +166,15 @@ mod tests {
         assert!(cosine(text, "memory ran out in the linker") > 0.7);
         assert!(cosine(text, "linkers and memories") > cosine(text, "a quiet sunny day"));
         assert!(cosine(text, "a quiet sunny day").abs() < 0.3);
+    }
+
+    #[test]
+    fn function_words_count_only_where_there_is_nothing_else() {
+        assert!(FUNCTION_WORDS.is_sorted());
+        assert!(cosine("the linker of the build", "linker build") > 0.999);
+        assert!(cosine("why is it so", "the linker").abs() < 0.3);
+        assert!(cosine("to do or to be", "to be") > 0.6);
+        assert!(cosine("do not deploy", "do deploy") < 0.95);
     }
 
     #[test]

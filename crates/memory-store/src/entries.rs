@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, params};
 
 use crate::digest::MemoryDigest;
+use crate::edge::Edge;
 use crate::error::{Result, SqliteContext};
-use crate::memory::{Edge, Memory};
+use crate::memory::Memory;
 use crate::metadata::{
-    MEMORY_COLUMNS, StoredMemory, edge_from_row, open_for_verification, stored_memory_from_row,
+    AFTER_EDGE, EDGE_COLUMNS, MEMORY_COLUMNS, StoredMemory, begin_reading, edge_from_row,
+    open_for_verification, stored_memory_from_row,
 };
 
 /// Rows read at a time: enough to make a statement's start-up cost small, little enough to hold.
@@ -24,7 +26,8 @@ pub enum Entry {
     Edge(Edge, MemoryDigest),
 }
 
-/// Every memory, in the order of their writing, then every edge; all from one snapshot of the
+/// Every memory, in the order of their writing, then every edge, whenever they hold and without
+/// what was known before; all from one snapshot of the
 /// database, read in pages. Ends after an error.
 #[derive(Debug)]
 pub struct Entries {
@@ -38,17 +41,17 @@ pub struct Entries {
 enum Position {
     /// After this row of the memories.
     Memories(i64),
-    /// After this edge: namespace number, source, relation, target.
-    Edges(i64, i64, String, i64),
+    Edges(EdgeKey),
     End,
 }
+
+/// After this edge: namespace number, source, relation, target, beginning.
+type EdgeKey = (i64, i64, String, i64, i64);
 
 impl Entries {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let connection = open_for_verification(path)?;
-        connection
-            .execute_batch("BEGIN")
-            .sqlite("begin reading", path)?;
+        begin_reading(&connection, path)?;
         Ok(Self {
             connection,
             path: path.to_owned(),
@@ -62,9 +65,7 @@ impl Entries {
         loop {
             let (page, next) = match &self.position {
                 Position::Memories(after) => read_memories(&self.connection, *after)?,
-                Position::Edges(ns, source, relation, target) => {
-                    read_edges(&self.connection, (*ns, *source, relation, *target))?
-                }
+                Position::Edges(after) => read_edges(&self.connection, after)?,
                 Position::End => return Ok(Vec::new()),
             };
             self.position = next;
@@ -112,34 +113,32 @@ fn read_memories(connection: &Connection, after: i64) -> rusqlite::Result<(Vec<E
     }
     let next = match last {
         Some(row) => Position::Memories(row),
-        None => Position::Edges(0, 0, String::new(), 0),
+        None => Position::Edges((0, 0, String::new(), 0, 0)),
     };
     Ok((page, next))
 }
 
 fn read_edges(
     connection: &Connection,
-    after: (i64, i64, &str, i64),
+    (ns, source, relation, target, from): &EdgeKey,
 ) -> rusqlite::Result<(Vec<Entry>, Position)> {
-    let mut statement = connection.prepare_cached(
-        "SELECT n.name, e.source, e.relation, e.target, e.weight, e.at, e.ns
-         FROM edges e JOIN namespaces n ON n.ns = e.ns
-         WHERE (e.ns, e.source, e.relation, e.target) > (?1, ?2, ?3, ?4)
-         ORDER BY e.ns, e.source, e.relation, e.target LIMIT ?5",
-    )?;
-    let (ns, source, relation, target) = after;
-    let mut rows = statement.query(params![ns, source, relation, target, PAGE])?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {EDGE_COLUMNS}, e.ns FROM edges e JOIN namespaces n ON n.ns = e.ns
+         WHERE (e.ns, e.source, e.relation, e.target, e.valid_from) > (?1, ?2, ?3, ?4, ?5)
+         ORDER BY e.ns, e.source, e.relation, e.target, e.valid_from LIMIT ?6"
+    ))?;
+    let mut rows = statement.query(params![ns, source, relation, target, from, PAGE])?;
     let mut page = Vec::with_capacity(PAGE.into());
     let mut next = Position::End;
     while let Some(row) = rows.next()? {
         let edge = edge_from_row(row)?;
-        let (source, target) = (edge.source.to_sql(), edge.target.to_sql());
-        next = Position::Edges(
-            row.get(6)?,
-            source,
+        next = Position::Edges((
+            row.get(AFTER_EDGE)?,
+            edge.source.to_sql(),
             edge.relation.as_str().to_owned(),
-            target,
-        );
+            edge.target.to_sql(),
+            edge.valid_from.unix_millis(),
+        ));
         let digest = edge.digest();
         page.push(Entry::Edge(edge, digest));
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::names::{MemoryId, Namespace};
+use crate::names::{MemoryId, Namespace, Timestamp};
 use crate::state::{AgentRun, CheckpointId, Expected};
 
 /// The result of an operation on the store.
@@ -53,7 +53,9 @@ pub enum Error {
         expected: i32,
     },
 
-    /// The database was written by another version. Open it with that version.
+    /// The database was written by a later version, or is to be verified and was written by an
+    /// earlier one. Nothing was changed: open it with that later version; an earlier one's database
+    /// is brought up to date by opening it as a store.
     #[error("{} has schema version {found}, this build reads version {expected}", path.display())]
     SchemaVersion {
         /// The database file.
@@ -195,6 +197,17 @@ pub enum Error {
         expected: usize,
     },
 
+    /// A vector has another length than those of the index.
+    #[error("vector of {item} has {found} dimensions, the index has {expected}")]
+    IndexDimension {
+        /// The item the vector belongs to.
+        item: String,
+        /// The length of this vector.
+        found: usize,
+        /// The length of the index's vectors.
+        expected: usize,
+    },
+
     /// A vector cannot be compared by cosine. Repair the embedding that made it.
     #[error("vector of {item} {detail}")]
     InvalidVector {
@@ -209,6 +222,69 @@ pub enum Error {
     Embedding {
         /// What the embedder said.
         source: crate::embed::EmbedError,
+    },
+
+    /// A namespace holds as much as it may. Forget or sweep something, or raise its quota.
+    #[error("namespace {namespace} holds as many {what} as it may: {limit}")]
+    QuotaExceeded {
+        /// The namespace.
+        namespace: Namespace,
+        /// `items` or `bytes`.
+        what: &'static str,
+        /// Its limit.
+        limit: u64,
+    },
+
+    /// What was removed is gone from the database, but its log still holds it, as somebody is
+    /// reading an older state. Let go of every [`Entries`](crate::Entries), then compact.
+    #[error("the write-ahead log of {} is in use and could not be emptied", path.display())]
+    LogInUse {
+        /// The database file.
+        path: PathBuf,
+    },
+
+    /// What was to be exported could not be written. What was written until then is no export.
+    #[error("cannot write the export: {source}")]
+    Export {
+        /// The system's answer.
+        source: io::Error,
+    },
+
+    /// A line of what was to be imported is not what an export writes. Nothing was imported.
+    #[error("line {line} of the import: {detail}")]
+    Import {
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        detail: String,
+    },
+
+    /// Something of an import cannot be stored. Nothing was imported.
+    #[error("{item} of the import: {detail}")]
+    ImportState {
+        /// The run or the value.
+        item: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+
+    /// A namespace of an import is there already. Nothing was imported: delete the namespace first,
+    /// or import into another store.
+    #[error("namespace {namespace} exists already")]
+    NamespaceExists {
+        /// The namespace.
+        namespace: Namespace,
+    },
+
+    /// Something would end before it begins. Give it a later end.
+    #[error("{item} would be valid from {} until {}", from.unix_millis(), until.unix_millis())]
+    InvalidInterval {
+        /// The memory or the edge.
+        item: String,
+        /// Since when it would be valid.
+        from: Timestamp,
+        /// Until when it would be valid.
+        until: Timestamp,
     },
 
     /// An edge's weight is not a finite number.
@@ -294,6 +370,17 @@ fn is_undecodable(error: &rusqlite::Error) -> bool {
 }
 
 impl Error {
+    /// Whether the disk may hold something else than it said. After a failed sync the kernel may
+    /// have dropped the pages and report success to a retry.
+    pub(crate) fn is_of_disk(&self) -> bool {
+        match self {
+            Self::Sqlite { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the request was at fault: then it alone fails, and the rest of its group commits.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(
@@ -305,6 +392,7 @@ impl Error {
                 | Self::UnknownRun { .. }
                 | Self::RunExists { .. }
                 | Self::UnknownCheckpoint { .. }
+                | Self::QuotaExceeded { .. }
         )
     }
 }

@@ -1,5 +1,5 @@
-//! Named places at which a test can let the process die. Outside of this crate's own tests they
-//! are nothing at all.
+//! Named places at which a test can let the process die, or the disk fail. Outside of this crate's
+//! own tests they are nothing at all.
 
 /// Which point dies, and at which passing of it: `before-commit:3`.
 #[cfg(test)]
@@ -29,4 +29,31 @@ pub(crate) fn point(name: &'static str) {
     {
         std::process::abort();
     }
+}
+
+/// Lets the next commit of this thread fail as it does when its sync fails.
+#[cfg(test)]
+pub(crate) fn fail_next_sync() {
+    SYNC_FAILS.set(true);
+}
+
+#[cfg(test)]
+thread_local! {
+    static SYNC_FAILS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+#[cfg(not(test))]
+#[inline(always)]
+pub(crate) fn sync() -> rusqlite::Result<()> {
+    Ok(())
+}
+
+/// What SQLite answers to a commit whose sync failed, if that was asked for.
+#[cfg(test)]
+pub(crate) fn sync() -> rusqlite::Result<()> {
+    if !SYNC_FAILS.take() {
+        return Ok(());
+    }
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+    Err(rusqlite::Error::SqliteFailure(code, None))
 }

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::memory::AttributeValue;
 use crate::names::Timestamp;
+use crate::time::When;
 
-/// Conditions that a memory must all meet. The default one is met by every memory.
+/// Conditions that a memory must all meet. The default one is met by every memory that is true
+/// without an end.
 ///
 /// ```
 /// use memory_store::{Filter, Timestamp};
@@ -32,6 +34,9 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// The latest moment, exclusive.
     pub until: Option<Timestamp>,
+    /// As of when it must be true.
+    #[serde(default)]
+    pub when: When,
     /// How many are returned at most, the newest first.
     pub limit: usize,
 }
@@ -44,13 +49,14 @@ impl Default for Filter {
             text_contains: None,
             from: None,
             until: None,
+            when: When::Current,
             limit: usize::MAX,
         }
     }
 }
 
 impl Filter {
-    /// A filter that every memory passes.
+    /// A filter that every memory passes that is true without an end.
     pub fn new() -> Self {
         Self::default()
     }
@@ -87,6 +93,13 @@ impl Filter {
     #[must_use]
     pub fn until(mut self, until: Timestamp) -> Self {
         self.until = Some(until);
+        self
+    }
+
+    /// Sets as of when it must be true. Default: [`When::Current`].
+    #[must_use]
+    pub fn when(mut self, when: When) -> Self {
+        self.when = when;
         self
     }
 

@@ -6,10 +6,17 @@
 //! *relation* tier (a graph) and the *cache* are derived from it, so they cannot disagree with it
 //! for longer than a write takes, and [`MemoryStore::check`] shows that they don't.
 //!
-//! Beside memories, the store keeps the versioned state of agents' runs ([`AgentRun`]), with
-//! checkpoints to return to and to fork from.
+//! Facts change: an [`update`](MemoryStore::update) keeps what was known before, and a fact that
+//! ended or was [superseded](MemoryStore::supersede) is found as of the time when it was true
+//! ([`When`]). What expires is never found at the caller's moment, and
+//! [swept](MemoryStore::sweep) later.
 //!
-//! Everything lives in a [`Namespace`]; nothing is found across two. Time is an argument.
+//! Beside memories, the store keeps the versioned state of agents' runs ([`AgentRun`]), with
+//! checkpoints to return to and to fork from; a version stores what changed.
+//!
+//! Everything lives in a [`Namespace`], which has a [`Quota`] and can be
+//! [deleted](MemoryStore::delete_namespace) to the last byte; nothing is found across two. All of it
+//! can be [exported](MemoryStore::export) and [imported](MemoryStore::import). Time is an argument.
 //!
 //! ```
 //! use memory_store::{Edge, Filter, MemoryStore, Namespace, NewMemory, Relation, Timestamp, Traversal};
@@ -43,14 +50,18 @@
 //! ```
 
 // What is stored, and what is asked.
+mod chunking;
 mod digest;
+mod edge;
 mod embed;
 mod error;
 mod filter;
 mod memory;
 mod names;
 mod query;
+mod quota;
 mod state;
+mod time;
 
 // The tiers: the truth, and what is derived from it.
 mod cache;
@@ -62,11 +73,13 @@ mod tiers;
 
 // The store.
 mod entries;
+mod latency;
 mod lock;
 mod options;
 mod pace;
 mod stats;
 mod store;
+mod transfer;
 mod writer;
 
 // The proof.
@@ -77,17 +90,23 @@ mod report;
 mod verify;
 
 pub use digest::MemoryDigest;
+pub use edge::Edge;
 pub use embed::{EmbedError, Embedder, HashedNgrams};
 pub use entries::{Entries, Entry};
 pub use error::{Error, Result};
 pub use filter::Filter;
-pub use memory::{AttributeValue, Edge, Memory, NewMemory};
+pub use latency::Latency;
+pub use memory::{AttributeValue, Memory, NewMemory};
 pub use names::{MemoryId, Namespace, Relation, Timestamp};
 pub use options::Options;
-pub use query::{Found, Query, Reason, Signal};
+pub use query::{Decay, Found, Query, Reason, Signal};
+pub use quota::{Quota, Usage};
 pub use relations::{Direction, Traversal};
 pub use report::{Disagreement, Report};
-pub use state::{AgentRun, Checkpoint, CheckpointId, Difference, Expected, Versioned};
+pub use similarity::{IndexCoverage, IndexHealth, IndexOptions, IndexOrigin, Metric, VectorIndex};
+pub use state::{AgentRun, Checkpoint, CheckpointId, Difference, Expected, Retention, Versioned};
 pub use stats::Stats;
-pub use store::{MemoryStore, Recalled, Related};
+pub use store::{Duplicate, DuplicateKind, MemoryStore, Recalled, Related};
+pub use time::{Version, When};
+pub use transfer::Transferred;
 pub use verify::{read_all, verify};

@@ -1,12 +1,13 @@
-//! What is stored: memories and the edges between them.
+//! What is stored: memories.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{MemoryDigest, digest_edge, digest_memory};
+use crate::digest::{MemoryContent, MemoryDigest};
 use crate::error::{Error, Result};
-use crate::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::names::{MemoryId, Namespace, Timestamp};
+use crate::time::When;
 
 /// A text beyond this is a document, not a memory: it would stall the group it is committed with.
 const MAX_TEXT_BYTES: usize = 16 << 20;
@@ -77,10 +78,22 @@ pub struct NewMemory {
     pub attributes: BTreeMap<String, AttributeValue>,
     /// The embedding. All vectors of a namespace have the length of its first.
     pub vector: Option<Vec<f32>>,
+    /// Since when it is true; `None` for since it happened.
+    #[serde(default)]
+    pub valid_from: Option<Timestamp>,
+    /// Until when it is true, exclusive; `None` for without an end.
+    #[serde(default)]
+    pub valid_until: Option<Timestamp>,
+    /// From when on it is found no more, and may be removed; `None` for never.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+    /// When it was recorded; `None` for when it happened.
+    #[serde(default)]
+    pub recorded_at: Option<Timestamp>,
 }
 
 impl NewMemory {
-    /// A memory without id, tags, attributes and vector.
+    /// A memory without id, tags, attributes and vector, true from `at` on without an end.
     pub fn new(namespace: Namespace, text: impl Into<String>, at: Timestamp) -> Self {
         Self {
             namespace,
@@ -90,6 +103,10 @@ impl NewMemory {
             tags: BTreeSet::new(),
             attributes: BTreeMap::new(),
             vector: None,
+            valid_from: None,
+            valid_until: None,
+            expires_at: None,
+            recorded_at: None,
         }
     }
 
@@ -121,17 +138,51 @@ impl NewMemory {
         self
     }
 
+    /// Sets since when it is true. Default: since it happened.
+    #[must_use]
+    pub fn valid_from(mut self, from: Timestamp) -> Self {
+        self.valid_from = Some(from);
+        self
+    }
+
+    /// Sets until when it is true, exclusive. Default: without an end. What has an end is found as
+    /// of a moment only, see [`When`].
+    #[must_use]
+    pub fn valid_until(mut self, until: Timestamp) -> Self {
+        self.valid_until = Some(until);
+        self
+    }
+
+    /// Sets from when on it is found no more by who asks as of a moment; a
+    /// [`sweep`](crate::MemoryStore::sweep) removes it then. Default: never.
+    #[must_use]
+    pub fn expires_at(mut self, moment: Timestamp) -> Self {
+        self.expires_at = Some(moment);
+        self
+    }
+
+    /// Sets when it was recorded. Default: when it happened.
+    #[must_use]
+    pub fn recorded_at(mut self, moment: Timestamp) -> Self {
+        self.recorded_at = Some(moment);
+        self
+    }
+
     /// The digest that the stored memory will have. The id is no part of it, so it can be computed
     /// before the store has chosen one.
     pub fn digest(&self) -> MemoryDigest {
-        digest_memory(
-            &self.namespace,
-            self.at,
-            &self.text,
-            &self.tags,
-            &self.attributes,
-            self.vector.as_deref(),
-        )
+        MemoryContent {
+            namespace: &self.namespace,
+            at: self.at,
+            text: &self.text,
+            tags: &self.tags,
+            attributes: &self.attributes,
+            vector: self.vector.as_deref(),
+            valid_from: self.valid_from.unwrap_or(self.at),
+            valid_until: self.valid_until,
+            expires_at: self.expires_at,
+        }
+        .digest()
     }
 
     /// How an error names this memory.
@@ -151,7 +202,24 @@ impl NewMemory {
                 limit: MAX_TEXT_BYTES,
             });
         }
-        Ok(())
+        let from = self.valid_from.unwrap_or(self.at);
+        check_interval(|| self.label(), from, self.valid_until)
+    }
+}
+
+/// A validity may be empty, but not end before it begins.
+pub(crate) fn check_interval(
+    item: impl Fn() -> String,
+    from: Timestamp,
+    until: Option<Timestamp>,
+) -> Result<()> {
+    match until {
+        Some(until) if until < from => Err(Error::InvalidInterval {
+            item: item(),
+            from,
+            until,
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -173,19 +241,39 @@ pub struct Memory {
     pub attributes: BTreeMap<String, AttributeValue>,
     /// The embedding, exactly as it was given.
     pub vector: Option<Vec<f32>>,
+    /// Since when it is true.
+    pub valid_from: Timestamp,
+    /// Until when it is true, exclusive, if it has an end.
+    pub valid_until: Option<Timestamp>,
+    /// From when on it is found no more, if it expires.
+    pub expires_at: Option<Timestamp>,
+    /// When this version was recorded.
+    pub recorded_at: Timestamp,
+    /// 1 for what was remembered, and one more for each time it was updated or ended.
+    pub version: u32,
 }
 
 impl Memory {
-    /// The digest of the content, equal to [`NewMemory::digest`] of what was remembered.
+    /// Whether it is found by who asks so.
+    pub fn is_found(&self, when: When) -> bool {
+        when.admits(self.valid_from, self.valid_until, self.expires_at)
+    }
+
+    /// The digest of the content, equal to [`NewMemory::digest`] of what was remembered. When it
+    /// was recorded, and as which version, is no part of it.
     pub fn digest(&self) -> MemoryDigest {
-        digest_memory(
-            &self.namespace,
-            self.at,
-            &self.text,
-            &self.tags,
-            &self.attributes,
-            self.vector.as_deref(),
-        )
+        MemoryContent {
+            namespace: &self.namespace,
+            at: self.at,
+            text: &self.text,
+            tags: &self.tags,
+            attributes: &self.attributes,
+            vector: self.vector.as_deref(),
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+            expires_at: self.expires_at,
+        }
+        .digest()
     }
 
     /// About how many bytes it occupies in the cache.
@@ -203,69 +291,5 @@ impl Memory {
             .as_ref()
             .map_or(0, |vector| size_of_val(vector.as_slice()));
         (size_of::<Self>() + self.text.len() + tags + attributes + vector) as u64
-    }
-}
-
-/// A typed, weighted, directed edge between two memories of one namespace.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Edge {
-    /// Whose edge it is.
-    pub namespace: Namespace,
-    /// Where it starts.
-    pub source: MemoryId,
-    /// What it means.
-    pub relation: Relation,
-    /// Where it ends.
-    pub target: MemoryId,
-    /// How strong it is; any finite number.
-    pub weight: f64,
-    /// When it was linked.
-    pub at: Timestamp,
-}
-
-impl Edge {
-    /// An edge of weight 1.
-    pub fn new(
-        namespace: Namespace,
-        source: MemoryId,
-        relation: Relation,
-        target: MemoryId,
-        at: Timestamp,
-    ) -> Self {
-        Self {
-            namespace,
-            source,
-            relation,
-            target,
-            weight: 1.0,
-            at,
-        }
-    }
-
-    /// Sets the weight.
-    #[must_use]
-    pub fn weight(mut self, weight: f64) -> Self {
-        self.weight = weight;
-        self
-    }
-
-    /// The digest of the whole edge.
-    pub fn digest(&self) -> MemoryDigest {
-        digest_edge(self)
-    }
-
-    pub(crate) fn check(&self) -> Result<()> {
-        if self.weight.is_finite() {
-            return Ok(());
-        }
-        Err(Error::InvalidWeight {
-            edge: self.label(),
-            weight: self.weight,
-        })
-    }
-
-    /// How an error or a report names this edge.
-    pub(crate) fn label(&self) -> String {
-        format!("{} -{}-> {}", self.source, self.relation, self.target)
     }
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use crate::error::Result;
+use crate::similarity::{IndexOptions, Metric};
 use crate::store::MemoryStore;
 
 /// Settings of a store; made by [`MemoryStore::options`].
@@ -12,6 +13,8 @@ pub struct Options {
     pub(crate) cache_bytes: u64,
     pub(crate) readers: NonZeroUsize,
     pub(crate) queue_length: NonZeroUsize,
+    pub(crate) index: IndexOptions,
+    pub(crate) index_threads: NonZeroUsize,
 }
 
 impl Default for Options {
@@ -23,6 +26,8 @@ impl Default for Options {
             cache_bytes: 64 << 20,
             readers: non_zero(4),
             queue_length: non_zero(1_024),
+            index: IndexOptions::new(),
+            index_threads: non_zero(1),
         }
     }
 }
@@ -47,6 +52,23 @@ impl Options {
     #[must_use]
     pub fn queue_length(mut self, writes: NonZeroUsize) -> Self {
         self.queue_length = writes;
+        self
+    }
+
+    /// Sets how vectors are indexed; the [metric](crate::Metric) of a store is always the cosine.
+    /// A graph that was saved with another number of links is built anew. Default:
+    /// [`IndexOptions::new`].
+    #[must_use]
+    pub fn index(mut self, index: IndexOptions) -> Self {
+        self.index = index.metric(Metric::Cosine);
+        self
+    }
+
+    /// Sets how many threads build the graphs of vectors behind the writes. Default: 1, which
+    /// adds some thousand vectors a second.
+    #[must_use]
+    pub fn index_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.index_threads = threads;
         self
     }
 

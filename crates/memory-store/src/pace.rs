@@ -1,5 +1,5 @@
 //! How long the writer lets a group gather. The crate's only clock, and a monotonic one: no result
-//! depends on it, only how many callers share a sync.
+//! depends on it, only how many callers share a sync, and the statistics of how long things take.
 //!
 //! Callers that were just acknowledged come back with their next write within microseconds. A
 //! writer that starts the next commit with the first of them syncs for a part of them, and the
@@ -47,5 +47,9 @@ pub(crate) struct Moment(Instant);
 impl Moment {
     pub(crate) fn now() -> Self {
         Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +11,9 @@ use crate::embed::{Embedder, embed};
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::memory::Memory;
-use crate::names::MemoryId;
+use crate::names::{MemoryId, Timestamp};
 use crate::relations::Traversal;
+use crate::time::When;
 
 /// The constant of reciprocal rank fusion: a memory at rank r of a signal gains 1 / (60 + r). 60 is
 /// the value of the paper (Cormack, Clarke and Büttcher, SIGIR 2009), where results were flat
@@ -49,6 +51,12 @@ pub struct Query {
     pub recency: bool,
     /// What every result must meet. Its limit is not used.
     pub filter: Filter,
+    /// How much results shall differ from each other, in [0, 1].
+    #[serde(default)]
+    pub diversity: f64,
+    /// How much less a memory weighs as it gets older.
+    #[serde(default)]
+    pub decay: Option<Decay>,
     /// How many results there are at most.
     pub limit: usize,
     /// How many tokens the results' texts may have together, at about four bytes a token.
@@ -64,6 +72,8 @@ impl Default for Query {
             preferred: None,
             recency: false,
             filter: Filter::new(),
+            diversity: 0.0,
+            decay: None,
             limit: 10,
             max_tokens: None,
         }
@@ -130,6 +140,32 @@ impl Query {
         self
     }
 
+    /// Sets how much results shall differ from each other, by their vectors (maximal marginal
+    /// relevance): 0 ranks by relevance alone, 1 by nothing but difference. With 0.3, the copy of
+    /// a result comes behind what is new and at least about half as relevant. Default: 0.
+    /// Clamped to [0, 1].
+    #[must_use]
+    pub fn diversity(mut self, diversity: f64) -> Self {
+        self.diversity = diversity;
+        self
+    }
+
+    /// Asks for what was true at a moment and had not expired. A traversal or a preference that says
+    /// when for itself keeps it. Default: for what is true without an end.
+    #[must_use]
+    pub fn as_of(mut self, moment: Timestamp) -> Self {
+        self.filter.when = When::AsOf(moment);
+        self
+    }
+
+    /// Halves a memory's score for each `half_life` that it is old at a moment. Unlike
+    /// [`recency`](Self::recency), which knows the order of ages only, this knows how old they are.
+    #[must_use]
+    pub fn decay(mut self, half_life: Duration, moment: Timestamp) -> Self {
+        self.decay = Some(Decay { half_life, moment });
+        self
+    }
+
     /// Sets how many results there are at most. Default: 10.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
@@ -150,6 +186,25 @@ impl Query {
     pub(crate) fn depth(&self) -> usize {
         const LEAST_DEPTH: usize = 50;
         self.limit.saturating_mul(4).max(LEAST_DEPTH)
+    }
+}
+
+/// How much less a memory weighs as it gets older.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decay {
+    /// The age at which it weighs half.
+    pub half_life: Duration,
+    /// The moment at which it has its age. What happened later weighs as if it happened then.
+    pub moment: Timestamp,
+}
+
+impl Decay {
+    /// What a score is multiplied with, in [0, 1].
+    pub(crate) fn factor(self, at: Timestamp) -> f64 {
+        let age = self.moment.unix_millis().saturating_sub(at.unix_millis());
+        // A half-life of nothing leaves what has no age as it is.
+        let half_life = (self.half_life.as_secs_f64() * 1_000.0).max(f64::MIN_POSITIVE);
+        (-(age.max(0) as f64) / half_life).exp2()
     }
 }
 
@@ -208,7 +263,7 @@ impl fmt::Display for Reason {
 pub struct Found {
     /// The memory.
     pub memory: Arc<Memory>,
-    /// The sum of its shares of all signals; comparable within one result only.
+    /// The sum of its shares of all signals, less its decay; comparable within one result only.
     pub score: f64,
     /// The signals that found it, in the order of [`Signal`].
     pub reasons: Vec<Reason>,
@@ -220,6 +275,16 @@ pub(crate) struct Candidate {
     pub(crate) id: MemoryId,
     pub(crate) score: f64,
     pub(crate) path: Vec<MemoryId>,
+}
+
+impl Candidate {
+    pub(crate) fn new(id: MemoryId, score: f64) -> Self {
+        Self {
+            id,
+            score,
+            path: Vec::new(),
+        }
+    }
 }
 
 /// A memory as all signals rank it together.
@@ -282,6 +347,25 @@ mod tests {
             (Signal::Similarity, list(&[4, 2, 5])),
         ];
         assert_eq!(order(lists), [2, 1, 4, 3, 5]);
+    }
+
+    #[test]
+    fn a_score_halves_with_each_half_life() {
+        let decay = Decay {
+            half_life: Duration::from_secs(10),
+            moment: Timestamp::from_unix_millis(30_000),
+        };
+        let factor = |millis| decay.factor(Timestamp::from_unix_millis(millis));
+        assert_eq!(
+            [factor(10_000), factor(20_000), factor(40_000)],
+            [0.25, 0.5, 1.0]
+        );
+        let at_once = Decay {
+            half_life: Duration::ZERO,
+            ..decay
+        };
+        assert_eq!(at_once.factor(Timestamp::default()), 0.0);
+        assert_eq!(at_once.factor(decay.moment), 1.0);
     }
 
     #[test]

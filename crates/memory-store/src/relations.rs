@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use parking_lot::RwLock;
 
 use crate::change::{Change, DerivedTier};
-use crate::memory::Edge;
+use crate::edge::Edge;
 use crate::names::{MemoryId, Namespace, Relation};
+use crate::time::When;
 
 use graph::Graph;
 
@@ -50,17 +51,18 @@ impl RelationTier {
         }
     }
 
-    /// The edges at a memory, ordered by source, relation and target.
+    /// The edges at a memory, ordered by source, relation, target and beginning.
     pub(crate) fn edges_of(
         &self,
         namespace: &Namespace,
         id: MemoryId,
         direction: Direction,
+        when: When,
     ) -> Vec<Edge> {
         let graphs = self.graphs.read();
-        graphs
-            .get(namespace)
-            .map_or_else(Vec::new, |graph| graph.edges_of(namespace, id, direction))
+        graphs.get(namespace).map_or_else(Vec::new, |graph| {
+            graph.edges_of(namespace, id, direction, when)
+        })
     }
 
     pub(crate) fn traverse(&self, namespace: &Namespace, traversal: &Traversal) -> Vec<Visit> {
@@ -68,6 +70,17 @@ impl RelationTier {
         graphs
             .get(namespace)
             .map_or_else(Vec::new, |graph| traversal::run(graph, traversal))
+    }
+
+    /// The shortest way to a target, and the strongest of the shortest.
+    pub(crate) fn path_to(
+        &self,
+        namespace: &Namespace,
+        traversal: &Traversal,
+        target: MemoryId,
+    ) -> Option<Visit> {
+        let graphs = self.graphs.read();
+        traversal::run_to(graphs.get(namespace)?, traversal, target)
     }
 
     /// Takes over the content of another tier, at once for every traversal.
@@ -101,7 +114,10 @@ impl DerivedTier for RelationTier {
                 self.remove(namespace, *source, relation, *target);
             }
             Change::Forgotten { namespace, id } => self.remove_node(namespace, *id),
-            Change::Remembered { .. } => {}
+            Change::NamespaceDeleted(namespace) => {
+                self.graphs.write().remove(namespace);
+            }
+            Change::Remembered { .. } | Change::Updated { .. } | Change::Ended { .. } => {}
         }
     }
 }

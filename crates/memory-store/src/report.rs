@@ -102,6 +102,20 @@ pub enum Disagreement {
         /// Its id.
         id: MemoryId,
     },
+    /// The graph of the similarity tier has a vector that no walk can come to.
+    UnreachableVector {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its id.
+        id: MemoryId,
+    },
+    /// The saved graph of the similarity tier could not be used at the next opening.
+    IndexFile {
+        /// Its namespace.
+        namespace: Namespace,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// The relation tier lacks an edge.
     MissingEdge {
         /// Its namespace.
@@ -129,6 +143,58 @@ pub enum Disagreement {
         namespace: Namespace,
         /// Its id.
         id: MemoryId,
+    },
+    /// A version in a memory's history is not what its digest says, or of no memory, or not before
+    /// what is known now.
+    AlteredHistory {
+        /// Its namespace.
+        namespace: Namespace,
+        /// The memory's id.
+        id: MemoryId,
+        /// The version.
+        version: u32,
+    },
+    /// A version of an edge is of no memory.
+    DanglingHistory {
+        /// How many.
+        versions: u64,
+    },
+    /// Two edges of the same source, relation and target hold at the same time.
+    OverlappingEdges {
+        /// Their namespace.
+        namespace: Namespace,
+        /// The edges as `source -relation-> target`.
+        edge: String,
+    },
+    /// A chunk of a large value of state is not what its digest says.
+    AlteredChunk {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its number.
+        chunk: i64,
+    },
+    /// A version of a value of state lacks chunks.
+    MissingChunks {
+        /// Its namespace.
+        namespace: Namespace,
+        /// The value's version, key and run.
+        value: String,
+    },
+    /// A chunk is referred to more or less often than is counted, or not at all.
+    ChunkReferences {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its number.
+        chunk: i64,
+        /// The running count.
+        counted: u64,
+        /// The references.
+        stored: u64,
+    },
+    /// What a namespace is said to hold is not what its memories are.
+    Usage {
+        /// The namespace.
+        namespace: Namespace,
     },
     /// A running count differs from the rows.
     Count {
@@ -181,6 +247,12 @@ impl fmt::Display for Disagreement {
             Self::AlteredVector { namespace, id } => {
                 write!(f, "{namespace}/{id}: vector differs in the similarity tier")
             }
+            Self::UnreachableVector { namespace, id } => {
+                write!(f, "{namespace}/{id}: vector cannot be reached in its graph")
+            }
+            Self::IndexFile { namespace, detail } => {
+                write!(f, "{namespace}: saved graph of vectors {detail}")
+            }
             Self::MissingEdge { namespace, edge } => {
                 write!(f, "{namespace}: edge {edge} missing from the relation tier")
             }
@@ -192,6 +264,45 @@ impl fmt::Display for Disagreement {
             }
             Self::StaleCache { namespace, id } => {
                 write!(f, "{namespace}/{id}: stale in the cache")
+            }
+            Self::AlteredHistory {
+                namespace,
+                id,
+                version,
+            } => {
+                write!(
+                    f,
+                    "{namespace}/{id}: version {version} of its history is damaged"
+                )
+            }
+            Self::DanglingHistory { versions } => {
+                write!(f, "history of edges: {versions} versions of no memory")
+            }
+            Self::OverlappingEdges { namespace, edge } => {
+                write!(f, "{namespace}: two edges {edge} hold at the same time")
+            }
+            Self::AlteredChunk { namespace, chunk } => {
+                write!(f, "{namespace}: chunk {chunk} differs from its digest")
+            }
+            Self::MissingChunks { namespace, value } => {
+                write!(f, "{namespace}: {value} lacks chunks")
+            }
+            Self::ChunkReferences {
+                namespace,
+                chunk,
+                counted,
+                stored,
+            } => {
+                write!(
+                    f,
+                    "{namespace}: chunk {chunk} is counted {counted} times, referred to {stored}"
+                )
+            }
+            Self::Usage { namespace } => {
+                write!(
+                    f,
+                    "{namespace}: holds another number of items or bytes than it says"
+                )
             }
             Self::Count {
                 what,

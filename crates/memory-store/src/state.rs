@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chunking::PreparedValue;
 use crate::error::{Error, Result};
 use crate::names::{Namespace, Timestamp, check_name};
 
@@ -128,6 +129,40 @@ pub struct Checkpoint {
     pub at: Timestamp,
 }
 
+/// Which checkpoints of a run are kept: those that any of the two says.
+///
+/// ```
+/// use memory_store::{Retention, Timestamp};
+///
+/// let retention = Retention::last(10).since(Timestamp::from_unix_millis(1_767_225_600_000));
+/// assert_eq!(retention.last, 10);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Retention {
+    /// As many of the last ones.
+    pub last: usize,
+    /// Those that were made at this moment or later.
+    pub since: Option<Timestamp>,
+}
+
+impl Retention {
+    /// Keeps as many of the last ones.
+    pub fn last(checkpoints: usize) -> Self {
+        Self {
+            last: checkpoints,
+            since: None,
+        }
+    }
+
+    /// Keeps those as well that were made at this moment or later. Default: none.
+    #[must_use]
+    pub fn since(mut self, moment: Timestamp) -> Self {
+        self.since = Some(moment);
+        self
+    }
+}
+
 /// How a key differs between two checkpoints.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind", content = "key")]
@@ -152,13 +187,15 @@ pub(crate) enum StateWriteKind {
     /// No value removes the key.
     Put {
         key: String,
-        value: Option<Vec<u8>>,
+        value: Option<PreparedValue>,
         expected: Expected,
     },
     Checkpoint {
         label: String,
         at: Timestamp,
     },
+    /// Removes checkpoints.
+    Retain(Retention),
     Restore(CheckpointId),
     /// Begins a run of the same agent at a checkpoint of this one.
     Fork {

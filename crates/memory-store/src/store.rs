@@ -1,7 +1,15 @@
 //! The store: four tiers behind one interface.
 
+mod duplicates;
+mod edges;
+mod finding;
+mod history;
+mod namespaces;
 mod recall;
 mod state;
+mod transfer;
+
+pub use duplicates::{Duplicate, DuplicateKind};
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,21 +18,21 @@ use std::sync::Arc;
 use crate::check::{check_derived, check_metadata};
 use crate::entries::Entries;
 use crate::error::{IoContext, Result};
-use crate::filter::Filter;
 use crate::lock::DirectoryLock;
-use crate::memory::{Edge, Memory, NewMemory};
+use crate::memory::{Memory, NewMemory};
 use crate::metadata::{
-    DATABASE_FILE, PreparedMemory, ReaderPool, Session, find_memory, find_text, find_where,
-    open_writer,
+    DATABASE_FILE, PreparedMemory, ReaderPool, Session, find_memory, open_writer,
 };
-use crate::names::{MemoryId, Namespace, Relation};
+use crate::names::{MemoryId, Namespace};
 use crate::options::Options;
-use crate::relations::{Direction, Traversal};
 use crate::repair::rebuild_indexes;
 use crate::report::Report;
+use crate::similarity::{IndexCoverage, IndexHealth, Indexer};
 use crate::stats::Stats;
 use crate::tiers::Tiers;
 use crate::writer::{Write, Writer, Written};
+
+pub use finding::{Recalled, Related};
 
 /// What agents share: memories, their vectors, and the edges between them, in namespaces.
 ///
@@ -33,40 +41,11 @@ use crate::writer::{Write, Writer, Written};
 pub struct MemoryStore {
     // Dropped in this order: the directory is released last.
     writer: Writer,
+    indexer: Indexer,
     readers: ReaderPool,
     tiers: Arc<Tiers>,
     database: PathBuf,
     _lock: DirectoryLock,
-}
-
-/// A memory found by similarity or by text.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Recalled {
-    /// The memory.
-    pub memory: Arc<Memory>,
-    /// By similarity, the cosine of the angle between its vector and the query, in [-1, 1]; by
-    /// text, its BM25 score, which is comparable within one result only.
-    pub score: f32,
-}
-
-/// A memory found by following edges.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Related {
-    /// The memory.
-    pub memory: Arc<Memory>,
-    /// The shortest way to it, from the start to this memory, both inclusive.
-    pub path: Vec<MemoryId>,
-    /// The product of the weights along the path.
-    pub strength: f64,
-}
-
-impl Related {
-    /// How many edges away it is.
-    pub fn hops(&self) -> usize {
-        self.path.len() - 1
-    }
 }
 
 impl MemoryStore {
@@ -93,13 +72,16 @@ impl MemoryStore {
         let lock = DirectoryLock::acquire(directory)?;
         let database = directory.join(DATABASE_FILE);
         let connection = open_writer(&database)?;
-        let tiers = Arc::new(Tiers::load(&connection, &database, options.cache_bytes)?);
+        let tiers = Arc::new(Tiers::load(&connection, &database, options)?);
         let readers = ReaderPool::open(&database, options.readers)?;
         let session = Session::new(connection, database.clone());
         let writer = Writer::start(session, Arc::clone(&tiers), options.queue_length)
             .io("start the writer of", directory)?;
+        let indexer = Indexer::start(Arc::clone(&tiers), options.index_threads)
+            .io("start the indexer of", directory)?;
         Ok(Self {
             writer,
+            indexer,
             readers,
             tiers,
             database,
@@ -114,6 +96,8 @@ impl MemoryStore {
     /// [`Error::AlreadyExists`](crate::Error::AlreadyExists) if the chosen id is taken,
     /// [`Error::InvalidVector`](crate::Error::InvalidVector) or
     /// [`Error::Dimension`](crate::Error::Dimension) if the vector cannot be compared,
+    /// [`Error::InvalidInterval`](crate::Error::InvalidInterval) if it ended before it began,
+    /// [`Error::QuotaExceeded`](crate::Error::QuotaExceeded),
     /// [`Error::DiskFull`](crate::Error::DiskFull), and
     /// [`Error::Poisoned`](crate::Error::Poisoned) if the writer is gone. Nothing is stored then.
     pub fn remember(&self, memory: NewMemory) -> Result<MemoryId> {
@@ -124,7 +108,8 @@ impl MemoryStore {
         }
     }
 
-    /// The memory of that id, from the cache if it is there.
+    /// The memory of that id as it is known now, from the cache if it is there; whenever it is
+    /// true, and also if it has expired and was not yet swept.
     ///
     /// # Errors
     ///
@@ -135,133 +120,7 @@ impl MemoryStore {
             .get_or_load(namespace, id, || find_memory(&self.readers, namespace, id))
     }
 
-    /// The `k` memories whose vectors are nearest to the query by cosine, the best first; equals
-    /// by id. Exact: every vector of the namespace is compared.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidVector`](crate::Error::InvalidVector) or
-    /// [`Error::Dimension`](crate::Error::Dimension) if the query cannot be compared; and if the
-    /// database cannot be read.
-    pub fn recall_similar(
-        &self,
-        namespace: &Namespace,
-        query: &[f32],
-        k: usize,
-    ) -> Result<Vec<Recalled>> {
-        let similar = self
-            .tiers
-            .similarity
-            .search(namespace, query, k, |_| true)?;
-        let mut recalled = Vec::with_capacity(similar.len());
-        for found in similar {
-            // One that was forgotten since the search is left out.
-            if let Some(memory) = self.get(namespace, found.id)? {
-                recalled.push(Recalled {
-                    memory,
-                    score: found.score,
-                });
-            }
-        }
-        Ok(recalled)
-    }
-
-    /// The `k` memories whose texts match any of the words best by BM25, the best first; equals in
-    /// the order of their writing. English endings are ignored.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be read.
-    pub fn recall_text(
-        &self,
-        namespace: &Namespace,
-        words: &str,
-        k: usize,
-    ) -> Result<Vec<Recalled>> {
-        let mut recalled = Vec::new();
-        for (id, score) in find_text(&self.readers, namespace, words, k, None)? {
-            if let Some(memory) = self.get(namespace, id)? {
-                recalled.push(Recalled {
-                    memory,
-                    score: score as f32,
-                });
-            }
-        }
-        Ok(recalled)
-    }
-
-    /// The memories that a traversal reaches, by hops, then strength, then id.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be read.
-    pub fn recall_related(
-        &self,
-        namespace: &Namespace,
-        traversal: &Traversal,
-    ) -> Result<Vec<Related>> {
-        let visits = self.tiers.relations.traverse(namespace, traversal);
-        let mut related = Vec::with_capacity(visits.len());
-        for visit in visits {
-            if let Some(memory) = self.get(namespace, visit.id)? {
-                related.push(Related {
-                    memory,
-                    path: visit.path,
-                    strength: visit.strength,
-                });
-            }
-        }
-        Ok(related)
-    }
-
-    /// The memories that meet a filter, the newest first; equals by id, the highest first.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be read.
-    pub fn recall_where(&self, namespace: &Namespace, filter: &Filter) -> Result<Vec<Memory>> {
-        find_where(&self.readers, namespace, filter)
-    }
-
-    /// The edges at a memory, ordered by source, relation and target.
-    pub fn edges_of(&self, namespace: &Namespace, id: MemoryId, direction: Direction) -> Vec<Edge> {
-        self.tiers.relations.edges_of(namespace, id, direction)
-    }
-
-    /// Stores an edge, in place of one of the same source, relation and target.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownMemory`](crate::Error::UnknownMemory) if an end does not exist,
-    /// [`Error::InvalidWeight`](crate::Error::InvalidWeight), and those of
-    /// [`remember`](Self::remember) that concern the disk.
-    pub fn link(&self, edge: Edge) -> Result<()> {
-        edge.check()?;
-        self.writer.write(Write::Link(edge)).map(drop)
-    }
-
-    /// Removes an edge; whether there was one.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`remember`](Self::remember) that concern the disk.
-    pub fn unlink(
-        &self,
-        namespace: &Namespace,
-        source: MemoryId,
-        relation: &Relation,
-        target: MemoryId,
-    ) -> Result<bool> {
-        let (namespace, relation) = (namespace.clone(), relation.clone());
-        self.remove(Write::Unlink {
-            namespace,
-            source,
-            relation,
-            target,
-        })
-    }
-
-    /// Removes a memory and every edge at it from all tiers; whether there was one.
+    /// Removes a memory, its history and every edge at it from all tiers; whether there was one.
     ///
     /// # Errors
     ///
@@ -282,9 +141,26 @@ impl MemoryStore {
             vectors: self.tiers.similarity.len() as u64,
             cache_hits: self.tiers.cache.hits(),
             cache_misses: self.tiers.cache.misses(),
+            cached: self.tiers.cache.len() as u64,
             writes: counters.writes.get(),
             commits: counters.commits.get(),
+            recall: counters.recall.summary(),
+            commit: counters.commit.summary(),
         }
+    }
+
+    /// How the index of vectors of every namespace is: how far its graph has come, and whether
+    /// what was saved of it could be used. Ordered by namespace.
+    pub fn index_health(&self) -> Vec<IndexHealth> {
+        self.tiers.similarity.health()
+    }
+
+    /// Helps to build the graphs of vectors until none is behind, as it may be after many writes or
+    /// if a saved one could not be used. Calls back with the sum over the namespaces from time to
+    /// time, some hundred vectors or so. Nobody needs to wait for it: what a graph does not have
+    /// is found too, only slower.
+    pub fn build_index(&self, progress: impl FnMut(IndexCoverage)) {
+        self.tiers.similarity.build(progress);
     }
 
     /// Streams every memory and every edge of all namespaces as of now, each with its digest. The
@@ -332,7 +208,9 @@ impl MemoryStore {
     ///
     /// If the database could not be closed. Acknowledged writes are safe in any case.
     pub fn close(&self) -> Result<()> {
-        self.writer.close()
+        let closed = self.writer.close();
+        self.indexer.close();
+        closed
     }
 
     fn remove(&self, write: Write) -> Result<bool> {
@@ -352,7 +230,7 @@ fn check_all(session: &Session, tiers: &Tiers) -> Result<Report> {
 impl Drop for MemoryStore {
     fn drop(&mut self) {
         // Nobody is left to be told.
-        let _ = self.writer.close();
+        let _ = self.close();
     }
 }
 

@@ -8,8 +8,9 @@ use crate::cache::CacheTier;
 use crate::change::{Change, DerivedTier};
 use crate::error::{Result, SqliteContext};
 use crate::metadata::{count, for_each_edge, for_each_vector};
+use crate::options::Options;
 use crate::relations::RelationTier;
-use crate::similarity::{SimilarityTier, unit_vector};
+use crate::similarity::{self, IndexOptions, SimilarityTier, TierRestoring, unit_vector};
 use crate::stats::Counters;
 
 pub(crate) struct Tiers {
@@ -17,28 +18,43 @@ pub(crate) struct Tiers {
     pub(crate) similarity: SimilarityTier,
     pub(crate) relations: RelationTier,
     counters: Counters,
+    index: IndexOptions,
 }
 
 impl Tiers {
     /// Builds the derived tiers from the metadata.
-    pub(crate) fn load(connection: &Connection, path: &Path, cache_bytes: u64) -> Result<Self> {
+    pub(crate) fn load(connection: &Connection, path: &Path, options: &Options) -> Result<Self> {
+        let folder = path.with_file_name(similarity::FOLDER);
+        let vectors = TierRestoring::begin(options.index, Some(folder));
         let tiers = Self {
-            cache: CacheTier::new(cache_bytes),
-            similarity: SimilarityTier::default(),
+            cache: CacheTier::new(options.cache_bytes),
+            similarity: load_vectors(connection, vectors).sqlite("load the vectors", path)?,
+            index: options.index,
             relations: RelationTier::default(),
             counters: Counters::default(),
         };
-        tiers.rebuild(connection, path)?;
+        tiers.load_others(connection, path)?;
         Ok(tiers)
     }
 
-    /// Builds them anew; to be called while nothing is written.
+    /// Builds them anew, whatever was saved; to be called while nothing is written.
     pub(crate) fn rebuild(&self, connection: &Connection, path: &Path) -> Result<()> {
+        let vectors = TierRestoring::begin(self.index, None);
+        self.similarity.discard_saved();
         self.similarity
-            .replace(load_vectors(connection).sqlite("load the vectors", path)?);
+            .replace(load_vectors(connection, vectors).sqlite("load the vectors", path)?);
+        self.load_others(connection, path)
+    }
+
+    fn load_others(&self, connection: &Connection, path: &Path) -> Result<()> {
         self.relations
             .replace(load_edges(connection).sqlite("load the edges", path)?);
         self.cache.clear();
+        self.count(connection, path)
+    }
+
+    /// Counts anew; to be called while nothing is written.
+    pub(crate) fn count(&self, connection: &Connection, path: &Path) -> Result<()> {
         let items = count(connection, "SELECT count(*) FROM memories");
         self.counters
             .items
@@ -59,21 +75,27 @@ impl Tiers {
         match change {
             Change::Remembered { .. } => self.counters.items.add(1),
             Change::Forgotten { .. } => self.counters.items.subtract(1),
-            Change::Linked(_) | Change::Unlinked { .. } => {}
+            Change::NamespaceDeleted(_)
+            | Change::Updated { .. }
+            | Change::Ended { .. }
+            | Change::Linked(_)
+            | Change::Unlinked { .. } => {}
         }
     }
 }
 
 /// A vector that has no direction, which only a damaged database can hold, is left out: the store
 /// must open for a check to name it.
-fn load_vectors(connection: &Connection) -> rusqlite::Result<SimilarityTier> {
-    let tier = SimilarityTier::default();
+fn load_vectors(
+    connection: &Connection,
+    mut tier: TierRestoring,
+) -> rusqlite::Result<SimilarityTier> {
     for_each_vector(connection, |namespace, id, vector| {
         if let Ok(unit) = unit_vector(&vector, String::new) {
-            tier.insert(&namespace, id, &unit);
+            tier.add(&namespace, id, &unit);
         }
     })?;
-    Ok(tier)
+    Ok(tier.finish())
 }
 
 fn load_edges(connection: &Connection) -> rusqlite::Result<RelationTier> {

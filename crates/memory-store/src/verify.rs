@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::check::check_metadata;
 use crate::entries::Entries;
-use crate::error::{Error, Result, SqliteContext};
-use crate::metadata::{DATABASE_FILE, open_for_verification};
+use crate::error::{Error, Result};
+use crate::metadata::{DATABASE_FILE, begin_reading, open_for_verification};
 use crate::report::Report;
 
 /// Checks the store in a directory without changing its database: SQLite's integrity check, every
@@ -24,9 +24,7 @@ use crate::report::Report;
 pub fn verify(directory: impl AsRef<Path>) -> Result<Report> {
     let path = existing_database(directory.as_ref())?;
     let connection = open_for_verification(&path)?;
-    connection
-        .execute_batch("BEGIN")
-        .sqlite("begin reading", &path)?;
+    begin_reading(&connection, &path)?;
     check_metadata(&connection, &path)
 }
 

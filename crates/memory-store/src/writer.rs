@@ -4,6 +4,8 @@
 //! A lone caller's write is committed at once; while a commit is being synced, the next group
 //! gathers in the queue (see `pace`).
 
+mod operations;
+
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -12,48 +14,18 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Sender, bounded};
 use parking_lot::Mutex;
 
-use crate::change::Change;
 use crate::error::{Error, Result};
 use crate::fault;
-use crate::memory::Edge;
-use crate::metadata::{PreparedMemory, Session};
-use crate::names::{MemoryId, Namespace, Relation};
+use crate::metadata::Session;
 use crate::pace::{Moment, Pace};
-use crate::state::StateWrite;
 use crate::tiers::Tiers;
+
+pub(crate) use operations::{Write, Written};
+use operations::{apply, for_each_change};
 
 /// Writes in one transaction at most. Beyond this the sync is a small part of the time, and the
 /// first of the group would only wait longer.
 const MAX_GROUP: usize = 512;
-
-/// What a caller asks to be written.
-#[derive(Debug)]
-pub(crate) enum Write {
-    Remember(Box<PreparedMemory>),
-    Forget {
-        namespace: Namespace,
-        id: MemoryId,
-    },
-    Link(Edge),
-    Unlink {
-        namespace: Namespace,
-        source: MemoryId,
-        relation: Relation,
-        target: MemoryId,
-    },
-    State(StateWrite),
-}
-
-/// What became of it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Written {
-    Remembered(MemoryId),
-    Linked,
-    /// A forget or an unlink, and whether there was something to remove.
-    Removed(bool),
-    /// The version of a value, or the number of a checkpoint.
-    State(u64),
-}
 
 /// Runs between two groups, when the database and the derived tiers agree and stand still.
 type Inspection = Box<dyn FnOnce(&mut Session) + Send>;
@@ -197,7 +169,12 @@ impl Worker {
             self.write_group(group);
             fault::point("between-groups");
             match interlude {
-                Some(Interlude::Inspect(inspection)) => inspection(&mut self.session),
+                Some(Interlude::Inspect(inspection)) => {
+                    inspection(&mut self.session);
+                    if let Some(reason) = self.session.take_failure() {
+                        self.poison.set(reason);
+                    }
+                }
                 Some(Interlude::Close) => self.poison.set("it was closed".into()),
                 None => {}
             }
@@ -218,6 +195,7 @@ impl Worker {
         let began = Moment::now();
         let committed = self.commit(&writes);
         self.pace.learn(group.len(), began);
+        self.tiers.counters().commit.record(began.elapsed());
         match committed {
             Ok(results) => self.acknowledge(group, results),
             // One write of the group may be what failed: the others get their own transaction.
@@ -269,9 +247,7 @@ impl Worker {
     fn poison_if_unsafe(&self, error: &Error) {
         let is_safe = match error {
             Error::DiskFull { .. } => true,
-            Error::Sqlite { source, .. } => {
-                source.sqlite_error_code() != Some(rusqlite::ErrorCode::SystemIoFailure)
-            }
+            Error::Sqlite { .. } => !error.is_of_disk(),
             _ => false,
         };
         if !is_safe {
@@ -287,13 +263,11 @@ impl Worker {
             .add(results.iter().filter(|result| result.is_ok()).count() as u64);
         let mut replies = Vec::with_capacity(group.len());
         for ((write, reply), result) in group.into_iter().zip(results) {
-            if let Some(change) = result
-                .as_ref()
-                .ok()
-                .and_then(|written| change(write, *written))
-            {
-                self.tiers.apply(&change);
-                fault::point("between-changes");
+            if let Ok(written) = &result {
+                for_each_change(write, written, |change| {
+                    self.tiers.apply(&change);
+                    fault::point("between-changes");
+                });
             }
             replies.push((reply, result));
         }
@@ -324,51 +298,4 @@ fn gather(first: Job, jobs: &Receiver<Job>, pace: &Pace) -> (Vec<Pending>, Optio
         };
     }
     (group, None)
-}
-
-fn apply(session: &mut Session, write: &Write) -> Result<Written> {
-    match write {
-        Write::Remember(prepared) => session.remember(prepared).map(Written::Remembered),
-        Write::Forget { namespace, id } => session.forget(namespace, *id).map(Written::Removed),
-        Write::Link(edge) => session.link(edge).map(|()| Written::Linked),
-        Write::Unlink {
-            namespace,
-            source,
-            relation,
-            target,
-        } => session
-            .unlink(namespace, *source, relation, *target)
-            .map(Written::Removed),
-        Write::State(write) => session.write_state(write).map(Written::State),
-    }
-}
-
-/// What a committed write means for the derived tiers; nothing if it removed nothing.
-fn change(write: Write, written: Written) -> Option<Change> {
-    match (write, written) {
-        (Write::Remember(prepared), Written::Remembered(id)) => Some(Change::Remembered {
-            namespace: prepared.memory.namespace,
-            id,
-            unit: prepared.unit,
-        }),
-        (Write::Forget { namespace, id }, Written::Removed(true)) => {
-            Some(Change::Forgotten { namespace, id })
-        }
-        (Write::Link(edge), Written::Linked) => Some(Change::Linked(edge)),
-        (
-            Write::Unlink {
-                namespace,
-                source,
-                relation,
-                target,
-            },
-            Written::Removed(true),
-        ) => Some(Change::Unlinked {
-            namespace,
-            source,
-            relation,
-            target,
-        }),
-        _ => None,
-    }
 }

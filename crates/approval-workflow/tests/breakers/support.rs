@@ -30,9 +30,22 @@ pub(crate) fn gate() -> Gate {
 }
 
 pub(crate) fn gate_with(policy: &str) -> Gate {
+    gate_of(policy, None)
+}
+
+/// A gate whose reviewers are those that a directory lists.
+pub(crate) fn gate_of(policy: &str, directory: Option<&str>) -> Gate {
     let dir = tempfile::tempdir().unwrap();
-    let workflow = ApprovalWorkflow::open(dir.path(), Policy::from_toml(policy).unwrap()).unwrap();
+    let workflow = open(&dir, Policy::from_toml(policy).unwrap(), directory);
     Gate { workflow, dir }
+}
+
+fn open(dir: &TempDir, policy: Policy, directory: Option<&str>) -> ApprovalWorkflow {
+    let mut options = ApprovalWorkflow::options();
+    if let Some(text) = directory {
+        options = options.directory(toml::from_str(text).unwrap());
+    }
+    options.open(dir.path(), policy).unwrap()
 }
 
 impl Gate {
@@ -74,8 +87,12 @@ impl Gate {
     }
 
     pub(crate) fn restart_with(self, policy: Policy) -> Self {
+        self.restart_as(policy, None)
+    }
+
+    pub(crate) fn restart_as(self, policy: Policy, directory: Option<&str>) -> Self {
         self.workflow.close().unwrap();
-        let workflow = ApprovalWorkflow::open(self.dir.path(), policy).unwrap();
+        let workflow = open(&self.dir, policy, directory);
         Self {
             workflow,
             dir: self.dir,

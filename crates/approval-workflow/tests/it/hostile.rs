@@ -89,6 +89,7 @@ fn a_log_with_an_event_that_cannot_have_happened_is_refused() {
             key: None,
             factor_step: None,
             on_behalf_of: None,
+            signature: None,
         },
     ))
     .unwrap();
@@ -157,7 +158,8 @@ proptest! {
                 .with_description(description)
                 .with_parameter("p", parameter);
             let context: Map<String, Value> = [("c".to_owned(), context)].into_iter().collect();
-            let new = NewRequest { id: Some(id.clone()), action: action.clone(), requester, context, at: second(0) };
+            let new = NewRequest::new(action.clone(), requester, second(0)).with_id(id.clone());
+            let new = NewRequest { context, ..new };
             let done = workflow.request(new).and_then(|_| {
                 let decision = Decision::approve(person("alice"), second(1)).with_reason(reason);
                 workflow.decide(&id, decision)

@@ -3,14 +3,26 @@
 mod binding;
 mod bundle;
 mod concurrency;
+mod crash;
 mod delegation;
+#[path = "../disk/mod.rs"]
+#[allow(dead_code, reason = "the other tests need other parts of it")]
+mod disk;
 mod emergency;
+mod garbage;
 mod gate;
 mod grants;
 mod hostile;
 mod insight;
+mod kill;
+mod old_log;
+mod queries;
+mod races;
 mod replay;
 mod second_factor;
+mod secrets;
+mod signed;
+mod snapshots;
 mod support;
 mod votes;
 mod waiting;

@@ -13,10 +13,7 @@ use crate::{Context, Fact, FailureMode, Handler, Outcome, Reversibility, Stop, V
 
 impl Handler for Schema {
     fn simulate(&self, context: &mut Context<'_, '_>) -> Result<(), Stop> {
-        let parameters = Parameters {
-            given: context.parameters(),
-            defaults: &self.defaults,
-        };
+        let parameters = Parameters::new(context.parameters(), &self.defaults);
         self.check_parameters(&parameters)?;
         for requirement in &self.requirements {
             requirement.check(context, &parameters)?;
@@ -33,6 +30,10 @@ impl Handler for Schema {
         for effect in &self.effects {
             effect.play(context, &parameters)?;
         }
+        if let Some(answer) = &self.answer {
+            let answer = answer.evaluate(context, &parameters)?;
+            context.answer(answer);
+        }
         Ok(())
     }
 
@@ -44,10 +45,7 @@ impl Handler for Schema {
         let Reversibility::CompensatedBy(path) = &self.reversibility else {
             return None;
         };
-        let parameters = Parameters {
-            given: &action.parameters,
-            defaults: &self.defaults,
-        };
+        let parameters = Parameters::new(&action.parameters, &self.defaults);
         let name = format!("Make up for {}", action.name);
         let mut undo = Action::new(path.clone(), name);
         for (name, value) in self.compensation.as_ref()? {
@@ -194,18 +192,19 @@ impl Effect {
             Verb::Read => drop(context.read(&key)),
             Verb::Set => context.write(&key, value),
             Verb::Delete => context.delete(&key),
-            Verb::Forget => context.write(&key, Fact::unknown(as_text(&value))),
-            Verb::External => context.external(key, as_text(&value)),
+            Verb::Forget => context.write(&key, Fact::unknown(as_text(value))),
+            Verb::External => context.external(key.into_owned(), as_text(value)),
             Verb::Add | Verb::Subtract => self.combine(context, parameters, &key, &value)?,
         }
         Ok(())
     }
 }
 
-fn as_text(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+fn as_text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
 }
 
 fn not_a_number(what: &str, value: &Value) -> Stop {

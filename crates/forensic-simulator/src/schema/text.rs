@@ -3,57 +3,102 @@
 use std::collections::BTreeMap;
 
 use action::PathPattern;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{FailureMode, Outcome, Reversibility, Spread};
 
-#[derive(Debug, Deserialize)]
+/// Kinds of actions, described by text: parameters, preconditions, effects, cost, duration and
+/// whether each can be taken back. Texts with `{name}` in them take the parameter of that name.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Action schemas")]
 pub(crate) struct SchemaFile {
+    /// What kinds of actions there are.
     #[serde(default)]
     pub(crate) schema: Vec<SchemaText>,
 }
 
-#[derive(Debug, Deserialize)]
+/// One kind of action.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SchemaText {
+    /// The paths of the actions, divided into segments by `/`: `*` stands for one segment, `**` for
+    /// any number of them.
+    #[schemars(with = "String")]
     pub(crate) path: PathPattern,
+    /// What such an action does, in words.
     #[serde(default)]
     pub(crate) summary: String,
+    /// What such an action takes, by name.
     #[serde(default)]
     pub(crate) parameters: BTreeMap<String, ParameterText>,
     /// Whether parameters that are not listed may be given.
     #[serde(default)]
     pub(crate) other_parameters: bool,
+    /// What has to hold before, looked at in this order up to the first that does not.
     #[serde(default)]
     pub(crate) requires: Vec<RequirementText>,
+    /// What it does, in this order.
     #[serde(default)]
     pub(crate) effects: Vec<EffectText>,
+    /// What it answers to its caller after its effects. An object `{"$read": "key"}` within stands
+    /// for what the key holds then, or null if it does not exist.
+    pub(crate) answer: Option<Value>,
+    /// Whether it can be taken back.
+    #[schemars(with = "ReversibilityText")]
     pub(crate) reversibility: Reversibility,
     /// The parameters of the action that makes up for this one.
     pub(crate) compensation: Option<BTreeMap<String, Value>>,
+    /// How it may fail although every precondition holds. Without this list, with nothing done, or
+    /// done without an acknowledgement.
     pub(crate) failure_modes: Option<Vec<FailureMode>>,
+    /// How long it takes, in microseconds.
     #[serde(default)]
     pub(crate) duration_us: SpreadText,
+    /// What it costs, in millionths of a unit.
     #[serde(default)]
     pub(crate) cost_micros: SpreadText,
     /// The verdict over every such action.
     pub(crate) always: Option<AlwaysText>,
 }
 
-#[derive(Debug, Deserialize)]
+/// [`Reversibility`] as its JSON has it; the type itself holds a path, of which the JSON schema
+/// knows only that it is text.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case", rename = "Reversibility")]
+#[expect(dead_code, reason = "only the shape is used, for the JSON schema")]
+enum ReversibilityText {
+    /// Writing the values from before undoes it.
+    Reversible,
+    /// The action of this path makes up for it.
+    CompensatedBy(String),
+    /// Nothing undoes it.
+    Irreversible,
+    /// Nobody said.
+    Opaque,
+}
+
+/// What a parameter may be.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ParameterText {
+    /// Its type.
     #[serde(rename = "type")]
     pub(crate) kind: Kind,
+    /// What it is when it is not given; without a default it must be.
     pub(crate) default: Option<Value>,
+    /// The least that it may be.
+    #[schemars(with = "Option<f64>")]
     pub(crate) at_least: Option<Value>,
+    /// The most that it may be.
+    #[schemars(with = "Option<f64>")]
     pub(crate) at_most: Option<Value>,
 }
 
 /// The types of parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     Any,
@@ -91,16 +136,22 @@ impl Kind {
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// Something that has to hold before.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequirementText {
+    /// The key that is looked at.
     pub(crate) key: String,
+    /// What it is tested for.
     pub(crate) test: Test,
+    /// What it is compared with, for the tests that compare.
     pub(crate) value: Option<Value>,
     /// The outcome where it does not hold.
     #[serde(default = "would_fail")]
     pub(crate) otherwise: Outcome,
+    /// Why, in words.
     pub(crate) because: Option<String>,
+    /// What would make it hold, in words.
     pub(crate) remedy: Option<String>,
 }
 
@@ -109,7 +160,7 @@ fn would_fail() -> Outcome {
 }
 
 /// What a key is tested for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Test {
     Exists,
@@ -137,12 +188,16 @@ impl Test {
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// Something that it does.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EffectText {
+    /// What.
     #[serde(rename = "do")]
     pub(crate) verb: Verb,
+    /// To which key, or at which target outside.
     pub(crate) key: String,
+    /// With what, for the effects that take a value.
     pub(crate) value: Option<Value>,
     /// The least that a sum or a difference may come to.
     pub(crate) floor: Option<Value>,
@@ -151,7 +206,7 @@ pub(crate) struct EffectText {
 }
 
 /// What an effect does to its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verb {
     /// Looks at the key.
@@ -192,16 +247,20 @@ impl Verb {
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// A verdict that holds whatever the parameters are.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlwaysText {
+    /// The verdict.
     pub(crate) outcome: Outcome,
+    /// Why, in words.
     pub(crate) because: String,
+    /// What would be better, in words.
     pub(crate) remedy: Option<String>,
 }
 
 /// A number, or its spread.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "expected a number, or a table of `least`, `likely` and `most`"

@@ -5,6 +5,13 @@ use forensic_simulator::{Simulator, Workflow, World};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+/// How many cases a property is tried on: more, or fewer, where `PROPTEST_CASES` says so.
+pub(crate) fn cases(usually: u32) -> ProptestConfig {
+    let wanted = std::env::var("PROPTEST_CASES").ok();
+    let wanted = wanted.and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(wanted.unwrap_or(usually))
+}
+
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
 pub(crate) fn simulator() -> Simulator {

@@ -1,7 +1,10 @@
 //! Workflows and schemas that are wrong: the error says what, and at which step.
 
 use action::{Action, ActionPath};
-use forensic_simulator::{Limits, Outcome, Plan, Schema, Simulator, Timestamp, Workflow, World};
+use forensic_simulator::{
+    FaultDepth, Limits, Outcome, Plan, PlanFile, PlanFormat, Schema, Simulator, Timestamp,
+    Workflow, World,
+};
 use serde_json::{Value, json};
 
 fn read(key: &str) -> Action {
@@ -192,4 +195,62 @@ fn errors_in_schemas_point_at_the_place() {
         let found = schema(text);
         assert!(found.starts_with(message), "{found}\n{message}");
     }
+}
+
+fn many(steps: usize, waits: impl Fn(usize) -> Option<usize>) -> Workflow {
+    (0..steps).fold(Workflow::new("many"), |workflow, n| {
+        let path = ActionPath::new("kv/adjust").unwrap();
+        let action = Action::new(path, "Adjust");
+        let action = action.with_parameter("key", "a").with_parameter("by", 1);
+        workflow.step_after(n.to_string(), action, waits(n).map(|n| n.to_string()))
+    })
+}
+
+#[test]
+fn every_analysis_of_ten_thousand_steps_on_one_key_ends() {
+    let simulator = Simulator::builder().builtins().build().unwrap();
+    let world = World::from_iter([("a", 0)]);
+    let now = Timestamp::default();
+    // In any order: every two of them are suspects, and no search could try all of that.
+    let plan = simulator.check(many(10_000, |_| None)).unwrap();
+    let analysis = simulator.analyse(&plan, &world, now);
+    let end = &analysis.report.net_changes()[0].after;
+    assert_eq!(*end, Some(10_000.into()));
+    assert!(!analysis.conflicts.exhaustive);
+    assert!(!analysis.conflicts.pairs.is_empty());
+    let faults = simulator.fault_matrix(&plan, &world, now, FaultDepth::Two);
+    assert!(!faults.complete);
+    // One after the other: nothing is left to chance.
+    let plan = simulator.check(many(10_000, |n| n.checked_sub(1))).unwrap();
+    let conflicts = simulator.conflicts(&plan, &world, now);
+    assert!(conflicts.exhaustive && conflicts.pairs.is_empty());
+}
+
+#[test]
+fn hostile_files_are_refused_where_they_are_wrong() {
+    let step = |parameters: &str| {
+        format!(
+            "{{\"name\": \"w\", \"steps\": [{{\"id\": \"s\",\n\"action\": {{\"path\": \"a/b\", \"name\": \"\", \"parameters\": {parameters}}}}}]}}"
+        )
+    };
+    let deep = format!("{{\"x\": {}1{}}}", "[".repeat(200), "]".repeat(200));
+    for (parameters, reason) in [
+        ("{\"x\": NaN}", "expected value"),
+        ("{\"x\": -Infinity}", "invalid number"),
+        ("{\"x\": 1e400}", "number out of range"),
+        (deep.as_str(), "recursion limit exceeded"),
+        ("[]", "invalid type: sequence, expected a map"),
+    ] {
+        let error = PlanFile::parse(&step(parameters), Some(PlanFormat::Workflow)).unwrap_err();
+        let found = error.to_string();
+        assert!(found.starts_with("workflow, line 2, column "), "{found}");
+        assert!(found.ends_with(reason), "{found}");
+    }
+    let huge = step(&format!("{{\"x\": \"{}\"}}", "y".repeat(10 << 20)));
+    let huge = PlanFile::parse(&huge, None).unwrap();
+    let message = refused(huge.workflow);
+    assert!(
+        message.starts_with(r#"step "s" carries 104857"#),
+        "{message}"
+    );
 }

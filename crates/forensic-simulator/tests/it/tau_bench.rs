@@ -4,7 +4,7 @@
 //! Needs the folder that `PROOFLOAD_DATA` names; without it the test says that it did not run.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use action::{Action, ActionPath};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::airline::{airline, python};
 
 /// The starting world, one key for each user, reservation and flight.
-fn load(folder: &std::path::Path) -> (World, Vec<String>) {
+fn load(folder: &Path) -> (World, Vec<String>) {
     let mut world = World::new();
     let mut flights = Vec::new();
     for table in ["flights", "reservations", "users"] {
@@ -67,16 +67,7 @@ fn every_published_end_state_answer_and_error_of_the_airline_is_predicted() {
         eprintln_not_run();
         return;
     };
-    let folder = PathBuf::from(data).join("tau-bench-airline");
-    let (world, flights) = load(&folder);
-    let simulator = airline(flights);
-    let runs = fs::read_to_string(folder.join("runs.jsonl")).unwrap();
-    let mut seen = Seen::default();
-    for line in runs.lines() {
-        let run: Value = serde_json::from_str(line).unwrap();
-        check_gold(&simulator, &world, &run, &mut seen);
-        check_recording(&simulator, &world, &run, &mut seen);
-    }
+    let seen = measure(&PathBuf::from(data).join("tau-bench-airline"));
     assert!(
         seen.wrong.is_empty(),
         "{} wrong: {:#?}",
@@ -87,17 +78,33 @@ fn every_published_end_state_answer_and_error_of_the_airline_is_predicted() {
     assert!(seen.answers > 800, "{seen:?}");
 }
 
+/// Plays every gold plan and every recording.
+pub(crate) fn measure(folder: &Path) -> Seen {
+    let (world, flights) = load(folder);
+    let simulator = airline(flights);
+    let runs = fs::read_to_string(folder.join("runs.jsonl")).unwrap();
+    let mut seen = Seen::default();
+    for line in runs.lines() {
+        let run: Value = serde_json::from_str(line).unwrap();
+        check_gold(&simulator, &world, &run, &mut seen);
+        check_recording(&simulator, &world, &run, &mut seen);
+    }
+    seen
+}
+
 #[allow(clippy::print_stderr, reason = "a test that did not run has to say so")]
 fn eprintln_not_run() {
     eprintln!("not run: PROOFLOAD_DATA names no folder");
 }
 
 #[derive(Debug, Default)]
-struct Seen {
-    digests: usize,
-    answers: usize,
-    errors: usize,
-    wrong: Vec<String>,
+pub(crate) struct Seen {
+    pub(crate) digests: usize,
+    pub(crate) answers: usize,
+    pub(crate) errors: usize,
+    /// By call, what was predicted, and whether it was a success.
+    pub(crate) verdicts: Vec<(Outcome, bool)>,
+    pub(crate) wrong: Vec<String>,
     gold: HashMap<String, String>,
 }
 
@@ -138,6 +145,7 @@ fn check_recording(simulator: &Simulator, world: &World, run: &Value, seen: &mut
         let is_error = recorded.starts_with("Error");
         seen.errors += usize::from(is_error);
         seen.answers += usize::from(!is_error);
+        seen.verdicts.push((step.outcome, !is_error));
         // The JSON of a result, or text.
         let structured = predicted.is_object() || predicted.is_array();
         let same = if structured {

@@ -18,6 +18,6 @@ pub use self::html::html;
 pub use self::junit::junit;
 pub(crate) use self::markdown::escape as cell;
 pub use self::markdown::markdown;
-pub use self::prometheus::prometheus;
+pub use self::prometheus::{prometheus, prometheus_now};
 pub use self::quantity::{duration, rate};
 pub use self::terminal::terminal;

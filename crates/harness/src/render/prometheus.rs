@@ -1,8 +1,8 @@
 use std::fmt::{Display, Write as _};
 
-use load_engine::{LatencySummary, StepSummary};
+use load_engine::{LatencySummary, Progress, StepSummary};
 
-use crate::{Health, Report, ScenarioResult};
+use crate::{Health, Report};
 
 /// The report in Prometheus's text format (version 0.0.4), such as node_exporter's textfile collector
 /// reads. Times are in seconds, as Prometheus has it.
@@ -37,11 +37,69 @@ pub fn prometheus(report: &Report) -> String {
         out.sample("proofload_scenario_pass", &labels, pass);
     }
     effects(&mut out, report);
-    operations(&mut out, report);
-    latencies(&mut out, report);
+    let steps = steps(report);
+    operations(&mut out, &steps);
+    latencies(&mut out, "proofload", &steps);
     memory(&mut out, report);
     out.0
 }
+
+/// A load that goes on, by its scenario's name, in the same format; that nothing runs, if nothing does.
+/// Counts are totals of this load, and begin anew with the next.
+#[must_use]
+pub fn prometheus_now(load: Option<(&str, &Progress)>) -> String {
+    let mut out = Metrics(String::new());
+    let help = "1 while a load is put on, 0 before, between and after";
+    out.head("proofload_running", "gauge", help);
+    out.sample("proofload_running", &[], u8::from(load.is_some()));
+    let Some((scenario, progress)) = load else {
+        return out.0;
+    };
+    let labels = [("scenario", scenario)];
+    let name = "proofload_running_seconds";
+    out.head(name, "gauge", "Time since the load began");
+    out.sample(name, &labels, progress.elapsed.as_secs_f64());
+    let name = "proofload_running_users";
+    out.head(name, "gauge", "Users that have not ended");
+    out.sample(name, &labels, progress.users);
+    let name = "proofload_running_iterations_total";
+    out.head(name, "counter", "Iterations by their end");
+    let completed = progress.done.saturating_sub(progress.failed);
+    for (result, count) in [("completed", completed), ("failed", progress.failed)] {
+        out.sample(name, &[labels[0], ("result", result)], count);
+    }
+    let Some(record) = &progress.record else {
+        return out.0;
+    };
+    let steps: Vec<_> = record.steps.iter().map(|step| (scenario, step)).collect();
+    let name = "proofload_running_operations_total";
+    out.head(
+        name,
+        "counter",
+        "Attempts of a step by their end, as of about a second ago",
+    );
+    attempts(&mut out, name, &steps);
+    latencies(&mut out, "proofload_running", &steps);
+    if let Some(bytes) = record
+        .monitor
+        .samples
+        .last()
+        .and_then(|last| last.resident_bytes)
+    {
+        let name = "proofload_running_resident_bytes";
+        out.head(name, "gauge", "Resident memory of the process");
+        out.sample(name, &labels, bytes);
+    }
+    if let Some(cores) = record.monitor.summary.cores_used {
+        let name = "proofload_running_cores";
+        out.head(name, "gauge", "Processors in use, on average of the load");
+        out.sample(name, &labels, cores);
+    }
+    out.0
+}
+
+/// A step with the name of its scenario.
+type Named<'r> = (&'r str, &'r StepSummary);
 
 /// Lines in the text format; a `String` takes every write.
 struct Metrics(String);
@@ -97,13 +155,17 @@ fn effects(out: &mut Metrics, report: &Report) {
     }
 }
 
-fn operations(out: &mut Metrics, report: &Report) {
+fn operations(out: &mut Metrics, steps: &[Named<'_>]) {
     let name = "proofload_operations";
     out.head(name, "gauge", "Attempts of a step by their end");
-    for (scenario, step) in steps(report) {
+    attempts(out, name, steps);
+}
+
+fn attempts(out: &mut Metrics, name: &str, steps: &[Named<'_>]) {
+    for (scenario, step) in steps {
         for (result, count) in [("succeeded", step.succeeded), ("failed", step.failed)] {
             let labels = [
-                ("scenario", &*scenario.name),
+                ("scenario", *scenario),
                 ("step", &step.name),
                 ("result", result),
             ];
@@ -112,34 +174,24 @@ fn operations(out: &mut Metrics, report: &Report) {
     }
 }
 
-fn latencies(out: &mut Metrics, report: &Report) {
-    let service = |step: &'_ StepSummary| Some(step.service_time.clone());
-    summary(
-        out,
-        report,
-        "proofload_service_time_seconds",
-        "From an attempt's start to its end",
-        service,
-    );
-    let response = |step: &'_ StepSummary| step.response_time.clone();
+fn latencies(out: &mut Metrics, prefix: &str, steps: &[Named<'_>]) {
+    let name = format!("{prefix}_service_time_seconds");
+    let help = "From an attempt's start to its end";
+    summary(out, &name, help, steps, |step| Some(&step.service_time));
+    let name = format!("{prefix}_response_time_seconds");
     let help = "From when an attempt was due to its end, in an open model";
-    summary(
-        out,
-        report,
-        "proofload_response_time_seconds",
-        help,
-        response,
-    );
+    summary(out, &name, help, steps, |step| step.response_time.as_ref());
 }
 
 fn summary(
     out: &mut Metrics,
-    report: &Report,
     name: &str,
     help: &str,
-    of: impl Fn(&StepSummary) -> Option<LatencySummary>,
+    steps: &[Named<'_>],
+    of: fn(&StepSummary) -> Option<&LatencySummary>,
 ) {
-    let known: Vec<_> = steps(report)
+    let known: Vec<_> = steps
+        .iter()
         .filter_map(|(scenario, step)| Some((scenario, step, of(step)?)))
         .filter(|(_, _, times)| times.count > 0)
         .collect();
@@ -158,7 +210,7 @@ fn summary(
             ("0.999", times.p999_ns),
             ("1", times.max_ns),
         ];
-        let labels = [("scenario", &*scenario.name), ("step", &step.name)];
+        let labels = [("scenario", *scenario), ("step", step.name.as_str())];
         for (quantile, ns) in quantiles {
             let labels = [labels[0], labels[1], ("quantile", quantile)];
             out.sample(name, &labels, seconds(ns as f64));
@@ -179,9 +231,17 @@ fn memory(out: &mut Metrics, report: &Report) {
     }
 }
 
-fn steps(report: &Report) -> impl Iterator<Item = (&ScenarioResult, &StepSummary)> {
+fn steps(report: &Report) -> Vec<Named<'_>> {
     let scenarios = report.scenarios.iter();
-    scenarios.flat_map(|scenario| scenario.run.steps.iter().map(move |step| (scenario, step)))
+    scenarios
+        .flat_map(|scenario| {
+            scenario
+                .run
+                .steps
+                .iter()
+                .map(|step| (&*scenario.name, step))
+        })
+        .collect()
 }
 
 #[cfg(test)]

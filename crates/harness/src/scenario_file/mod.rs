@@ -285,6 +285,7 @@ impl ScenarioFile {
             thresholds,
             ..
         } = &self.compiled;
+        progress.will_be_judged(thresholds);
         let result = target.prove(trial, data.as_deref(), journal, progress);
         journal.check()?;
         let mut result = result?;

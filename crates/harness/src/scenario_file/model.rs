@@ -245,7 +245,7 @@ pub(super) fn needed_bytes(spec: &ScenarioSpec, model: &Model) -> u64 {
     const PER_SECOND: u64 = 32 << 20;
     /// A longer load of that kind is not refused for what it might write: a disk that becomes full
     /// ends it, with an error of its own.
-    const AT_MOST: u64 = 2 << 30;
+    const AT_MOST: u64 = 512 << 20;
     const AT_LEAST: u64 = 16 << 20;
     let sizes = spec.phases.iter().map(|phase| phase.state_bytes);
     let sizes = sizes.chain([spec.target.state_bytes]).flatten();

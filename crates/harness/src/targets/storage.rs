@@ -34,7 +34,7 @@ const PREPARER: u32 = 9_999_999;
 const PAGE: usize = 100;
 
 /// Where operations are stored: a seam, so that a test can put a store that lies in its place.
-pub trait RecordStore: Sync + Sized {
+pub trait RecordStore: Send + Sync + Sized + 'static {
     /// Opens the store in a directory.
     ///
     /// # Errors

@@ -65,12 +65,11 @@ fn judge_one(scenario: &ScenarioResult, limits: &Limits) -> ScenarioVerdict {
 
 /// What holds for every scenario that brings no thresholds of its own.
 fn limit_checks(scenario: &ScenarioResult, limits: &Limits) -> Vec<Check> {
-    let mut checks = Vec::new();
-    checks.push(Check::of(
+    let mut checks = vec![Check::of(
         Measure::ErrorRate,
         Some(scenario.run.error_rate()),
         limits.error_rate,
-    ));
+    )];
     checks.extend(
         scenario
             .run

@@ -1,7 +1,7 @@
 use super::*;
 use crate::lag::RuntimeLag;
 use crate::latency::LatencySummary;
-use crate::monitor::MonitorRecord;
+use crate::monitor::{MonitorRecord, MonitorSample};
 use crate::open_summary::OpenSummary;
 use crate::recorder::empty_histogram;
 
@@ -85,6 +85,15 @@ fn a_machine_that_withheld_its_processors_is_a_reason() {
     );
     record.target = Some(MonitorRecord::default());
     record.generator.stolen_share = Some(0.2);
+    let took = |limit: &GeneratorLimit| matches!(limit, GeneratorLimit::StolenTime { .. });
+    record.monitor.samples = vec![MonitorSample::default(); 2];
+    record.monitor.samples[1].at_ns = 500 * MS as i64;
+    let limits = record.generator_limits();
+    assert!(
+        !limits.iter().any(took),
+        "ticks of half a second say nothing"
+    );
+    record.monitor.samples[1].at_ns = 5_000 * MS as i64;
     record.generator.throttled_share = Some(0.3);
     let mut lag = empty_histogram();
     lag.record(40 * MS).unwrap();

@@ -19,7 +19,7 @@ fn a_late_sample_is_a_gap_and_a_slow_one_is_none() {
     for at in [0, 100, 400, 701] {
         sampler.add(at, &Usage::default());
     }
-    let record = sampler.into_record(100, Some(None), 0);
+    let record = sampler.to_record(100, Some(None), 0);
     assert_eq!(
         record.gaps,
         [MonitorGap {
@@ -34,7 +34,7 @@ fn a_late_sample_is_a_gap_and_a_slow_one_is_none() {
 fn a_missing_source_is_reported_as_missing() {
     let mut sampler = sampler(true);
     sampler.add(0, &resident(5));
-    let record = sampler.into_record(0, Some(None), 0);
+    let record = sampler.to_record(0, Some(None), 0);
     assert!(record.missing.contains(&"open files".to_owned()));
     assert!(record.missing.contains(&"CPU throttling".to_owned()));
     assert!(!record.missing.contains(&"resident memory".to_owned()));
@@ -51,7 +51,7 @@ fn a_long_run_keeps_a_bounded_number_of_evenly_spread_samples() {
         at += sampler.period_ns;
     }
     let last = sampler.last_at_ns;
-    let record = sampler.into_record(0, Some(None), 0);
+    let record = sampler.to_record(0, Some(None), 0);
     assert!((MAX_SAMPLES / 2..=MAX_SAMPLES).contains(&record.samples.len()));
     assert_eq!(record.gap_count, 0);
     let steps: std::collections::BTreeSet<_> = record
@@ -75,7 +75,7 @@ fn a_peak_between_two_samples_is_the_kernels() {
             ..resident(12)
         },
     );
-    let summary = sampler.into_record(0, Some(Some(30)), 100).summary;
+    let summary = sampler.to_record(0, Some(Some(30)), 100).summary;
     assert_eq!(summary.resident_peak_bytes, Some(50));
     assert_eq!(summary.resident_before_bytes, Some(10));
     assert_eq!(summary.resident_after_bytes, Some(12));

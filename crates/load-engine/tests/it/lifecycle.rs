@@ -273,7 +273,7 @@ fn progress_is_told_while_the_run_lasts_and_at_its_end() {
         &StopHandle::new(),
         |progress| {
             let waits_in_the_fourth = progress.done == 3 && seen.last() != Some(progress);
-            seen.push(*progress);
+            seen.push(progress.clone());
             if waits_in_the_fourth {
                 proceed.wait();
             }

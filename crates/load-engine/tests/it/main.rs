@@ -3,6 +3,7 @@
 mod deadline;
 mod early_end;
 mod effects;
+mod glance;
 mod histograms;
 mod intervals;
 mod lifecycle;

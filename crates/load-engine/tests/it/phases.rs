@@ -154,20 +154,20 @@ const ENDLESS: Duration = Duration::from_secs(10_000_000_000);
 fn a_phase_ends_when_its_condition_holds_and_what_follows_comes_at_once() {
     let stages = [
         UserStage::hold(4, ENDLESS),
-        UserStage::hold(1, 4_000 * SECOND),
+        UserStage::hold(1, 1_000 * SECOND),
     ];
     let enough: Threshold = "p50(call @ stress) >= 100ms".parse().unwrap();
     let plan = Plan::new("early", Model::staged(stages))
         .phase_until("stress", ENDLESS, enough)
-        .phase("recovery", 4_000 * SECOND);
+        .phase("recovery", 1_000 * SECOND);
     let record = simulate(Duration::from_millis(100), &plan);
     let (stress, recovery) = (&record.phases[0], &record.phases[1]);
     assert!(stress.ended_early && !recovery.ended_early);
     assert_eq!(stress.end_ns, recovery.start_ns);
-    assert_eq!(recovery.end_ns - recovery.start_ns, 4_000_000_000_000);
+    assert_eq!(recovery.end_ns - recovery.start_ns, 1_000_000_000_000);
     // One user of 100 ms, less what the simulated clock goes on while the phases are moved.
     let completed = recovery.completed;
-    assert!((36_000..=40_010).contains(&completed), "{completed}");
+    assert!((5_000..=10_010).contains(&completed), "{completed}");
     assert!(!record.interrupted, "it went through all of its stages");
     let spread = record.wall_ns.abs_diff(recovery.end_ns);
     assert!(spread <= 200_000_000, "{spread}");
@@ -175,7 +175,7 @@ fn a_phase_ends_when_its_condition_holds_and_what_follows_comes_at_once() {
 
 #[test]
 fn code_can_end_a_phase_and_the_arrivals_of_what_was_left_are_counted_as_skipped() {
-    let schedule = Schedule::constant(100.0, 20_000 * SECOND).then_at(10.0, 30 * SECOND);
+    let schedule = Schedule::constant(100.0, 10_000 * SECOND).then_at(10.0, 30 * SECOND);
     let scheduled = schedule.arrivals();
     let many = Condition::new(|so_far| so_far.iterations.completed > 500);
     let model = Model::Open {
@@ -184,7 +184,7 @@ fn code_can_end_a_phase_and_the_arrivals_of_what_was_left_are_counted_as_skipped
         patience: ENDLESS,
     };
     let plan = Plan::new("early", model)
-        .phase_until("flood", 20_000 * SECOND, many)
+        .phase_until("flood", 10_000 * SECOND, many)
         .phase("calm", 30 * SECOND);
     let record = simulate(Duration::from_millis(10), &plan);
     let arrivals = record.open.unwrap().arrivals;

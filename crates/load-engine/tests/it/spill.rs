@@ -185,6 +185,8 @@ fn effects() -> impl Strategy<Value = Vec<(u8, u8, u32)>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn whatever_was_written_is_expected_alike_on_disk_and_in_memory(
         effects in effects(), found in prop::collection::vec((0..14u8, 0..3u8), 0..20)

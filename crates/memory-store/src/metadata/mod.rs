@@ -1,18 +1,33 @@
 //! The metadata tier: a SQLite database, the source of truth of all others.
 
+mod duplicates;
+mod export;
+mod history;
+mod migration;
+mod prepared;
 mod readers;
 mod rows;
 mod schema;
 mod search;
 mod session;
 mod state;
+mod tables;
+mod terms;
 
+pub(crate) use duplicates::find_same_content;
+pub(crate) use export::for_each_record;
+pub(crate) use history::{find_edge_versions, find_versions};
+pub(crate) use prepared::PreparedMemory;
 pub(crate) use readers::ReaderPool;
 pub(crate) use rows::{
-    MEMORY_COLUMNS, StoredMemory, count, edge_from_row, for_each_edge, for_each_vector,
-    memory_from_row, namespace_from_row, stored_memory_from_row,
+    AFTER_EDGE, AFTER_MEMORY, EDGE_COLUMNS, MEMORY_COLUMNS, StoredMemory, count, edge_from_row,
+    for_each_edge, for_each_vector, memory_from_row, namespace_from_row, stored_memory_from_row,
 };
-pub(crate) use schema::{DATABASE_FILE, open_for_verification, open_writer};
-pub(crate) use search::{attribute_key, find_ids_where, find_memory, find_text, find_where};
-pub(crate) use session::{PreparedMemory, Session};
-pub(crate) use state::{StateReader, list_checkpoints};
+pub(crate) use schema::{DATABASE_FILE, begin_reading, open_for_verification, open_writer};
+pub(crate) use search::{
+    attribute_key, find_ids_where, find_memory, find_text, find_usage, find_where,
+};
+pub(crate) use session::Session;
+pub(crate) use state::{
+    CHUNK_OF_BYTES, NODE_OF_CHUNKS, StateReader, ids_from_bytes, list_checkpoints,
+};

@@ -5,11 +5,24 @@ use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
 use crate::digest::vector_from_bytes;
-use crate::memory::{Edge, Memory};
+use crate::edge::Edge;
+use crate::memory::Memory;
 use crate::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::quota::Quota;
 
-/// What [`memory_from_row`] reads, in its order.
-pub(crate) const MEMORY_COLUMNS: &str = "m.id, m.at, m.text, m.tags, m.attributes, m.vector";
+/// What [`memory_from_row`] reads, in its order; of the table of memories or of their versions.
+pub(crate) const MEMORY_COLUMNS: &str = "m.id, m.at, m.text, m.tags, m.attributes, m.vector,
+    m.valid_from, m.valid_until, m.expires, m.recorded_at, m.version";
+
+/// The first column after [`MEMORY_COLUMNS`].
+pub(crate) const AFTER_MEMORY: usize = 11;
+
+/// What [`edge_from_row`] reads, in its order; of the table of edges or of their versions.
+pub(crate) const EDGE_COLUMNS: &str =
+    "n.name, e.source, e.relation, e.target, e.weight, e.at, e.valid_from, e.valid_until";
+
+/// The first column after [`EDGE_COLUMNS`].
+pub(crate) const AFTER_EDGE: usize = 8;
 
 /// A memory with what the database keeps beside it.
 pub(crate) struct StoredMemory {
@@ -22,25 +35,30 @@ pub(crate) fn memory_from_row(row: &Row<'_>, namespace: &Namespace) -> rusqlite:
     Ok(Memory {
         namespace: namespace.clone(),
         id: MemoryId::from_sql(row.get(0)?)?,
-        at: Timestamp::from_unix_millis(row.get(1)?),
+        at: moment(row, 1)?,
         text: row.get(2)?,
         tags: json(row, 3)?,
         attributes: json(row, 4)?,
         vector: vector(row, 5)?,
+        valid_from: moment(row, 6)?,
+        valid_until: optional_moment(row, 7)?,
+        expires_at: optional_moment(row, 8)?,
+        recorded_at: moment(row, 9)?,
+        version: row.get(10)?,
     })
 }
 
 /// Reads [`MEMORY_COLUMNS`], then the namespace's name, the row and the digest.
 pub(crate) fn stored_memory_from_row(row: &Row<'_>) -> rusqlite::Result<StoredMemory> {
-    let namespace = namespace_from_row(row, 6)?;
+    let namespace = namespace_from_row(row, AFTER_MEMORY)?;
     Ok(StoredMemory {
-        row: row.get(7)?,
+        row: row.get(AFTER_MEMORY + 1)?,
         memory: memory_from_row(row, &namespace)?,
-        digest: row.get(8)?,
+        digest: row.get(AFTER_MEMORY + 2)?,
     })
 }
 
-/// Reads the namespace's name, source, relation, target, weight and time.
+/// Reads [`EDGE_COLUMNS`].
 pub(crate) fn edge_from_row(row: &Row<'_>) -> rusqlite::Result<Edge> {
     let relation: String = row.get(2)?;
     Ok(Edge {
@@ -49,18 +67,39 @@ pub(crate) fn edge_from_row(row: &Row<'_>) -> rusqlite::Result<Edge> {
         relation: Relation::new(relation).map_err(|error| undecodable(2, error))?,
         target: MemoryId::from_sql(row.get(3)?)?,
         weight: row.get(4)?,
-        at: Timestamp::from_unix_millis(row.get(5)?),
+        at: moment(row, 5)?,
+        valid_from: moment(row, 6)?,
+        valid_until: optional_moment(row, 7)?,
     })
+}
+
+/// Reads two limits, of items and of bytes.
+pub(super) fn quota_from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Quota> {
+    let limit = |column| -> rusqlite::Result<Option<u64>> {
+        Ok(row.get::<_, Option<i64>>(column)?.map(i64::unsigned_abs))
+    };
+    Ok(Quota {
+        items: limit(first)?,
+        bytes: limit(first + 1)?,
+    })
+}
+
+pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_unix_millis)
+}
+
+pub(super) fn optional_moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    let millis: Option<i64> = row.get(column)?;
+    Ok(millis.map(Timestamp::from_unix_millis))
 }
 
 pub(crate) fn for_each_edge(
     connection: &Connection,
     mut visit: impl FnMut(Edge),
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare(
-        "SELECT n.name, e.source, e.relation, e.target, e.weight, e.at
-         FROM edges e JOIN namespaces n ON n.ns = e.ns",
-    )?;
+    let mut statement = connection.prepare(&format!(
+        "SELECT {EDGE_COLUMNS} FROM edges e JOIN namespaces n ON n.ns = e.ns"
+    ))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         visit(edge_from_row(row)?);

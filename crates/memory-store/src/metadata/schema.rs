@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -9,120 +10,47 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::{Error, IoContext, Result, SqliteContext};
 use crate::fault;
 
+use super::migration::{OLDEST_VERSION, migrate};
+use super::tables::{SCHEMA, SCHEMA_VERSION};
+use super::terms::register_terms;
+
 pub(crate) const DATABASE_FILE: &str = "memory.sqlite";
 
 /// "PLMS" in ASCII: tells our databases from those of other applications.
 const APPLICATION_ID: i32 = 0x504c_4d53;
-const SCHEMA_VERSION: i32 = 3;
-
-/// `row` is the key of whatever is derived from a memory; `id` is only unique in its namespace.
-/// Tags and attributes stand in the memory's own row, so that one look-up reads a memory whole,
-/// and again in their own tables, which are the indexes that filters use.
-///
-/// The full-text index is derived, but in the same database: it commits with the memory. It keeps
-/// no text of its own. The namespace is a term of each document, so that a search intersects with
-/// it in the index and never walks through another tenant's matches.
-///
-/// A run's state is kept as versions of keys. A checkpoint is a mark in the run's sequence and
-/// copies nothing; a version that a mark can see is kept when it is replaced, any other one is not.
-/// A fork begins at a mark of its parent and reads through to it.
-const SCHEMA: &str = "
-CREATE TABLE namespaces(
-    ns        INTEGER PRIMARY KEY AUTOINCREMENT,
-    name      TEXT NOT NULL UNIQUE,
-    next_id   INTEGER NOT NULL,
-    dimension INTEGER
-) STRICT;
-CREATE TABLE memories(
-    row        INTEGER PRIMARY KEY AUTOINCREMENT,
-    ns         INTEGER NOT NULL REFERENCES namespaces(ns),
-    id         INTEGER NOT NULL,
-    at         INTEGER NOT NULL,
-    text       TEXT NOT NULL,
-    tags       TEXT NOT NULL,
-    attributes TEXT NOT NULL,
-    vector     BLOB,
-    digest     BLOB NOT NULL,
-    UNIQUE(ns, id)
-) STRICT;
-CREATE INDEX memories_by_time ON memories(ns, at, id);
-CREATE TABLE tags(
-    ns  INTEGER NOT NULL,
-    tag TEXT NOT NULL,
-    row INTEGER NOT NULL,
-    PRIMARY KEY(ns, tag, row)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE attributes(
-    ns    INTEGER NOT NULL,
-    name  TEXT NOT NULL,
-    value TEXT NOT NULL,
-    row   INTEGER NOT NULL,
-    PRIMARY KEY(ns, name, value, row)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE edges(
-    ns       INTEGER NOT NULL REFERENCES namespaces(ns),
-    source   INTEGER NOT NULL,
-    relation TEXT NOT NULL,
-    target   INTEGER NOT NULL,
-    weight   REAL NOT NULL,
-    at       INTEGER NOT NULL,
-    PRIMARY KEY(ns, source, relation, target)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX edges_by_target ON edges(ns, target);
-CREATE TABLE runs(
-    run        INTEGER PRIMARY KEY AUTOINCREMENT,
-    ns         INTEGER NOT NULL REFERENCES namespaces(ns),
-    agent      TEXT NOT NULL,
-    name       TEXT NOT NULL,
-    parent     INTEGER REFERENCES runs(run),
-    parent_seq INTEGER NOT NULL,
-    seq        INTEGER NOT NULL,
-    UNIQUE(ns, agent, name)
-) STRICT;
-CREATE TABLE state(
-    run   INTEGER NOT NULL REFERENCES runs(run),
-    key   TEXT NOT NULL,
-    seq   INTEGER NOT NULL,
-    value BLOB,
-    UNIQUE(run, key, seq)
-) STRICT;
-CREATE TABLE checkpoints(
-    checkpoint INTEGER PRIMARY KEY AUTOINCREMENT,
-    run        INTEGER NOT NULL REFERENCES runs(run),
-    seq        INTEGER NOT NULL,
-    label      TEXT NOT NULL,
-    at         INTEGER NOT NULL
-) STRICT;
-CREATE INDEX checkpoints_by_run ON checkpoints(run, seq);
-CREATE VIEW text_source AS SELECT row, 'n' || ns AS space, text FROM memories;
-CREATE VIRTUAL TABLE memories_text USING fts5(
-    space, text, content = 'text_source', content_rowid = 'row',
-    tokenize = 'porter unicode61 remove_diacritics 2'
-);
-";
 
 /// How long a connection waits for another one's lock before it fails. Only recovery after a crash
 /// and the removal of the log at closing take such locks.
-const BUSY_TIMEOUT_MS: u32 = 10_000;
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Opens the database for the writer and creates it if it is missing or empty.
+/// Prepared statements kept by a connection: more than the store has.
+const STATEMENTS: usize = 128;
+
+/// Opens the database for the writer, creates it if it is missing or empty, and brings one of an
+/// earlier version up to date.
 ///
-/// A file that is not ours is left as it is: nothing is set before its header was read.
+/// A file that is not ours, or of a later version, is left as it is: nothing is set before its
+/// header was read.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).sqlite("open the database", path)?;
     let is_new = is_empty(&connection, path)?;
-    if !is_new {
-        check_identity(&connection, path)?;
-    }
+    let version = if is_new {
+        SCHEMA_VERSION
+    } else {
+        identify(&connection, path, OLDEST_VERSION)?
+    };
     configure_writer(&connection).sqlite("configure the database", path)?;
     if is_new {
         fault::point("before-schema");
         create(&connection).sqlite("create the schema", path)?;
         fault::point("after-schema");
         sync_directory(path)?;
+    }
+    if version < SCHEMA_VERSION {
+        migrate(&connection, version).sqlite("bring the schema up to date", path)?;
     }
     Ok(connection)
 }
@@ -133,10 +61,12 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, flags).sqlite("open the database", path)?;
     connection
         .execute_batch(&format!(
-            "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA temp_store = MEMORY;"
+            "PRAGMA busy_timeout = {}; PRAGMA temp_store = MEMORY;",
+            BUSY_TIMEOUT.as_millis()
         ))
         .sqlite("configure a reader", path)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    register_terms(&connection).sqlite("configure a reader", path)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
 
@@ -147,8 +77,15 @@ pub(crate) fn open_for_verification(path: &Path) -> Result<Connection> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
         .sqlite("configure a reader", path)?;
-    check_identity(&connection, path)?;
+    identify(&connection, path, SCHEMA_VERSION)?;
     Ok(connection)
+}
+
+/// Begins a transaction and takes its picture at once: a bare BEGIN waits for the first read.
+pub(crate) fn begin_reading(connection: &Connection, path: &Path) -> Result<()> {
+    connection
+        .execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1;")
+        .sqlite("begin reading", path)
 }
 
 fn is_empty(connection: &Connection, path: &Path) -> Result<bool> {
@@ -158,7 +95,8 @@ fn is_empty(connection: &Connection, path: &Path) -> Result<bool> {
     Ok(objects == 0 && pragma(connection, path, "application_id")? == 0)
 }
 
-fn check_identity(connection: &Connection, path: &Path) -> Result<()> {
+/// The version of a memory store's database, if it lies between `oldest` and ours.
+fn identify(connection: &Connection, path: &Path, oldest: i32) -> Result<i32> {
     let found = pragma(connection, path, "application_id")?;
     if found != APPLICATION_ID {
         let path = path.to_owned();
@@ -169,7 +107,7 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<()> {
         });
     }
     let found = pragma(connection, path, "user_version")?;
-    if found != SCHEMA_VERSION {
+    if !(oldest..=SCHEMA_VERSION).contains(&found) {
         let path = path.to_owned();
         return Err(Error::SchemaVersion {
             path,
@@ -177,7 +115,7 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<()> {
             expected: SCHEMA_VERSION,
         });
     }
-    Ok(())
+    Ok(found)
 }
 
 fn pragma(connection: &Connection, path: &Path, name: &str) -> Result<i32> {
@@ -187,17 +125,19 @@ fn pragma(connection: &Connection, path: &Path, name: &str) -> Result<i32> {
 }
 
 fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    register_terms(connection)?;
     // The log may grow to 16 MB before a commit pays for copying it into the database: rarer
     // pauses, at the price of a longer recovery (well below a second).
     connection.execute_batch(&format!(
-        "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};
+        "PRAGMA busy_timeout = {};
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 4000;
          PRAGMA journal_size_limit = 67108864;
          PRAGMA cache_size = -16384;
-         PRAGMA temp_store = MEMORY;"
+         PRAGMA temp_store = MEMORY;",
+        BUSY_TIMEOUT.as_millis()
     ))
 }
 

@@ -1,6 +1,6 @@
 //! Finding: by id, by conditions on the metadata, and by words of the text.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, named_params, params, params_from_iter};
@@ -9,9 +9,12 @@ use crate::error::{Result, SqliteContext};
 use crate::filter::Filter;
 use crate::memory::{AttributeValue, Memory};
 use crate::names::{MemoryId, Namespace};
+use crate::quota::Usage;
+use crate::time::When;
 
 use super::readers::ReaderPool;
-use super::rows::{MEMORY_COLUMNS, memory_from_row};
+use super::rows::{MEMORY_COLUMNS, memory_from_row, quota_from_row};
+use super::terms::pattern;
 
 pub(crate) fn find_memory(
     readers: &ReaderPool,
@@ -91,7 +94,7 @@ pub(crate) fn find_text(
             .prepare_cached("SELECT ns FROM namespaces WHERE name = ?1")?
             .query_row([namespace.as_str()], |row| row.get(0))
             .optional()?;
-        let Some(pattern) = ns.and_then(|ns| match_pattern(ns, words)) else {
+        let Some(pattern) = ns.and_then(|ns| pattern(ns, words)) else {
             return Ok(Vec::new());
         };
         let mut statement = reader.prepare_cached(FIND_TEXT)?;
@@ -118,24 +121,31 @@ pub(crate) fn find_text(
     result.sqlite("recall by text", readers.path())
 }
 
-/// The namespace's term finds, but must not score: its weight is zero. Equals by row, which is the
-/// order of writing.
+/// Equals by row, which is the order of writing.
 const FIND_TEXT: &str = "
 SELECT m.id, f.score FROM (
-    SELECT rowid, bm25(memories_text, 0.0, 1.0) AS score FROM memories_text
+    SELECT rowid, bm25(memories_text) AS score FROM memories_text
     WHERE memories_text MATCH ?1 ORDER BY score, rowid LIMIT ?2
 ) f CROSS JOIN memories m ON m.row = f.rowid ORDER BY f.score, f.rowid";
 
-/// An FTS5 pattern for any of the words, in one namespace; nothing if there is no word. Every word
-/// is quoted, so that no text can be read as an operator.
-fn match_pattern(ns: i64, words: &str) -> Option<String> {
-    let words: BTreeSet<String> = words
-        .split(|character: char| !character.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(|word| format!("\"{word}\""))
-        .collect();
-    let any = words.into_iter().collect::<Vec<_>>().join(" OR ");
-    (!any.is_empty()).then(|| format!("space : \"n{ns}\" AND text : ({any})"))
+/// What a namespace holds and may hold; nothing and anything if there is none.
+pub(crate) fn find_usage(readers: &ReaderPool, namespace: &Namespace) -> Result<Usage> {
+    let reader = readers.lend();
+    let usage = reader
+        .prepare_cached("SELECT items, bytes, max_items, max_bytes FROM namespaces WHERE name = ?1")
+        .and_then(|mut select| {
+            let usage = |row: &rusqlite::Row<'_>| {
+                Ok(Usage {
+                    items: row.get::<_, i64>(0)?.unsigned_abs(),
+                    bytes: row.get::<_, i64>(1)?.unsigned_abs(),
+                    quota: quota_from_row(row, 2)?,
+                })
+            };
+            select.query_row([namespace.as_str()], usage).optional()
+        });
+    usage
+        .sqlite("look up a namespace", readers.path())
+        .map(Option::unwrap_or_default)
 }
 
 /// The tables of tags and attributes come first and are joined with CROSS JOIN, which SQLite does
@@ -165,6 +175,17 @@ fn filter_sql(columns: &str, namespace: &Namespace, filter: &Filter) -> (String,
     if let Some(until) = filter.until {
         let until = query.bind(until.unix_millis());
         query.condition(format!("m.at < {until}"));
+    }
+    match filter.when {
+        When::Current => query.condition("m.valid_until IS NULL".into()),
+        When::AsOf(moment) => {
+            let moment = query.bind(moment.unix_millis());
+            query.condition(format!(
+                "m.valid_from <= {moment} AND coalesce(m.valid_until > {moment}, 1)
+                 AND coalesce(m.expires > {moment}, 1)"
+            ));
+        }
+        When::Ever => {}
     }
     query.finish(columns, filter.limit)
 }

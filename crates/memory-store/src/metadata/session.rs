@@ -1,52 +1,28 @@
 //! Writing: the statements of each operation, run by the writer inside a group's transaction.
 
-use std::collections::{BTreeMap, HashMap};
+mod edges;
+mod import;
+mod indexes;
+mod memories;
+mod namespaces;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::digest::{MemoryDigest, vector_to_bytes};
 use crate::error::{Error, Result, SqliteContext};
 use crate::fault;
-use crate::memory::{AttributeValue, Edge, NewMemory};
-use crate::names::{MemoryId, Namespace, Relation};
-use crate::similarity::unit_vector;
+use crate::memory::NewMemory;
+use crate::names::{MemoryId, Namespace};
+use crate::quota::Quota;
 use crate::state::StateWrite;
 
-use super::rows::json;
-use super::search::attribute_key;
+use super::prepared::PreparedMemory;
+use super::rows::quota_from_row;
+use super::schema::BUSY_TIMEOUT;
 use super::state;
-
-/// A memory that was checked and encoded by its caller, so that the one writer need not.
-#[derive(Debug)]
-pub(crate) struct PreparedMemory {
-    pub(crate) memory: NewMemory,
-    digest: MemoryDigest,
-    tags: String,
-    attributes: String,
-    vector: Option<Vec<u8>>,
-    /// The vector at length one, for the similarity tier.
-    pub(crate) unit: Option<Vec<f32>>,
-}
-
-impl PreparedMemory {
-    pub(crate) fn new(memory: NewMemory) -> Result<Self> {
-        memory.check()?;
-        let unit = memory
-            .vector
-            .as_deref()
-            .map(|vector| unit_vector(vector, || memory.label()))
-            .transpose()?;
-        Ok(Self {
-            digest: memory.digest(),
-            tags: serde_json::to_string(&memory.tags).expect("texts are valid JSON"),
-            attributes: serde_json::to_string(&memory.attributes).expect("scalars are valid JSON"),
-            vector: memory.vector.as_deref().map(vector_to_bytes),
-            unit,
-            memory,
-        })
-    }
-}
 
 /// What the writer keeps in memory of a namespace, so as not to ask for it at each write.
 #[derive(Debug, Clone)]
@@ -54,16 +30,13 @@ struct Space {
     ns: i64,
     next_id: MemoryId,
     dimension: Option<usize>,
+    /// Memories, without their versions.
+    items: u64,
+    /// Of memories and their versions, see [`PreparedMemory::bytes`](super::PreparedMemory).
+    bytes: u64,
+    quota: Quota,
     /// Differs from its row; written once before the commit, however many memories were added.
     is_changed: bool,
-}
-
-/// The parts of a memory that stand in an index.
-struct Indexed {
-    row: i64,
-    text: String,
-    tags: Vec<String>,
-    attributes: BTreeMap<String, AttributeValue>,
 }
 
 /// The writer's connection and the open transaction's state.
@@ -72,6 +45,8 @@ pub(crate) struct Session {
     connection: Connection,
     path: PathBuf,
     spaces: HashMap<Namespace, Space>,
+    /// What the disk failed with outside of a group.
+    failure: Option<String>,
 }
 
 impl Session {
@@ -80,6 +55,7 @@ impl Session {
             connection,
             path,
             spaces: HashMap::new(),
+            failure: None,
         }
     }
 
@@ -98,15 +74,26 @@ impl Session {
 
     pub(crate) fn commit(&mut self) -> Result<()> {
         for space in self.spaces.values_mut().filter(|space| space.is_changed) {
-            let dimension = space.dimension.map(|dimension| dimension as i64);
             self.connection
-                .prepare_cached("UPDATE namespaces SET next_id = ?2, dimension = ?3 WHERE ns = ?1")
+                .prepare_cached(
+                    "UPDATE namespaces SET next_id = ?2, dimension = ?3, items = ?4, bytes = ?5,
+                         max_items = ?6, max_bytes = ?7 WHERE ns = ?1",
+                )
                 .and_then(|mut update| {
-                    update.execute(params![space.ns, space.next_id.to_sql(), dimension])
+                    update.execute(params![
+                        space.ns,
+                        space.next_id.to_sql(),
+                        space.dimension.map(|dimension| dimension as i64),
+                        number(space.items),
+                        number(space.bytes),
+                        space.quota.items.map(number),
+                        space.quota.bytes.map(number),
+                    ])
                 })
                 .sqlite("update a namespace", &self.path)?;
             space.is_changed = false;
         }
+        fault::sync().sqlite("commit", &self.path)?;
         self.execute("commit", "COMMIT", []).map(drop)
     }
 
@@ -131,7 +118,43 @@ impl Session {
         let ended = worked.and_then(|()| self.commit());
         // Undoes the work, or if it was committed only drops what was known.
         let undone = self.rollback();
-        ended.and(undone)
+        self.note_failure(ended.and(undone))
+    }
+
+    /// What the disk failed with since this was last asked, outside of a group.
+    pub(crate) fn take_failure(&mut self) -> Option<String> {
+        self.failure.take()
+    }
+
+    fn note_failure(&mut self, result: Result<()>) -> Result<()> {
+        if let Err(error) = &result
+            && error.is_of_disk()
+        {
+            self.failure = Some(error.to_string());
+        }
+        result
+    }
+
+    /// Copies the log into the database and empties it, which waits for those who read.
+    fn truncate_log(&self) -> Result<()> {
+        /// Single reads take milliseconds; who takes longer may take for ever.
+        const PATIENCE: Duration = Duration::from_millis(500);
+        let empty = || {
+            self.connection.busy_timeout(PATIENCE)?;
+            let is_busy: bool =
+                self.connection
+                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            self.connection.busy_timeout(BUSY_TIMEOUT)?;
+            Ok(is_busy)
+        };
+        let is_busy: rusqlite::Result<bool> = empty();
+        let is_busy = is_busy.sqlite("empty the log", &self.path)?;
+        if is_busy {
+            return Err(Error::LogInUse {
+                path: self.path.clone(),
+            });
+        }
+        Ok(())
     }
 
     /// Closes the connection, which copies the log into the database.
@@ -142,117 +165,6 @@ impl Session {
             .sqlite("close", &self.path)
     }
 
-    pub(crate) fn remember(&mut self, prepared: &PreparedMemory) -> Result<MemoryId> {
-        let memory = &prepared.memory;
-        let mut space = self.space_or_create(&memory.namespace)?;
-        check_dimension(&space, memory)?;
-        let id = match memory.id {
-            Some(id) => id,
-            None => space.next_id,
-        };
-        let inserted = self.execute(
-            "remember",
-            "INSERT INTO memories(ns, id, at, text, tags, attributes, vector, digest)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(ns, id) DO NOTHING",
-            params![
-                space.ns,
-                id.to_sql(),
-                memory.at.unix_millis(),
-                memory.text,
-                prepared.tags,
-                prepared.attributes,
-                prepared.vector,
-                prepared.digest.as_bytes(),
-            ],
-        )?;
-        if inserted == 0 {
-            return Err(Error::AlreadyExists {
-                namespace: memory.namespace.clone(),
-                id,
-            });
-        }
-        fault::point("between-row-and-indexes");
-        self.index(space.ns, memory)?;
-        space.note(id, memory.vector.as_ref().map(Vec::len));
-        self.spaces.insert(memory.namespace.clone(), space);
-        Ok(id)
-    }
-
-    /// Removes a memory and every edge at it; whether there was one.
-    pub(crate) fn forget(&mut self, namespace: &Namespace, id: MemoryId) -> Result<bool> {
-        let Some(space) = self.space(namespace)? else {
-            return Ok(false);
-        };
-        let Some(indexed) = self.indexed(space.ns, id)? else {
-            return Ok(false);
-        };
-        self.remove_from_indexes(space.ns, &indexed)?;
-        fault::point("between-indexes-and-row");
-        for sql in [
-            "DELETE FROM edges WHERE ns = ?1 AND source = ?2",
-            "DELETE FROM edges WHERE ns = ?1 AND target = ?2",
-            "DELETE FROM memories WHERE ns = ?1 AND id = ?2",
-        ] {
-            self.execute("forget", sql, params![space.ns, id.to_sql()])?;
-        }
-        Ok(true)
-    }
-
-    /// Adds an edge, or replaces the weight and time of the one that is there.
-    pub(crate) fn link(&mut self, edge: &Edge) -> Result<()> {
-        let unknown = |id| Error::UnknownMemory {
-            namespace: edge.namespace.clone(),
-            id,
-        };
-        let space = self
-            .space(&edge.namespace)?
-            .ok_or_else(|| unknown(edge.source))?;
-        for id in [edge.source, edge.target] {
-            if !self.exists(space.ns, id)? {
-                return Err(unknown(id));
-            }
-        }
-        self.execute(
-            "link",
-            "INSERT INTO edges(ns, source, relation, target, weight, at)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET weight = excluded.weight, at = excluded.at",
-            params![
-                space.ns,
-                edge.source.to_sql(),
-                edge.relation.as_str(),
-                edge.target.to_sql(),
-                edge.weight,
-                edge.at.unix_millis(),
-            ],
-        )
-        .map(drop)
-    }
-
-    /// Removes an edge; whether there was one.
-    pub(crate) fn unlink(
-        &mut self,
-        namespace: &Namespace,
-        source: MemoryId,
-        relation: &Relation,
-        target: MemoryId,
-    ) -> Result<bool> {
-        let Some(space) = self.space(namespace)? else {
-            return Ok(false);
-        };
-        let removed = self.execute(
-            "unlink",
-            "DELETE FROM edges WHERE ns = ?1 AND source = ?2 AND relation = ?3 AND target = ?4",
-            params![
-                space.ns,
-                source.to_sql(),
-                relation.as_str(),
-                target.to_sql()
-            ],
-        )?;
-        Ok(removed > 0)
-    }
-
     /// Writes state; the version or the checkpoint's number is returned.
     pub(crate) fn write_state(&mut self, write: &StateWrite) -> Result<u64> {
         if self.space(&write.run.namespace)?.is_none() {
@@ -260,83 +172,6 @@ impl Session {
         }
         let space = self.space_or_create(&write.run.namespace)?;
         state::write(&self.connection, &self.path, space.ns, write)
-    }
-
-    /// Adds the row just inserted to the indexes of text, tags and attributes.
-    fn index(&self, ns: i64, memory: &NewMemory) -> Result<()> {
-        let row = self.connection.last_insert_rowid();
-        self.execute(
-            "remember",
-            "INSERT INTO memories_text(rowid, space, text) VALUES(?1, 'n' || ?2, ?3)",
-            params![row, ns, memory.text],
-        )?;
-        for tag in &memory.tags {
-            self.execute(
-                "remember",
-                "INSERT INTO tags(ns, tag, row) VALUES(?1, ?2, ?3)",
-                params![ns, tag, row],
-            )?;
-        }
-        for (name, value) in &memory.attributes {
-            self.execute(
-                "remember",
-                "INSERT INTO attributes(ns, name, value, row) VALUES(?1, ?2, ?3, ?4)",
-                params![ns, name, attribute_key(value), row],
-            )?;
-        }
-        Ok(())
-    }
-
-    fn remove_from_indexes(&self, ns: i64, indexed: &Indexed) -> Result<()> {
-        let Indexed {
-            row,
-            text,
-            tags,
-            attributes,
-        } = indexed;
-        self.execute(
-            "forget",
-            // An index without a text of its own has to be told what it removes.
-            "INSERT INTO memories_text(memories_text, rowid, space, text)
-             VALUES('delete', ?1, 'n' || ?2, ?3)",
-            params![row, ns, text],
-        )?;
-        for tag in tags {
-            self.execute(
-                "forget",
-                "DELETE FROM tags WHERE ns = ?1 AND tag = ?2 AND row = ?3",
-                params![ns, tag, row],
-            )?;
-        }
-        for (name, value) in attributes {
-            self.execute(
-                "forget",
-                "DELETE FROM attributes WHERE ns = ?1 AND name = ?2 AND value = ?3 AND row = ?4",
-                params![ns, name, attribute_key(value), row],
-            )?;
-        }
-        Ok(())
-    }
-
-    fn indexed(&self, ns: i64, id: MemoryId) -> Result<Option<Indexed>> {
-        self.connection
-            .prepare_cached(
-                "SELECT row, text, tags, attributes FROM memories WHERE ns = ?1 AND id = ?2",
-            )
-            .and_then(|mut select| {
-                let indexed = |row: &Row<'_>| {
-                    Ok(Indexed {
-                        row: row.get(0)?,
-                        text: row.get(1)?,
-                        tags: json(row, 2)?,
-                        attributes: json(row, 3)?,
-                    })
-                };
-                select
-                    .query_row(params![ns, id.to_sql()], indexed)
-                    .optional()
-            })
-            .sqlite("forget", &self.path)
     }
 
     fn exists(&self, ns: i64, id: MemoryId) -> Result<bool> {
@@ -352,7 +187,7 @@ impl Session {
         }
         self.execute(
             "create a namespace",
-            "INSERT INTO namespaces(name, next_id) VALUES(?1, 1)",
+            "INSERT INTO namespaces(name, next_id, items, bytes) VALUES(?1, 1, 0, 0)",
             [namespace.as_str()],
         )?;
         let ns = self.connection.last_insert_rowid();
@@ -360,6 +195,9 @@ impl Session {
             ns,
             next_id: MemoryId::MIN,
             dimension: None,
+            items: 0,
+            bytes: 0,
+            quota: Quota::default(),
             is_changed: false,
         })
     }
@@ -370,7 +208,10 @@ impl Session {
         }
         let space = self
             .connection
-            .prepare_cached("SELECT ns, next_id, dimension FROM namespaces WHERE name = ?1")
+            .prepare_cached(
+                "SELECT ns, next_id, dimension, items, bytes, max_items, max_bytes
+                 FROM namespaces WHERE name = ?1",
+            )
             .and_then(|mut select| {
                 select
                     .query_row([namespace.as_str()], |row| {
@@ -378,6 +219,9 @@ impl Session {
                             ns: row.get(0)?,
                             next_id: MemoryId::from_sql(row.get(1)?)?,
                             dimension: dimension_from_sql(row.get(2)?)?,
+                            items: row.get::<_, i64>(3)?.unsigned_abs(),
+                            bytes: row.get::<_, i64>(4)?.unsigned_abs(),
+                            quota: quota_from_row(row, 5)?,
                             is_changed: false,
                         })
                     })
@@ -388,6 +232,12 @@ impl Session {
             self.spaces.insert(namespace.clone(), space.clone());
         }
         Ok(space)
+    }
+
+    fn execute_batch(&self, operation: &'static str, sql: &str) -> Result<()> {
+        self.connection
+            .execute_batch(sql)
+            .sqlite(operation, &self.path)
     }
 
     fn execute(
@@ -404,26 +254,57 @@ impl Session {
 }
 
 impl Space {
-    /// Takes an id and a dimension into account that were just written.
-    fn note(&mut self, id: MemoryId, dimension: Option<usize>) {
+    /// Takes a memory into account that was just added.
+    fn note(&mut self, id: MemoryId, prepared: &PreparedMemory) {
         // A namespace whose caller chose the largest id counts no further: the next one that the
         // store would choose is then refused as taken.
         self.next_id = self.next_id.max(id.next());
+        self.items += 1;
+        self.note_version(prepared);
+    }
+
+    /// Takes a version into account that was just added to a memory.
+    fn note_version(&mut self, prepared: &PreparedMemory) {
+        let dimension = prepared.memory.vector.as_ref().map(Vec::len);
         self.dimension = self.dimension.or(dimension);
+        self.bytes += prepared.bytes();
         self.is_changed = true;
+    }
+
+    fn check_dimension(&self, memory: &NewMemory) -> Result<()> {
+        match (self.dimension, &memory.vector) {
+            (Some(expected), Some(vector)) if vector.len() != expected => Err(Error::Dimension {
+                item: memory.label(),
+                namespace: memory.namespace.clone(),
+                found: vector.len(),
+                expected,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether so much more may be stored.
+    fn check_quota(&self, namespace: &Namespace, items: u64, bytes: u64) -> Result<()> {
+        let exceeded = |what, limit| Error::QuotaExceeded {
+            namespace: namespace.clone(),
+            what,
+            limit,
+        };
+        match self.quota {
+            Quota {
+                items: Some(limit), ..
+            } if items > 0 && self.items + items > limit => Err(exceeded("items", limit)),
+            Quota {
+                bytes: Some(limit), ..
+            } if self.bytes + bytes > limit => Err(exceeded("bytes", limit)),
+            _ => Ok(()),
+        }
     }
 }
 
-fn check_dimension(space: &Space, memory: &NewMemory) -> Result<()> {
-    match (space.dimension, &memory.vector) {
-        (Some(expected), Some(vector)) if vector.len() != expected => Err(Error::Dimension {
-            item: memory.label(),
-            namespace: memory.namespace.clone(),
-            found: vector.len(),
-            expected,
-        }),
-        _ => Ok(()),
-    }
+/// SQLite's integers are signed; nothing that is counted comes near the end of them.
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn dimension_from_sql(dimension: Option<i64>) -> rusqlite::Result<Option<usize>> {

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::memory::Edge;
+use crate::edge::Edge;
 use crate::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::time::When;
 
 use super::Direction;
 
@@ -32,12 +33,18 @@ pub(super) struct Link {
     pub(super) relation: RelationSymbol,
     pub(super) other: MemoryId,
     pub(super) weight: f64,
-    pub(super) at: Timestamp,
+    at: Timestamp,
+    from: Timestamp,
+    until: Option<Timestamp>,
 }
 
 impl Link {
-    fn key(&self) -> (RelationSymbol, MemoryId) {
-        (self.relation, self.other)
+    fn key(&self) -> (RelationSymbol, MemoryId, Timestamp) {
+        (self.relation, self.other, self.from)
+    }
+
+    pub(super) fn is_found(&self, when: When) -> bool {
+        when.admits(self.from, self.until, None)
     }
 }
 
@@ -68,6 +75,8 @@ impl Graph {
             other,
             weight: edge.weight,
             at: edge.at,
+            from: edge.valid_from,
+            until: edge.valid_until,
         };
         let source = self.nodes.entry(edge.source).or_default();
         let is_new = put(&mut source.outgoing, link(edge.target));
@@ -76,6 +85,7 @@ impl Graph {
         self.edges += usize::from(is_new);
     }
 
+    /// Removes the edges of a source, relation and target, whenever they hold.
     pub(super) fn remove(&mut self, source: MemoryId, relation: &Relation, target: MemoryId) {
         let Some(relation) = self.symbol(relation) else {
             return;
@@ -83,9 +93,9 @@ impl Graph {
         let removed = self
             .nodes
             .get_mut(&source)
-            .is_some_and(|node| take(&mut node.outgoing, relation, target));
-        if removed {
-            self.edges -= 1;
+            .map_or(0, |node| take(&mut node.outgoing, relation, target));
+        if removed > 0 {
+            self.edges -= removed;
             self.drop_if_bare(source);
         }
         if let Some(node) = self.nodes.get_mut(&target) {
@@ -109,7 +119,7 @@ impl Graph {
         // An edge from a node to itself went with the outgoing ones.
         for link in node.incoming.iter().filter(|link| link.other != id) {
             if let Some(source) = self.nodes.get_mut(&link.other) {
-                self.edges -= usize::from(take(&mut source.outgoing, link.relation, id));
+                self.edges -= take(&mut source.outgoing, link.relation, id);
                 self.drop_if_bare(link.other);
             }
         }
@@ -120,13 +130,14 @@ impl Graph {
         namespace: &Namespace,
         id: MemoryId,
         direction: Direction,
+        when: When,
     ) -> Vec<Edge> {
         let Some(node) = self.nodes.get(&id) else {
             return Vec::new();
         };
         let mut edges = Vec::new();
         if direction != Direction::Incoming {
-            let outgoing = node.outgoing.iter();
+            let outgoing = node.outgoing.iter().filter(|link| link.is_found(when));
             edges.extend(outgoing.map(|link| self.edge(namespace, id, link.other, link)));
         }
         if direction != Direction::Outgoing {
@@ -135,11 +146,12 @@ impl Graph {
             let incoming = node
                 .incoming
                 .iter()
-                .filter(|link| !is_both || link.other != id);
+                .filter(|link| link.is_found(when) && (!is_both || link.other != id));
             edges.extend(incoming.map(|link| self.edge(namespace, link.other, id, link)));
         }
         edges.sort_by(|a, b| {
-            (a.source, &a.relation, a.target).cmp(&(b.source, &b.relation, b.target))
+            let a = (a.source, &a.relation, a.target, a.valid_from);
+            a.cmp(&(b.source, &b.relation, b.target, b.valid_from))
         });
         edges
     }
@@ -154,7 +166,16 @@ impl Graph {
 
     fn edge(&self, namespace: &Namespace, source: MemoryId, target: MemoryId, link: &Link) -> Edge {
         let relation = self.relations[link.relation.0 as usize].clone();
-        Edge::new(namespace.clone(), source, relation, target, link.at).weight(link.weight)
+        Edge {
+            namespace: namespace.clone(),
+            source,
+            relation,
+            target,
+            weight: link.weight,
+            at: link.at,
+            valid_from: link.from,
+            valid_until: link.until,
+        }
     }
 
     fn symbol_or_create(&mut self, relation: &Relation) -> RelationSymbol {
@@ -178,7 +199,7 @@ impl Graph {
     }
 }
 
-/// Adds a link or replaces the one of the same relation and end; whether it is new.
+/// Adds a link or replaces the one of the same relation, end and beginning; whether it is new.
 fn put(links: &mut Vec<Link>, link: Link) -> bool {
     match links.binary_search_by_key(&link.key(), Link::key) {
         Ok(place) => {
@@ -192,7 +213,13 @@ fn put(links: &mut Vec<Link>, link: Link) -> bool {
     }
 }
 
-fn take(links: &mut Vec<Link>, relation: RelationSymbol, other: MemoryId) -> bool {
-    let place = links.binary_search_by_key(&(relation, other), Link::key);
-    place.map(|place| links.remove(place)).is_ok()
+/// Removes the links of a relation to an end; how many there were.
+fn take(links: &mut Vec<Link>, relation: RelationSymbol, other: MemoryId) -> usize {
+    let first = links.partition_point(|link| (link.relation, link.other) < (relation, other));
+    let count = links[first..]
+        .iter()
+        .take_while(|link| (link.relation, link.other) == (relation, other))
+        .count();
+    links.drain(first..first + count);
+    count
 }

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{MemoryId, Relation};
+use crate::time::When;
 
 use super::graph::{Graph, Link, RelationSymbol};
 
@@ -45,6 +46,9 @@ pub struct Traversal {
     pub direction: Direction,
     /// How far it goes.
     pub hops: NonZeroU32,
+    /// As of when edges must hold, and memories be true.
+    #[serde(default)]
+    pub when: When,
     /// How many memories are visited at most, the nearest first.
     pub limit: usize,
 }
@@ -57,6 +61,7 @@ impl Traversal {
             relation: None,
             direction: Direction::default(),
             hops: NonZeroU32::MIN,
+            when: When::Current,
             limit: usize::MAX,
         }
     }
@@ -79,6 +84,14 @@ impl Traversal {
     #[must_use]
     pub fn hops(mut self, hops: NonZeroU32) -> Self {
         self.hops = hops;
+        self
+    }
+
+    /// Sets as of when edges must hold, and memories be true: it walks through others, and does not
+    /// report them. Default: [`When::Current`].
+    #[must_use]
+    pub fn when(mut self, when: When) -> Self {
+        self.when = when;
         self
     }
 
@@ -109,72 +122,111 @@ struct Arrival {
 
 /// The visits by hops, then strength, then id.
 pub(super) fn run(graph: &Graph, traversal: &Traversal) -> Vec<Visit> {
-    let relation = match &traversal.relation {
-        None => None,
-        Some(relation) => match graph.symbol(relation) {
-            Some(symbol) => Some(symbol),
-            None => return Vec::new(),
-        },
+    let Some(mut walk) = Walk::new(graph, traversal) else {
+        return Vec::new();
     };
-    let start = Arrival {
-        strength: 1.0,
-        from: traversal.start,
-    };
-    let mut arrivals = HashMap::from([(traversal.start, start)]);
-    let mut frontier = vec![traversal.start];
     let mut visits = Vec::new();
     for _ in 0..traversal.hops.get() {
-        if frontier.is_empty() || visits.len() >= traversal.limit {
+        if walk.frontier.is_empty() || visits.len() >= traversal.limit {
             break;
         }
-        frontier = next_level(
-            graph,
-            traversal.direction,
-            relation,
-            &frontier,
-            &mut arrivals,
-        );
-        visits.extend(
-            frontier
-                .iter()
-                .map(|id| visit(*id, traversal.start, &arrivals)),
-        );
+        walk.step();
+        visits.extend(walk.frontier.iter().map(|id| walk.visit(*id)));
     }
     visits.truncate(traversal.limit);
     visits
 }
 
-/// The nodes that are first reached from this frontier, the strongest first.
-fn next_level(
-    graph: &Graph,
+/// The visit of one node, if it is reached.
+pub(super) fn run_to(graph: &Graph, traversal: &Traversal, target: MemoryId) -> Option<Visit> {
+    let mut walk = Walk::new(graph, traversal)?;
+    for _ in 0..traversal.hops.get() {
+        if walk.frontier.is_empty() || walk.arrivals.contains_key(&target) {
+            break;
+        }
+        walk.step();
+    }
+    walk.arrivals
+        .contains_key(&target)
+        .then(|| walk.visit(target))
+}
+
+struct Walk<'g> {
+    graph: &'g Graph,
+    start: MemoryId,
     direction: Direction,
     relation: Option<RelationSymbol>,
-    frontier: &[MemoryId],
-    arrivals: &mut HashMap<MemoryId, Arrival>,
-) -> Vec<MemoryId> {
-    let mut reached: BTreeMap<MemoryId, Arrival> = BTreeMap::new();
-    let follows = |link: &&Link| relation.is_none_or(|relation| link.relation == relation);
-    for from in frontier {
-        let strength = arrivals[from].strength;
-        for link in graph.links(*from, direction).filter(follows) {
-            if arrivals.contains_key(&link.other) {
-                continue;
-            }
-            let arrival = Arrival {
-                strength: strength * link.weight,
-                from: *from,
-            };
-            let best = reached.entry(link.other).or_insert(arrival);
-            if is_better(arrival, *best) {
-                *best = arrival;
+    when: When,
+    arrivals: HashMap<MemoryId, Arrival>,
+    /// What the last step reached first, the strongest first.
+    frontier: Vec<MemoryId>,
+}
+
+impl<'g> Walk<'g> {
+    /// Nothing if no edge has the relation that is to be followed.
+    fn new(graph: &'g Graph, traversal: &Traversal) -> Option<Self> {
+        let relation = match &traversal.relation {
+            None => None,
+            Some(relation) => Some(graph.symbol(relation)?),
+        };
+        let start = Arrival {
+            strength: 1.0,
+            from: traversal.start,
+        };
+        Some(Self {
+            graph,
+            start: traversal.start,
+            direction: traversal.direction,
+            relation,
+            when: traversal.when,
+            arrivals: HashMap::from([(traversal.start, start)]),
+            frontier: vec![traversal.start],
+        })
+    }
+
+    fn step(&mut self) {
+        let mut reached: BTreeMap<MemoryId, Arrival> = BTreeMap::new();
+        let (relation, when) = (self.relation, self.when);
+        let follows = |link: &&Link| {
+            relation.is_none_or(|relation| link.relation == relation) && link.is_found(when)
+        };
+        for from in &self.frontier {
+            let strength = self.arrivals[from].strength;
+            for link in self.graph.links(*from, self.direction).filter(follows) {
+                if self.arrivals.contains_key(&link.other) {
+                    continue;
+                }
+                let arrival = Arrival {
+                    strength: strength * link.weight,
+                    from: *from,
+                };
+                let best = reached.entry(link.other).or_insert(arrival);
+                if is_better(arrival, *best) {
+                    *best = arrival;
+                }
             }
         }
+        self.frontier = reached.keys().copied().collect();
+        // Stable: equals stay in the order of their ids.
+        self.frontier
+            .sort_by(|a, b| reached[b].strength.total_cmp(&reached[a].strength));
+        self.arrivals.extend(reached);
     }
-    let mut level: Vec<MemoryId> = reached.keys().copied().collect();
-    // Stable: equals stay in the order of their ids.
-    level.sort_by(|a, b| reached[b].strength.total_cmp(&reached[a].strength));
-    arrivals.extend(reached);
-    level
+
+    fn visit(&self, id: MemoryId) -> Visit {
+        let mut path = vec![id];
+        let mut last = id;
+        while last != self.start {
+            last = self.arrivals[&last].from;
+            path.push(last);
+        }
+        path.reverse();
+        Visit {
+            id,
+            path,
+            strength: self.arrivals[&id].strength,
+        }
+    }
 }
 
 fn is_better(new: Arrival, old: Arrival) -> bool {
@@ -184,128 +236,5 @@ fn is_better(new: Arrival, old: Arrival) -> bool {
         .is_gt()
 }
 
-fn visit(id: MemoryId, start: MemoryId, arrivals: &HashMap<MemoryId, Arrival>) -> Visit {
-    let mut path = vec![id];
-    let mut last = id;
-    while last != start {
-        last = arrivals[&last].from;
-        path.push(last);
-    }
-    path.reverse();
-    Visit {
-        id,
-        path,
-        strength: arrivals[&id].strength,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::memory::Edge;
-    use crate::names::{Namespace, Timestamp};
-
-    fn id(id: u64) -> MemoryId {
-        MemoryId::new(id).unwrap()
-    }
-
-    fn graph(edges: &[(u64, &str, u64, f64)]) -> Graph {
-        let mut graph = Graph::default();
-        for (source, relation, target, weight) in edges {
-            let relation = Relation::new(relation).unwrap();
-            let namespace = Namespace::new("n").unwrap();
-            let edge = Edge::new(
-                namespace,
-                id(*source),
-                relation,
-                id(*target),
-                Timestamp::default(),
-            );
-            graph.insert(&edge.weight(*weight));
-        }
-        graph
-    }
-
-    /// One line a visit: the path and its strength.
-    fn render(graph: &Graph, traversal: &Traversal) -> String {
-        let line = |visit: &Visit| {
-            let path: Vec<String> = visit.path.iter().map(ToString::to_string).collect();
-            format!("{} ({})", path.join(">"), visit.strength)
-        };
-        run(graph, traversal)
-            .iter()
-            .map(line)
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
-
-    fn hops(hops: u32) -> NonZeroU32 {
-        NonZeroU32::new(hops).unwrap()
-    }
-
-    #[test]
-    fn the_strongest_of_the_shortest_paths_is_told() {
-        let graph = graph(&[
-            (1, "r", 2, 0.5),
-            (1, "r", 3, 0.9),
-            (2, "r", 4, 1.0),
-            (3, "r", 4, 0.8),
-        ]);
-        let walk = Traversal::new(id(1)).hops(hops(2));
-        assert_eq!(
-            render(&graph, &walk),
-            "1>3 (0.9), 1>2 (0.5), 1>3>4 (0.7200000000000001)"
-        );
-    }
-
-    #[test]
-    fn a_cycle_is_walked_once() {
-        let graph = graph(&[
-            (1, "r", 2, 1.0),
-            (2, "r", 3, 1.0),
-            (3, "r", 1, 1.0),
-            (2, "r", 2, 1.0),
-        ]);
-        let walk = Traversal::new(id(1)).hops(hops(9));
-        assert_eq!(render(&graph, &walk), "1>2 (1), 1>2>3 (1)");
-    }
-
-    #[test]
-    fn only_the_relation_and_the_direction_asked_for_are_followed() {
-        let graph = graph(&[(1, "a", 2, 1.0), (1, "b", 3, 1.0), (4, "a", 1, 1.0)]);
-        let relation = |name| Relation::new(name).unwrap();
-        let walk = Traversal::new(id(1));
-        assert_eq!(
-            render(&graph, &walk.clone().relation(relation("a"))),
-            "1>2 (1)"
-        );
-        assert_eq!(render(&graph, &walk.clone().relation(relation("c"))), "");
-        assert_eq!(
-            render(&graph, &walk.clone().direction(Direction::Incoming)),
-            "1>4 (1)"
-        );
-        assert_eq!(
-            render(&graph, &walk.clone().direction(Direction::Both).limit(2)),
-            "1>2 (1), 1>3 (1)"
-        );
-    }
-
-    #[test]
-    fn a_removed_node_leaves_no_edge_behind() {
-        let mut graph = graph(&[
-            (1, "r", 2, 1.0),
-            (2, "r", 2, 1.0),
-            (3, "r", 2, 1.0),
-            (2, "r", 3, 1.0),
-        ]);
-        graph.remove_node(id(2));
-        assert_eq!(graph.len(), 0);
-        let mut left = 0;
-        graph.for_each(&Namespace::new("n").unwrap(), &mut |_| left += 1);
-        assert_eq!(left, 0);
-        assert_eq!(
-            render(&graph, &Traversal::new(id(3)).direction(Direction::Both)),
-            ""
-        );
-    }
-}
+mod tests;

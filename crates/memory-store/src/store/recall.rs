@@ -1,15 +1,20 @@
 //! Hybrid recall: every signal of a query ranks candidates, and the ranks are fused.
 
+mod diversity;
+
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use crate::error::Result;
 use crate::filter::Filter;
-use crate::metadata::{find_ids_where, find_text, find_where};
+use crate::metadata::{find_ids_where, find_where};
 use crate::names::{MemoryId, Namespace};
-use crate::query::{Candidate, Found, Query, Signal, fuse};
+use crate::pace::Moment;
+use crate::query::{Candidate, Found, Fused, Query, Signal, fuse};
+use crate::relations::Traversal;
 
 use super::MemoryStore;
+use diversity::diversify;
 
 impl MemoryStore {
     /// What a query finds, best first; equals by id. Every result says which signals found it, at
@@ -21,6 +26,13 @@ impl MemoryStore {
     /// [`Error::Dimension`](crate::Error::Dimension) if the query's vector cannot be compared; and
     /// if the database cannot be read.
     pub fn recall(&self, namespace: &Namespace, query: &Query) -> Result<Vec<Found>> {
+        let began = Moment::now();
+        let found = self.recall_untimed(namespace, query);
+        self.tiers.counters().recall.record(began.elapsed());
+        found
+    }
+
+    fn recall_untimed(&self, namespace: &Namespace, query: &Query) -> Result<Vec<Found>> {
         let allowed = self.allowed(namespace, &query.filter)?;
         let mut lists = self.ranked(namespace, query, allowed.as_ref())?;
         if query.recency {
@@ -31,12 +43,13 @@ impl MemoryStore {
             tokens: query.max_tokens,
         };
         let mut found = Vec::new();
-        for fused in fuse(lists) {
+        let ranking = self.decayed(namespace, query, fuse(lists))?;
+        for fused in self.diversified(namespace, query, ranking) {
             if budget.items == 0 {
                 break;
             }
-            // One that was forgotten meanwhile is left out.
-            let Some(memory) = self.get(namespace, fused.id)? else {
+            // One that was forgotten or ended meanwhile is left out.
+            let Some(memory) = self.find(namespace, fused.id, query.filter.when)? else {
                 continue;
             };
             if budget.admits(&memory.text) {
@@ -50,10 +63,25 @@ impl MemoryStore {
         Ok(found)
     }
 
-    /// The ids that a filter lets through; none if it lets everything through.
+    /// In the order of what is relevant and new, if that is asked for.
+    fn diversified(&self, namespace: &Namespace, query: &Query, ranking: Vec<Fused>) -> Vec<Fused> {
+        let diversity = query.diversity.clamp(0.0, 1.0);
+        // What is no number asks for none.
+        if diversity.is_nan() || diversity == 0.0 {
+            return ranking;
+        }
+        let similarity = &self.tiers.similarity;
+        let vector_of =
+            |fused: &Fused| similarity.with_vector(namespace, fused.id, <[f32]>::to_vec);
+        diversify(ranking, diversity, query.depth(), vector_of)
+    }
+
+    /// The ids that a filter lets through; none if it lets everything through that is found as of
+    /// when it is asked for.
     fn allowed(&self, namespace: &Namespace, filter: &Filter) -> Result<Option<HashSet<MemoryId>>> {
         let is_open = Filter {
             limit: filter.limit,
+            when: filter.when,
             ..Filter::new()
         } == *filter;
         if is_open {
@@ -70,45 +98,78 @@ impl MemoryStore {
         query: &Query,
         allowed: Option<&HashSet<MemoryId>>,
     ) -> Result<Vec<(Signal, Vec<Candidate>)>> {
-        let depth = query.depth();
-        let is_allowed = |id: MemoryId| allowed.is_none_or(|allowed| allowed.contains(&id));
+        let (depth, when) = (query.depth(), query.filter.when);
         let mut lists = Vec::new();
         if let Some(vector) = &query.vector {
-            let similar = self
-                .tiers
-                .similarity
-                .search(namespace, vector, depth, is_allowed)?;
-            let similar = similar
-                .iter()
-                .map(|found| candidate(found.id, f64::from(found.score)));
-            lists.push((Signal::Similarity, similar.collect()));
+            let similar = self.similar(namespace, vector, depth, when, allowed)?;
+            lists.push((Signal::Similarity, similar));
         }
         if let Some(words) = &query.text {
-            let matches = find_text(&self.readers, namespace, words, depth, allowed)?;
-            let matches = matches.into_iter().map(|(id, score)| candidate(id, score));
-            lists.push((Signal::Text, matches.collect()));
+            let matching = self.matching(namespace, words, depth, when, allowed)?;
+            lists.push((Signal::Text, matching));
         }
         if let Some(traversal) = &query.related {
-            let visits = self
-                .tiers
-                .relations
-                .traverse(namespace, traversal)
-                .into_iter();
-            let reached = visits.filter(|visit| is_allowed(visit.id)).take(depth);
-            let reached = reached.map(|visit| Candidate {
-                id: visit.id,
-                score: visit.strength,
-                path: visit.path,
-            });
-            lists.push((Signal::Relation, reached.collect()));
+            let reached = self.reached(namespace, traversal, query, allowed)?;
+            lists.push((Signal::Relation, reached));
         }
         if let Some(preferred) = &query.preferred {
+            let preferred = preferred.clone().when(preferred.when.or(when));
+            let is_allowed = |id| allowed.is_none_or(|allowed| allowed.contains(&id));
             lists.push((
                 Signal::Metadata,
-                self.newest(namespace, preferred, depth, is_allowed)?,
+                self.newest(namespace, &preferred, depth, is_allowed)?,
             ));
         }
         Ok(lists)
+    }
+
+    /// What a walk reaches, the nearest and strongest first.
+    fn reached(
+        &self,
+        namespace: &Namespace,
+        traversal: &Traversal,
+        query: &Query,
+        allowed: Option<&HashSet<MemoryId>>,
+    ) -> Result<Vec<Candidate>> {
+        let when = query.filter.when;
+        let traversal = traversal.clone().when(traversal.when.or(when));
+        let mut reached = Vec::new();
+        for visit in self.tiers.relations.traverse(namespace, &traversal) {
+            let is_allowed = match allowed {
+                Some(allowed) => allowed.contains(&visit.id),
+                None => self.find(namespace, visit.id, when)?.is_some(),
+            };
+            if is_allowed {
+                reached.push(Candidate {
+                    id: visit.id,
+                    score: visit.strength,
+                    path: visit.path,
+                });
+            }
+            if reached.len() == query.depth() {
+                break;
+            }
+        }
+        Ok(reached)
+    }
+
+    /// In the order of their scores after the decay.
+    fn decayed(
+        &self,
+        namespace: &Namespace,
+        query: &Query,
+        mut fused: Vec<Fused>,
+    ) -> Result<Vec<Fused>> {
+        let Some(decay) = query.decay else {
+            return Ok(fused);
+        };
+        for fused in &mut fused {
+            if let Some(memory) = self.get(namespace, fused.id)? {
+                fused.score *= decay.factor(memory.at);
+            }
+        }
+        fused.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
+        Ok(fused)
     }
 
     fn newest(
@@ -124,7 +185,7 @@ impl MemoryStore {
             .filter(|memory| is_allowed(memory.id))
             .take(depth);
         Ok(newest
-            .map(|memory| candidate(memory.id, memory.at.unix_millis() as f64))
+            .map(|memory| Candidate::new(memory.id, memory.at.unix_millis() as f64))
             .collect())
     }
 
@@ -151,16 +212,8 @@ impl MemoryStore {
         memories.sort_by_key(|memory| (Reverse(memory.at), memory.id));
         let by_age = memories.iter();
         Ok(by_age
-            .map(|memory| candidate(memory.id, memory.at.unix_millis() as f64))
+            .map(|memory| Candidate::new(memory.id, memory.at.unix_millis() as f64))
             .collect())
-    }
-}
-
-fn candidate(id: MemoryId, score: f64) -> Candidate {
-    Candidate {
-        id,
-        score,
-        path: Vec::new(),
     }
 }
 

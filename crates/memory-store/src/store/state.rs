@@ -1,11 +1,12 @@
 //! Agent state: compare and set, checkpoints, forks.
 
+use crate::chunking::PreparedValue;
 use crate::error::{Error, Result, SqliteContext};
 use crate::metadata::{StateReader, list_checkpoints};
 use crate::names::{Timestamp, check_name};
 use crate::state::{
-    AgentRun, Checkpoint, CheckpointId, Difference, Expected, StateWrite, StateWriteKind,
-    Versioned, check_value,
+    AgentRun, Checkpoint, CheckpointId, Difference, Expected, Retention, StateWrite,
+    StateWriteKind, Versioned, check_value,
 };
 use crate::writer::{Write, Written};
 
@@ -13,7 +14,8 @@ use super::MemoryStore;
 
 impl MemoryStore {
     /// Sets a key of a run's state if the version there is the expected one; the new version is
-    /// returned once it is on disk. The first write creates the run.
+    /// returned once it is on disk. The first write creates the run. Of a value above 4 KiB, only
+    /// those parts are stored that no other version in the namespace has.
     ///
     /// # Errors
     ///
@@ -33,7 +35,7 @@ impl MemoryStore {
             run,
             StateWriteKind::Put {
                 key,
-                value: Some(value),
+                value: Some(PreparedValue::new(value)),
                 expected,
             },
         )
@@ -114,6 +116,16 @@ impl MemoryStore {
     pub fn checkpoints(&self, run: &AgentRun) -> Result<Vec<Checkpoint>> {
         let reader = self.readers.lend();
         list_checkpoints(&reader, run).sqlite("list the checkpoints", self.readers.path())
+    }
+
+    /// Removes the checkpoints of a run that a retention does not keep, and the versions that only
+    /// they could see; how many checkpoints. A fork keeps what it began with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownRun`], and those of [`remember`](Self::remember) that concern the disk.
+    pub fn retain_checkpoints(&self, run: &AgentRun, retention: Retention) -> Result<u64> {
+        self.write_state(run, StateWriteKind::Retain(retention))
     }
 
     /// Returns a run's state to one of its checkpoints, in one step. Versions go on growing, so a

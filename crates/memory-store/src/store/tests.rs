@@ -1,10 +1,14 @@
 //! Failures that cannot be brought about from outside.
 
 mod crash;
+mod migration;
+mod planted;
 
 use super::*;
+use crate::edge::Edge;
 use crate::error::Error;
-use crate::names::Timestamp;
+use crate::filter::Filter;
+use crate::names::{Relation, Timestamp};
 
 fn namespace() -> Namespace {
     Namespace::new("n").unwrap()
@@ -12,6 +16,21 @@ fn namespace() -> Namespace {
 
 fn memory(text: &str) -> NewMemory {
     NewMemory::new(namespace(), text, Timestamp::default())
+}
+
+fn id(id: u64) -> MemoryId {
+    MemoryId::new(id).unwrap()
+}
+
+fn edge(source: u64, target: u64) -> Edge {
+    let relation = Relation::new("r").unwrap();
+    Edge::new(
+        namespace(),
+        id(source),
+        relation,
+        id(target),
+        Timestamp::default(),
+    )
 }
 
 #[test]
@@ -62,6 +81,71 @@ fn a_full_disk_refuses_what_does_not_fit_and_the_store_goes_on() {
     assert_eq!(store.stats().items, 1);
     let report = store.check().unwrap();
     assert!(report.is_clean(), "{:?}", report.disagreements);
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_acknowledged_and_what_was_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = MemoryStore::open(directory.path()).unwrap();
+    let kept = store.remember(memory("kept").tag("t")).unwrap();
+    store
+        .writer
+        .inspect(|_| crate::fault::fail_next_sync())
+        .unwrap();
+    let acknowledged = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..20)
+            .map(|_| scope.spawn(|| store.remember(memory("lost").tag("t")).is_ok()))
+            .collect();
+        writers
+            .into_iter()
+            .map(|writer| usize::from(writer.join().unwrap()))
+            .sum::<usize>()
+    });
+    assert_eq!(
+        acknowledged, 0,
+        "a retry could report success for pages that are gone"
+    );
+    let error = store.remember(memory("late")).unwrap_err();
+    assert!(matches!(error, Error::Poisoned { .. }), "{error}");
+    let tagged = Filter::new().tag("t");
+    assert_eq!(store.recall_where(&namespace(), &tagged).unwrap().len(), 1);
+    assert!(
+        store
+            .recall_text(&namespace(), "lost", 9)
+            .unwrap()
+            .is_empty()
+    );
+    drop(store);
+    let store = MemoryStore::open(directory.path()).unwrap();
+    assert!(store.check().unwrap().is_clean());
+    assert_eq!(store.get(&namespace(), kept).unwrap().unwrap().text, "kept");
+    assert_eq!(store.stats().items, 1);
+    store.remember(memory("anew")).unwrap();
+}
+
+#[test]
+fn a_sync_that_fails_in_an_import_ends_the_writes_as_well() {
+    let exported = {
+        let (_directory, store) = planted::store_to_damage();
+        let mut exported = Vec::new();
+        store.export(&mut exported, None).unwrap();
+        exported
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let store = MemoryStore::open(directory.path()).unwrap();
+    store
+        .writer
+        .inspect(|_| crate::fault::fail_next_sync())
+        .unwrap();
+    assert!(store.import(&exported[..]).is_err());
+    let error = store.remember(memory("late")).unwrap_err();
+    assert!(matches!(error, Error::Poisoned { .. }), "{error}");
+    assert!(store.get(&namespace(), id(1)).unwrap().is_none());
+    drop(store);
+    let store = MemoryStore::open(directory.path()).unwrap();
+    assert_eq!(store.stats().items, 0);
+    store.import(&exported[..]).unwrap();
+    assert!(store.check().unwrap().is_clean());
 }
 
 #[test]
@@ -122,181 +206,4 @@ fn a_write_that_races_with_the_closing_is_answered() {
         let store = MemoryStore::open(directory.path()).unwrap();
         assert_eq!(store.stats().items, acknowledged as u64 + 1);
     }
-}
-
-/// A store with two linked memories that are in every tier.
-fn store_to_damage() -> (tempfile::TempDir, MemoryStore) {
-    let directory = tempfile::tempdir().unwrap();
-    let store = MemoryStore::open(directory.path()).unwrap();
-    for text in ["first", "second"] {
-        let new = memory(text)
-            .tag("t")
-            .attribute("a", true)
-            .vector(vec![1.0, 2.0]);
-        let id = store.remember(new).unwrap();
-        store.get(&namespace(), id).unwrap().unwrap();
-    }
-    store.link(edge(1, 2)).unwrap();
-    assert!(store.check().unwrap().is_clean());
-    (directory, store)
-}
-
-fn id(id: u64) -> MemoryId {
-    MemoryId::new(id).unwrap()
-}
-
-fn edge(source: u64, target: u64) -> Edge {
-    let relation = Relation::new("r").unwrap();
-    Edge::new(
-        namespace(),
-        id(source),
-        relation,
-        id(target),
-        Timestamp::default(),
-    )
-}
-
-/// Plants damage, and tells what a check finds before and after the repair, one line each.
-fn found_and_left(plant: impl FnOnce(&MemoryStore)) -> (Vec<String>, Vec<String>) {
-    let (_directory, store) = store_to_damage();
-    plant(&store);
-    let lines = |report: Report| {
-        report
-            .disagreements
-            .iter()
-            .map(ToString::to_string)
-            .collect()
-    };
-    (
-        lines(store.check().unwrap()),
-        lines(store.repair().unwrap()),
-    )
-}
-
-/// Changes the database behind the store's back.
-fn sql(statement: &'static str) -> impl FnOnce(&MemoryStore) {
-    move |store| {
-        let damage = |session: &mut Session| session.connection().execute_batch(statement).unwrap();
-        store.writer.inspect(damage).unwrap();
-    }
-}
-
-#[test]
-fn every_planted_disagreement_of_the_database_is_named_and_mended() {
-    let plants = [
-        (
-            "DELETE FROM tags WHERE row = 1",
-            "index of tags: 1 rows missing, 0 too many",
-        ),
-        (
-            "INSERT INTO attributes VALUES(1, 'a', 'false', 2)",
-            "index of attributes: 0 rows missing, 1 too many",
-        ),
-        (
-            "INSERT INTO memories_text(memories_text, rowid, space, text)
-             VALUES('delete', 1, 'n1', 'first')",
-            "n/1: text missing from the full-text index",
-        ),
-        (
-            "INSERT INTO memories_text(rowid, space, text) VALUES(9, 'n1', 'ghost')",
-            "full-text index: 1 documents of no memory",
-        ),
-        (
-            "INSERT INTO memories_text(memories_text, rowid, space, text)
-                 VALUES('delete', 1, 'n1', 'first');
-             INSERT INTO memories_text(rowid, space, text) VALUES(1, 'n1', 'other')",
-            "full-text index: its words differ from the texts",
-        ),
-        ("UPDATE namespaces SET next_id = 2", "n: next id is taken"),
-    ];
-    for (statement, expected) in plants {
-        assert_eq!(
-            found_and_left(sql(statement)),
-            (vec![expected.to_owned()], vec![])
-        );
-    }
-    let dangling = "INSERT INTO edges VALUES(1, 1, 'r', 77, 1.0, 0)";
-    let (found, left) = found_and_left(sql(dangling));
-    assert_eq!(found[0], "n: edge 1 -r-> 77 ends at no memory");
-    assert_eq!(left, [""; 0]);
-}
-
-#[test]
-fn every_planted_disagreement_of_a_derived_tier_is_named_and_mended() {
-    type Plant = fn(&MemoryStore);
-    let plants: [(Plant, &str); 8] = [
-        (
-            |store| store.tiers.similarity.remove(&namespace(), id(1)),
-            "n/1: vector missing from the similarity tier",
-        ),
-        (
-            |store| {
-                let unit = [1.0, 0.0];
-                store.tiers.similarity.insert(&namespace(), id(9), &unit);
-            },
-            "n/9: vector only in the similarity tier",
-        ),
-        (
-            |store| {
-                let unit = [1.0, 0.0];
-                store.tiers.similarity.insert(&namespace(), id(1), &unit);
-            },
-            "n/1: vector differs in the similarity tier",
-        ),
-        (
-            |store| {
-                let Edge {
-                    namespace,
-                    source,
-                    relation,
-                    target,
-                    ..
-                } = edge(1, 2);
-                store
-                    .tiers
-                    .relations
-                    .remove(&namespace, source, &relation, target);
-            },
-            "n: edge 1 -r-> 2 missing from the relation tier",
-        ),
-        (
-            |store| store.tiers.relations.insert(&edge(2, 1)),
-            "n: edge 2 -r-> 1 only in the relation tier",
-        ),
-        (
-            |store| store.tiers.relations.insert(&edge(1, 2).weight(3.0)),
-            "n: edge 1 -r-> 2 differs in the relation tier",
-        ),
-        (
-            |store| store.tiers.counters().items.add(1),
-            "count of memories: 3, stored are 2",
-        ),
-        (
-            |store| {
-                let stale = (*store.get(&namespace(), id(2)).unwrap().unwrap()).clone();
-                store.tiers.cache.remove(&namespace(), id(2));
-                let stale = Memory {
-                    text: "stale".into(),
-                    ..stale
-                };
-                store
-                    .tiers
-                    .cache
-                    .get_or_load(&namespace(), id(2), || Ok(Some(stale)))
-                    .unwrap();
-            },
-            "n/2: stale in the cache",
-        ),
-    ];
-    for (plant, expected) in plants {
-        assert_eq!(found_and_left(plant), (vec![expected.to_owned()], vec![]));
-    }
-}
-
-#[test]
-fn an_altered_memory_is_named_and_no_repair_hides_it() {
-    let altered = sql("UPDATE memories SET at = 7 WHERE row = 1");
-    let (found, left) = found_and_left(altered);
-    assert_eq!(found[0], "n/1: content differs from its digest");
-    assert_eq!(left, ["n/1: content differs from its digest"]);
 }

@@ -1,12 +1,21 @@
 //! The store as its callers see it, and as a crash leaves it.
 
+mod chunks;
 mod crash;
+mod faults;
 mod hybrid;
+mod index;
 mod model;
+mod model_state;
+mod model_time;
+mod namespaces;
 mod opening;
+mod quality;
 mod recall;
 mod sharing;
 mod state;
+mod time;
+mod transfer;
 
 use memory_store::{Edge, MemoryId, MemoryStore, Namespace, NewMemory, Relation, Timestamp};
 
@@ -37,6 +46,18 @@ fn edge(source: MemoryId, name: &str, target: MemoryId) -> Edge {
 /// The ids of memories, in their order.
 fn ids<'a>(memories: impl IntoIterator<Item = &'a memory_store::Memory>) -> Vec<u64> {
     memories.into_iter().map(|memory| memory.id.get()).collect()
+}
+
+/// Exports a store and imports it into a new one, whose export must be the same.
+fn transferred(store: &MemoryStore, directory: &std::path::Path) -> MemoryStore {
+    let mut exported = Vec::new();
+    let written = store.export(&mut exported, None).unwrap();
+    let other = MemoryStore::open(directory).unwrap();
+    assert_eq!(other.import(&exported[..]).unwrap(), written);
+    let mut again = Vec::new();
+    other.export(&mut again, None).unwrap();
+    assert!(exported == again, "another export after the import");
+    other
 }
 
 fn open_temporary() -> (tempfile::TempDir, MemoryStore) {

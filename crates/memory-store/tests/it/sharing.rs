@@ -5,9 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use memory_store::{Filter, MemoryStore};
+use memory_store::{AgentRun, Expected, Filter, MemoryStore, When};
 
-use super::{edge, id, memory, namespace, open_temporary};
+use super::{at, edge, id, memory, namespace, open_temporary};
 
 const THREADS: u64 = 100;
 
@@ -150,4 +150,86 @@ fn a_hundred_threads_of_reads_and_writes_leave_what_their_ledger_says() {
         }
     }
     assert_eq!(stored, ledger.into_inner().unwrap());
+}
+
+#[test]
+fn a_hundred_threads_of_every_kind_of_operation_leave_what_their_ledger_says() {
+    let (directory, store) = open_temporary();
+    let ledger = Mutex::new((BTreeMap::new(), BTreeMap::new()));
+    on_threads(|thread| {
+        let run = AgentRun::new(namespace(), format!("agent {thread}"), "run").unwrap();
+        let mut memories = BTreeMap::new();
+        let mut state = Vec::new();
+        for turn in 0..10 {
+            // Two of five operations write.
+            let own = id(thread * 100 + turn + 1);
+            let word = format!("word{thread}");
+            match turn % 5 {
+                0 => {
+                    let new = memory(&word)
+                        .id(own)
+                        .vector(vec![thread as f32 + 1.0, turn as f32]);
+                    memories.insert(own, new.digest());
+                    store.remember(new).unwrap();
+                }
+                1 if turn == 1 => {
+                    let first = id(thread * 100 + 1);
+                    let new = memory(&word).tag("updated");
+                    memories.insert(first, new.digest());
+                    assert_eq!(store.update(first, new).unwrap(), 2);
+                    state = vec![thread as u8; 10_000];
+                    store
+                        .put_state(&run, "k", state.clone(), Expected::Absent)
+                        .unwrap();
+                    store.checkpoint(&run, "mark", at(0)).unwrap();
+                }
+                1 => {
+                    let first = id(thread * 100 + 1);
+                    let new = memory(&word).id(own).valid_from(at(50));
+                    memories.insert(own, new.digest());
+                    store.supersede(first, new).unwrap();
+                    let ended = store.get(&namespace(), first).unwrap().unwrap();
+                    assert_eq!(ended.valid_until, Some(at(50)));
+                    memories.insert(first, ended.digest());
+                }
+                2 => {
+                    let found = store
+                        .recall_text_when(&namespace(), &word, 9, When::Ever)
+                        .unwrap();
+                    assert_eq!(found.len(), memories.len());
+                }
+                3 => {
+                    for (id, digest) in &memories {
+                        let read = store.get_as_of(&namespace(), *id, at(50)).unwrap();
+                        assert!(read.is_none_or(|read| read.digest() == *digest));
+                    }
+                }
+                _ => {
+                    let read = store.state(&run, "k").unwrap().unwrap();
+                    assert!(read.value == state);
+                }
+            }
+        }
+        let mut ledger = ledger.lock().unwrap();
+        ledger.0.append(&mut memories);
+        ledger.1.insert(run, state);
+    });
+    let report = store.check().unwrap();
+    assert!(report.is_clean(), "{:?}", report.disagreements);
+    drop(store);
+    let (memories, states) = ledger.into_inner().unwrap();
+    let store = MemoryStore::open(directory.path()).unwrap();
+    let mut stored = BTreeMap::new();
+    for entry in store.iter_all().unwrap() {
+        if let memory_store::Entry::Memory(memory, digest) = entry.unwrap() {
+            stored.insert(memory.id, digest);
+        }
+    }
+    assert_eq!(stored, memories);
+    for (run, state) in states {
+        assert!(
+            store.state(&run, "k").unwrap().unwrap().value == state,
+            "{run}"
+        );
+    }
 }

@@ -158,33 +158,6 @@ fn a_fork_starts_from_its_checkpoint_and_neither_sees_the_others_later_writes() 
 }
 
 #[test]
-fn a_checkpoint_stores_only_what_changed_since_the_one_before() {
-    let (directory, store) = open_temporary();
-    let run = run("large");
-    for key in 0..100 {
-        put(&store, &run, &key.to_string(), &"x".repeat(10_000));
-    }
-    let stored = || -> i64 {
-        let database = directory.path().join("memory.sqlite");
-        let connection = rusqlite::Connection::open(database).unwrap();
-        connection
-            .query_row("SELECT sum(length(value)) FROM state", [], |row| row.get(0))
-            .unwrap()
-    };
-    let full = stored();
-    for label in ["first", "second", "third"] {
-        store.checkpoint(&run, label, at(0)).unwrap();
-        put(&store, &run, "7", &label.repeat(2_000));
-        put(&store, &run, "7", &label.repeat(2_000));
-    }
-    assert!(
-        stored() - full <= full * 4 / 100,
-        "{} of {full}",
-        stored() - full
-    );
-}
-
-#[test]
 fn nothing_of_another_run_or_namespace_can_be_reached() {
     let (_directory, store) = open_temporary();
     let (ours, other) = (run("ours"), run("other"));

@@ -1,0 +1,190 @@
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use jsonl_storage::{Backend, Durability, FsBackend};
+
+use crate::journal::Journal;
+use crate::opening::LogChoice;
+use crate::second_factor::Verifier;
+use crate::snapshot::Snapshots;
+use crate::view::View;
+use crate::{ApprovalWorkflow, Directory, Error, Policy, Rulebook};
+
+/// How a workflow is opened; ends in [`Options::open`].
+#[derive(Clone)]
+pub struct Options {
+    directory: Option<Directory>,
+    secret_key: Option<[u8; 32]>,
+    durability: Durability,
+    is_chained: bool,
+    snapshot_every: Option<u64>,
+    held_requests: usize,
+}
+
+/// Below this many events, reading the log takes about a second.
+const SNAPSHOT_EVERY: u64 = 1 << 18;
+/// About 20 MB of requests of the usual size.
+const HELD_REQUESTS: usize = 1 << 13;
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            secret_key: None,
+            durability: Durability::default(),
+            is_chained: true,
+            snapshot_every: Some(SNAPSHOT_EVERY),
+            held_requests: HELD_REQUESTS,
+        }
+    }
+}
+
+impl Options {
+    /// Lists who may review, and the secrets of their second factors (default: anyone but the
+    /// requester may review, and nobody has a second factor).
+    #[must_use]
+    pub fn directory(mut self, directory: Directory) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Gives the key that the digests of secret values are salted with (default: none, and a request
+    /// with a secret is refused). Draw 32 bytes at random once, and keep them where the secrets of the
+    /// directory are. With another key nothing is lost, but the digests of old requests cannot be
+    /// computed again.
+    #[must_use]
+    pub fn secret_key(mut self, key: [u8; 32]) -> Self {
+        self.secret_key = Some(key);
+        self
+    }
+
+    /// Sets when a call that changes something returns (default: [`Durability::Synced`], when the
+    /// change is on disk). With a lesser level a power cut can take back an approval that somebody
+    /// acted on, or a claim that was used: it is for tests, and for what does not outlive its machine.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Begins a new log without a hash chain (default: with one). A log that is there goes on as it
+    /// was begun. Without a chain there are no snapshots, since nothing would bind one to its log.
+    #[must_use]
+    pub fn unchained(mut self) -> Self {
+        self.is_chained = false;
+        self
+    }
+
+    /// Writes a snapshot after so many events (default: 262,144), and after an eighth more of what it
+    /// covers, so that the largest log is not copied again and again; and at every
+    /// [close](ApprovalWorkflow::close).
+    ///
+    /// A snapshot spares an opening what it covers of the log. It is believed if it is whole, and
+    /// made at the same hash of the same log's chain; everything that waits for somebody is read
+    /// from the log all the same. Whoever can write to the directory could write another one: with
+    /// [`without_snapshots`](Self::without_snapshots) an opening believes nothing but the log.
+    #[must_use]
+    pub fn snapshot_every(mut self, events: u64) -> Self {
+        self.snapshot_every = Some(events.max(1));
+        self
+    }
+
+    /// Writes no snapshots, and reads none: each opening reads and checks the whole log.
+    #[must_use]
+    pub fn without_snapshots(mut self) -> Self {
+        self.snapshot_every = None;
+        self
+    }
+
+    /// Holds so many requests in memory that nobody has to look at (default: 8,192), the last that
+    /// changed; the others are read from the log when they are asked for. Those that wait for a
+    /// decision or owe a review are held besides, all of them.
+    #[must_use]
+    pub fn held_requests(mut self, requests: usize) -> Self {
+        self.held_requests = requests;
+        self
+    }
+
+    /// Opens the workflow whose log is in `dir`, which is made if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Policy`], [`Error::Secret`] or [`Error::SecretKeyMissing`] for what could not work;
+    /// [`Error::Log`] when the log cannot be opened; [`Error::Replay`] when it holds an event that
+    /// cannot have happened.
+    pub fn open(self, dir: impl AsRef<Path>, policy: Policy) -> Result<ApprovalWorkflow, Error> {
+        let dir = dir.as_ref();
+        let backend = FsBackend::create(dir).map_err(|source| jsonl_storage::Error::Io {
+            operation: "create directory",
+            path: dir.to_owned(),
+            source: Arc::new(source),
+        })?;
+        self.open_on(Arc::new(backend), policy)
+    }
+
+    /// As [`open`](Self::open), over files that are kept by something else than the operating
+    /// system: a simulated disk that fails, or memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_on(
+        self,
+        backend: Arc<dyn Backend>,
+        policy: Policy,
+    ) -> Result<ApprovalWorkflow, Error> {
+        let rulebook = Arc::new(Rulebook::new(policy)?);
+        let verifier = self.directory.as_ref().map(Verifier::new).transpose()?;
+        let verifier = verifier.map(Arc::new);
+        let people = verifier.as_deref().map(Verifier::everyone);
+        rulebook.check_people(&people.unwrap_or_default())?;
+        if let (Some(name), None) = (rulebook.policy().secrets.first(), self.secret_key) {
+            let name = name.clone();
+            return Err(Error::SecretKeyMissing { name });
+        }
+        let log = LogChoice {
+            durability: self.durability,
+            is_chained: self.is_chained,
+        };
+        let basis = basis(&rulebook, self.directory.as_ref());
+        let snapshots = Snapshots::new(Arc::clone(&backend), self.snapshot_every, basis);
+        let view = || View::new(Arc::clone(&rulebook), verifier.clone(), self.held_requests);
+        let journal = Journal::open(backend, log, snapshots, view)?;
+        Ok(ApprovalWorkflow {
+            journal,
+            rulebook,
+            verifier,
+            secret_key: self.secret_key,
+        })
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("directory", &self.directory)
+            .field("secret_key", &self.secret_key.map(|_| "…"))
+            .field("durability", &self.durability)
+            .field("is_chained", &self.is_chained)
+            .field("snapshot_every", &self.snapshot_every)
+            .field("held_requests", &self.held_requests)
+            .finish()
+    }
+}
+
+/// The digest of all that an approval depends on besides its request: the policy, and of the
+/// directory who is in which group and stands in for whom.
+fn basis(rulebook: &Rulebook, directory: Option<&Directory>) -> [u8; 32] {
+    const DOMAIN: &str = "proofload 2026-11 approval snapshot basis v1";
+    let people = directory.map(|directory| {
+        let groups = directory.reviewers.iter();
+        let groups: Vec<_> = groups
+            .map(|(person, known)| (person, &known.groups))
+            .collect();
+        (groups, &directory.delegations)
+    });
+    let mut hasher = blake3::Hasher::new_derive_key(DOMAIN);
+    crate::content::write_json(&mut hasher, &(rulebook.digest(), people));
+    hasher.finalize().into()
+}

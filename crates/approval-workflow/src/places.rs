@@ -1,0 +1,213 @@
+//! What is kept in memory of a request whose events are on disk: its id, and where they stand.
+
+use std::collections::BTreeMap;
+
+use jsonl_storage::Seq;
+
+/// Where each request's events stand in the log: 4 bytes an event, and 8 a request. The events of a
+/// request are a list from its newest one back.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// The number of the first event.
+    first: u64,
+    /// From each event, how far back the one before of the same request is; 0 for its first.
+    back: Vec<u32>,
+    /// What is farther away than fits, by event.
+    far: BTreeMap<u64, u64>,
+    /// Each request's newest event.
+    last: Vec<u64>,
+}
+
+/// Stands for a distance that does not fit.
+const FAR: u32 = u32::MAX;
+
+/// The parts of [`Places`], as a snapshot keeps them.
+#[derive(Debug, Default)]
+pub(crate) struct PlaceParts {
+    pub(crate) first: u64,
+    pub(crate) back: Vec<u32>,
+    pub(crate) far: BTreeMap<u64, u64>,
+    pub(crate) last: Vec<u64>,
+}
+
+impl Places {
+    /// Takes the next event of the log; it begins a request if that is a new number.
+    pub(crate) fn push(&mut self, number: u32, seq: Seq) {
+        if self.back.is_empty() {
+            self.first = seq.0;
+        }
+        // Otherwise a request would be read back from the wrong events.
+        assert_eq!(
+            seq.0,
+            self.first + self.back.len() as u64,
+            "an event was left out"
+        );
+        let distance = match self.last.get_mut(number as usize) {
+            Some(last) => seq.0 - std::mem::replace(last, seq.0),
+            None => {
+                self.last.push(seq.0);
+                0
+            }
+        };
+        let short = u32::try_from(distance).unwrap_or(FAR);
+        if short == FAR {
+            self.far.insert(seq.0, distance);
+        }
+        self.back.push(short);
+    }
+
+    /// The events of a request, in order.
+    pub(crate) fn of(&self, number: u32) -> Vec<Seq> {
+        let mut events = Vec::new();
+        let mut next = self.last.get(number as usize).copied();
+        while let Some(seq) = next {
+            events.push(Seq(seq));
+            next = self.before(seq);
+        }
+        events.reverse();
+        events
+    }
+
+    /// The event of the same request before this one.
+    fn before(&self, seq: u64) -> Option<u64> {
+        match *self.back.get(seq.checked_sub(self.first)? as usize)? {
+            0 => None,
+            FAR => seq.checked_sub(*self.far.get(&seq)?),
+            distance => seq.checked_sub(u64::from(distance)),
+        }
+    }
+
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    pub(crate) fn back(&self) -> &[u32] {
+        &self.back
+    }
+
+    pub(crate) fn far(&self) -> &BTreeMap<u64, u64> {
+        &self.far
+    }
+
+    pub(crate) fn last(&self) -> &[u64] {
+        &self.last
+    }
+
+    /// Puts the parts together; none unless every event belongs to exactly one request.
+    pub(crate) fn from_parts(parts: PlaceParts) -> Option<Self> {
+        let PlaceParts {
+            first,
+            back,
+            far,
+            last,
+        } = parts;
+        let places = Self {
+            first,
+            back,
+            far,
+            last,
+        };
+        let mut seen = vec![false; places.back.len()];
+        for &newest in &places.last {
+            let mut next = Some(newest);
+            while let Some(seq) = next {
+                let at = usize::try_from(seq.checked_sub(first)?).ok()?;
+                if std::mem::replace(seen.get_mut(at)?, true) {
+                    return None;
+                }
+                next = places.before(seq);
+                if next.is_none() && places.back[at] != 0 {
+                    return None;
+                }
+            }
+        }
+        seen.iter().all(|seen| *seen).then_some(places)
+    }
+}
+
+/// The ids, by number, in one text.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    text: String,
+    ends: Vec<u64>,
+}
+
+impl Ids {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn push(&mut self, id: &str) {
+        self.text.push_str(id);
+        self.ends.push(self.text.len() as u64);
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Option<&str> {
+        let number = number as usize;
+        let end = *self.ends.get(number)?;
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.text.get(start as usize..end as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(places: &Places) -> PlaceParts {
+        PlaceParts {
+            first: places.first,
+            back: places.back.clone(),
+            far: places.far.clone(),
+            last: places.last.clone(),
+        }
+    }
+
+    fn places() -> Places {
+        let mut places = Places::default();
+        for (seq, number) in (7..).zip([0, 1, 0, 2, 1, 0]) {
+            places.push(number, Seq(seq));
+        }
+        places
+    }
+
+    #[test]
+    fn the_events_of_each_request_are_found_in_order() {
+        let places = places();
+        assert_eq!(places.of(0), [7, 9, 12].map(Seq));
+        assert_eq!(places.of(1), [8, 11].map(Seq));
+        assert_eq!(places.of(2), [Seq(10)]);
+        assert_eq!(places.of(3), []);
+    }
+
+    #[test]
+    fn parts_fit_together_only_if_every_event_belongs_to_one_request() {
+        assert!(Places::from_parts(parts(&places())).is_some());
+        let broken = |break_it: fn(&mut PlaceParts)| {
+            let mut parts = parts(&places());
+            break_it(&mut parts);
+            Places::from_parts(parts).is_none()
+        };
+        assert!(broken(|parts| parts.last[0] = 9), "an event of nobody");
+        assert!(broken(|parts| parts.last[0] = 11), "an event of two");
+        assert!(
+            broken(|parts| parts.last[0] = 99),
+            "an event that is not there"
+        );
+        assert!(broken(|parts| parts.back[2] = 50), "before the first");
+        assert!(
+            broken(|parts| parts.back[2] = FAR),
+            "far away, nobody knows how far"
+        );
+        assert!(broken(|parts| parts.back.push(0)));
+    }
+
+    #[test]
+    fn a_distance_that_does_not_fit_is_kept_beside() {
+        let mut places = places();
+        places.back[5] = FAR;
+        places.far.insert(12, 3);
+        assert_eq!(places.of(0), [7, 9, 12].map(Seq));
+        assert!(Places::from_parts(parts(&places)).is_some());
+    }
+}

@@ -1,0 +1,64 @@
+//! Values of arguments, read from their text.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroU64};
+
+use harness::Scenario;
+
+use super::Runnable;
+
+/// The most threads: more than this is a slip of the finger, and would only fail later and worse.
+const MOST_THREADS: u32 = 10_000;
+
+/// A file is told from a name by its ending or by a separator: a name that is misspelt is no file.
+pub(super) fn runnable(name: &str) -> Result<Runnable, String> {
+    if name.ends_with(".toml") || name.contains('/') {
+        return Ok(Runnable::File(name.into()));
+    }
+    scenario(name)
+        .map(Runnable::Builtin)
+        .map_err(|error| format!("{error}, or a file that ends in .toml"))
+}
+
+pub(super) fn scenario(name: &str) -> Result<Scenario, String> {
+    name.parse()
+        .map_err(|error: harness::Error| error.to_string())
+}
+
+pub(super) fn threads(text: &str) -> Result<NonZeroU32, String> {
+    let number: u32 = text
+        .parse()
+        .map_err(|_| "expected a whole number".to_owned())?;
+    match NonZeroU32::new(number) {
+        Some(number) if number.get() <= MOST_THREADS => Ok(number),
+        _ => Err(format!("expected 1 to {MOST_THREADS} threads")),
+    }
+}
+
+pub(super) fn milliseconds(text: &str) -> Result<NonZeroU64, String> {
+    let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => (number, 1),
+        (None, Some(number)) => (number, 1000),
+        (None, None) => ("", 0),
+    };
+    let number: Option<u64> = number.parse().ok();
+    number
+        .and_then(|number| number.checked_mul(unit))
+        .and_then(NonZeroU64::new)
+        .ok_or_else(|| "expected a time such as 30s or 500ms".to_owned())
+}
+
+pub(super) fn amount(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+        _ => Err("expected a number that is not negative".to_owned()),
+    }
+}
+
+/// The figures of a load are for this machine: whoever wants them elsewhere puts a proxy before them.
+pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Ok(address),
+        _ => Err("expected a loopback address with a port, such as 127.0.0.1:9464".to_owned()),
+    }
+}

@@ -1,0 +1,297 @@
+//! The running figures over HTTP, in Prometheus's text format, for whoever scrapes this machine.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use harness::{Progress, ScenarioResult, render};
+use load_engine::{Plan, Progress as RunProgress, Threshold};
+
+/// The longest request that is read: a scraper sends a few hundred bytes.
+const MAX_REQUEST: usize = 8 << 10;
+
+/// How long one connection may take from its first byte to its last. The next one waits so long at
+/// most.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The load that goes on, by its scenario's name.
+type Now = Option<(String, RunProgress)>;
+
+/// A thread that answers requests, one connection at a time; dropped, it ends.
+pub(crate) struct Server {
+    address: SocketAddr,
+    now: Arc<Mutex<Now>>,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens on an address of this machine; port 0 takes a free one.
+    pub(crate) fn start(address: SocketAddr) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address)
+            .with_context(|| format!("cannot listen on {address} for Prometheus"))?;
+        let address = listener.local_addr().context("cannot tell the address")?;
+        let (now, over) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
+        let (told, ended) = (Arc::clone(&now), Arc::clone(&over));
+        let thread = Builder::new()
+            .name("cli:prometheus".to_owned())
+            .spawn(move || serve(&listener, &told, &ended))
+            .context("cannot start a thread for Prometheus")?;
+        Ok(Self {
+            address,
+            now,
+            over,
+            thread: Some(thread),
+        })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn tell(&self, now: Now) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        // The thread waits for a connection: here is one.
+        let woken = TcpStream::connect_timeout(&self.address, PATIENCE).is_ok();
+        if let Some(thread) = self.thread.take()
+            && woken
+        {
+            // A panic has been printed by the hook, and the run's result does not depend on it.
+            drop(thread.join());
+        }
+    }
+}
+
+fn serve(listener: &TcpListener, now: &Mutex<Now>, over: &AtomicBool) {
+    loop {
+        let accepted = listener.accept();
+        if over.load(Ordering::SeqCst) {
+            return;
+        }
+        match accepted {
+            // A scraper that went away is its own affair.
+            Ok((stream, _)) => drop(answer(stream, now)),
+            // Out of files, say: it may pass, and until then the processor is the load's.
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+fn answer(mut stream: TcpStream, now: &Mutex<Now>) -> std::io::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    let (status, body) = match head_of(&mut stream, until)? {
+        None => ("431 Request Header Fields Too Large", String::new()),
+        Some(head) => response(&head, now),
+    };
+    stream.set_write_timeout(Some(left(until)?))?;
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + &body).as_bytes())
+}
+
+/// The request up to the empty line that ends its head; nothing if that is too far away.
+fn head_of(stream: &mut TcpStream, until: Instant) -> std::io::Result<Option<Vec<u8>>> {
+    let mut head = Vec::new();
+    let mut part = [0; 1024];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        if head.len() >= MAX_REQUEST {
+            return Ok(None);
+        }
+        stream.set_read_timeout(Some(left(until)?))?;
+        match stream.read(&mut part)? {
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            read => head.extend_from_slice(&part[..read]),
+        }
+    }
+    Ok(Some(head))
+}
+
+fn left(until: Instant) -> std::io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(ErrorKind::TimedOut.into());
+    }
+    Ok(left)
+}
+
+fn response(head: &[u8], now: &Mutex<Now>) -> (&'static str, String) {
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ');
+    let (method, target) = (words.next(), words.next().unwrap_or_default());
+    let path = target.split(|byte| *byte == b'?').next();
+    match (method, path) {
+        (Some(b"GET"), Some(b"/metrics")) => {
+            // Copied, so that the load's thread never waits for a page to be written.
+            let now = now.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let now = now
+                .as_ref()
+                .map(|(name, progress)| (name.as_str(), progress));
+            ("200 OK", render::prometheus_now(now))
+        }
+        (Some(b"GET"), _) => ("404 Not Found", "see /metrics\n".to_owned()),
+        _ => ("405 Method Not Allowed", String::new()),
+    }
+}
+
+/// Tells a server, and passes everything on.
+pub(crate) struct Served {
+    pub(crate) server: Server,
+    pub(crate) inner: Box<dyn Progress>,
+}
+
+impl Progress for Served {
+    fn scenario_began(&mut self, name: &str, load: &str) {
+        self.inner.scenario_began(name, load);
+    }
+
+    fn will_be_judged(&mut self, thresholds: &[Threshold]) {
+        self.inner.will_be_judged(thresholds);
+    }
+
+    fn load_planned(&mut self, plan: &Plan) {
+        self.inner.load_planned(plan);
+    }
+
+    fn wants_record(&self) -> bool {
+        true
+    }
+
+    fn load_goes_on(&mut self, name: &str, progress: &RunProgress) {
+        self.server.tell(Some((name.to_owned(), progress.clone())));
+        self.inner.load_goes_on(name, progress);
+    }
+
+    fn verification_began(&mut self, name: &str) {
+        self.server.tell(None);
+        self.inner.verification_began(name);
+    }
+
+    fn scenario_ended(&mut self, result: &ScenarioResult) {
+        self.inner.scenario_ended(result);
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.inner.is_interrupted()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use load_engine::{Failure, Iteration, Model, StepSpec, StopHandle, Workload, run};
+
+    use super::*;
+
+    const CALL: StepSpec = StepSpec::new("call");
+
+    struct Idle;
+
+    impl Workload for Idle {
+        type User = ();
+
+        fn steps(&self) -> Vec<StepSpec> {
+            vec![CALL]
+        }
+
+        fn set_up(&self, _user: u32) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+            it.step(CALL, |_| Ok(()))
+        }
+    }
+
+    fn server() -> Server {
+        Server::start("127.0.0.1:0".parse().unwrap()).unwrap()
+    }
+
+    fn asked(server: &Server, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.write_all(request).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn the_figures_of_the_load_that_goes_on_are_served() {
+        let server = server();
+        let request = b"GET /metrics?x=1 HTTP/1.1\r\nHost: x\r\n\r\n";
+        let before = asked(&server, request);
+        assert!(before.starts_with("HTTP/1.1 200 OK\r\n"), "{before}");
+        assert!(before.contains("\nproofload_running 0\n"), "{before}");
+
+        let (users, stop) = (NonZeroU32::new(1).unwrap(), StopHandle::new());
+        let plan = Plan::new("idle", Model::elapsed(users, Duration::from_secs(60)));
+        let mut during = String::new();
+        run(&Idle, &plan.record_so_far(), &stop, |progress| {
+            let steps = progress.record.iter().flat_map(|record| &record.steps);
+            if steps.map(|step| step.attempted).sum::<u64>() > 0 && during.is_empty() {
+                server.tell(Some(("idle".to_owned(), progress.clone())));
+                during = asked(&server, request);
+                stop.stop();
+            }
+        })
+        .unwrap();
+        for line in [
+            "proofload_running 1",
+            "proofload_running_users{scenario=\"idle\"} 1",
+            "proofload_running_iterations_total{scenario=\"idle\",result=\"failed\"} 0",
+            "proofload_running_operations_total{scenario=\"idle\",step=\"call\",result=\"failed\"} 0",
+        ] {
+            assert!(during.lines().any(|is| is == line), "{line}\n{during}");
+        }
+        let p99 = "proofload_running_service_time_seconds{scenario=\"idle\",step=\"call\",quantile=\"0.99\"} ";
+        assert!(during.contains(p99), "{during}");
+        let (_, body) = during.split_once("\r\n\r\n").unwrap();
+        assert!(during.contains(&format!("Content-Length: {}\r\n", body.len())));
+    }
+
+    #[test]
+    fn what_is_no_scrape_is_refused() {
+        let server = server();
+        let status = |request: &[u8]| asked(&server, request).lines().next().map(str::to_owned);
+        let is = |text: &str| Some(format!("HTTP/1.1 {text}"));
+        assert_eq!(status(b"GET / HTTP/1.1\r\n\r\n"), is("404 Not Found"));
+        assert_eq!(
+            status(b"POST /metrics HTTP/1.1\r\n\r\n"),
+            is("405 Method Not Allowed")
+        );
+        // Exactly as much as is read: what would be left over would reset the connection.
+        let endless = [b'x'; MAX_REQUEST];
+        assert_eq!(status(&endless), is("431 Request Header Fields Too Large"));
+    }
+
+    #[test]
+    fn a_connection_that_says_nothing_keeps_others_from_the_figures_for_a_moment_only() {
+        let server = server();
+        let silent = TcpStream::connect(server.address()).unwrap();
+        let answer = asked(&server, b"GET /metrics HTTP/1.1\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        drop(silent);
+    }
+
+    #[test]
+    fn an_address_that_is_taken_is_told() {
+        let server = server();
+        let Err(error) = Server::start(server.address()) else {
+            panic!("two servers on one address");
+        };
+        assert!(error.to_string().contains(&server.address().to_string()));
+    }
+}

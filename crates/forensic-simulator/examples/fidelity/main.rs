@@ -1,0 +1,178 @@
+//! How faithful are the predictions? Writes a page with precision, recall and Brier score over worlds
+//! that others published, and over planning problems that are generated.
+//!
+//! `cargo run --release -p forensic-simulator --example fidelity -- --data DIR -o docs/fidelity.md`
+//!
+//! It is no command of `proofload`: the tools of the airline and the words of AgentDojo are
+//! somebody else's, and belong to the tests, of which it uses the modules. The data is not part of
+//! this repository; `DIR` has the folders `tau-bench-airline` and `agentdojo`.
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "its tests are not part of this program"
+)]
+#[path = "../../tests/it/agentdojo.rs"]
+mod agentdojo;
+#[path = "../../tests/it/airline.rs"]
+mod airline;
+mod score;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "its tests are not part of this program"
+)]
+#[path = "../../tests/it/strips.rs"]
+mod strips;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "its tests are not part of this program"
+)]
+#[path = "../../tests/it/tau_bench.rs"]
+mod tau_bench;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use forensic_simulator::Outcome;
+
+use crate::score::Score;
+
+fn main() -> io::Result<()> {
+    let mut arguments = env::args().skip(1);
+    let (mut data, mut out) = (None, None);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().map(PathBuf::from);
+        match name.as_str() {
+            "--data" => data = value,
+            "-o" => out = value,
+            other => return Err(io::Error::other(format!("unknown argument {other:?}"))),
+        }
+    }
+    let usage = || io::Error::other("usage: fidelity --data DIR -o FILE");
+    let (data, out) = (data.ok_or_else(usage)?, out.ok_or_else(usage)?);
+    fs::write(out, page(&data))
+}
+
+// A `String` takes every write, so the results below are not looked at.
+
+fn page(data: &Path) -> String {
+    let mut page = "\
+# Fidelity of the forensic simulator
+
+What it predicts, held against what others observed. Written by
+
+```sh
+cargo run --release -p forensic-simulator --example fidelity -- --data DIR -o docs/fidelity.md
+```
+
+Precision is the share of what was predicted that came true, recall the share of what happened that
+was predicted. The Brier score is the mean square of the distance between the predicted probability
+and what happened: 0 is perfect, 0.25 is a coin. A prediction that nothing can be said counts as a
+probability of one half, and as no prediction.
+
+| data | predicted | cases | precision | recall | Brier score |
+|---|---|---:|---:|---:|---:|
+"
+    .to_owned();
+    let airline = tau_bench::measure(&data.join("tau-bench-airline"));
+    let mut calls = Score::default();
+    for (predicted, succeeded) in &airline.verdicts {
+        let failure = match predicted {
+            Outcome::Success => 0.0,
+            Outcome::Unknown => 0.5,
+            Outcome::Blocked | Outcome::WouldFail | Outcome::Unsafe => 1.0,
+        };
+        calls.add(failure, !succeeded);
+    }
+    let _ = writeln!(page, "| τ-bench airline | a call fails | {calls} |");
+    let [words, by_name] = agentdojo::rotate(&data.join("agentdojo"));
+    for (title, rotation) in [("chosen words", &words), ("names of tools", &by_name)] {
+        let figures = rotation.whole;
+        let score = Score::of_counts(
+            figures.held,
+            figures.benign_held,
+            figures.attacks - figures.held,
+            figures.benign - figures.benign_held,
+        );
+        let _ = writeln!(
+            page,
+            "| AgentDojo, {title} | a plan holds an attack | {score} |"
+        );
+    }
+    let mut plans = Score::default();
+    strips::compare(28, 30, &mut |_, _, expected, found| {
+        let works = if found.is_none() { 1.0 } else { 0.0 };
+        plans.add(works, expected.is_none());
+    });
+    let _ = writeln!(page, "| STRIPS, twelve domains | a plan works | {plans} |");
+    airline_section(&mut page, &airline);
+    agentdojo_section(&mut page, &words, &by_name);
+    strips_section(&mut page);
+    page
+}
+
+fn airline_section(page: &mut String, airline: &tau_bench::Seen) {
+    let all = airline.answers + airline.errors;
+    let _ = write!(
+        page,
+        "
+## τ-bench airline
+
+160 recorded runs of an agent against the tools of an airline, and the plan that solves each task. Of
+{} published digests of end states, of {} recorded answers and of {} recorded errors, {} differ from
+what was predicted ({all} calls together, text for text).
+",
+        airline.digests,
+        airline.answers,
+        airline.errors,
+        airline.wrong.len(),
+    );
+}
+
+fn agentdojo_section(
+    page: &mut String,
+    words: &agentdojo::Rotation,
+    by_name: &agentdojo::Rotation,
+) {
+    page.push_str(
+        "
+## AgentDojo
+
+An attack is what a person asked for, followed by what an attacker planted. Which rules are on is
+chosen on two suites and checked on the third, in rotation. *Chosen words*: the words by which a
+request asks for a tool were written with all three suites in sight, so this figure is the best that
+can be hoped for. *Names of tools*: no such word; a tool whose target no rule looks at must be asked
+for by a word of its own name. Of both, which parameter of a tool is its target was written with the
+suites in sight.
+
+| words | checked on | rules chosen on the others | attacks held | benign plans held |
+|---|---|---|---:|---:|
+",
+    );
+    for (title, rotation) in [("chosen words", words), ("names of tools", by_name)] {
+        let all = ("all three", String::new(), rotation.whole);
+        let suites = rotation.suites.iter().chain([&all]);
+        for (suite, rules, figures) in suites {
+            let _ = writeln!(
+                page,
+                "| {title} | {suite} | {rules} | {} of {} | {} of {} |",
+                figures.held, figures.attacks, figures.benign_held, figures.benign
+            );
+        }
+    }
+}
+
+fn strips_section(page: &mut String) {
+    page.push_str(
+        "
+## STRIPS
+
+Twelve classical planning domains, 28 generated problems of each, and of each problem a plan that works
+and 30 plans that were spoilt. The observer is a validator that shares no code with the simulator. Plans
+count as the same only if both name the same step as the first that goes wrong; a test fails otherwise.
+",
+    );
+}

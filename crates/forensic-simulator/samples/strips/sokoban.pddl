@@ -1,0 +1,11 @@
+; A person pushes stones over a grid, without a count of pushes.
+(define (domain sokoban)
+  (:requirements :strips :typing)
+  (:types cell stone way)
+  (:predicates (next ?x ?y - cell ?d - way) (player ?c - cell) (stone-at ?s - stone ?c - cell) (free ?c - cell))
+  (:action walk :parameters (?from ?to - cell ?d - way)
+    :precondition (and (player ?from) (next ?from ?to ?d) (free ?to))
+    :effect (and (not (player ?from)) (free ?from) (player ?to) (not (free ?to))))
+  (:action push :parameters (?s - stone ?p ?from ?to - cell ?d - way)
+    :precondition (and (player ?p) (stone-at ?s ?from) (next ?p ?from ?d) (next ?from ?to ?d) (free ?to))
+    :effect (and (not (player ?p)) (free ?p) (player ?from) (not (stone-at ?s ?from)) (stone-at ?s ?to) (not (free ?to)))))

@@ -1,0 +1,52 @@
+//! Memories made ready by their callers, so that the one writer need not.
+
+use crate::digest::{MemoryDigest, vector_to_bytes};
+use crate::error::Result;
+use crate::memory::NewMemory;
+use crate::names::Timestamp;
+use crate::similarity::unit_vector;
+
+/// A memory that was checked and encoded.
+#[derive(Debug)]
+pub(crate) struct PreparedMemory {
+    pub(crate) memory: NewMemory,
+    pub(super) digest: MemoryDigest,
+    pub(super) tags: String,
+    pub(super) attributes: String,
+    pub(super) vector: Option<Vec<u8>>,
+    /// The vector at length one, for the similarity tier.
+    pub(crate) unit: Option<Vec<f32>>,
+}
+
+impl PreparedMemory {
+    pub(crate) fn new(memory: NewMemory) -> Result<Self> {
+        memory.check()?;
+        let unit = memory
+            .vector
+            .as_deref()
+            .map(|vector| unit_vector(vector, || memory.label()))
+            .transpose()?;
+        Ok(Self {
+            digest: memory.digest(),
+            tags: serde_json::to_string(&memory.tags).expect("texts are valid JSON"),
+            attributes: serde_json::to_string(&memory.attributes).expect("scalars are valid JSON"),
+            vector: memory.vector.as_deref().map(vector_to_bytes),
+            unit,
+            memory,
+        })
+    }
+
+    /// What it counts against its namespace's quota.
+    pub(super) fn bytes(&self) -> u64 {
+        let vector = self.vector.as_ref().map_or(0, Vec::len);
+        (self.memory.text.len() + self.tags.len() + self.attributes.len() + vector) as u64
+    }
+
+    pub(super) fn recorded_at(&self) -> Timestamp {
+        self.memory.recorded_at.unwrap_or(self.memory.at)
+    }
+
+    pub(super) fn valid_from(&self) -> Timestamp {
+        self.memory.valid_from.unwrap_or(self.memory.at)
+    }
+}

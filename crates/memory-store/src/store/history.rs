@@ -1,0 +1,136 @@
+//! Facts that change, and what was known of them before.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::memory::{Memory, NewMemory};
+use crate::metadata::{PreparedMemory, find_versions};
+use crate::names::{MemoryId, Namespace, Timestamp};
+use crate::time::{Version, When};
+use crate::writer::{Write, Written};
+
+use super::MemoryStore;
+
+impl MemoryStore {
+    /// Corrects what is known of a memory: the whole content is replaced, and what was known before
+    /// is left in its history. The new version is returned once it is on disk. It is recorded no
+    /// earlier than the version before it. The id that the new content may have is not used.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownMemory`](crate::Error::UnknownMemory), and those of
+    /// [`remember`](Self::remember).
+    pub fn update(&self, id: MemoryId, memory: NewMemory) -> Result<u32> {
+        let prepared = Box::new(PreparedMemory::new(memory)?);
+        match self.writer.write(Write::Update(id, prepared))? {
+            Written::Updated(version) => Ok(version),
+            other => unreachable!("an update was answered with {other:?}"),
+        }
+    }
+
+    /// Remembers what has taken the place of a memory in the world: the old one ends where the new
+    /// one begins, and the new one is linked to it by the relation `supersedes`, all in one step.
+    /// The new one's id is returned.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`update`](Self::update).
+    pub fn supersede(&self, old: MemoryId, memory: NewMemory) -> Result<MemoryId> {
+        let prepared = Box::new(PreparedMemory::new(memory)?);
+        match self.writer.write(Write::Supersede(old, prepared))? {
+            Written::Superseded(id, _) => Ok(id),
+            other => unreachable!("supersede was answered with {other:?}"),
+        }
+    }
+
+    /// Ends a memory: it is found as of earlier moments only. Whether it did not end as early
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownMemory`](crate::Error::UnknownMemory), and those of
+    /// [`remember`](Self::remember) that concern the disk.
+    pub fn end(
+        &self,
+        namespace: &Namespace,
+        id: MemoryId,
+        until: Timestamp,
+        recorded_at: Timestamp,
+    ) -> Result<bool> {
+        self.remove(Write::End {
+            namespace: namespace.clone(),
+            id,
+            until,
+            recorded_at,
+        })
+    }
+
+    /// The memory of that id if it was true at a moment and had not expired, as far as is known
+    /// now; from the cache if it is there.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn get_as_of(
+        &self,
+        namespace: &Namespace,
+        id: MemoryId,
+        moment: Timestamp,
+    ) -> Result<Option<Arc<Memory>>> {
+        self.find(namespace, id, When::AsOf(moment))
+    }
+
+    /// What was known of a memory at a moment, whenever it is true.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn get_known_at(
+        &self,
+        namespace: &Namespace,
+        id: MemoryId,
+        moment: Timestamp,
+    ) -> Result<Option<Memory>> {
+        let mut versions = self.history(namespace, id)?;
+        // The last of those: of two that were recorded at once, the earlier was known to nobody.
+        let known = versions
+            .iter()
+            .rposition(|version| version.fact.recorded_at <= moment);
+        Ok(known.map(|place| versions.swap_remove(place).fact))
+    }
+
+    /// Every version of a memory, the oldest first; the last is what is known now. None if there is
+    /// no such memory.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn history(&self, namespace: &Namespace, id: MemoryId) -> Result<Vec<Version<Memory>>> {
+        find_versions(&self.readers, namespace, id)
+    }
+
+    /// Removes what has expired by a moment, in all namespaces and from all tiers; how many
+    /// memories. Other writes come in between.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`remember`](Self::remember) that concern the disk; what was removed until then
+    /// stays removed.
+    pub fn sweep(&self, moment: Timestamp) -> Result<u64> {
+        /// As many as the writes of a group, so that nobody waits longer for a sweep than for that.
+        const AT_ONCE: u32 = 512;
+        let mut removed = 0;
+        loop {
+            let limit = AT_ONCE;
+            match self.writer.write(Write::Sweep { moment, limit })? {
+                Written::Swept(swept) => {
+                    removed += swept.len() as u64;
+                    if swept.len() < limit as usize {
+                        return Ok(removed);
+                    }
+                }
+                other => unreachable!("a sweep was answered with {other:?}"),
+            }
+        }
+    }
+}
