@@ -6,11 +6,13 @@
 
 mod cache;
 mod comparison;
+mod engine;
 mod log;
 mod plot;
 mod policy;
 mod random;
 mod report;
+mod similarity;
 mod spread;
 
 use std::path::PathBuf;
@@ -43,6 +45,9 @@ struct Arguments {
     /// The folder in memory, for files that should not wait for a disk.
     #[arg(long, default_value = "/dev/shm")]
     memory: PathBuf,
+    /// What a process of its own does for the comparison of engines.
+    #[arg(long, hide = true)]
+    criterion_loop: Option<PathBuf>,
     #[command(flatten)]
     log: LogArguments,
 }
@@ -50,10 +55,14 @@ struct Arguments {
 /// The comparisons, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
-    /// The rulebook, a linear search, a hand-written rule.
+    /// The rulebook, a linear search, regorus, a hand-written rule.
     Policy,
     /// quick_cache as memory-store uses it, moka, dashmap.
     Cache,
+    /// An operation that does nothing: load-engine, rlt, criterion's loop.
+    Engine,
+    /// The nearest vectors: memory-store exactly and by its graph, hnsw_rs.
+    Similarity,
     /// Durable appends: SQLite, redb, fjall, okaywal, serde_jsonlines.
     Log,
 }
@@ -71,12 +80,22 @@ fn main() -> anyhow::Result<()> {
         rounds: arguments.rounds,
         window: Duration::from_millis(window_ms),
     };
+    if let Some(folder) = &arguments.criterion_loop {
+        engine::criterion_loop(folder, effort.window);
+        return Ok(());
+    }
     let results = Folder::new(arguments.out, command());
     if wanted(Name::Policy) {
         results.write(&policy::compare(effort)?)?;
     }
     if wanted(Name::Cache) {
         results.write(&cache::compare(effort)?)?;
+    }
+    if wanted(Name::Engine) {
+        results.write(&engine::compare(effort)?)?;
+    }
+    if wanted(Name::Similarity) {
+        results.write(&similarity::compare(effort)?)?;
     }
     if wanted(Name::Log) {
         results.write_log(&log::compare(&arguments.log, effort, &arguments.memory)?)?;

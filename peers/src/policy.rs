@@ -1,11 +1,16 @@
-//! Which rule decides about an action: the rulebook of `approval-workflow` and a linear search.
+//! Which rule decides about an action: the rulebook of `approval-workflow`, a linear search, Rego.
+
+mod rego;
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use action::{Action, ActionPath, PathPattern};
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use approval_workflow::{Policy, Rule, Rulebook, Sensitivity};
+use regorus::languages::rego::compiler::Compiler;
+use regorus::rvm::vm::RegoVM;
+use regorus::{Engine, Value};
 use serde_json::Map;
 
 use crate::comparison::{Comparison, Effort, Measured, Role, Setting, Side, nanos_each};
@@ -13,8 +18,8 @@ use crate::comparison::{Comparison, Effort, Measured, Role, Setting, Side, nanos
 const ABOUT: &str = "\
 Five rules for each service, some exact, some with wildcards; the most specific one decides. Every side \
 must name the same rule for each of the paths before it is measured. Ours judges the whole action, terms \
-and condition included; the others only find the rule. \
-The limit is code written for exactly these rules.";
+and condition included; the others only find the rule. Regorus runs compiled programs on its register \
+machine, kept from call to call, and gets its input ready-made. The limit is code written for exactly these rules.";
 
 pub(crate) fn compare(effort: Effort) -> anyhow::Result<Comparison> {
     let setting = |rules| measure(rules, effort).with_context(|| format!("policy, {rules} rules"));
@@ -43,6 +48,13 @@ fn measure(count: usize, effort: Effort) -> anyhow::Result<Setting> {
     };
     let by_hand = |at: usize| by_hand(actions[at].path.as_str(), count);
 
+    let inputs: Vec<Value> = actions
+        .iter()
+        .map(|action| serde_json::json!({ "path": action.path.as_str() }).into())
+        .collect();
+    let mut chain = Rego::new(&rego::chain(count), Value::new_object())?;
+    let mut tables = Rego::new(rego::TABLES, rego::data(count))?;
+
     for (at, action) in actions.iter().enumerate() {
         let path = &action.path;
         let number = ours(at).map(number_of).transpose()?;
@@ -56,6 +68,14 @@ fn measure(count: usize, effort: Effort) -> anyhow::Result<Setting> {
             found == number,
             "{path}: {found:?} by hand, {number:?} by ours"
         );
+        for (style, rego) in [("a chain", &mut chain), ("tables", &mut tables)] {
+            let found = rego.decide(&inputs[at])?;
+            let expected = Value::from(number.map_or(-1, |number| number as i64));
+            ensure!(
+                found == expected,
+                "{path}: {found} by regorus with {style}, {number:?} by ours"
+            );
+        }
     }
 
     let window = effort.window;
@@ -78,6 +98,26 @@ fn measure(count: usize, effort: Effort) -> anyhow::Result<Setting> {
             paths,
             |at| {
                 black_box(linear(at));
+                Ok(())
+            },
+        ),
+        side(
+            Role::Peer,
+            "regorus, a chain of rules",
+            window,
+            paths,
+            |at| {
+                black_box(chain.decide(&inputs[at])?);
+                Ok(())
+            },
+        ),
+        side(
+            Role::Peer,
+            "regorus, tables by service",
+            window,
+            paths,
+            |at| {
+                black_box(tables.decide(&inputs[at])?);
                 Ok(())
             },
         ),
@@ -195,6 +235,33 @@ fn begins(text: &str, start: &str, number: usize) -> bool {
     rest.and_then(|rest| rest.parse().ok()) == Some(number)
 }
 
+/// A compiled program on its machine.
+struct Rego(RegoVM);
+
+impl Rego {
+    fn new(source: &str, data: Value) -> anyhow::Result<Self> {
+        const DECISION: &str = "data.peers.decision";
+        let mut engine = Engine::new();
+        engine.add_policy("peers.rego".into(), source.into())?;
+        let policy = engine.compile_with_entrypoint(&DECISION.into())?;
+        let program = Compiler::compile_from_policy(&policy, &[DECISION])
+            .map_err(|error| anyhow!("compile the policy: {error}"))?;
+        let mut machine = RegoVM::new();
+        machine.load_program(program);
+        machine
+            .set_data(data)
+            .map_err(|error| anyhow!("set the data: {error}"))?;
+        Ok(Self(machine))
+    }
+
+    fn decide(&mut self, input: &Value) -> anyhow::Result<Value> {
+        self.0.set_input(input.clone());
+        self.0
+            .execute()
+            .map_err(|error| anyhow!("execute the policy: {error}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,7 +273,7 @@ mod tests {
             window: Duration::from_micros(100),
         };
         let setting = measure(10, effort).unwrap();
-        assert_eq!(setting.rows.len(), 3);
+        assert_eq!(setting.rows.len(), 5);
         let faster = |row: &crate::comparison::Row| row.nanos_each.median > 0.0;
         assert!(setting.rows.iter().all(faster));
     }

@@ -19,13 +19,13 @@ struct Part {
 }
 
 /// The order in which `RESULTS.md` shows what there is.
-const ORDER: [&str; 3] = ["policy", "cache", "log"];
+const ORDER: [&str; 5] = ["policy", "cache", "engine", "similarity", "log"];
 
 const HEAD: &str = "\
 # Figures
 
-Of a shared machine with two cores, on which other work was running: **believe ratios only**. All sides run in \
-every round, in turns; a ratio is taken within a round, and its median stands before its lowest and highest. \
+All sides run in every round, in turns; a ratio is taken within a round, and its median stands before its lowest \
+and highest. **Believe the ratios**: the times are those of one machine, on which other work may have been running. \
 Each part says by what command it was written.
 ";
 
@@ -41,10 +41,16 @@ impl Folder {
         Self { path, command }
     }
 
+    /// Where the figures are from.
+    fn origin(&self) -> String {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        format!("By `{}`, on {processors} processors.", self.command)
+    }
+
     /// Writes one comparison.
     pub(crate) fn write(&self, comparison: &Comparison) -> anyhow::Result<()> {
         let mut markdown = String::new();
-        push_comparison(&mut markdown, comparison, &self.command);
+        push_comparison(&mut markdown, comparison, &self.origin());
         self.write_part(&Part {
             name: comparison.name,
             markdown,
@@ -55,10 +61,7 @@ impl Folder {
 
     /// Writes the comparison of logs.
     pub(crate) fn write_log(&self, log: &log::report::Report) -> anyhow::Result<()> {
-        let head = format!(
-            "## log\n\nBy `{}`. ![log](results/log.svg)\n\n",
-            self.command
-        );
+        let head = format!("## log\n\n{}\n\n![log](log.svg)\n\n", self.origin());
         self.write_part(&Part {
             name: "log",
             markdown: head + &log.markdown(),
@@ -90,6 +93,9 @@ impl Folder {
             if path.is_file() {
                 let part = std::fs::read_to_string(&path);
                 let part = part.with_context(|| format!("read {}", path.display()))?;
+                // The picture lies beside the part.
+                let link = format!("]({name}.svg)");
+                let part = part.replace(&link, &format!("](results/{name}.svg)"));
                 let _ = write!(all, "\n{part}");
             }
         }
@@ -114,11 +120,11 @@ fn lines(comparison: &Comparison) -> Vec<Line> {
     comparison.settings.iter().flat_map(of_setting).collect()
 }
 
-fn push_comparison(text: &mut String, comparison: &Comparison, command: &str) {
+fn push_comparison(text: &mut String, comparison: &Comparison, origin: &str) {
     let Comparison { name, about, .. } = comparison;
     let _ = write!(
         text,
-        "## {name}\n\n{about}\n\nBy `{command}`. ![{name}](results/{name}.svg)\n"
+        "## {name}\n\n{about}\n\n{origin}\n\n![{name}]({name}.svg)\n"
     );
     for setting in &comparison.settings {
         let quality = comparison.quality.map(|quality| format!(" {quality} |"));
@@ -187,7 +193,7 @@ mod tests {
             settings: vec![setting.note("A note.".into())],
         };
         let mut text = String::new();
-        push_comparison(&mut text, &comparison, "a command");
+        push_comparison(&mut text, &comparison, "By a command.");
         let table = "\
 | side | ns an operation | slowest – fastest round | recall | of the limit | ours is as fast |
 | --- | ---: | ---: | ---: | ---: | ---: |
@@ -198,6 +204,10 @@ mod tests {
 A note.
 ";
         assert!(text.ends_with(table), "{text}");
+        assert!(
+            text.contains("By a command.\n\n![search](search.svg)"),
+            "{text}"
+        );
         assert_eq!(lines(&comparison).len(), 1);
     }
 }

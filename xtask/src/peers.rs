@@ -9,7 +9,7 @@ use crate::cargo;
 
 pub(crate) const HELP: &str = "\
 Builds `peers/`, which stands outside of the workspace, and measures in turns with others that do the same
-work: policy, cache, log. `--only NAME` chooses, `--quick` ends within ten minutes.
+work: policy, cache, engine, similarity, log. `--only NAME` chooses, `--quick` ends within ten minutes.
 
 Usage: cargo xtask peers [ARGS]...
 
