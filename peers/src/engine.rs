@@ -25,7 +25,7 @@ one write to a histogram. rlt runs as its examples do, on tokio's threads and wi
 each operation to one collector over a channel. criterion is another kind of thing: it reads the clock once in \
 thousands of operations and so can tell no operation's latency. Its own estimate of an empty loop is there to show \
 what a call costs, and lies below the limit of those that time each one. goose is absent: it can time a transaction that sends no \
-request, but not without its HTTP client, whose hundred crates and C library for TLS take longer to compile than all the other peers.";
+request, but not without its HTTP client, 95 further crates with a library for TLS in C among them.";
 
 /// Of the measured runs; a run of ours takes a tenth of a second.
 const OPERATIONS: u64 = 500_000;
