@@ -78,6 +78,8 @@ impl Report {
                 ratio: row.first_peer_is_times?,
             })
         })
+        // A disk can stall for a whole round, in which nothing was written: no axis has room for that.
+        .filter(|line| line.ratio.lowest > 0.0 && line.ratio.highest.is_finite())
         .collect()
     }
 }
