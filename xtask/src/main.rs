@@ -16,6 +16,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod crash;
+mod figures;
 mod instructions;
 mod loadtest;
 mod mutants;
@@ -42,6 +43,7 @@ Tasks:
   bench         Run every benchmark
   sweep         Measure how each part grows
   peers         Measure in turns with others that do the same work
+  figures       Write what was measured into the README
   instructions  Count the instructions of the hot paths and compare them with those of before
   picture       Make the README's picture of a report
   crash         Run the log's crash tests for longer
@@ -73,6 +75,7 @@ enum Task {
     Bench(Vec<OsString>),
     Sweep(Vec<OsString>),
     Peers(Vec<OsString>),
+    Figures,
     Instructions(instructions::Task),
     Picture(Vec<OsString>),
     Crash(crash::Options),
@@ -102,6 +105,11 @@ impl Task {
             Some("sweep") => Task::Sweep(rest),
             Some("peers") if asks_help => Task::Help(peers::HELP),
             Some("peers") => Task::Peers(rest),
+            Some("figures") if asks_help => Task::Help(figures::HELP),
+            Some("figures") => match rest.first() {
+                None => Task::Figures,
+                Some(extra) => bail!("figures takes no argument, got {extra:?}"),
+            },
             Some("instructions") if asks_help => Task::Help(instructions::HELP),
             Some("instructions") => Task::Instructions(instructions::Task::parse(rest)?),
             Some("picture") if asks_help => Task::Help(picture::HELP),
@@ -133,6 +141,7 @@ impl Task {
             Task::Bench(args) => bench::run(&args),
             Task::Sweep(args) => sweep::run(&args),
             Task::Peers(args) => peers::run(&args),
+            Task::Figures => figures::run(),
             Task::Instructions(task) => instructions::run(task),
             Task::Picture(args) => picture::run(&args),
             Task::Crash(options) => crash::run(&options),
