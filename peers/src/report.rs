@@ -1,170 +1,213 @@
-//! Medians over the rounds, as Markdown and JSON.
+//! Everything that was measured, as Markdown, JSON and pictures.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use anyhow::Context as _;
 
-use crate::cell::{Cell, Measured, Medium};
+use crate::comparison::{Comparison, Role, Setting};
+use crate::log;
+use crate::plot::{self, Line};
+use crate::spread::{Figure, Spread};
 
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    rounds: usize,
-    window_ms: u64,
-    /// The cores that the machine had.
-    cores: usize,
-    rows: Vec<Row>,
+/// What was measured in one comparison, in each of its forms.
+struct Part {
+    name: &'static str,
+    markdown: String,
+    json: String,
+    lines: Vec<Line>,
 }
 
-/// One cell; every figure is the median over the rounds.
-#[derive(Debug, Serialize)]
-struct Row {
-    #[serde(skip)]
-    medium: Medium,
-    peer: &'static str,
-    threads: usize,
-    /// The length of the replaced sync; absent on the real disk.
-    sync_ms: Option<u64>,
-    records_per_second: f64,
-    slowest_round: f64,
-    fastest_round: f64,
-    /// Of threads divided by the length of a sync; absent on the real disk and for batches.
-    share_of_limit: Option<f64>,
-    p50_us: f64,
-    p99_us: f64,
-    records_per_sync: f64,
-    /// How many times as many records the first peer of the same kind wrote, as the median of the
-    /// ratios within each round.
-    first_peer_is_times: Option<f64>,
+/// The order in which `RESULTS.md` shows what there is.
+const ORDER: [&str; 5] = ["policy", "cache", "engine", "similarity", "log"];
+
+const HEAD: &str = "\
+# Figures
+
+All sides run in every round, in turns; a ratio is taken within a round, and its median stands before its lowest \
+and highest. **Believe the ratios**: the times are those of one machine, on which other work may have been running. \
+Each part says by what command it was written.
+";
+
+/// Where a run puts its results.
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// What was run, so that it can be run again.
+    command: String,
 }
 
-impl Report {
-    pub(crate) fn new(rounds: usize, window_ms: u64, measured: &[(Cell, Measured)]) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let per_round = measured.len() / rounds.max(1);
-        let rows = (0..per_round)
-            .map(|at| row(measured, at, per_round))
-            .collect();
-        Self {
-            rounds,
-            window_ms,
-            cores,
-            rows,
-        }
+impl Folder {
+    pub(crate) fn new(path: PathBuf, command: String) -> Self {
+        Self { path, command }
     }
 
-    pub(crate) fn markdown(&self) -> String {
-        let mut text = format!(
-            "Medians of {} rounds of {} ms each, all peers in every round, {} cores. `S` is the \
-             length of a sync.\n",
-            self.rounds, self.window_ms, self.cores
-        );
-        let mut heading = None;
-        for row in &self.rows {
-            if heading != Some((row.medium, row.threads)) {
-                heading = Some((row.medium, row.threads));
-                push_heading(&mut text, row);
+    /// Where the figures are from.
+    fn origin(&self) -> String {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        format!("By `{}`, on {processors} processors.", self.command)
+    }
+
+    /// Writes one comparison.
+    pub(crate) fn write(&self, comparison: &Comparison) -> anyhow::Result<()> {
+        let mut markdown = String::new();
+        push_comparison(&mut markdown, comparison, &self.origin());
+        self.write_part(&Part {
+            name: comparison.name,
+            markdown,
+            json: serde_json::to_string_pretty(comparison)?,
+            lines: lines(comparison),
+        })
+    }
+
+    /// Writes the comparison of logs.
+    pub(crate) fn write_log(&self, log: &log::report::Report) -> anyhow::Result<()> {
+        let head = format!("## log\n\n{}\n\n![log](log.svg)\n\n", self.origin());
+        self.write_part(&Part {
+            name: "log",
+            markdown: head + &log.markdown(),
+            json: serde_json::to_string_pretty(log)?,
+            lines: log.lines(),
+        })
+    }
+
+    /// Writes a part's three files and `RESULTS.md`, which has all parts that there are, also those
+    /// of earlier runs.
+    fn write_part(&self, part: &Part) -> anyhow::Result<()> {
+        let results = self.path.join("results");
+        std::fs::create_dir_all(&results)
+            .with_context(|| format!("create {}", results.display()))?;
+        let write = |path: &Path, text: &str| {
+            std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
+        };
+        let name = part.name;
+        write(&results.join(format!("{name}.md")), &part.markdown)?;
+        write(
+            &results.join(format!("{name}.json")),
+            &format!("{}\n", part.json),
+        )?;
+        let svg = plot::svg(&format!("{name}: ours against others"), &part.lines);
+        write(&results.join(format!("{name}.svg")), &svg)?;
+        let mut all = HEAD.to_owned();
+        for name in ORDER {
+            let path = results.join(format!("{name}.md"));
+            if path.is_file() {
+                let part = std::fs::read_to_string(&path);
+                let part = part.with_context(|| format!("read {}", path.display()))?;
+                // The picture lies beside the part.
+                let link = format!("]({name}.svg)");
+                let part = part.replace(&link, &format!("](results/{name}.svg)"));
+                let _ = write!(all, "\n{part}");
             }
-            push_row(&mut text, row);
         }
-        text
+        write(&self.path.join("RESULTS.md"), &all)?;
+        println!("{}", part.markdown);
+        Ok(())
     }
 }
 
-fn row(measured: &[(Cell, Measured)], at: usize, per_round: usize) -> Row {
-    let rounds = || measured.iter().skip(at).step_by(per_round);
-    let cell = &measured[at].0;
-    let median_of = |of: fn(&Measured) -> f64| median(rounds().map(|(_, it)| of(it)).collect());
-    let rates: Vec<f64> = rounds().map(|(_, it)| it.records_per_second).collect();
-    let rate = median(rates.clone());
-    let sync = match cell.medium {
-        Medium::Memory { sync } => Some(sync),
-        Medium::Disk => None,
+fn lines(comparison: &Comparison) -> Vec<Line> {
+    let of_setting = |setting: &Setting| -> Vec<Line> {
+        let rows = setting.rows.iter();
+        rows.filter_map(|row| {
+            Some(Line {
+                group: setting.name.clone(),
+                label: row.side.clone(),
+                ratio: row.ours_is_times?,
+            })
+        })
+        .collect()
     };
-    let single = cell.peer.kind == crate::peer::Kind::Single;
-    let limit = sync
-        .filter(|_| single)
-        .map(|sync| cell.threads as f64 / sync.as_secs_f64());
-    Row {
-        medium: cell.medium,
-        peer: cell.peer.name,
-        threads: cell.threads,
-        sync_ms: sync.map(|sync| sync.as_millis() as u64),
-        records_per_second: rate,
-        slowest_round: rates.iter().copied().fold(f64::INFINITY, f64::min),
-        fastest_round: rates.iter().copied().fold(0.0, f64::max),
-        share_of_limit: limit.map(|limit| rate / limit),
-        p50_us: median_of(|it| it.p50.as_secs_f64() * 1e6),
-        p99_us: median_of(|it| it.p99.as_secs_f64() * 1e6),
-        records_per_sync: median_of(|it| it.records_per_sync),
-        first_peer_is_times: first_of_kind(measured, at).map(|first| {
-            let firsts = measured.iter().skip(first).step_by(per_round);
-            let ratio = |((_, ours), (_, it)): (&(Cell, Measured), &(Cell, Measured))| {
-                ours.records_per_second / it.records_per_second
-            };
-            median(firsts.zip(rounds()).map(ratio).collect())
-        }),
-    }
+    comparison.settings.iter().flat_map(of_setting).collect()
 }
 
-/// The cell of the same setting whose peer is the first of its kind, unless that is the cell itself.
-fn first_of_kind(measured: &[(Cell, Measured)], at: usize) -> Option<usize> {
-    let cell = &measured[at].0;
-    let first = measured.iter().position(|(other, _)| {
-        (other.medium, other.threads) == (cell.medium, cell.threads)
-            && other.peer.kind == cell.peer.kind
-    })?;
-    (first != at).then_some(first)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        odd if odd % 2 == 1 => values[odd / 2],
-        even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
-    }
-}
-
-fn push_heading(text: &mut String, row: &Row) {
-    let threads = if row.threads == 1 {
-        "thread"
-    } else {
-        "threads"
-    };
-    let (unit, share) = match row.medium {
-        Medium::Memory { .. } => ("S", "of N/S"),
-        Medium::Disk => ("ms", "–"),
-    };
+fn push_comparison(text: &mut String, comparison: &Comparison, origin: &str) {
+    let Comparison { name, about, .. } = comparison;
     let _ = write!(
         text,
-        "\n### {}, {} {threads}\n\n\
-         | peer | records/s | slowest – fastest round | {share} | p50, {unit} | p99, {unit} | records a sync | ours is |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
-        row.medium, row.threads
+        "## {name}\n\n{about}\n\n{origin}\n\n![{name}]({name}.svg)\n"
     );
+    for setting in &comparison.settings {
+        let quality = comparison.quality.map(|quality| format!(" {quality} |"));
+        let rule = comparison.quality.map(|_| " ---: |");
+        let _ = write!(
+            text,
+            "\n### {}\n\n| side | ns an operation | slowest – fastest round |{} of the limit | ours is as fast |\n\
+             | --- | ---: | ---: |{} ---: | ---: |\n",
+            setting.name,
+            quality.unwrap_or_default(),
+            rule.unwrap_or_default(),
+        );
+        for row in &setting.rows {
+            let time = row.nanos_each;
+            let share = |it: Spread| format!("{} %", Figure(it.median * 100.0));
+            let times = match (row.role, row.ours_is_times) {
+                (Role::Limit, _) => "the limit".to_owned(),
+                (_, times) => times.map_or("–".to_owned(), |times| times.to_string()),
+            };
+            let quality = match (comparison.quality, row.quality) {
+                (None, _) => String::new(),
+                (_, None) => " – |".to_owned(),
+                (_, Some(it)) => format!(" {:.1} % |", it.median * 100.0),
+            };
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} – {} |{quality} {} | {times} |",
+                row.side,
+                Figure(time.median),
+                Figure(time.highest),
+                Figure(time.lowest),
+                row.of_limit.map_or("–".to_owned(), share),
+            );
+        }
+        for note in &setting.notes {
+            let _ = write!(text, "\n{note}\n");
+        }
+    }
 }
 
-fn push_row(text: &mut String, row: &Row) {
-    let unit_us = match row.medium {
-        Medium::Memory { sync } => sync.as_secs_f64() * 1e6,
-        Medium::Disk => Duration::from_millis(1).as_secs_f64() * 1e6,
-    };
-    let share = row
-        .share_of_limit
-        .map_or("–".to_owned(), |share| format!("{:.1} %", share * 100.0));
-    let times = row
-        .first_peer_is_times
-        .map_or("–".to_owned(), |times| format!("{times:.2} ×"));
-    let _ = writeln!(
-        text,
-        "| {} | {:.0} | {:.0} – {:.0} | {share} | {:.2} | {:.2} | {:.1} | {times} |",
-        row.peer,
-        row.records_per_second,
-        row.slowest_round,
-        row.fastest_round,
-        row.p50_us / unit_us,
-        row.p99_us / unit_us,
-        row.records_per_sync,
-    );
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::{Measured, Side};
+
+    #[test]
+    fn a_table_has_the_limit_the_quality_and_the_ratio() {
+        let side = |role, name: &str, nanos, quality| {
+            Side::new(role, name, move || {
+                Ok(Measured {
+                    nanos_each: nanos,
+                    quality,
+                })
+            })
+        };
+        let sides = vec![
+            side(Role::Ours, "ours", 20.0, Some(1.0)),
+            side(Role::Peer, "theirs", 50.0, Some(0.955)),
+            side(Role::Limit, "reading", 5.0, None),
+        ];
+        let setting = Setting::measure("one thread", 2, sides).unwrap();
+        let comparison = Comparison {
+            name: "search",
+            about: "About it.",
+            quality: Some("recall"),
+            settings: vec![setting.note("A note.".into())],
+        };
+        let mut text = String::new();
+        push_comparison(&mut text, &comparison, "By a command.");
+        let table = "\
+| side | ns an operation | slowest – fastest round | recall | of the limit | ours is as fast |
+| --- | ---: | ---: | ---: | ---: | ---: |
+| ours | 20.0 | 20.0 – 20.0 | 100.0 % | 25.0 % | – |
+| theirs | 50.0 | 50.0 – 50.0 | 95.5 % | 10.0 % | 2.50 × (2.50 – 2.50) |
+| reading | 5.00 | 5.00 – 5.00 | – | – | the limit |
+
+A note.
+";
+        assert!(text.ends_with(table), "{text}");
+        assert!(
+            text.contains("By a command.\n\n![search](search.svg)"),
+            "{text}"
+        );
+        assert_eq!(lines(&comparison).len(), 1);
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cargo, tidy};
+use crate::{cargo, instructions, tidy};
 
 pub(crate) const HELP: &str = "\
 Runs everything that a change must pass, and stops at the first stage that fails.
@@ -18,17 +18,18 @@ Options:
   --skip <STAGE>  Leave a stage out; may be repeated
 
 Stages, in order:
-  tidy     cargo xtask tidy
-  fmt      the formatting of all packages
-  clippy   lints over all targets, warnings denied
-  test     every test, examples in the documents included
-  zstd     the tests of the log once more, with compressed archives
-  shuttle  the group commit and the gate under schedules chosen by a test
-  bench    every benchmark once, as a check that it still runs
-  doc      the documentation, warnings denied
+  tidy          cargo xtask tidy
+  fmt           the formatting of all packages
+  clippy        lints over all targets, warnings denied
+  test          every test, examples in the documents included
+  zstd          the tests of the log once more, with compressed archives
+  shuttle       the group commit and the gate under schedules chosen by a test
+  bench         every benchmark once, as a check that it still runs
+  instructions  the instructions of the hot paths, against those of before; needs valgrind
+  doc           the documentation, warnings denied
 
 With --full also:
-  cedar    the gate's policies held against Cedar's answers, which takes minutes to build
+  cedar         the gate's policies held against Cedar's answers, which takes minutes to build
 
 Exit codes: 0 all held; 1 a stage failed; 2 it could not run.";
 
@@ -83,6 +84,10 @@ const STAGES: &[Stage] = &[
     Stage {
         name: "bench",
         work: Work::cargo(&["bench", "--workspace", "--", "--test"]),
+    },
+    Stage {
+        name: "instructions",
+        work: Work::Instructions,
     },
     Stage {
         name: "doc",
@@ -171,6 +176,7 @@ struct Stage {
 
 enum Work {
     Tidy,
+    Instructions,
     Cargo {
         env: Option<(&'static str, &'static str)>,
         args: &'static [&'static str],
@@ -185,6 +191,7 @@ impl Work {
     fn run(&self) -> Result<bool> {
         match self {
             Work::Tidy => tidy::holds(),
+            Work::Instructions => instructions::holds(),
             Work::Cargo { env, args } => {
                 let mut command = cargo::cargo();
                 command.current_dir(cargo::root()).args(*args).envs(*env);
@@ -200,6 +207,7 @@ impl Work {
     fn command_line(&self) -> String {
         match self {
             Work::Tidy => "cargo xtask tidy".to_owned(),
+            Work::Instructions => "cargo xtask instructions".to_owned(),
             Work::Cargo { env, args } => {
                 let env = env.map(|(name, value)| format!("{name}=\"{value}\" "));
                 format!("{}cargo {}", env.unwrap_or_default(), args.join(" "))
@@ -273,18 +281,35 @@ mod tests {
     fn a_skipped_stage_is_left_out() {
         assert_eq!(
             kept("--skip test"),
-            ["tidy", "fmt", "clippy", "zstd", "shuttle", "bench", "doc"]
+            [
+                "tidy",
+                "fmt",
+                "clippy",
+                "zstd",
+                "shuttle",
+                "bench",
+                "instructions",
+                "doc"
+            ]
         );
         assert_eq!(
             kept("--skip=test --skip doc"),
-            ["tidy", "fmt", "clippy", "zstd", "shuttle", "bench"]
+            [
+                "tidy",
+                "fmt",
+                "clippy",
+                "zstd",
+                "shuttle",
+                "bench",
+                "instructions"
+            ]
         );
     }
 
     #[test]
     fn an_unknown_stage_is_named_beside_those_there_are() {
         let error = parse("--skip tests").unwrap_err().to_string();
-        let stages = "tidy, fmt, clippy, test, zstd, shuttle, bench, doc, cedar";
+        let stages = "tidy, fmt, clippy, test, zstd, shuttle, bench, instructions, doc, cedar";
         assert_eq!(
             error,
             format!("ci has no stage \"tests\"; its stages are {stages}")
@@ -328,8 +353,11 @@ mod tests {
              approval-workflow --test shuttle --target-dir target/shuttle"
         );
         assert_eq!(
-            lines[7],
-            "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps --workspace"
+            lines[7..9],
+            [
+                "cargo xtask instructions",
+                "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps --workspace"
+            ]
         );
     }
 

@@ -16,6 +16,8 @@ mod bench;
 mod cargo;
 mod ci;
 mod crash;
+mod figures;
+mod instructions;
 mod loadtest;
 mod mutants;
 mod peers;
@@ -36,18 +38,21 @@ The tasks of this repository.
 Usage: cargo xtask <TASK> [ARGS]...
 
 Tasks:
-  loadtest  Build the proofload binary in release mode and run its suite
-  test      Run every test of every package, examples in the documents included
-  bench     Run every benchmark
-  sweep     Measure how the log grows with its records
-  peers     Measure durable appends side by side with other logs
-  picture   Make the README's picture of a report
-  crash     Run the log's crash tests for longer
-  mutants   Plant mistakes in the gate's transition function and have them found
-  tidy      Check what the compiler does not: ranks, links, manifests, white space
-  ci        Run everything that a change must pass
+  loadtest      Build the proofload binary in release mode and run its suite
+  test          Run every test of every package, examples in the documents included
+  bench         Run every benchmark
+  sweep         Measure how each part grows
+  peers         Measure in turns with others that do the same work
+  figures       Write what was measured into the README
+  instructions  Count the instructions of the hot paths and compare them with those of before
+  picture       Make the README's picture of a report
+  crash         Run the log's crash tests for longer
+  mutants       Plant mistakes in the gate's transition function and have them found
+  tidy          Check what the compiler does not: ranks, links, manifests, white space
+  ci            Run everything that a change must pass
 
-`cargo xtask <TASK> --help` says more. Nothing needs to be installed, but for mutants.";
+`cargo xtask <TASK> --help` says more. Nothing needs to be installed, but for
+instructions and mutants.";
 
 /// What went wrong before the work could begin or end.
 const COULD_NOT_RUN: u8 = 2;
@@ -70,6 +75,8 @@ enum Task {
     Bench(Vec<OsString>),
     Sweep(Vec<OsString>),
     Peers(Vec<OsString>),
+    Figures,
+    Instructions(instructions::Task),
     Picture(Vec<OsString>),
     Crash(crash::Options),
     Mutants(Vec<OsString>),
@@ -98,6 +105,13 @@ impl Task {
             Some("sweep") => Task::Sweep(rest),
             Some("peers") if asks_help => Task::Help(peers::HELP),
             Some("peers") => Task::Peers(rest),
+            Some("figures") if asks_help => Task::Help(figures::HELP),
+            Some("figures") => match rest.first() {
+                None => Task::Figures,
+                Some(extra) => bail!("figures takes no argument, got {extra:?}"),
+            },
+            Some("instructions") if asks_help => Task::Help(instructions::HELP),
+            Some("instructions") => Task::Instructions(instructions::Task::parse(rest)?),
             Some("picture") if asks_help => Task::Help(picture::HELP),
             Some("picture") => Task::Picture(rest),
             Some("crash") if asks_help => Task::Help(crash::HELP),
@@ -127,6 +141,8 @@ impl Task {
             Task::Bench(args) => bench::run(&args),
             Task::Sweep(args) => sweep::run(&args),
             Task::Peers(args) => peers::run(&args),
+            Task::Figures => figures::run(),
+            Task::Instructions(task) => instructions::run(task),
             Task::Picture(args) => picture::run(&args),
             Task::Crash(options) => crash::run(&options),
             Task::Mutants(args) => mutants::run(&args),
@@ -155,8 +171,18 @@ mod tests {
     #[test]
     fn each_task_has_its_own_help() {
         let texts: Vec<_> = [
-            "", "loadtest", "test", "bench", "sweep", "peers", "picture", "crash", "mutants",
-            "tidy", "ci",
+            "",
+            "loadtest",
+            "test",
+            "bench",
+            "sweep",
+            "peers",
+            "instructions",
+            "picture",
+            "crash",
+            "mutants",
+            "tidy",
+            "ci",
         ]
         .map(|task| match parse(&format!("{task} --help")).unwrap() {
             Task::Help(text) => text,
@@ -205,7 +231,7 @@ mod tests {
     fn an_unknown_task_is_named_beside_those_there_are() {
         let error = parse("lodtest").unwrap_err().to_string();
         assert!(error.contains("no task is called \"lodtest\""), "{error}");
-        assert!(error.contains("loadtest  Build"), "{error}");
+        assert!(error.contains("loadtest      Build"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `cargo xtask peers`: durable appends side by side with other logs.
+//! `cargo xtask peers`: parts of this repository side by side with others that do the same work.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -8,8 +8,8 @@ use anyhow::Result;
 use crate::cargo;
 
 pub(crate) const HELP: &str = "\
-Builds `peers/`, which stands outside of the workspace, and measures durable appends of the log and of
-its peers in turns, with a sync of known length.
+Builds `peers/`, which stands outside of the workspace, and measures in turns with others that do the same
+work: policy, cache, engine, similarity, log. `--only NAME` chooses, `--quick` ends within ten minutes.
 
 Usage: cargo xtask peers [ARGS]...
 

@@ -16,10 +16,11 @@ Prints a table with the growth exponent of each figure, and fails where one grow
 Usage: cargo xtask sweep [ARGS]...
 
 ARGS:
-  --only NAME     log, gate, simulate, plan, threads, memory or state (default: all of them)
+  --only NAMES    of log, gate, simulate, plan, threads, memory and state, with commas (default: all)
   --max SIZE      no size above this (default: what each sweep has)
   --time SECONDS  no further size of a sweep after so long (default 300)
-  --out DIR       where sweep.md, sweep.json and the plots go (default proofload-out/sweep)
+  --out DIR       where the tables, the data and the plots go; those of earlier sweeps that lie there stay, and
+                  sweep.md and sweep.json have all of them (default proofload-out/sweep)
 
 Example:
   cargo xtask sweep --only log --max 1000000";

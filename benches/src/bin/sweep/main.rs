@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use crate::fit::{Expected, Growth};
 use crate::kinds::{KINDS, Kind};
 
-const USAGE: &str = "usage: sweep [--only NAME] [--max SIZE] [--time SECONDS] [--out DIR]
-  --only NAME     log, gate, simulate, plan, threads, memory or state (default: all of them)
+const USAGE: &str = "usage: sweep [--only NAMES] [--max SIZE] [--time SECONDS] [--out DIR]
+  --only NAMES    of log, gate, simulate, plan, threads, memory and state, with commas (default: all)
   --max SIZE      no size above this (default: what each sweep has)
   --time SECONDS  no further size of a sweep after so long (default 300)
   --out DIR       where the tables, the plots and the data go (default proofload-out/sweep)";
@@ -86,13 +86,15 @@ struct Swept {
 struct Fitted {
     name: &'static str,
     unit: &'static str,
+    /// How many of what is measured make one of the unit.
+    scale: f64,
     expected: Expected,
     growth: Option<Growth>,
     held: bool,
 }
 
 struct Settings {
-    only: Option<&'static Kind>,
+    only: Vec<&'static Kind>,
     max: u64,
     time: Duration,
     out: PathBuf,
@@ -101,14 +103,16 @@ struct Settings {
 impl Settings {
     fn parse(arguments: &[&str]) -> Option<Self> {
         let mut settings = Self {
-            only: None,
+            only: KINDS.iter().filter(|kind| !kind.planted).collect(),
             max: u64::MAX,
             time: Duration::from_secs(300),
             out: "proofload-out/sweep".into(),
         };
         for pair in arguments.chunks(2) {
             match pair {
-                ["--only", name] => settings.only = Some(Kind::named(name)?),
+                ["--only", names] => {
+                    settings.only = names.split(',').map(Kind::named).collect::<Option<_>>()?;
+                }
                 ["--max", size] => settings.max = size.parse().ok()?,
                 ["--time", seconds] => settings.time = Duration::from_secs(seconds.parse().ok()?),
                 ["--out", dir] => settings.out = dir.into(),
@@ -120,26 +124,19 @@ impl Settings {
 
     fn run(&self) -> Result<ExitCode, String> {
         std::fs::create_dir_all(&self.out).map_err(|error| self.cannot("create", &error))?;
-        let kinds: Vec<&Kind> = match self.only {
-            Some(kind) => vec![kind],
-            None => KINDS.iter().filter(|kind| !kind.planted).collect(),
-        };
         let mut all = Vec::new();
-        let mut text = String::new();
-        for kind in kinds {
+        for kind in &self.only {
             let swept = self.sweep(kind)?;
             let table = table::markdown(kind, &swept);
             println!("{table}");
-            text.push_str(&table);
-            self.save(
-                &format!("{}.svg", kind.name),
-                &picture::svg(kind, &swept.figures),
-            )?;
+            let json = serde_json::to_string_pretty(&swept).map_err(|error| error.to_string())?;
+            self.save(&format!("{}.md", kind.name), &table)?;
+            self.save(&format!("{}.json", kind.name), &format!("{json}\n"))?;
+            let plot = picture::svg(kind, &swept.figures);
+            self.save(&format!("{}.svg", kind.name), &plot)?;
             all.push(swept);
         }
-        self.save("sweep.md", &text)?;
-        let json = serde_json::to_string_pretty(&all).map_err(|error| error.to_string())?;
-        self.save("sweep.json", &json)?;
+        self.join()?;
         println!("tables, plots and data: {}", self.out.display());
         let grown = all.iter().flat_map(|swept| {
             let broken = swept.measures.iter().filter(|measure| !measure.held);
@@ -180,6 +177,7 @@ impl Settings {
             Fitted {
                 name: measure.name,
                 unit: measure.unit,
+                scale: measure.scale,
                 expected: measure.expected,
                 growth,
                 held: growth.is_none_or(|growth| measure.expected.holds(growth)),
@@ -191,6 +189,20 @@ impl Settings {
             measures: measures.collect(),
             figures,
         })
+    }
+
+    /// Makes one table and one list of all that lies there, also from earlier runs.
+    fn join(&self) -> Result<(), String> {
+        let saved = |ending: &str| -> Result<Vec<String>, String> {
+            let names = KINDS.iter().map(|kind| format!("{}.{ending}", kind.name));
+            let paths = names.map(|name| self.out.join(name));
+            let found = paths.filter(|path| path.is_file());
+            found
+                .map(|path| std::fs::read_to_string(path).map_err(|error| error.to_string()))
+                .collect()
+        };
+        self.save("sweep.md", &saved("md")?.concat())?;
+        self.save("sweep.json", &format!("[{}]\n", saved("json")?.join(",")))
     }
 
     fn save(&self, name: &str, text: &str) -> Result<(), String> {
@@ -256,9 +268,30 @@ mod tests {
     }
 
     #[test]
+    fn what_was_swept_before_stays_beside_what_is_swept_now() {
+        let out = tempfile::tempdir().unwrap();
+        let text = out.path().to_str().unwrap();
+        let settings = Settings::parse(&["--out", text]).unwrap();
+        for (name, saved) in [
+            ("state.json", "2"),
+            ("log.json", "1"),
+            ("log.md", "a table\n"),
+        ] {
+            settings.save(name, saved).unwrap();
+        }
+        settings.join().unwrap();
+        let read = |name| std::fs::read_to_string(out.path().join(name)).unwrap();
+        assert_eq!(read("sweep.json"), "[1,2]\n");
+        assert_eq!(read("sweep.md"), "a table\n");
+    }
+
+    #[test]
     fn names_and_numbers_are_checked() {
         assert!(Settings::parse(&["--only", "gate", "--max", "1000"]).is_some());
         assert!(Settings::parse(&["--only", "gates"]).is_none());
+        let two = Settings::parse(&["--only", "state,gate"]).unwrap();
+        let names: Vec<_> = two.only.iter().map(|kind| kind.name).collect();
+        assert_eq!(names, ["state", "gate"]);
         assert!(Settings::parse(&["--max", "many"]).is_none());
         assert!(Settings::parse(&["--max"]).is_none());
     }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::{Database, ReadableDatabase as _, ReadableTableMetadata as _, TableDefinition};
 
-use crate::peer::Peer;
-use crate::record::Record;
+use crate::log::peer::Peer;
+use crate::log::record::Record;
 
 const RECORDS: TableDefinition<'_, u64, &str> = TableDefinition::new("records");
 

@@ -3,8 +3,8 @@ use std::path::Path;
 use anyhow::ensure;
 use jsonl_storage::{Log, LogOptions};
 
-use crate::peer::Peer;
-use crate::record::Record;
+use crate::log::peer::Peer;
+use crate::log::record::Record;
 
 pub(crate) fn open(dir: &Path) -> anyhow::Result<Box<dyn Peer>> {
     Ok(Box::new(LogOptions::new().open::<Record>(dir)?))

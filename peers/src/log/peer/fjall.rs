@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use crate::peer::Peer;
-use crate::record::Record;
+use crate::log::peer::Peer;
+use crate::log::record::Record;
 
 pub(crate) fn open(dir: &Path) -> anyhow::Result<Box<dyn Peer>> {
     let (database, records) = connect(dir)?;

@@ -12,8 +12,8 @@ use std::thread::{JoinHandle, Thread};
 use anyhow::{Context as _, ensure};
 use rusqlite::Connection;
 
-use crate::peer::Peer;
-use crate::record::Record;
+use crate::log::peer::Peer;
+use crate::log::record::Record;
 
 const INSERT: &str = "INSERT INTO records (data) VALUES (?1)";
 

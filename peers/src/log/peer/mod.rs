@@ -11,7 +11,7 @@ mod sqlite;
 
 use std::path::Path;
 
-use crate::record::Record;
+use crate::log::record::Record;
 
 /// An open store.
 pub(crate) trait Peer: Sync {

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::peer::{Peer, jsonlines};
-use crate::record::Record;
+use crate::log::peer::{Peer, jsonlines};
+use crate::log::record::Record;
 
 pub(crate) fn open(dir: &Path) -> anyhow::Result<Box<dyn Peer>> {
     Ok(Box::new(Bare(Mutex::new(File::create(jsonlines::path(

@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_jsonlines::JsonLinesWriter;
 
-use crate::peer::Peer;
-use crate::record::Record;
+use crate::log::peer::Peer;
+use crate::log::record::Record;
 
 pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join("records.jsonl")

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use hdrhistogram::Histogram;
 
-use crate::peer::{Kind, Peer, PeerInfo};
-use crate::record::Record;
-use crate::sync;
+use crate::log::peer::{Kind, Peer, PeerInfo};
+use crate::log::record::Record;
+use crate::log::sync;
 
 /// Where the files are and what a sync does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use okaywal::{Configuration, Entry, EntryId, LogManager, SegmentReader, WriteAheadLog};
 
-use crate::peer::Peer;
-use crate::record::Record;
+use crate::log::peer::Peer;
+use crate::log::record::Record;
 
 const SEGMENT_BYTES: u32 = 16 << 20;
 
