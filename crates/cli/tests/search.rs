@@ -96,9 +96,7 @@ fn a_rate_at_which_nothing_can_hold_fails_with_the_reason() {
     let told = String::from_utf8(output.stdout.clone()).unwrap();
     match output.status.code() {
         Some(1) => assert!(
-            told.contains(
-                "not even 100/s held (operations < 5: it was 25): name a lower --from"
-            ),
+            told.contains("not even 100/s held (operations < 5: it was 25): name a lower --from"),
             "{told}"
         ),
         // A machine that starts arrivals late says nothing of the target.
