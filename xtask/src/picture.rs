@@ -64,6 +64,9 @@ fn load(args: &[OsString], folder: &Path) -> Result<()> {
     // A load that fails has a report as well, and a picture of it may be wanted.
     match status.code() {
         Some(0 | 1) => Ok(()),
+        Some(3) => bail!(
+            "the load could not be judged, so its picture would show that; close what keeps this machine busy"
+        ),
         _ => bail!("the load did not run ({status})"),
     }
 }
