@@ -6,6 +6,10 @@
 //!
 //! Questions are timed in batches, in turns of both sizes, each about another request far away in the
 //! table. The median of the batches is what a question takes when the machine does nothing else.
+//!
+//! Between them a bare look is timed: at one cache line of as many as there are requests, of which each
+//! says where the next one is, and nothing else. No table that is read one cache line a question
+//! answers faster than that where the caches do not hold it.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -33,23 +37,66 @@ fn main() -> Result<(), Box<dyn Error>> {
         .nth(1)
         .map_or(Ok(100_000), |text| text.parse())?;
     let mut gates = [filled(FEW)?, filled(many)?];
+    let mut bare = [Bare::new(FEW), Bare::new(many)];
     for _ in 0..BATCHES {
-        for gate in &mut gates {
+        for (gate, bare) in gates.iter_mut().zip(&mut bare) {
             gate.ask();
+            bare.look();
         }
     }
-    for gate in &mut gates {
-        gate.nanos.sort_by(f64::total_cmp);
-        let at = |percent: usize| gate.nanos[(gate.nanos.len() - 1) * percent / 100];
+    for (gate, bare) in gates.iter_mut().zip(&mut bare) {
+        let requests = gate.questions.len();
         say(&format!(
-            "{} requests: p10 {:.0} ns, p50 {:.0} ns, p90 {:.0} ns",
-            gate.questions.len(),
-            at(10),
-            at(50),
-            at(90)
+            "{requests} requests: {}",
+            summary(&mut gate.nanos)
+        ));
+        say(&format!(
+            "{requests} bare lines: {}",
+            summary(&mut bare.nanos)
         ));
     }
     Ok(())
+}
+
+fn summary(nanos: &mut [f64]) -> String {
+    nanos.sort_by(f64::total_cmp);
+    let at = |percent: usize| nanos[(nanos.len() - 1) * percent / 100];
+    let (p10, p50, p90) = (at(10), at(50), at(90));
+    format!("p10 {p10:.0} ns, p50 {p50:.0} ns, p90 {p90:.0} ns")
+}
+
+/// As many cache lines, in one circle.
+struct Bare {
+    lines: Vec<[u64; 8]>,
+    at: u64,
+    nanos: Vec<f64>,
+}
+
+impl Bare {
+    fn new(lines: usize) -> Self {
+        // A step that has no divisor in common with the number, and is far: a circle through all.
+        let step = (lines * 618 / 1000..).find(|step| gcd(*step, lines) == 1);
+        let step = step.unwrap_or(1);
+        let line = |at: usize| [((at + step) % lines) as u64; 8];
+        Self {
+            lines: (0..lines).map(line).collect(),
+            at: 0,
+            nanos: Vec::with_capacity(BATCHES),
+        }
+    }
+
+    fn look(&mut self) {
+        let watch = Instant::now();
+        for _ in 0..BATCH {
+            self.at = self.lines[self.at as usize][0];
+        }
+        self.nanos
+            .push(watch.elapsed().as_nanos() as f64 / BATCH as f64);
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl Gate {

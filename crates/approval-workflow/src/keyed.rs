@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
+use siphasher::sip128::SipHasher13;
+
 use crate::RequestId;
 
-/// A request's name under a keyed hash (SipHash, key drawn at each opening), 96 bits. Two ids of a
+/// A request's name under a keyed hash (SipHash-1-3, key drawn at each opening), 96 of its 128 bits. Two ids of a
 /// million share one with a probability below 2<sup>-57</sup>, and nobody who does not know the key
 /// can look for such a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,18 +18,26 @@ pub(crate) struct Name {
 }
 
 /// The key of the hash.
-#[derive(Debug, Default)]
-pub(crate) struct Namer(RandomState);
+#[derive(Debug)]
+pub(crate) struct Namer(SipHasher13);
+
+impl Default for Namer {
+    fn default() -> Self {
+        let drawn = RandomState::new();
+        Self(SipHasher13::new_with_keys(
+            drawn.hash_one(0),
+            drawn.hash_one(1),
+        ))
+    }
+}
 
 impl Namer {
     pub(crate) fn name(&self, id: &str) -> Name {
-        let mut hasher = self.0.build_hasher();
-        hasher.write(id.as_bytes());
-        let high = hasher.finish().max(1);
-        // The same text and one byte more is another text, so this is another 64 bits.
-        hasher.write_u8(1);
-        let low = hasher.finish() as u32; // cut on purpose: the rest of the word is the number
-        Name { high, low }
+        let hash = self.0.hash(id.as_bytes());
+        Name {
+            high: hash.h1.max(1),
+            low: hash.h2 as u32, // cut on purpose: the rest of the word is the number
+        }
     }
 }
 

@@ -67,6 +67,7 @@ mod explore;
 mod gates;
 mod grant;
 mod held;
+mod huge_pages;
 mod input;
 mod insight;
 mod journal;
