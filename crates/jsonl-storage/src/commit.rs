@@ -9,14 +9,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::chain::Link;
 use crate::flusher::Flusher;
 use crate::hook::Hook;
 use crate::pace::{Bounds, Pace};
-use crate::queue::{Batch, Epoch, Facts, Queue};
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, OnceLock, Ordering, Stopwatch, Word};
+use crate::queue::{Batch, Facts, Place, Queue};
+use crate::rounds::Rounds;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, OnceLock, Ordering, Stopwatch, Word};
 use crate::wakers::Wakers;
 use crate::writer::{Fault, Tail};
 use crate::{Durability, Error, LogOptions, Seq};
@@ -33,10 +33,7 @@ pub(crate) struct Committer {
     written: AtomicU64,
     durable: AtomicU64,
     leading: AtomicBool,
-    /// Changes when a round ends, whatever its result.
-    round: Word,
-    /// How many threads sleep until `round` changes.
-    sleepers: AtomicU32,
+    pub(crate) rounds: Rounds,
     /// How often a caller began to wait, since the opening.
     arrivals: AtomicU64,
     /// The number of arrivals that a gathering leader waits for; 0 when none does.
@@ -76,8 +73,7 @@ impl Committer {
             written: AtomicU64::new(last.0),
             durable: AtomicU64::new(last.0),
             leading: AtomicBool::new(false),
-            round: Word::default(),
-            sleepers: AtomicU32::new(0),
+            rounds: Rounds::default(),
             arrivals: AtomicU64::new(0),
             goal: AtomicU64::new(0),
             gathered: Word::default(),
@@ -102,16 +98,16 @@ impl Committer {
     }
 
     /// Gives a record its place, once there is room in the queue.
-    pub(crate) fn submit(&self, data: &[u8], facts: Facts) -> Result<(Seq, Arc<Epoch>), Error> {
+    pub(crate) fn submit(&self, data: &[u8], facts: Facts) -> Result<Place, Error> {
         self.check()?;
         loop {
             let mut queue = self.queue.lock();
             if self.bounds.allow(&queue.batch) {
                 return Ok(queue.push(self.durable(), data, facts));
             }
-            let (last, epoch) = (queue.last, Arc::clone(&queue.epoch));
+            let last = queue.last_place();
             drop(queue);
-            match self.wait_for(last, &epoch, Self::written) {
+            match self.wait_for(&last, Self::written) {
                 // The others' records were refused and are out of the way: ours may fit.
                 Err(Error::Full { .. }) if self.level != Durability::Buffered => {}
                 result => result?,
@@ -120,16 +116,14 @@ impl Committer {
     }
 
     /// Waits until a record is as durable as the level says.
-    pub(crate) fn wait(&self, seq: Seq, epoch: &Epoch) -> Result<Seq, Error> {
-        self.wait_for(seq, epoch, Self::acknowledged).map(|()| seq)
+    pub(crate) fn wait(&self, place: &Place) -> Result<Seq, Error> {
+        self.wait_for(place, Self::acknowledged).map(|()| place.seq)
     }
 
     /// Writes everything that was submitted, and syncs it if the level says so.
     pub(crate) fn flush(&self) -> Result<(), Error> {
-        let queue = self.queue.lock();
-        let (last, epoch) = (queue.last, Arc::clone(&queue.epoch));
-        drop(queue);
-        self.wait_for(last, &epoch, Self::written)
+        let last = self.queue.lock().last_place();
+        self.wait_for(&last, Self::written)
     }
 
     /// Writes and syncs everything that was submitted, whatever the level.
@@ -168,7 +162,7 @@ impl Committer {
             Err(Fault::Full(error)) => Err(error),
             Err(Fault::Fatal(error)) => {
                 drop(writer);
-                self.end_round();
+                self.tell_all();
                 Err(error)
             }
         }
@@ -202,8 +196,8 @@ impl Committer {
     }
 
     /// What became of a record, when that is known without waiting.
-    pub(crate) fn outcome(&self, seq: Seq, epoch: &Epoch) -> Option<Result<(), Error>> {
-        self.settled(seq, epoch, Self::acknowledged)
+    pub(crate) fn outcome(&self, place: &Place) -> Option<Result<(), Error>> {
+        self.settled(place, Self::acknowledged)
             .or_else(|| self.check().err().map(Err))
     }
 
@@ -229,37 +223,30 @@ impl Committer {
         }
     }
 
-    fn settled(
-        &self,
-        seq: Seq,
-        epoch: &Epoch,
-        reached: fn(&Self) -> Seq,
-    ) -> Option<Result<(), Error>> {
+    fn settled(&self, place: &Place, reached: fn(&Self) -> Seq) -> Option<Result<(), Error>> {
         // In this order: the number counts only while it is still this record's.
         let reached = reached(self);
-        match epoch.outcome(seq) {
-            None => (reached >= seq).then_some(Ok(())),
+        match place.epoch.outcome(place.seq) {
+            None => (reached >= place.seq).then_some(Ok(())),
             outcome => outcome,
         }
     }
 
-    fn wait_for(&self, seq: Seq, epoch: &Epoch, reached: fn(&Self) -> Seq) -> Result<(), Error> {
+    fn wait_for(&self, place: &Place, reached: fn(&Self) -> Seq) -> Result<(), Error> {
         self.arrive();
         loop {
-            if let Some(outcome) = self.settled(seq, epoch, reached) {
+            if let Some(outcome) = self.settled(place, reached) {
                 return outcome;
             }
             self.check()?;
-            let round = self.round.load();
+            let bed = self.rounds.bed(place.round);
             if let Some(lead) = Lead::try_take(self) {
                 // Somebody else's round may have been ours, just before.
-                if self.settled(seq, epoch, reached).is_none() {
+                if self.settled(place, reached).is_none() {
                     lead.commit()?;
                 }
-            } else if self.settled(seq, epoch, reached).is_none() {
-                self.sleepers.fetch_add(1, Ordering::SeqCst);
-                self.round.wait(round);
-                self.sleepers.fetch_sub(1, Ordering::SeqCst);
+            } else if self.settled(place, reached).is_none() {
+                bed.sleep();
             }
         }
     }
@@ -304,6 +291,7 @@ impl Committer {
         let mut queue = self.queue.lock();
         std::mem::swap(&mut batch, &mut queue.batch);
         let (last, link) = (queue.last, queue.chain);
+        self.rounds.begin(&mut queue.round);
         drop(queue);
 
         let watch = Stopwatch::start();
@@ -326,21 +314,9 @@ impl Committer {
     }
 
     /// Has everyone who waits look again.
-    fn end_round(&self) {
-        self.round.bump_for(&self.sleepers);
+    fn tell_all(&self) {
+        self.rounds.end_all();
         self.wakers.wake_all();
-    }
-
-    /// Sleeps until a round ends or the time is up, unless `seen` is no longer the last one.
-    pub(crate) fn wait_for_a_round(&self, seen: u32, limit: Duration) {
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
-        self.round.wait_at_most(seen, limit);
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    /// The number of rounds, to be taken before looking at what they did.
-    pub(crate) fn round(&self) -> u32 {
-        self.round.load()
     }
 
     fn publish(&self, last: Seq) {
@@ -363,18 +339,29 @@ impl Committer {
     }
 }
 
-/// The right to commit; given back on every way out, with everyone who waits woken.
-struct Lead<'a>(&'a Committer);
+/// The right to commit; given back on every way out, with those who wait for it woken.
+struct Lead<'a> {
+    committer: &'a Committer,
+    /// Whether everyone has to look again, and not only those whose round it was.
+    is_for_all: bool,
+}
 
 impl<'a> Lead<'a> {
     fn try_take(committer: &'a Committer) -> Option<Self> {
         let free = !committer.leading.swap(true, Ordering::SeqCst);
         // Lazily: a `Lead` that is made and dropped would end the round of the true leader.
-        free.then(|| Self(committer))
+        free.then(|| Self {
+            committer,
+            is_for_all: false,
+        })
     }
 
-    fn commit(self) -> Result<(), Error> {
-        self.0.commit().map_err(|fault| match fault {
+    fn commit(mut self) -> Result<(), Error> {
+        let result = self.committer.commit();
+        // A round that failed may leave its records to the next one.
+        let is_failed = result.is_err();
+        self.is_for_all = self.committer.rounds.note(is_failed);
+        result.map_err(|fault| match fault {
             Fault::Full(error) | Fault::Fatal(error) => error,
         })
     }
@@ -382,12 +369,18 @@ impl<'a> Lead<'a> {
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        let committer = self.0;
+        let committer = self.committer;
         if std::thread::panicking() {
             committer.fail_by_panic();
+            self.is_for_all = true;
         }
         committer.leading.store(false, Ordering::SeqCst);
-        committer.end_round();
+        if self.is_for_all {
+            committer.rounds.end_all();
+        } else {
+            committer.rounds.end();
+        }
+        committer.wakers.wake_all();
     }
 }
 

@@ -40,7 +40,7 @@ impl<'a, T: Serialize + DeserializeOwned> Follow<'a, T> {
                 return Ok(Some(record));
             }
             self.scan = None;
-            let round = self.log.committer().round();
+            let round = self.log.committer().rounds.any();
             if self.log.readable() >= self.next {
                 self.scan = Some(self.log.range(self.next..)?);
                 continue;
@@ -49,7 +49,7 @@ impl<'a, T: Serialize + DeserializeOwned> Follow<'a, T> {
             if left.is_zero() {
                 return Ok(None);
             }
-            self.log.committer().wait_for_a_round(round, left);
+            round.sleep_at_most(left);
         }
     }
 }

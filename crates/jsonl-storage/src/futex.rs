@@ -42,6 +42,14 @@ impl Word {
         }
     }
 
+    /// As [`Word::bump_for`], and wakes one.
+    pub(crate) fn bump_one_for(&self, sleepers: &AtomicU32) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        if sleepers.load(Ordering::SeqCst) > 0 {
+            self.wake(1);
+        }
+    }
+
     fn wake(&self, most: u32) {
         // The only error is a bad address, and a reference is none.
         let _ = futex::wake(&self.0, futex::Flags::PRIVATE, most);

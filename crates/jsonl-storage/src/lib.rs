@@ -93,6 +93,7 @@ mod reader;
 mod recovery;
 mod repair;
 mod retire;
+mod rounds;
 mod salvage;
 mod scan;
 mod segment;

@@ -14,7 +14,7 @@ use crate::checkpoint::Checkpoint;
 use crate::commit::Committer;
 use crate::compression::Form;
 use crate::index::Index;
-use crate::queue::{Epoch, Facts};
+use crate::queue::{Facts, Place};
 use crate::recovery::{self, Recovery};
 use crate::retire::{self, Retention, SegmentInfo};
 use crate::scan::{Between, Record, Scan, ScanBack};
@@ -77,8 +77,8 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     /// [`Error::Poisoned`] when it could not be made durable, in which case it may or may not be
     /// there after the next opening.
     pub fn append(&self, record: &T) -> Result<Seq, Error> {
-        let (seq, epoch) = self.enqueue(record)?;
-        self.committer.wait(seq, &epoch)
+        let place = self.enqueue(record)?;
+        self.committer.wait(&place)
     }
 
     /// Gives a record its place in the log and returns without waiting for the disk.
@@ -90,8 +90,8 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     ///
     /// As [`Log::append`].
     pub fn submit(&self, record: &T) -> Result<Ticket, Error> {
-        let (seq, epoch) = self.enqueue(record)?;
-        Ok(Ticket::new(seq, Arc::clone(&self.committer), epoch))
+        let place = self.enqueue(record)?;
+        Ok(Ticket::new(place, Arc::clone(&self.committer)))
     }
 
     /// Appends many records, in order and next to one another unless others append meanwhile, and
@@ -107,19 +107,18 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     where
         T: 'a,
     {
-        let mut last: Option<(Seq, Arc<Epoch>)> = None;
+        let mut last: Option<Place> = None;
         for record in records {
             let next = self.enqueue(record)?;
-            if let Some((seq, epoch)) = last.take() {
+            if let Some(before) = last.take() {
                 // A full disk may have refused the ones before while the queue made room.
-                if let Some(refused) = epoch.outcome(seq) {
+                if let Some(refused) = before.epoch.outcome(before.seq) {
                     refused?;
                 }
             }
             last = Some(next);
         }
-        last.map(|(seq, epoch)| self.committer.wait(seq, &epoch))
-            .transpose()
+        last.map(|last| self.committer.wait(&last)).transpose()
     }
 
     /// Hands everything that was submitted to the operating system, and to the disk if the log's
@@ -141,7 +140,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         self.committer.sync()
     }
 
-    fn enqueue(&self, record: &T) -> Result<(Seq, Arc<Epoch>), Error> {
+    fn enqueue(&self, record: &T) -> Result<Place, Error> {
         // Encoding is the costly part, so it happens outside of the lock, in a buffer that each
         // thread keeps.
         thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });

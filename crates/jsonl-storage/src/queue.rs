@@ -89,6 +89,17 @@ pub(crate) struct Queue {
     /// The link of the last record, in a chained log.
     pub(crate) chain: Option<Link>,
     pub(crate) epoch: Arc<Epoch>,
+    /// The commit that will write what waits.
+    pub(crate) round: u32,
+}
+
+/// A record's place in the log.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) seq: Seq,
+    pub(crate) epoch: Arc<Epoch>,
+    /// The commit that is to write it.
+    pub(crate) round: u32,
 }
 
 impl Queue {
@@ -98,16 +109,27 @@ impl Queue {
             last,
             chain,
             epoch: Arc::default(),
+            round: 0,
         }
     }
 
     /// Gives a record its place.
-    pub(crate) fn push(&mut self, synced: Seq, data: &[u8], facts: Facts) -> (Seq, Arc<Epoch>) {
+    pub(crate) fn push(&mut self, synced: Seq, data: &[u8], facts: Facts) -> Place {
         let seq = self.last.next();
         self.last = seq;
         self.batch
             .push((seq, synced), data, facts, self.chain.as_mut());
-        (seq, Arc::clone(&self.epoch))
+        self.last_place()
+    }
+
+    /// Where the last record is.
+    pub(crate) fn last_place(&self) -> Place {
+        let is_taken = self.batch.is_empty();
+        Place {
+            seq: self.last,
+            epoch: Arc::clone(&self.epoch),
+            round: self.round.wrapping_sub(u32::from(is_taken)),
+        }
     }
 
     /// Drops what waits, tells so to everyone who has a place behind the last good one, and gives the numbers

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::commit::Committer;
-use crate::queue::Epoch;
+use crate::queue::Place;
 use crate::{Error, Seq};
 
 /// A record on its way to the disk, to be waited for by [`Ticket::wait`] in a thread or by
@@ -18,19 +18,17 @@ use crate::{Error, Seq};
 #[derive(Debug)]
 #[must_use = "the record is durable only once the ticket was waited for"]
 pub struct Ticket {
-    seq: Seq,
+    place: Place,
     committer: Arc<Committer>,
-    epoch: Arc<Epoch>,
     /// Its place among those to be woken, once it was polled.
     waker: Option<u64>,
 }
 
 impl Ticket {
-    pub(crate) fn new(seq: Seq, committer: Arc<Committer>, epoch: Arc<Epoch>) -> Self {
+    pub(crate) fn new(place: Place, committer: Arc<Committer>) -> Self {
         Self {
-            seq,
+            place,
             committer,
-            epoch,
             waker: None,
         }
     }
@@ -39,7 +37,7 @@ impl Ticket {
     /// of a record that was refused is given to another one.
     #[must_use]
     pub fn seq(&self) -> Seq {
-        self.seq
+        self.place.seq
     }
 
     /// What became of the record, when that is known without waiting: with
@@ -50,8 +48,8 @@ impl Ticket {
     /// As [`Ticket::wait`], inside.
     #[must_use]
     pub fn outcome(&self) -> Option<Result<Seq, Error>> {
-        let outcome = self.committer.outcome(self.seq, &self.epoch)?;
-        Some(outcome.map(|()| self.seq))
+        let outcome = self.committer.outcome(&self.place)?;
+        Some(outcome.map(|()| self.place.seq))
     }
 
     /// Blocks until the record, and so every one before it, is as durable as the log's
@@ -62,7 +60,7 @@ impl Ticket {
     /// [`Error::Full`] when there was no room for it, and it is not in the log; [`Error::Io`] when
     /// the write or the sync failed, [`Error::Poisoned`] when an earlier one did.
     pub fn wait(self) -> Result<Seq, Error> {
-        self.committer.wait(self.seq, &self.epoch)
+        self.committer.wait(&self.place)
     }
 }
 
@@ -70,8 +68,8 @@ impl Future for Ticket {
     type Output = Result<Seq, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(outcome) = self.committer.outcome(self.seq, &self.epoch) {
-            return Poll::Ready(outcome.map(|()| self.seq));
+        if let Some(outcome) = self.committer.outcome(&self.place) {
+            return Poll::Ready(outcome.map(|()| self.place.seq));
         }
         if self.waker.is_none() {
             self.committer.arrive();
@@ -79,8 +77,8 @@ impl Future for Ticket {
         let id = self.committer.wakers.register(self.waker, context.waker());
         self.waker = Some(id);
         // The commit may have ended between the look and the registration.
-        if let Some(outcome) = self.committer.outcome(self.seq, &self.epoch) {
-            return Poll::Ready(outcome.map(|()| self.seq));
+        if let Some(outcome) = self.committer.outcome(&self.place) {
+            return Poll::Ready(outcome.map(|()| self.place.seq));
         }
         if let Err(error) = self.committer.ask_for_a_leader() {
             return Poll::Ready(Err(error));

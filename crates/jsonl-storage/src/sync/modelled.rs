@@ -121,6 +121,14 @@ impl Word {
         }
     }
 
+    pub(crate) fn bump_one_for(&self, sleepers: &AtomicU32) {
+        self.change();
+        if sleepers.load(Ordering::SeqCst) > 0 {
+            let _woken_with = self.value.lock();
+            self.changed.notify_one();
+        }
+    }
+
     fn change(&self) {
         let mut value = self.value.lock();
         *value = value.wrapping_add(1);
