@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jsonl_storage::{Backend, Durability, Log, LogOptions, Record, Seq};
 
 use crate::desk::Desk;
+use crate::gates::GateTable;
 use crate::journal::Journal;
 use crate::snapshot::Snapshots;
 use crate::snapshot_format::{self, Content};
@@ -34,6 +35,11 @@ impl LogChoice {
     }
 }
 
+/// Asked, decided, claimed, finished.
+const EVENTS_OF_A_REQUEST: u64 = 4;
+/// 100 MB of table.
+const MOST_GUESSED: u64 = 1 << 20;
+
 impl Journal {
     pub(crate) fn open(
         backend: Arc<dyn Backend>,
@@ -52,6 +58,12 @@ impl Journal {
             Err(fault) => (empty(), Staging::default(), SnapshotUse::Ignored(fault)),
         };
         let from = staging.published.next();
+        let mut view = view;
+        if from == Seq(1) {
+            // A guess, so that the table does not grow again and again while a long log is read.
+            let requests = log.durable().0 / EVENTS_OF_A_REQUEST;
+            view.gates = GateTable::with_capacity(requests.min(MOST_GUESSED) as usize);
+        }
         let mut journal = Self {
             log,
             desk: Arc::new(Desk::new(staging, view)),
@@ -160,7 +172,7 @@ fn take(view: &mut View, content: Content, is_of_today: bool) -> (Staging, Vec<u
         keys,
     } = content;
     let mut doubtful = head.owing;
-    view.gates = crate::gates::GateTable::with_capacity(slots.len());
+    view.gates = GateTable::with_capacity(slots.len());
     for (number, packed) in slots {
         if let Some(id) = ids.get(number) {
             let name = view.gates.name(id);
