@@ -280,8 +280,8 @@ impl Committer {
         self.goal.store(0, Ordering::SeqCst);
     }
 
-    /// Writes and syncs what is queued.
-    fn commit(&self) -> Result<(), Fault> {
+    /// Writes and syncs what is queued; tells `begun` which round that is.
+    fn commit(&self, begun: &mut Option<u32>) -> Result<(), Fault> {
         let mut writer = self.writer.lock();
         if self.level == Durability::Synced {
             self.gather(&writer.pace);
@@ -291,7 +291,7 @@ impl Committer {
         let mut queue = self.queue.lock();
         std::mem::swap(&mut batch, &mut queue.batch);
         let (last, link) = (queue.last, queue.chain);
-        self.rounds.begin(&mut queue.round);
+        *begun = Some(self.rounds.begin(&mut queue.round));
         drop(queue);
 
         let watch = Stopwatch::start();
@@ -342,6 +342,8 @@ impl Committer {
 /// The right to commit; given back on every way out, with those who wait for it woken.
 struct Lead<'a> {
     committer: &'a Committer,
+    /// The round that this leader began.
+    round: Option<u32>,
     /// Whether everyone has to look again, and not only those whose round it was.
     is_for_all: bool,
 }
@@ -352,15 +354,15 @@ impl<'a> Lead<'a> {
         // Lazily: a `Lead` that is made and dropped would end the round of the true leader.
         free.then(|| Self {
             committer,
+            round: None,
             is_for_all: false,
         })
     }
 
     fn commit(mut self) -> Result<(), Error> {
-        let result = self.committer.commit();
+        let result = self.committer.commit(&mut self.round);
         // A round that failed may leave its records to the next one.
-        let is_failed = result.is_err();
-        self.is_for_all = self.committer.rounds.note(is_failed);
+        self.is_for_all = self.committer.rounds.note(result.is_err());
         result.map_err(|fault| match fault {
             Fault::Full(error) | Fault::Fatal(error) => error,
         })
@@ -375,11 +377,12 @@ impl Drop for Lead<'_> {
             self.is_for_all = true;
         }
         committer.leading.store(false, Ordering::SeqCst);
-        if self.is_for_all {
-            committer.rounds.end_all();
-        } else {
-            committer.rounds.end();
+        match self.round {
+            _ if self.is_for_all => committer.rounds.end_all(),
+            Some(round) => committer.rounds.end(round),
+            None => {}
         }
+        committer.rounds.call_next();
         committer.wakers.wake_all();
     }
 }

@@ -50,9 +50,12 @@ impl Rounds {
     }
 
     /// The leader takes what waits: what comes now is for the round after. Under the queue's lock.
-    pub(crate) fn begin(&self, round: &mut u32) {
-        *round = round.wrapping_add(1);
-        self.next.store(*round, Ordering::SeqCst);
+    /// Gives the number of the one that begins.
+    pub(crate) fn begin(&self, next: &mut u32) -> u32 {
+        let round = *next;
+        *next = round.wrapping_add(1);
+        self.next.store(*next, Ordering::SeqCst);
+        round
     }
 
     /// Notes how a round went, and says whether everyone has to be told: of a failure, and of the
@@ -61,13 +64,18 @@ impl Rounds {
         self.is_failed.swap(is_failed, Ordering::SeqCst) || is_failed
     }
 
-    /// A leader ends, whether it committed or not: wakes those who may have been waiting for it, and
-    /// one of those who wait for the next.
-    pub(crate) fn end(&self) {
-        let next = self.next.load(Ordering::SeqCst) as usize;
-        self.beds[(next + 1) % 2].wake_all();
-        self.beds[next % 2].wake_one();
+    /// Wakes those who wait for a round. Another one may have begun meanwhile, and some of those who
+    /// wait for the one after it then wake for nothing.
+    pub(crate) fn end(&self, round: u32) {
+        self.beds[round as usize % 2].wake_all();
         self.any.wake_all();
+    }
+
+    /// Wakes one of those who wait for the next round, to lead it: for whoever led, and leads no more.
+    /// If that round has begun by now, its leader does the same after it.
+    pub(crate) fn call_next(&self) {
+        let next = self.next.load(Ordering::SeqCst);
+        self.beds[next as usize % 2].wake_one();
     }
 
     /// Has everyone look again.
@@ -107,5 +115,45 @@ impl Made<'_> {
         self.bed.sleepers.fetch_add(1, Ordering::SeqCst);
         self.bed.word.wait_at_most(self.seen, limit);
         self.bed.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+    use std::thread::Builder;
+
+    use super::*;
+
+    #[test]
+    fn all_who_sleep_until_a_round_are_woken_by_its_end_although_the_next_one_began() {
+        const SLEEPERS: u32 = 3;
+        let rounds = Rounds::default();
+        let mut next = 0;
+        std::thread::scope(|scope| {
+            let (woken, wakings) = sync_channel(SLEEPERS as usize);
+            for number in 0..SLEEPERS {
+                let (rounds, woken) = (&rounds, woken.clone());
+                let sleeper = Builder::new().name(format!("rounds-test:{number}"));
+                let look = rounds.bed(0);
+                let sleep = move || {
+                    look.sleep();
+                    woken.send(()).unwrap();
+                };
+                sleeper.spawn_scoped(scope, sleep).unwrap();
+            }
+            while rounds.beds[0].sleepers.load(Ordering::SeqCst) < SLEEPERS {
+                std::thread::yield_now();
+            }
+            let round = rounds.begin(&mut next);
+            let after = rounds.begin(&mut next);
+            assert_eq!((round, after), (0, 1));
+            rounds.end(round);
+            let waking = |_| wakings.recv_timeout(Duration::from_secs(60)).is_ok();
+            let woken = (0..SLEEPERS).filter(|number| waking(*number)).count();
+            // Otherwise a sleeper that was forgotten would be waited for.
+            rounds.end_all();
+            assert_eq!(woken, SLEEPERS as usize);
+        });
     }
 }

@@ -98,6 +98,42 @@ fn every_append_returns_and_what_is_acknowledged_is_synced() {
 }
 
 #[test]
+fn all_who_wait_for_one_round_are_woken_although_the_next_one_began() {
+    explore(|| {
+        let disk = Disk::new();
+        let log = open(&disk, LogOptions::new());
+        let submit = |number| log.submit(&(number, 0)).unwrap();
+        let tickets: Vec<_> = (0..5).map(submit).collect();
+        let waiting: Vec<_> = tickets
+            .into_iter()
+            .map(|ticket| thread::spawn(move || ticket.wait().unwrap()))
+            .collect();
+        together(&log, 1, |log, _| log.append(&(5, 0)).unwrap());
+        for thread in waiting {
+            thread.join().unwrap();
+        }
+        close(log).unwrap();
+        assert_complete(&disk, 6, 1);
+    });
+}
+
+#[test]
+fn a_call_after_each_commit_keeps_nobody_asleep() {
+    explore(|| {
+        let disk = Disk::new();
+        let log = open(&disk, LogOptions::new());
+        log.on_commit(|_| thread::yield_now());
+        together(&log, 4, move |log, number| {
+            for turn in 0..2 {
+                log.append(&(number, turn)).unwrap();
+            }
+        });
+        close(log).unwrap();
+        assert_complete(&disk, 4, 2);
+    });
+}
+
+#[test]
 fn tickets_that_are_awaited_are_woken_with_and_without_a_thread_that_waits() {
     explore(|| {
         let disk = Disk::new();
