@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use crate::journal::Step;
-use crate::keys::Body;
-use crate::signed::Proof;
-use crate::staging::Staging;
+use crate::journal::staging::Staging;
+use crate::model::input;
+use crate::model::keys::Body;
+use crate::model::lifecycle;
+use crate::model::names;
+use crate::review::signed::Proof;
 use crate::{
     ApprovalWorkflow, Attestation, Binding, BrokenGlass, Claim, Decision, DenyReason, Error, Event,
     IdempotencyKey, Need, NewRequest, OneTimeCode, PersonId, Request, RequestId, Review,
-    ReviewSignature, State, Submission, Timestamp, Use, input, lifecycle, names,
+    ReviewSignature, State, Submission, Timestamp, Use,
 };
 
 impl ApprovalWorkflow {

@@ -50,96 +50,64 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod binding;
-mod bundle;
 mod commands;
-mod condition;
-mod content;
-mod delegation;
-mod desk;
-mod digest;
-mod emergency;
-mod engine;
+mod options;
+mod workflow;
+
+// The terms: requests, policies, reviews.
+mod model;
+mod policy;
+mod review;
+
+// The record, and the state that is folded from it.
+mod journal;
+mod state;
+
+// The questions.
+mod export;
+mod gate;
+mod query;
+
 mod error;
-mod event;
+mod sync;
+
 #[cfg(test)]
 mod explore;
-mod gates;
-mod grant;
-mod held;
-mod huge_pages;
-mod input;
-mod insight;
-mod journal;
-mod keyed;
-mod keys;
-mod lifecycle;
 #[cfg(all(test, not(shuttle)))]
 mod linear;
-mod listing;
-mod names;
-mod opening;
-mod options;
-mod packed;
-mod permission;
-mod places;
-mod plan;
 #[cfg(shuttle)]
 #[doc(hidden)]
 pub mod planted;
-mod policy;
-mod policy_check;
-mod policy_text;
-mod reading;
-mod rebuild;
-mod request;
-mod requirement;
-mod rule_index;
-mod rulebook;
-mod second_factor;
-mod secrets;
-mod signature;
-mod signed;
-mod slot;
-mod snapshot;
-mod snapshot_format;
-mod staging;
-mod statistics;
-mod sync;
-mod time;
-mod view;
-mod waiting;
-mod workflow;
 
-pub use crate::binding::{Binding, EffectsDigest, ReportDigest, Use};
-pub use crate::bundle::{HistoryDigest, LogHash, VerifiedBundle, verify_bundle};
-pub use crate::condition::{Condition, Field};
-pub use crate::content::{RequestDigest, request_digest};
-pub use crate::delegation::Delegation;
-pub use crate::emergency::{Attestation, BrokenGlass};
-pub use crate::engine::PolicyEngine;
 pub use crate::error::Error;
-pub use crate::event::{AuditEntry, Event, Review, Submission, Verdict};
-pub use crate::grant::{Claim, FencingToken, Outcome, Receipt, Used};
-pub use crate::input::{Decision, NewRequest};
-pub use crate::insight::{Difference, Explanation, Missing, Said};
-pub use crate::listing::{Cursor, Listing, Page, Query};
-pub use crate::names::{GroupId, IdempotencyKey, PersonId, RequestId};
+pub use crate::export::bundle::{HistoryDigest, LogHash, VerifiedBundle, verify_bundle};
+pub use crate::journal::snapshot::{Opening, SnapshotFault, SnapshotUse};
+pub use crate::model::binding::{Binding, EffectsDigest, ReportDigest, Use};
+pub use crate::model::content::{RequestDigest, request_digest};
+pub use crate::model::event::{AuditEntry, Event, Review, Submission, Verdict};
+pub use crate::model::grant::{Claim, FencingToken, Outcome, Receipt, Used};
+pub use crate::model::input::{Decision, NewRequest};
+pub use crate::model::names::{GroupId, IdempotencyKey, PersonId, RequestId};
+pub use crate::model::permission::{DenyReason, Permission};
+pub use crate::model::plan::{PlanDigest, PlanNode, StepProof};
+pub use crate::model::request::{Request, State, Status};
+pub use crate::model::secrets::{SecretDigest, secret_digest};
 pub use crate::options::Options;
-pub use crate::permission::{DenyReason, Permission};
-pub use crate::plan::{PlanDigest, PlanNode, StepProof};
+pub use crate::policy::condition::{Condition, Field};
+pub use crate::policy::engine::PolicyEngine;
+pub use crate::policy::requirement::Requirement;
+pub use crate::policy::rulebook::{Need, PolicyDigest, Rulebook, Ruling};
 pub use crate::policy::{Policy, Rule, Sensitivity, Terms};
-pub use crate::request::{Request, State, Status};
-pub use crate::requirement::Requirement;
-pub use crate::rulebook::{Need, PolicyDigest, Rulebook, Ruling};
-pub use crate::second_factor::{Directory, OneTimeCode, Reviewer};
-pub use crate::secrets::{SecretDigest, secret_digest};
-pub use crate::signature::{
+pub use crate::query::insight::{Difference, Explanation, Missing, Said};
+pub use crate::query::listing::{Cursor, Listing, Page, Query};
+pub use crate::query::waiting::{DecisionOf, Subscription};
+pub use crate::review::delegation::Delegation;
+pub use crate::review::emergency::{Attestation, BrokenGlass};
+pub use crate::review::second_factor::{Directory, OneTimeCode, Reviewer};
+pub use crate::review::signature::{
     PublicKey, ReviewSignature, ReviewStatement, Signature, SignatureFault, Signers,
 };
-pub use crate::snapshot::{Opening, SnapshotFault, SnapshotUse};
-pub use crate::statistics::{ReviewerCount, Statistics, TimeToDecision};
-pub use crate::waiting::{DecisionOf, Subscription};
+pub use crate::state::statistics::{ReviewerCount, Statistics, TimeToDecision};
 pub use crate::workflow::ApprovalWorkflow;
 pub use action::Timestamp;
 pub use jsonl_storage::{Checkpoint, Durability, Recovery, Seq};

@@ -13,8 +13,8 @@ use std::thread;
 
 use action::{Action, ActionPath};
 
-use crate::lifecycle::apply;
-use crate::permission::Gate;
+use crate::model::lifecycle::apply;
+use crate::model::permission::Gate;
 use crate::{
     ApprovalWorkflow, Claim, Decision, Error, Event, FencingToken, NewRequest, Permission,
     PersonId, Policy, Request, RequestId, Review, Timestamp, Verdict,

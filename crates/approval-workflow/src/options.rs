@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jsonl_storage::{Backend, Durability, FsBackend};
 
 use crate::journal::Journal;
-use crate::opening::LogChoice;
-use crate::second_factor::Verifier;
-use crate::snapshot::Snapshots;
-use crate::view::View;
+use crate::journal::opening::LogChoice;
+use crate::journal::snapshot::Snapshots;
+use crate::review::second_factor::Verifier;
+use crate::state::view::View;
 use crate::{ApprovalWorkflow, Directory, Error, Policy, PolicyEngine, Rulebook};
 
 /// How a workflow is opened; ends in [`Options::open`].
@@ -210,6 +210,6 @@ fn basis(rulebook: &Rulebook, directory: Option<&Directory>) -> [u8; 32] {
         (groups, &directory.delegations)
     });
     let mut hasher = blake3::Hasher::new_derive_key(DOMAIN);
-    crate::content::write_json(&mut hasher, &(rulebook.digest(), people));
+    crate::model::content::write_json(&mut hasher, &(rulebook.digest(), people));
     hasher.finalize().into()
 }

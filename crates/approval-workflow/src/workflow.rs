@@ -6,10 +6,11 @@ use action::{Action, ActionDigest};
 
 use crate::commands::known;
 use crate::journal::{Journal, Step};
-use crate::second_factor::Verifier;
+use crate::model::names;
+use crate::review::second_factor::Verifier;
 use crate::{
     Binding, Claim, Decision, DenyReason, Error, Event, IdempotencyKey, NewRequest, Options,
-    Permission, PersonId, Policy, PolicyEngine, Receipt, Request, RequestId, Timestamp, Use, names,
+    Permission, PersonId, Policy, PolicyEngine, Receipt, Request, RequestId, Timestamp, Use,
 };
 
 /// The gate before real actions. Share it by reference or in an [`Arc`].

@@ -37,78 +37,54 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod advice;
-mod analysis;
-mod builtin;
-mod compare;
-mod conflicts;
-mod context;
-mod digest;
-mod error;
-mod examination;
-mod explain;
-mod fact;
-mod faults;
-mod flow;
-mod forecast;
-mod forensic;
-mod handler;
-mod mcp;
-mod number;
-mod overlay;
-mod parameters;
+// What goes in: a plan, the world, the meaning of its actions.
 mod plan;
-mod plan_file;
-mod reference;
-mod replay;
-mod report;
-mod request;
-mod risk;
-mod rollback;
-mod run;
 mod schema;
-mod simulator;
-mod statistics;
-mod store;
-mod strips;
-mod template;
-mod terraform;
-mod text;
-mod workflow;
 mod world;
 
-pub use crate::advice::{IssueKind, Recommendation, SafetyIssue};
-pub use crate::analysis::Analysis;
-pub use crate::builtin::BUILTIN_SCHEMAS;
-pub use crate::compare::{Comparison, KeyDifference, StepDifference};
-pub use crate::conflicts::{Conflict, Conflicts};
-pub use crate::context::Context;
-pub use crate::digest::{EffectsDigest, PlanDigest, ReportDigest, Version, WorldDigest};
+// What comes out.
+mod assess;
+mod run;
+
+// Files of others, text for people, and the record.
+mod formats;
+mod render;
+mod store;
+
+mod error;
+
+pub use crate::assess::advice::{IssueKind, Recommendation, SafetyIssue};
+pub use crate::assess::analysis::Analysis;
+pub use crate::assess::compare::{Comparison, KeyDifference, StepDifference};
+pub use crate::assess::conflicts::{Conflict, Conflicts};
+pub use crate::assess::examination::{Examination, Finding, FindingKind};
+pub use crate::assess::faults::{Fault, FaultCase, FaultDepth, FaultMatrix};
+pub use crate::assess::flow::{Flow, FlowPolicy, Label};
+pub use crate::assess::forecast::{Forecast, Quantiles};
+pub use crate::assess::request::{Concern, ConcernKind, EffectRule, Request, RequestPolicy};
+pub use crate::assess::risk::{BlastRadius, Risk, RiskFactor};
+pub use crate::assess::rollback::{Rollback, Undo, UndoKind};
+pub use crate::assess::statistics::{Statistics, Summary};
 pub use crate::error::Error;
-pub use crate::examination::{Examination, Finding, FindingKind};
-pub use crate::fact::{Fact, Key, Secret, Unknown};
-pub use crate::faults::{Fault, FaultCase, FaultDepth, FaultMatrix};
-pub use crate::flow::{Flow, FlowPolicy, Label};
-pub use crate::forecast::{Forecast, Quantiles};
-pub use crate::forensic::ForensicSimulator;
-pub use crate::handler::{FailureMode, Handler, Stop};
-pub use crate::mcp::McpTools;
+pub use crate::formats::mcp::McpTools;
+pub use crate::formats::plan_file::{PlanFile, PlanFormat};
+pub use crate::formats::replay::{Counterfactual, Executed, KeyInBoth, Moment, Replay};
+pub use crate::formats::strips::{StripsDomain, StripsProblem};
+pub use crate::formats::terraform::TerraformPlan;
+pub use crate::plan::digest::{EffectsDigest, PlanDigest, ReportDigest, Version, WorldDigest};
+pub use crate::plan::workflow::{Step, StepId, Workflow};
 pub use crate::plan::{Limits, Plan};
-pub use crate::plan_file::{PlanFile, PlanFormat};
-pub use crate::replay::{Counterfactual, Executed, KeyInBoth, Moment, Replay};
-pub use crate::report::{
+pub use crate::run::context::Context;
+pub use crate::run::handler::{FailureMode, Handler, Stop};
+pub use crate::run::report::{
     Change, Estimate, ExternalEffect, Outcome, Precondition, Read, Report, Reversibility, Spread,
     StepReport, Verdict,
 };
-pub use crate::request::{Concern, ConcernKind, EffectRule, Request, RequestPolicy};
-pub use crate::risk::{BlastRadius, Risk, RiskFactor};
-pub use crate::rollback::{Rollback, Undo, UndoKind};
+pub use crate::run::simulator::{Simulator, SimulatorBuilder};
 pub use crate::schema::Schema;
-pub use crate::simulator::{Simulator, SimulatorBuilder};
-pub use crate::statistics::{Statistics, Summary};
+pub use crate::schema::builtin::BUILTIN_SCHEMAS;
+pub use crate::store::forensic::ForensicSimulator;
 pub use crate::store::{ReportId, SimulationStore, StoreOptions, Stored, StoredReports};
-pub use crate::strips::{StripsDomain, StripsProblem};
-pub use crate::terraform::TerraformPlan;
-pub use crate::workflow::{Step, StepId, Workflow};
 pub use crate::world::World;
+pub use crate::world::fact::{Fact, Key, Secret, Unknown};
 pub use action::Timestamp;

@@ -65,61 +65,40 @@
 //! | a copy of an earlier line | | out of order: set aside at the end, corrupt before it |
 //! | a number over 2^64 − 1 | kept in a raw value | in the frame: not a record |
 
-mod backend;
-mod cache;
-mod catalog;
-mod chain;
-mod checkpoint;
-#[cfg(not(shuttle))]
-mod clock;
-mod commit;
-mod compression;
-mod error;
-mod flusher;
-mod follow;
-mod fs;
-#[cfg(not(shuttle))]
-mod futex;
-mod hook;
-mod index;
-mod line;
-mod lines;
 mod log;
 mod options;
-mod pace;
-mod point;
-mod queue;
-mod reader;
-mod recovery;
-mod repair;
-mod retire;
-mod rounds;
-mod salvage;
-mod scan;
-mod segment;
-mod seq;
-mod sidecar;
-mod sync;
-mod ticket;
-mod verify;
-mod wakers;
-mod writer;
 
+// The bytes on disk, and the files they lie in.
+mod backend;
+mod catalog;
+mod format;
+
+// Writing and reading.
+mod commit;
+mod read;
+
+// What happens after a crash, and how a log is proved whole.
+mod audit;
+mod recover;
+
+mod error;
+mod sync;
+
+pub use crate::audit::checkpoint::{Checkpoint, CheckpointError, CheckpointKey, CheckpointSigner};
+pub use crate::audit::verify::{Break, BreakKind, Verified, VerifyOptions, verify, verify_on};
+pub use crate::backend::fs::FsBackend;
 pub use crate::backend::{Backend, BackendFile, Lock, LockGuard, OpenMode};
-pub use crate::chain::ChainLink;
-pub use crate::checkpoint::{Checkpoint, CheckpointError, CheckpointKey, CheckpointSigner};
+pub use crate::catalog::index::Index;
+pub use crate::catalog::retire::{Retention, SegmentInfo};
+pub use crate::commit::ticket::Ticket;
 pub use crate::error::Error;
-pub use crate::follow::Follow;
-pub use crate::fs::FsBackend;
-pub use crate::index::Index;
+pub use crate::format::chain::ChainLink;
+pub use crate::format::segment::is_log;
+pub use crate::format::seq::Seq;
 pub use crate::log::Log;
 pub use crate::options::{Durability, IndexedOptions, LogOptions};
-pub use crate::point::Matches;
-pub use crate::recovery::{Recovery, TornTail};
-pub use crate::retire::{Retention, SegmentInfo};
-pub use crate::salvage::{Run, Salvaged, salvage, salvage_on};
-pub use crate::scan::{Between, Record, Scan, ScanBack};
-pub use crate::segment::is_log;
-pub use crate::seq::Seq;
-pub use crate::ticket::Ticket;
-pub use crate::verify::{Break, BreakKind, Verified, VerifyOptions, verify, verify_on};
+pub use crate::read::follow::Follow;
+pub use crate::read::point::Matches;
+pub use crate::read::scan::{Between, Record, Scan, ScanBack};
+pub use crate::recover::salvage::{Run, Salvaged, salvage, salvage_on};
+pub use crate::recover::{Recovery, TornTail};

@@ -8,20 +8,21 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_jsonlines::JsonLinesWriter;
 
+use crate::audit::checkpoint::Checkpoint;
 use crate::backend::{Backend, Lock, LockGuard};
 use crate::catalog::Catalog;
-use crate::checkpoint::Checkpoint;
+use crate::catalog::index::Index;
+use crate::catalog::retire::{self, Retention, SegmentInfo};
 use crate::commit::Committer;
-use crate::compression::Form;
-use crate::index::Index;
-use crate::queue::{Facts, Place};
-use crate::recovery::{self, Recovery};
-use crate::retire::{self, Retention, SegmentInfo};
-use crate::scan::{Between, Record, Scan, ScanBack};
+use crate::commit::queue::{Facts, Place};
+use crate::commit::ticket::Ticket;
+use crate::commit::writer::{Fault, Tail};
+use crate::format::compression::Form;
+use crate::read::point;
+use crate::read::scan::{Between, Record, Scan, ScanBack};
+use crate::recover::{self, Recovery};
 use crate::sync::{Mutex, thread_local};
-use crate::ticket::Ticket;
-use crate::writer::{Fault, Tail};
-use crate::{Error, Follow, LogOptions, Matches, Seq, point};
+use crate::{Error, Follow, LogOptions, Matches, Seq};
 
 /// An open log. Share it by reference or in an [`Arc`].
 ///
@@ -53,7 +54,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
             None => Facts::default(),
         };
         let name = index.as_ref().map(|index| index.name.as_str());
-        let (recovery, tail) = recovery::recover(backend, options, name, &facts)?;
+        let (recovery, tail) = recover::recover(backend, options, name, &facts)?;
         let catalog = Arc::clone(&tail.catalog);
         let committer = Committer::new(catalog.backend.dir(), tail, options);
         Ok(Self {

@@ -127,118 +127,69 @@
 //! A [`Feed`] shares a CSV or JSONL file out among users, each record once; a [`Mix`] draws what a user
 //! does next by weights. [`Iteration::check`] counts what should hold, apart from failures. The example `mixed` is a whole workload with both.
 
-// What a test author writes.
-mod feed;
-mod iteration;
-mod mix;
-mod model;
-mod nanoseconds;
-mod pacing;
-mod phase;
+// The work of one user, and the load that is put on the target.
 mod plan;
-mod schedule;
 mod workload;
 
-// How a run goes.
-mod arrival;
+// The run.
 mod clock;
-mod condition;
-mod coordinator;
-mod counter;
-mod crew;
-mod early_end;
-mod gate;
-mod outcome;
-mod patience;
-mod pooled;
-mod prepared;
-mod rng;
-mod run;
-mod skips;
-mod slot;
-mod stragglers;
-mod tasks;
-mod threads;
-mod ticks;
-mod timer;
-mod user;
+mod context;
+mod exec;
 
-// What it writes down.
-mod counts;
-mod digest;
-mod export;
-mod failures;
-mod fairness;
-mod generator;
-mod glance;
-mod lag;
-mod latency;
+// What a run records.
 mod ledger;
 mod monitor;
-mod open_summary;
-mod process;
 mod record;
-mod recorder;
-mod spill;
-mod strain;
-mod timeline;
-mod usage;
 
-// How that is judged.
-mod expectation;
-mod honesty;
-mod leak;
-mod metric;
-mod scalability;
+// How the record is judged.
+mod judge;
 mod threshold;
-mod threshold_parser;
-pub mod trend;
-mod verify;
 
-// How it shows that it can be believed.
+// Several runs in search of one figure, and the engine's own accuracy.
 pub mod calibration;
-
-// Several runs in search of a figure.
 pub mod search;
 
 mod error;
 
-pub use clock::{Clock, MonotonicClock, SimulatedClock};
-pub use condition::Condition;
-pub use digest::Digest;
-pub use early_end::{EarlyEnd, StopRule};
-pub use error::RunError;
-pub use expectation::{Expected, ExpectedState};
-pub use fairness::{Fairness, UserTally};
-pub use feed::Feed;
-pub use generator::GeneratorRecord;
-pub use honesty::{CoordinatedOmission, GeneratorLimit};
-pub use iteration::{Effects, Iteration};
-pub use lag::RuntimeLag;
-pub use latency::LatencySummary;
-pub use leak::{LeakRuling, LeakVerdict};
-pub use ledger::{Effect, Ledger, LedgerEntry};
-pub use mix::Mix;
-pub use model::{Model, Until};
-pub use monitor::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary, WatchedProcess};
-pub use open_summary::{ArrivalCounts, OpenSummary};
-pub use outcome::Outcome;
-pub use pacing::{ThinkTime, UserStage};
-pub use phase::{Phase, PhaseStep, PhaseSummary};
-pub use plan::{Plan, StopHandle};
-pub use record::{
+pub use crate::clock::{Clock, MonotonicClock, SimulatedClock};
+pub use crate::error::RunError;
+pub use crate::exec::abort::{EarlyEnd, StopRule};
+pub use crate::exec::outcome::Outcome;
+pub use crate::exec::stragglers::Stragglers;
+pub use crate::exec::{Progress, Stage, run, run_async, run_on, run_pooled, run_shared};
+pub use crate::judge::leak::{LeakRuling, LeakVerdict};
+pub use crate::judge::trend;
+pub use crate::judge::validity::{CoordinatedOmission, GeneratorLimit};
+pub use crate::ledger::digest::Digest;
+pub use crate::ledger::expectation::{Expected, ExpectedState};
+pub use crate::ledger::spill::{SpillPolicy, SpillProgress, SpilledLedger};
+pub use crate::ledger::verify::{
+    Defect, Discrepancy, Expectation, Found, SHOWN_DISCREPANCIES, Verification, verify, verify_each,
+};
+pub use crate::ledger::{Effect, Ledger, LedgerEntry};
+pub use crate::monitor::{
+    MonitorGap, MonitorRecord, MonitorSample, MonitorSummary, WatchedProcess,
+};
+pub use crate::plan::condition::Condition;
+pub use crate::plan::model::{Model, Until};
+pub use crate::plan::pacing::{ThinkTime, UserStage};
+pub use crate::plan::phase::{Phase, PhaseStep, PhaseSummary};
+pub use crate::plan::schedule::{RateStage, Schedule, Spacing};
+pub use crate::plan::{Plan, StopHandle};
+pub use crate::record::fairness::{Fairness, UserTally};
+pub use crate::record::generator::GeneratorRecord;
+pub use crate::record::lag::RuntimeLag;
+pub use crate::record::latency::LatencySummary;
+pub use crate::record::open_summary::{ArrivalCounts, OpenSummary};
+pub use crate::record::recorder::{MAX_LATENCY_NS, empty_histogram};
+pub use crate::record::{
     CheckCount, FailureCount, FailureCounts, IntervalSummary, IterationCounts, RunRecord,
     StepSummary,
 };
-pub use recorder::{MAX_LATENCY_NS, empty_histogram};
-pub use rng::Rng;
-pub use run::{Progress, Stage, run, run_async, run_on, run_pooled, run_shared};
-pub use scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
-pub use schedule::{RateStage, Schedule, Spacing};
-pub use spill::{SpillPolicy, SpillProgress, SpilledLedger};
-pub use stragglers::Stragglers;
-pub use threshold::{Judgement, Ruling, Threshold};
-pub use verify::{
-    Defect, Discrepancy, Expectation, Found, SHOWN_DISCREPANCIES, Verification, verify, verify_each,
-};
-pub use workload::{AsyncWorkload, Failure, StepSpec, Workload};
+pub use crate::search::scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
+pub use crate::threshold::{Judgement, Ruling, Threshold};
+pub use crate::workload::feed::Feed;
+pub use crate::workload::iteration::{Effects, Iteration};
+pub use crate::workload::mix::Mix;
+pub use crate::workload::rng::Rng;
+pub use crate::workload::{AsyncWorkload, Failure, StepSpec, Workload};

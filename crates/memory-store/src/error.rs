@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::names::{MemoryId, Namespace, Timestamp};
-use crate::state::{AgentRun, CheckpointId, Expected};
+use crate::model::names::{MemoryId, Namespace, Timestamp};
+use crate::model::state::{AgentRun, CheckpointId, Expected};
 
 /// The result of an operation on the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -221,7 +221,7 @@ pub enum Error {
     #[error("cannot embed the text: {source}")]
     Embedding {
         /// What the embedder said.
-        source: crate::embed::EmbedError,
+        source: crate::model::embed::EmbedError,
     },
 
     /// A namespace holds as much as it may. Forget or sweep something, or raise its quota.

@@ -49,65 +49,47 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// What is stored, and what is asked.
-mod chunking;
-mod digest;
-mod edge;
-mod embed;
-mod error;
-mod filter;
-mod memory;
-mod names;
-mod query;
-mod quota;
-mod state;
-mod time;
+mod model;
+mod options;
 
 // The tiers: the truth, and what is derived from it.
 mod cache;
-mod change;
 mod metadata;
 mod relations;
 mod similarity;
-mod tiers;
 
 // The store.
-mod entries;
-mod latency;
-mod lock;
-mod options;
-mod pace;
-mod recent_values;
-mod stats;
 mod store;
-mod transfer;
 mod writer;
 
-// The proof.
+// What proves it, and what moves it.
 mod check;
-mod fault;
-mod repair;
-mod report;
-mod verify;
+mod transfer;
 
-pub use digest::MemoryDigest;
-pub use edge::Edge;
-pub use embed::{EmbedError, Embedder, HashedNgrams};
-pub use entries::{Entries, Entry};
-pub use error::{Error, Result};
-pub use filter::Filter;
-pub use latency::Latency;
-pub use memory::{AttributeValue, Memory, NewMemory};
-pub use names::{MemoryId, Namespace, Relation, Timestamp};
-pub use options::Options;
-pub use query::{Decay, Found, Query, Reason, Signal};
-pub use quota::{Quota, Usage};
-pub use relations::{Direction, Traversal};
-pub use report::{Disagreement, Report};
-pub use similarity::{IndexCoverage, IndexHealth, IndexOptions, IndexOrigin, Metric, VectorIndex};
-pub use state::{AgentRun, Checkpoint, CheckpointId, Difference, Expected, Retention, Versioned};
-pub use stats::Stats;
-pub use store::{Duplicate, DuplicateKind, MemoryStore, Recalled, Related};
-pub use time::{Version, When};
-pub use transfer::Transferred;
-pub use verify::{read_all, verify};
+mod error;
+
+pub use crate::check::verify::{read_all, verify};
+pub use crate::error::{Error, Result};
+pub use crate::model::digest::MemoryDigest;
+pub use crate::model::edge::Edge;
+pub use crate::model::embed::{EmbedError, Embedder, HashedNgrams};
+pub use crate::model::entries::{Entries, Entry};
+pub use crate::model::filter::Filter;
+pub use crate::model::latency::Latency;
+pub use crate::model::memory::{AttributeValue, Memory, NewMemory};
+pub use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+pub use crate::model::query::{Decay, Found, Query, Reason, Signal};
+pub use crate::model::quota::{Quota, Usage};
+pub use crate::model::report::{Disagreement, Report};
+pub use crate::model::state::{
+    AgentRun, Checkpoint, CheckpointId, Difference, Expected, Retention, Versioned,
+};
+pub use crate::model::stats::Stats;
+pub use crate::model::time::{Version, When};
+pub use crate::options::Options;
+pub use crate::relations::{Direction, Traversal};
+pub use crate::similarity::{
+    IndexCoverage, IndexHealth, IndexOptions, IndexOrigin, Metric, VectorIndex,
+};
+pub use crate::store::{Duplicate, DuplicateKind, MemoryStore, Recalled, Related};
+pub use crate::transfer::Transferred;

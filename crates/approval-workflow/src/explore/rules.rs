@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::World;
 use super::moves::{DECIDE_WITHIN, DIGESTS, EXECUTE_WITHIN, action, person, tick};
-use crate::lifecycle::apply;
-use crate::permission::Gate;
+use crate::model::lifecycle::apply;
+use crate::model::permission::Gate;
 use crate::{
     Binding, DenyReason, EffectsDigest, Event, Need, Permission, PersonId, Request, Review, State,
     Verdict,

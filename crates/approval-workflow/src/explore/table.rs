@@ -6,14 +6,14 @@ use super::moves::{
     DECIDE_WITHIN, EXECUTE_WITHIN, attestation, claim, escalation, glass, id, moves, person,
     receipt, submission, tick,
 };
-use crate::lifecycle::apply;
+use crate::model::lifecycle::apply;
 use crate::{
     Error, Event, Need, Outcome, PersonId, Request, RequestId, Review, Timestamp, Verdict,
 };
 
 #[test]
 fn the_documented_table_is_what_the_function_does() {
-    let table = include_str!("../lifecycle.md");
+    let table = include_str!("../model/lifecycle.md");
     let rows: Vec<Vec<String>> = table
         .lines()
         .filter(|line| line.starts_with("| ") && !line.starts_with("| ---"))

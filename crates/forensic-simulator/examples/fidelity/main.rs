@@ -12,7 +12,7 @@
     unused_imports,
     reason = "its tests are not part of this program"
 )]
-#[path = "../../tests/it/agentdojo.rs"]
+#[path = "../../tests/it/agentdojo/mod.rs"]
 mod agentdojo;
 #[path = "../../tests/it/airline.rs"]
 mod airline;
@@ -22,7 +22,7 @@ mod score;
     unused_imports,
     reason = "its tests are not part of this program"
 )]
-#[path = "../../tests/it/strips.rs"]
+#[path = "../../tests/it/strips/mod.rs"]
 mod strips;
 #[allow(
     dead_code,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::parameters::Parameters;
-use crate::template::{Declared, Expression, Template};
+use crate::plan::parameters::Parameters;
+use crate::schema::template::{Declared, Expression, Template};
 use crate::{Context, Fact, Stop};
 
 /// A value in which an object `{"$read": "key"}` stands for what the key holds after the effects.

@@ -8,9 +8,10 @@ use serde_json::{Map, Value};
 
 use super::text::{Test, Verb};
 use super::{Effect, Limits, Parameter, Requirement, Schema};
-use crate::context::kind_of;
-use crate::parameters::Parameters;
-use crate::{Context, Fact, FailureMode, Handler, Outcome, Reversibility, Stop, Verdict, number};
+use crate::plan::parameters::Parameters;
+use crate::run::context::kind_of;
+use crate::schema::number;
+use crate::{Context, Fact, FailureMode, Handler, Outcome, Reversibility, Stop, Verdict};
 
 impl Handler for Schema {
     fn simulate(&self, context: &mut Context<'_, '_>) -> Result<(), Stop> {

@@ -10,11 +10,11 @@ use super::target::Target;
 use super::{KnownDelay, MAX_ERROR_SHARE, asked_ns, at_quantile};
 use crate::clock::{Clock, MonotonicClock};
 use crate::error::RunError;
-use crate::model::Model;
-use crate::nanoseconds;
+use crate::exec::{Progress, run_on};
+use crate::plan::model::Model;
+use crate::plan::nanoseconds;
+use crate::plan::schedule::Schedule;
 use crate::plan::{Plan, StopHandle};
-use crate::run::{Progress, run_on};
-use crate::schedule::Schedule;
 
 /// How long a call takes without a stall: so that ten users make 500 a second.
 const SERVICE: Duration = Duration::from_millis(20);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::nanoseconds;
-use crate::rng::Rng;
+use crate::plan::nanoseconds;
+use crate::workload::rng::Rng;
 
 /// How long a target takes, by a rule that leaves nothing to chance.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

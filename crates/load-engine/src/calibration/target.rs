@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::KnownDelay;
 use crate::clock::Clock;
-use crate::iteration::Iteration;
-use crate::schedule::Schedule;
+use crate::plan::schedule::Schedule;
+use crate::workload::iteration::Iteration;
 use crate::workload::{Failure, StepSpec, Workload};
 
 pub(super) const CALL: StepSpec = StepSpec::new("call");

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::monitor::usage::Usage;
 use crate::record::rounded;
-use crate::usage::Usage;
 
 /// What a process used during a run: the load's own, target and engine together, or another that was
 /// watched.

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::verify::Verification;
 use crate::record::RunRecord;
 use crate::threshold::{Judgement, Ruling, Threshold};
-use crate::verify::Verification;
 
 /// What a search goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::scalability::{ScalabilityFit, ScalePoint};
+use crate::search::scalability::{ScalabilityFit, ScalePoint};
 
 /// What a sweep over users measured, and the law that fits it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

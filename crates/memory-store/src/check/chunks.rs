@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::Connection;
 
-use crate::chunking::{ChunkDigest, chunk_digest, node_digest};
 use crate::metadata::{CHUNK_OF_BYTES, NODE_OF_CHUNKS, ids_from_bytes, namespace_from_row};
-use crate::names::Namespace;
-use crate::report::{Disagreement, Report};
+use crate::model::chunking::{ChunkDigest, chunk_digest, node_digest};
+use crate::model::names::Namespace;
+use crate::model::report::{Disagreement, Report};
 
 /// How often each chunk is referred to.
 type Counts = BTreeMap<i64, u64>;

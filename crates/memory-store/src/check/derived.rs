@@ -5,14 +5,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, params};
 
-use crate::edge::Edge;
 use crate::error::{Result, SqliteContext};
-use crate::memory::Memory;
 use crate::metadata::{MEMORY_COLUMNS, for_each_edge, for_each_vector, memory_from_row};
-use crate::names::{MemoryId, Namespace, Relation, Timestamp};
-use crate::report::{Disagreement, Report};
+use crate::model::edge::Edge;
+use crate::model::memory::Memory;
+use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::report::{Disagreement, Report};
 use crate::similarity::unit_vector;
-use crate::tiers::Tiers;
+use crate::store::tiers::Tiers;
 
 /// Checks the derived tiers against the database; to be called while nothing is written.
 pub(crate) fn check_derived(

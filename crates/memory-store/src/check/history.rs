@@ -3,8 +3,8 @@
 use rusqlite::Connection;
 
 use crate::metadata::{AFTER_MEMORY, MEMORY_COLUMNS, count, memory_from_row, namespace_from_row};
-use crate::names::{MemoryId, Namespace};
-use crate::report::{Disagreement, Report};
+use crate::model::names::{MemoryId, Namespace};
+use crate::model::report::{Disagreement, Report};
 
 pub(super) fn check_history(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
     check_versions(connection, report)?;

@@ -9,8 +9,8 @@ use crate::metadata::{
     AFTER_MEMORY, MEMORY_COLUMNS, StoredMemory, attribute_key, count, namespace_from_row,
     stored_memory_from_row,
 };
-use crate::names::MemoryId;
-use crate::report::{Disagreement, Report};
+use crate::model::names::MemoryId;
+use crate::model::report::{Disagreement, Report};
 
 use super::chunks::check_chunks;
 use super::history::check_history;

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use crate::error::{Result, SqliteContext};
-use crate::names::{MemoryId, Namespace};
+use crate::model::names::{MemoryId, Namespace};
 
 use super::readers::ReaderPool;
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, Row};
 
 use crate::error::{Result, SqliteContext};
-use crate::names::{MemoryId, Namespace};
+use crate::model::names::{MemoryId, Namespace};
 use crate::transfer::{CheckpointRecord, EdgeRecord, MemoryRecord, Record, RunRecord, StateRecord};
 
 use super::rows::{

@@ -2,11 +2,11 @@
 
 use rusqlite::{Row, named_params};
 
-use crate::edge::Edge;
 use crate::error::{Result, SqliteContext};
-use crate::memory::Memory;
-use crate::names::{MemoryId, Namespace, Relation};
-use crate::time::Version;
+use crate::model::edge::Edge;
+use crate::model::memory::Memory;
+use crate::model::names::{MemoryId, Namespace, Relation};
+use crate::model::time::Version;
 
 use super::readers::ReaderPool;
 use super::rows::{

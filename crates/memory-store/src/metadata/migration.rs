@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::fault;
+use crate::model::fault;
 
 use super::tables::SCHEMA_VERSION;
 

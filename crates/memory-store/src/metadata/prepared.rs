@@ -1,9 +1,9 @@
 //! Memories made ready by their callers, so that the one writer need not.
 
-use crate::digest::{MemoryDigest, vector_to_bytes};
 use crate::error::Result;
-use crate::memory::NewMemory;
-use crate::names::Timestamp;
+use crate::model::digest::{MemoryDigest, vector_to_bytes};
+use crate::model::memory::NewMemory;
+use crate::model::names::Timestamp;
 use crate::similarity::unit_vector;
 
 /// A memory that was checked and encoded.

@@ -4,11 +4,11 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 
-use crate::digest::vector_from_bytes;
-use crate::edge::Edge;
-use crate::memory::Memory;
-use crate::names::{MemoryId, Namespace, Relation, Timestamp};
-use crate::quota::Quota;
+use crate::model::digest::vector_from_bytes;
+use crate::model::edge::Edge;
+use crate::model::memory::Memory;
+use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::quota::Quota;
 
 /// What [`memory_from_row`] reads, in its order; of the table of memories or of their versions.
 pub(crate) const MEMORY_COLUMNS: &str = "m.id, m.at, m.text, m.tags, m.attributes, m.vector,

@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, IoContext, Result, SqliteContext};
-use crate::fault;
+use crate::model::fault;
 
 use super::migration::{OLDEST_VERSION, migrate};
 use super::tables::{SCHEMA, SCHEMA_VERSION};

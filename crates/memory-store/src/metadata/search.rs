@@ -6,11 +6,11 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, named_params, params, params_from_iter};
 
 use crate::error::{Result, SqliteContext};
-use crate::filter::Filter;
-use crate::memory::{AttributeValue, Memory};
-use crate::names::{MemoryId, Namespace, Timestamp};
-use crate::quota::Usage;
-use crate::time::When;
+use crate::model::filter::Filter;
+use crate::model::memory::{AttributeValue, Memory};
+use crate::model::names::{MemoryId, Namespace, Timestamp};
+use crate::model::quota::Usage;
+use crate::model::time::When;
 
 use super::readers::ReaderPool;
 use super::rows::{MEMORY_COLUMNS, memory_from_row, quota_from_row};

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::edge::Edge;
-use crate::names::{MemoryId, Namespace, Relation, Timestamp};
-use crate::time::When;
+use crate::model::edge::Edge;
+use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::time::When;
 
 use super::Direction;
 

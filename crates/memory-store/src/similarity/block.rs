@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use crate::names::MemoryId;
+use crate::model::names::MemoryId;
 
 use super::codes::{Code, CodeRef};
 use super::metric::Metric;

@@ -21,7 +21,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoContext, Result};
-use crate::names::{MemoryId, Namespace};
+use crate::model::names::{MemoryId, Namespace};
 
 use super::block::{Blocks, Slot};
 use super::metric::Metric;

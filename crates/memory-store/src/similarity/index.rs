@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::names::MemoryId;
+use crate::model::names::MemoryId;
 
 use super::block::Width;
 use super::graph::Shape;

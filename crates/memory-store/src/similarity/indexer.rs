@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::tiers::Tiers;
+use crate::store::tiers::Tiers;
 
 use super::SimilarityTier;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{MemoryId, Namespace};
+use crate::model::names::{MemoryId, Namespace};
 
 use super::block::{BLOCK, Block, Blocks, Nodes, Slot, Vectors};
 use super::file::{Saved, fingerprint, load, path_of};

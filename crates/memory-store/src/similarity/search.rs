@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::names::MemoryId;
+use crate::model::names::MemoryId;
 
 use super::Similar;
 use super::block::{BLOCK, Blocks, Slot};

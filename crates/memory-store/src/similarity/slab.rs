@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::names::MemoryId;
+use crate::model::names::MemoryId;
 
 /// Vectors in a chunk. A write copies one chunk while a search reads it: at 384 dimensions that is
 /// 49 KB, some 3 µs. Smaller chunks would lengthen the list that is copied with it.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::names::MemoryId;
+use crate::model::names::MemoryId;
 
 use super::block::{BLOCK, Block, Blocks, Nodes, Slot, Vectors};
 use super::graph::{Graph, Shape};

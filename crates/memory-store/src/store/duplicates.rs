@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::metadata::find_same_content;
-use crate::names::{MemoryId, Namespace};
+use crate::model::names::{MemoryId, Namespace};
 use crate::similarity::Allowed;
 
 use super::MemoryStore;

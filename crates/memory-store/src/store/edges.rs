@@ -1,11 +1,11 @@
 //! Edges between memories.
 
-use crate::edge::Edge;
 use crate::error::Result;
 use crate::metadata::find_edge_versions;
-use crate::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::edge::Edge;
+use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::time::{Version, When};
 use crate::relations::Direction;
-use crate::time::{Version, When};
 use crate::writer::{Write, Written};
 
 use super::MemoryStore;

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::filter::Filter;
-use crate::memory::Memory;
 use crate::metadata::{find_ids_where, find_text, find_where};
-use crate::names::{MemoryId, Namespace};
-use crate::query::Candidate;
+use crate::model::filter::Filter;
+use crate::model::memory::Memory;
+use crate::model::names::{MemoryId, Namespace};
+use crate::model::query::Candidate;
+use crate::model::time::When;
 use crate::relations::{Traversal, Visit};
 use crate::similarity::Allowed;
-use crate::time::When;
 
 use super::MemoryStore;
 

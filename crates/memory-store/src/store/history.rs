@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::memory::{Memory, NewMemory};
 use crate::metadata::{PreparedMemory, find_versions};
-use crate::names::{MemoryId, Namespace, Timestamp};
-use crate::time::{Version, When};
+use crate::model::memory::{Memory, NewMemory};
+use crate::model::names::{MemoryId, Namespace, Timestamp};
+use crate::model::time::{Version, When};
 use crate::writer::{Write, Written};
 
 use super::MemoryStore;

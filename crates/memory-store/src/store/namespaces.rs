@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::change::Change;
 use crate::error::Result;
 use crate::metadata::find_usage;
-use crate::names::Namespace;
-use crate::quota::{Quota, Usage};
+use crate::model::change::Change;
+use crate::model::names::Namespace;
+use crate::model::quota::{Quota, Usage};
 use crate::writer::Write;
 
 use super::MemoryStore;

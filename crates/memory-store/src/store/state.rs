@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result, SqliteContext};
 use crate::metadata::{StateReader, list_checkpoints};
-use crate::names::{Timestamp, check_name};
-use crate::state::{
+use crate::model::names::{Timestamp, check_name};
+use crate::model::state::{
     AgentRun, Checkpoint, CheckpointId, Difference, Expected, Retention, StateWrite,
     StateWriteKind, Versioned, check_value,
 };

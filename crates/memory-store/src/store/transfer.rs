@@ -3,11 +3,11 @@
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 
-use crate::change::Change;
 use crate::error::Result;
 use crate::metadata::{begin_reading, for_each_record, open_for_verification};
-use crate::names::Namespace;
-use crate::tiers::Tiers;
+use crate::model::change::Change;
+use crate::model::names::Namespace;
+use crate::store::tiers::Tiers;
 use crate::transfer::{Exporter, PreparedNamespace, Transferred, read};
 
 use super::MemoryStore;

@@ -1,12 +1,12 @@
 //! What can be written, how it is done, and what it means for the derived tiers.
 
-use crate::change::Change;
-use crate::edge::Edge;
 use crate::error::Result;
 use crate::metadata::{PreparedMemory, Session};
-use crate::names::{MemoryId, Namespace, Relation, Timestamp};
-use crate::quota::Quota;
-use crate::state::StateWrite;
+use crate::model::change::Change;
+use crate::model::edge::Edge;
+use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::quota::Quota;
+use crate::model::state::StateWrite;
 
 /// What a caller asks to be written.
 #[derive(Debug)]

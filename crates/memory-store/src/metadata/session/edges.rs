@@ -2,10 +2,10 @@
 
 use rusqlite::params;
 
-use crate::edge::Edge;
 use crate::error::{Result, SqliteContext};
 use crate::metadata::rows::{EDGE_COLUMNS, edge_from_row};
-use crate::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::edge::Edge;
+use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
 
 use super::Session;
 use super::memories::unknown;

@@ -6,10 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::{OptionalExtension, params};
 
-use crate::chunking::PreparedValue;
 use crate::error::{Error, Result, SqliteContext};
 use crate::metadata::state::store_value;
-use crate::names::Timestamp;
+use crate::model::chunking::PreparedValue;
+use crate::model::names::Timestamp;
 use crate::transfer::{CheckpointRecord, PreparedNamespace, PreparedVersion, StateRecord};
 
 use super::Session;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::error::{Result, SqliteContext};
-use crate::memory::{AttributeValue, NewMemory};
 use crate::metadata::rows::json;
 use crate::metadata::search::attribute_key;
 use crate::metadata::terms::terms;
-use crate::names::MemoryId;
+use crate::model::memory::{AttributeValue, NewMemory};
+use crate::model::names::MemoryId;
 
 use super::Session;
 

@@ -2,13 +2,13 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use crate::edge::Edge;
 use crate::error::{Error, Result, SqliteContext};
-use crate::fault;
-use crate::memory::Memory;
 use crate::metadata::PreparedMemory;
 use crate::metadata::rows::{MEMORY_COLUMNS, memory_from_row};
-use crate::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::edge::Edge;
+use crate::model::fault;
+use crate::model::memory::Memory;
+use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
 
 use super::{Session, Space};
 

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, params};
 
 use crate::error::Result;
-use crate::names::Namespace;
-use crate::quota::Quota;
+use crate::model::names::Namespace;
+use crate::model::quota::Quota;
 
 use super::Session;
 

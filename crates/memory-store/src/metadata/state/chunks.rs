@@ -7,8 +7,8 @@
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::chunking::{ChunkDigest, Node, PreparedValue};
-use crate::fault;
+use crate::model::chunking::{ChunkDigest, Node, PreparedValue};
+use crate::model::fault;
 
 /// The kinds of a chunk.
 pub(crate) const CHUNK_OF_BYTES: i64 = 0;

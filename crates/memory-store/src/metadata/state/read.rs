@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::names::Timestamp;
-use crate::state::{AgentRun, Checkpoint, CheckpointId, Versioned};
+use crate::model::names::Timestamp;
+use crate::model::state::{AgentRun, Checkpoint, CheckpointId, Versioned};
 
 use super::Position;
 use super::chunks::StoredValue;

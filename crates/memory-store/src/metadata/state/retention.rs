@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use crate::state::Retention;
+use crate::model::state::Retention;
 
 use super::chunks::{StoredValue, release};
 

@@ -1,6 +1,6 @@
 use super::*;
-use crate::edge::Edge;
-use crate::names::{Namespace, Timestamp};
+use crate::model::edge::Edge;
+use crate::model::names::{Namespace, Timestamp};
 
 fn id(id: u64) -> MemoryId {
     MemoryId::new(id).unwrap()

@@ -2,7 +2,7 @@
 //! use of MMR, diversity-based reranking for reordering documents and producing summaries", SIGIR
 //! 1998).
 
-use crate::query::Fused;
+use crate::model::query::Fused;
 use crate::similarity::unit_cosine;
 
 /// Reorders the best `considered` of a ranking, the rest stays behind them: each next one is the
@@ -61,7 +61,7 @@ fn most_valuable(left: &[Candidate], diversity: f64) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::MemoryId;
+    use crate::model::names::MemoryId;
 
     /// The order of ids 1, 2, … with these scores and vectors.
     fn order(items: &[(f64, Option<[f32; 2]>)], diversity: f64, considered: usize) -> Vec<u64> {

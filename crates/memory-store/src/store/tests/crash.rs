@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::*;
-use crate::fault;
+use crate::model::fault;
 
 /// Tells a copy of this test binary to be the process that dies.
 const DIRECTORY_VARIABLE: &str = "MEMORY_STORE_DIE_IN";

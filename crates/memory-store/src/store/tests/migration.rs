@@ -7,10 +7,10 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::*;
-use crate::names::Timestamp;
+use crate::check::verify::verify;
+use crate::model::names::Timestamp;
+use crate::model::time::When;
 use crate::relations::Direction;
-use crate::time::When;
-use crate::verify::verify;
 use crate::{AgentRun, CheckpointId};
 
 /// The schema as version 3 created it, and what a store of that version wrote.

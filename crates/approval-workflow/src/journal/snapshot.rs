@@ -1,0 +1,252 @@
+//! The state at some event of the log, in a file of its own, so that opening need not read what was
+//! before.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use jsonl_storage::{Backend, BackendFile, OpenMode, Seq};
+
+use crate::journal::Journal;
+use crate::journal::snapshot_format::{self, Head, VERSION};
+use crate::journal::staging::Staging;
+use crate::{ApprovalWorkflow, Error};
+
+/// The file's name, in the log's directory.
+const NAME: &str = "approvals.snapshot";
+const UNFINISHED: &str = "approvals.snapshot.tmp";
+
+/// What opening a workflow read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Opening {
+    /// What became of the snapshot.
+    pub snapshot: SnapshotUse,
+    /// How many events of the log were read and checked one by one.
+    pub replayed: u64,
+}
+
+/// What became of the snapshot at an opening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SnapshotUse {
+    /// There was none, or none was wanted: the whole log was read.
+    None,
+    /// It stood for the events up to this one.
+    Used {
+        /// The last event that is in it.
+        covers: Seq,
+    },
+    /// It was not believed, and the whole log was read.
+    Ignored(SnapshotFault),
+}
+
+/// Why a snapshot was not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotFault {
+    /// The file is there and cannot be read.
+    #[error("the snapshot cannot be read")]
+    Unreadable,
+    /// Its bytes are not those that were written, or do not fit together.
+    #[error("the snapshot is damaged")]
+    Damaged,
+    /// It was written by another version.
+    #[error("the snapshot is of another version")]
+    OtherVersion,
+    /// The log does not have, at the event that it ends with, the hash that it was made at: it is of
+    /// another log, of another course of this one, or this one was cut off.
+    #[error("the snapshot is of another log")]
+    OtherLog,
+    /// The log says something else about a request than the snapshot.
+    #[error("the snapshot disagrees with the log")]
+    Disagrees,
+}
+
+/// Where snapshots go, and when.
+#[derive(Debug)]
+pub(crate) struct Snapshots {
+    backend: Arc<dyn Backend>,
+    every: Option<u64>,
+    basis: [u8; 32],
+    covered: AtomicU64,
+    is_busy: AtomicBool,
+}
+
+/// A snapshot that is not yet a file.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    head: Head,
+    body: Vec<u8>,
+}
+
+impl Snapshots {
+    /// Snapshots after at least so many events; none of them, and none read, if that is none.
+    pub(crate) fn new(backend: Arc<dyn Backend>, every: Option<u64>, basis: [u8; 32]) -> Self {
+        Self {
+            backend,
+            every,
+            basis,
+            covered: AtomicU64::new(0),
+            is_busy: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn basis(&self) -> [u8; 32] {
+        self.basis
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.every.is_some()
+    }
+
+    pub(crate) fn opened_at(&self, covered: Seq) {
+        self.covered.store(covered.0, Ordering::Relaxed);
+    }
+
+    /// The file's bytes; none if there is no file.
+    pub(crate) fn read(&self) -> Result<Option<Vec<u8>>, SnapshotFault> {
+        match self.backend.open(NAME, OpenMode::Read) {
+            Ok(file) => read_all(&*file)
+                .map(Some)
+                .map_err(|_| SnapshotFault::Unreadable),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(_) => Err(SnapshotFault::Unreadable),
+        }
+    }
+
+    /// Whether it is time. Each is longer than the one before, so they come the less often.
+    pub(crate) fn is_due(&self, published: Seq) -> bool {
+        let covered = self.covered.load(Ordering::Relaxed);
+        self.every.is_some_and(|every| {
+            published.0.saturating_sub(covered) >= every.saturating_add(covered / 8)
+        })
+    }
+
+    /// The file appears whole under its name or not at all.
+    fn write(&self, taken: &Taken) -> io::Result<()> {
+        match self.backend.remove(UNFINISHED) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            // What an earlier life left, or nothing.
+            _ => {}
+        }
+        let (line, digest) = snapshot_format::frame(&taken.head, &taken.body);
+        let file = self.backend.open(UNFINISHED, OpenMode::CreateNew)?;
+        let mut end = 0;
+        for part in [&line[..], &taken.body, &digest] {
+            end = write_all(&*file, part, end)?;
+        }
+        file.sync_data()?;
+        drop(file);
+        self.backend.rename(UNFINISHED, NAME)?;
+        self.backend.sync_dir()?;
+        self.covered.store(taken.head.covers.0, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+fn read_all(file: &dyn BackendFile) -> io::Result<Vec<u8>> {
+    let size = usize::try_from(file.size()?).map_err(io::Error::other)?;
+    let mut bytes = vec![0; size];
+    let mut done = 0;
+    while done < size {
+        match file.read_at(&mut bytes[done..], done as u64)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => done += read,
+        }
+    }
+    Ok(bytes)
+}
+
+/// Writes at a place in a file, and says where it ends.
+fn write_all(file: &dyn BackendFile, bytes: &[u8], at: u64) -> io::Result<u64> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match file.write_at(&bytes[done..], at + done as u64)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => done += written,
+        }
+    }
+    Ok(at + done as u64)
+}
+
+impl Journal {
+    /// The state, if it is time for a snapshot of it.
+    pub(crate) fn due_snapshot(&self, staging: &Staging) -> Option<Taken> {
+        let is_due = self.snapshots.is_due(staging.published) && self.is_chained();
+        if !is_due || self.snapshots.is_busy.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        let taken = self.take_snapshot(staging);
+        if taken.is_none() {
+            self.snapshots.is_busy.store(false, Ordering::Release);
+        }
+        taken
+    }
+
+    /// The state after the published events; none while it cannot be told from that of those on
+    /// their way.
+    fn take_snapshot(&self, staging: &Staging) -> Option<Taken> {
+        if staging.changes_factors() {
+            return None;
+        }
+        let keys: Vec<_> = staging.published_keys().collect();
+        let indexes = self.view().indexes.read();
+        let head = Head {
+            approval_snapshot: VERSION,
+            covers: staging.published,
+            hash: [0; 32], // known once that event is on disk
+            basis: self.snapshots.basis,
+            requests: indexes.ids.len() as u64,
+            first: indexes.places.first(),
+            events: indexes.places.back().len() as u64,
+            far: indexes.places.far().clone(),
+            owing: indexes.owing.keys().copied().collect(),
+            keys: keys.len() as u64,
+            claims: staging.published_claims(),
+            statistics: indexes.statistics.clone(),
+            factors: staging.factors.clone(),
+        };
+        let body = snapshot_format::body(&indexes, &self.view().gates, &keys);
+        Some(Taken { head, body })
+    }
+
+    /// Writes a snapshot for a caller who came for something else, and got it.
+    pub(crate) fn write_in_passing(&self, taken: Taken) {
+        // Not having one costs time at the next opening, and the close will say why it failed.
+        let _ = self.write_snapshot(taken);
+        self.snapshots.is_busy.store(false, Ordering::Release);
+    }
+
+    fn write_snapshot(&self, mut taken: Taken) -> Result<(), Error> {
+        // What it covers must be on disk before it is, whatever the log's level.
+        self.log.sync()?;
+        let Some(link) = self.log.link(taken.head.covers)? else {
+            return Ok(());
+        };
+        taken.head.hash = link.hash;
+        let path = self.snapshots.backend.dir().join(NAME);
+        let written = self.snapshots.write(&taken);
+        written.map_err(|source| Error::Snapshot { path, source })
+    }
+
+    /// Writes a snapshot now, unless there is one of this state, or there are to be none.
+    pub(crate) fn snapshot(&self) -> Result<(), Error> {
+        let staging = self.desk.staging.lock();
+        let is_new = staging.published.0 > self.snapshots.covered.load(Ordering::Relaxed);
+        if !is_new || !self.snapshots.is_on() || !self.is_chained() {
+            return Ok(());
+        }
+        let taken = self.take_snapshot(&staging);
+        drop(staging);
+        taken.map_or(Ok(()), |taken| self.write_snapshot(taken))
+    }
+}
+
+impl ApprovalWorkflow {
+    /// What the opening read: a snapshot, the log, or both; and if a snapshot was not believed, why.
+    #[must_use]
+    pub fn opening(&self) -> &Opening {
+        self.journal.opening()
+    }
+}

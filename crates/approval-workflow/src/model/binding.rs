@@ -1,0 +1,186 @@
+//! What an approval is bound to beside its action: the plan, what a rehearsal foretold, and the
+//! versions of what was read.
+
+use std::collections::BTreeMap;
+
+use action::{Action, ActionDigest};
+use serde::{Deserialize, Serialize};
+
+use crate::model::digest::hex_digest;
+use crate::model::input;
+use crate::model::names;
+use crate::{
+    ApprovalWorkflow, DenyReason, Error, IdempotencyKey, PersonId, PlanDigest, StepProof, Timestamp,
+};
+
+/// The digest of a rehearsal's report, as whoever made the report computes it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReportDigest([u8; 32]);
+
+hex_digest!(ReportDigest, "report digest");
+
+/// The digest of the effects that a rehearsal foretold, as whoever foretold them computes it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EffectsDigest([u8; 32]);
+
+hex_digest!(EffectsDigest, "effects digest");
+
+impl ReportDigest {
+    /// Takes the 32 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl EffectsDigest {
+    /// Takes the 32 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// The world as a request, or a claim, knows it.
+///
+/// A request says under which the approval was asked for; a claim says what is true now. What the
+/// request names and the claim does not, or names otherwise, is a refusal. What the request does not
+/// name is not asked of the claim.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    /// The plan that the action is done for, or that the approval covers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanDigest>,
+    /// The report of the rehearsal that the approval rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<ReportDigest>,
+    /// What the rehearsal said would happen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effects: Option<EffectsDigest>,
+    /// What was read, and in which version: opaque texts, compared as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reads: BTreeMap<String, String>,
+}
+
+impl Binding {
+    /// Names the plan.
+    #[must_use]
+    pub fn with_plan(mut self, plan: PlanDigest) -> Self {
+        self.plan = Some(plan);
+        self
+    }
+
+    /// Names the rehearsal's report.
+    #[must_use]
+    pub fn with_report(mut self, report: ReportDigest) -> Self {
+        self.report = Some(report);
+        self
+    }
+
+    /// Names the foretold effects.
+    #[must_use]
+    pub fn with_effects(mut self, effects: EffectsDigest) -> Self {
+        self.effects = Some(effects);
+        self
+    }
+
+    /// Names the version in which a key was read, replacing an earlier one.
+    #[must_use]
+    pub fn with_read(mut self, key: impl Into<String>, version: impl Into<String>) -> Self {
+        self.reads.insert(key.into(), version.into());
+        self
+    }
+
+    /// Whether nothing is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What of this is not as it is `now`; none if all is. A step that proved that it belongs to the
+    /// plan need not name it again.
+    pub(crate) fn differs(&self, now: &Self, is_step: bool) -> Option<DenyReason> {
+        let is_read = |(key, version)| now.reads.get(key) == Some(version);
+        if self.plan.is_some() && now.plan != self.plan && !is_step {
+            Some(DenyReason::PlanChanged)
+        } else if self.report.is_some() && now.report != self.report {
+            Some(DenyReason::ReportChanged)
+        } else if self.effects.is_some() && now.effects != self.effects {
+            Some(DenyReason::EffectsChanged)
+        } else if !self.reads.iter().all(is_read) {
+            Some(DenyReason::ReadsChanged)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let most = ApprovalWorkflow::MAX_CONTEXT_BYTES;
+        for text in self.reads.iter().flat_map(|(key, version)| [key, version]) {
+            names::check_text("read set", text, most)?;
+        }
+        let texts = self.reads.iter().flat_map(|(key, version)| [key, version]);
+        let bound = texts.map(|text| input::text_bound(text)).sum::<usize>() + input::FIELD_NAMES;
+        input::check_size("binding", self, bound, most)
+    }
+}
+
+/// The use of an approval: what will run, who runs it, and what is true now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Use {
+    /// What will run.
+    pub action: Action,
+    /// Who runs it.
+    pub claimant: PersonId,
+    /// When.
+    pub at: Timestamp,
+    /// What is true now of what the approval is bound to.
+    pub seen: Binding,
+    /// The proof that the action is a step of the plan that was approved; none if it is the action
+    /// that was asked for.
+    pub step: Option<StepProof>,
+    /// The caller's key: repeated under it, the call returns the claim that the first one made.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Use {
+    /// Makes the use of an approval that is bound to its action alone.
+    #[must_use]
+    pub fn new(action: Action, claimant: PersonId, at: Timestamp) -> Self {
+        Self {
+            action,
+            claimant,
+            at,
+            seen: Binding::default(),
+            step: None,
+            key: None,
+        }
+    }
+
+    /// Says what is true now.
+    #[must_use]
+    pub fn seeing(mut self, now: Binding) -> Self {
+        self.seen = now;
+        self
+    }
+
+    /// Makes it the use for one step of the plan that was approved.
+    #[must_use]
+    pub fn as_step(mut self, proof: StepProof) -> Self {
+        self.step = Some(proof);
+        self
+    }
+
+    /// Gives the idempotency key.
+    #[must_use]
+    pub fn with_key(mut self, key: IdempotencyKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+}
+
+/// Whether a step that was claimed belongs to the plan that was approved.
+pub(crate) fn belongs(asked: &Binding, proof: &StepProof, action: &ActionDigest) -> bool {
+    asked.plan.is_some_and(|plan| proof.verify(&plan, action))
+}

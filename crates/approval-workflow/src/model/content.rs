@@ -1,0 +1,51 @@
+//! The content of a request as bytes: how many, and their digest.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::Request;
+
+/// The BLAKE3 digest of a whole request: what was asked, where it stands, and every review; 64
+/// hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestDigest([u8; 32]);
+
+crate::model::digest::hex_digest!(RequestDigest, "request digest");
+
+/// Digests a request, over its JSON, in `derive_key` mode.
+///
+/// A caller that keeps the digest of what it was given back can tell after a restart whether the
+/// request on disk still says the same.
+#[must_use]
+pub fn request_digest(request: &Request) -> RequestDigest {
+    const DOMAIN: &str = "proofload 2026-11 approval request v1";
+    let mut hasher = blake3::Hasher::new_derive_key(DOMAIN);
+    write_json(&mut hasher, request);
+    RequestDigest(hasher.finalize().into())
+}
+
+/// How many bytes a value's JSON has.
+pub(crate) fn json_bytes(value: &impl Serialize) -> usize {
+    let mut count = Count(0);
+    write_json(&mut count, value);
+    count.0
+}
+
+pub(crate) fn write_json(to: &mut impl io::Write, value: &impl Serialize) {
+    // The sinks never fail, and what is written here has text keys throughout.
+    serde_json::to_writer(to, value).expect("the value has a JSON form");
+}
+
+struct Count(usize);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

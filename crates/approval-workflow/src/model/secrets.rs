@@ -1,0 +1,204 @@
+//! Values that must not be written: in a log, in a listing, in a bundle.
+
+use std::collections::BTreeSet;
+
+use action::{Action, ActionDigest};
+use serde_json::{Map, Value};
+
+use crate::model::digest::hex_digest;
+use crate::model::input;
+use crate::{ApprovalWorkflow, Error, NewRequest};
+
+/// The digest that stands for a secret value: BLAKE3 under a key that is not in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SecretDigest([u8; 32]);
+
+hex_digest!(SecretDigest, "secret digest");
+
+/// The only field of the object that stands in the place of a secret value.
+const MARK: &str = "$secret";
+/// Shorter texts are found in others by chance.
+const SHORTEST_SOUGHT: usize = 6; // bytes
+
+/// Digests a secret value as a request shows it: salted by the key, the digest of the action, and the
+/// name of the field. Whoever has the key can tell whether a value is the one that was hidden; who
+/// has the log alone cannot try values, here.
+///
+/// The [digest of the action](action::ActionDigest) is of the real one, though, and without a key,
+/// so that any executor can compute it. Whoever knows all the rest of an action can try values
+/// against that: hide values that cannot be guessed.
+#[must_use]
+pub fn secret_digest(
+    key: &[u8; 32],
+    action: &ActionDigest,
+    name: &str,
+    value: &Value,
+) -> SecretDigest {
+    const DOMAIN: &str = "proofload 2026-11 approval secret v1";
+    let mut hasher = blake3::Hasher::new_derive_key(DOMAIN);
+    hasher.update(key).update(action.as_bytes());
+    crate::model::content::write_json(&mut hasher, &(name, value));
+    SecretDigest(hasher.finalize().into())
+}
+
+/// Whether a value stands for a secret one.
+fn is_mark(value: &Value) -> bool {
+    let fields = value.as_object().filter(|fields| fields.len() == 1);
+    fields.is_some_and(|fields| fields.contains_key(MARK))
+}
+
+/// Whether a value of an action stands for a secret one.
+pub(crate) fn hides_something(action: &Action) -> bool {
+    fn any(value: &Value) -> bool {
+        is_mark(value)
+            || match value {
+                Value::Array(items) => items.iter().any(any),
+                Value::Object(fields) => fields.values().any(any),
+                _ => false,
+            }
+    }
+    action.parameters.values().any(any)
+}
+
+impl ApprovalWorkflow {
+    /// Replaces what is secret in a request by digests, and refuses it if a secret also stands in the
+    /// clear, in the request or `beside`. Gives the digest of the action as it is then, if anything in
+    /// it was replaced.
+    pub(crate) fn hide_secrets(
+        &self,
+        new: &mut NewRequest,
+        digest: ActionDigest,
+        beside: &[&str],
+    ) -> Result<Option<ActionDigest>, Error> {
+        let policy = self.engine.rulebook().policy().secrets.iter();
+        let names: BTreeSet<&str> = policy.chain(&new.secrets).map(String::as_str).collect();
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let mut hider = Hider {
+            names: &names,
+            key: self.secret_key.as_ref(),
+            digest,
+            sought: Vec::new(),
+        };
+        let in_action = hider.fields(&mut new.action.parameters)?;
+        let in_context = hider.fields(&mut new.context)?;
+        if !in_action && !in_context {
+            return Ok(None);
+        }
+        hider.check_texts(new, beside)?;
+        input::check_action(&new.action)?;
+        input::check_context(&new.context)?;
+        Ok(in_action.then(|| new.action.digest()).transpose()?)
+    }
+}
+
+struct Hider<'a> {
+    names: &'a BTreeSet<&'a str>,
+    key: Option<&'a [u8; 32]>,
+    digest: ActionDigest,
+    /// The names and texts of what was hidden, which must not stand elsewhere.
+    sought: Vec<(String, String)>,
+}
+
+impl Hider<'_> {
+    /// Hides the fields with a secret name, at any depth; says whether there were any.
+    fn fields(&mut self, fields: &mut Map<String, Value>) -> Result<bool, Error> {
+        let mut found = false;
+        for (name, value) in fields {
+            let is_secret = |secret: &&str| secret.eq_ignore_ascii_case(name);
+            if self.names.iter().any(is_secret) {
+                self.hide(name, value)?;
+                found = true;
+            } else {
+                found |= self.value(value)?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn value(&mut self, value: &mut Value) -> Result<bool, Error> {
+        match value {
+            Value::Object(fields) => self.fields(fields),
+            Value::Array(items) => {
+                let mut found = false;
+                for item in items {
+                    found |= self.value(item)?;
+                }
+                Ok(found)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn hide(&mut self, name: &str, value: &mut Value) -> Result<(), Error> {
+        let key = self.key.ok_or_else(|| Error::SecretKeyMissing {
+            name: name.to_owned(),
+        })?;
+        texts(value, &mut |text| {
+            if text.len() >= SHORTEST_SOUGHT {
+                self.sought.push((name.to_owned(), text.to_owned()));
+            }
+        });
+        let digest = secret_digest(key, &self.digest, name, value);
+        let mark = Map::from_iter([(MARK.to_owned(), Value::String(digest.to_string()))]);
+        *value = Value::Object(mark);
+        Ok(())
+    }
+
+    /// Refuses a request that says a secret once more, in the clear.
+    fn check_texts(&self, new: &NewRequest, beside: &[&str]) -> Result<(), Error> {
+        let mut repeated = None;
+        let mut look = |text: &str| {
+            let mut sought = self.sought.iter();
+            repeated = repeated
+                .take()
+                .or_else(|| sought.find(|(_, secret)| text.contains(secret.as_str())));
+        };
+        let Action {
+            path,
+            name,
+            description,
+            parameters,
+        } = &new.action;
+        for text in [path.as_str(), name, description] {
+            look(text);
+        }
+        for (name, value) in parameters.iter().chain(&new.context) {
+            look(name);
+            names(value, &mut look);
+            texts(value, &mut look);
+        }
+        new.id.iter().for_each(|id| look(id.as_str()));
+        beside.iter().for_each(|text| look(text));
+        match repeated {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::SecretRepeated { name: name.clone() }),
+        }
+    }
+}
+
+/// Every text in a value: strings, and numbers as they are written.
+fn texts(value: &Value, take: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => take(text),
+        Value::Number(number) => take(&number.to_string()),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, take)),
+        Value::Object(fields) => fields.values().for_each(|field| texts(field, take)),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// Every name of a field in a value.
+fn names(value: &Value, take: &mut impl FnMut(&str)) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| names(item, take)),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                take(name);
+                names(field, take);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,165 @@
+//! What can be read: requests, their histories, and counts over all of them.
+//!
+//! A settled request is read back from the log when it is asked for. Where a method gives no error,
+//! one that cannot be read is left out; the method of the same name with `try_` says why.
+
+use std::sync::Arc;
+
+use jsonl_storage::Recovery;
+
+use crate::journal::Step;
+use crate::{
+    ApprovalWorkflow, AuditEntry, Error, Event, Request, RequestId, Review, Rulebook, Statistics,
+    Status, Timestamp,
+};
+
+impl ApprovalWorkflow {
+    /// Where a request stands at a moment; none as for [`get`](Self::get).
+    #[must_use]
+    pub fn status(&self, id: &RequestId, now: Timestamp) -> Option<Status> {
+        self.get(id).map(|request| request.status(now))
+    }
+
+    /// A request and its decisions; none if there is no such request, or it cannot be read.
+    #[must_use]
+    pub fn get(&self, id: &RequestId) -> Option<Arc<Request>> {
+        self.try_get(id).ok().flatten()
+    }
+
+    /// A request and its decisions; none if there is no such request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`], [`Error::EventMissing`] or [`Error::Replay`] for a settled request that cannot
+    /// be read back from the log.
+    pub fn try_get(&self, id: &RequestId) -> Result<Option<Arc<Request>>, Error> {
+        self.journal.get(id)
+    }
+
+    /// Records every request as expired that nobody decided in time, and says how many.
+    ///
+    /// Nothing depends on it but the trail: an overdue request is expired whether or not an event
+    /// says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`].
+    pub fn expire_due(&self, now: Timestamp) -> Result<usize, Error> {
+        let mut expired = 0;
+        for id in self.journal.view().overdue(now) {
+            let event = Event::Expired {
+                id: id.clone(),
+                at: now,
+            };
+            match self.journal.commit(&id, |_, _| Ok(Step::Record(event))) {
+                Ok(_) => expired += 1,
+                Err(error @ Error::Log(_)) => return Err(error),
+                // Somebody else recorded it meanwhile.
+                Err(_) => {}
+            }
+        }
+        Ok(expired)
+    }
+
+    /// Everything that happened to a request, in order; none as for [`get`](Self::get).
+    #[must_use]
+    pub fn audit_trail(&self, id: &RequestId) -> Option<Vec<AuditEntry>> {
+        self.try_audit_trail(id).ok().flatten()
+    }
+
+    /// Everything that happened to a request, in order; none if there is no such request.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_get`](Self::try_get).
+    pub fn try_audit_trail(&self, id: &RequestId) -> Result<Option<Vec<AuditEntry>>, Error> {
+        self.journal.trail(id)
+    }
+
+    /// Everything that happened, in order, read from the log.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`] when the log cannot be read; each entry may fail likewise.
+    pub fn audit_log(&self) -> Result<impl Iterator<Item = Result<AuditEntry, Error>>, Error> {
+        let entries = self.journal.scan()?;
+        Ok(entries.map(|record| {
+            let record = record?;
+            Ok(AuditEntry {
+                seq: record.seq,
+                event: record.data,
+            })
+        }))
+    }
+
+    /// Counts over all requests. Its time does not depend on how many are settled.
+    #[must_use]
+    pub fn statistics(&self, now: Timestamp) -> Statistics {
+        self.journal.view().statistics(now)
+    }
+
+    /// Every request in the order in which they were asked, while others may be added. Those that
+    /// cannot be read are left out.
+    pub fn requests(&self) -> impl Iterator<Item = Arc<Request>> {
+        self.try_requests().filter_map(Result::ok)
+    }
+
+    /// Every request in the order in which they were asked, while others may be added; an error for
+    /// each that cannot be read, as [`try_get`](Self::try_get) has it.
+    pub fn try_requests(&self) -> impl Iterator<Item = Result<Arc<Request>, Error>> {
+        /// So many at a time, to hold the lock shortly.
+        const CHUNK: usize = 256;
+        (0..)
+            .map(|chunk| self.journal.view().slice(chunk * CHUNK, CHUNK))
+            .take_while(|requests| !requests.is_empty())
+            .flatten()
+            .map(|found| self.journal.read(found))
+    }
+
+    /// Every decision of every request, in the order of the requests. Those that cannot be read are
+    /// left out.
+    pub fn decisions(&self) -> impl Iterator<Item = Review> {
+        self.requests().flat_map(|request| request.reviews.clone())
+    }
+
+    /// The policy that new requests are judged by.
+    #[must_use]
+    pub fn rulebook(&self) -> &Rulebook {
+        self.engine.rulebook()
+    }
+
+    /// What opening the log found.
+    #[must_use]
+    pub fn recovery(&self) -> &Recovery {
+        self.journal.recovery()
+    }
+
+    /// Whether the log has a hash chain: one that was begun by a version without has none.
+    #[must_use]
+    pub fn is_chained(&self) -> bool {
+        self.journal.is_chained()
+    }
+
+    /// What the log is now, to be signed and kept elsewhere: it shows later whether the log was cut
+    /// off, or written anew. See [`Checkpoint`](jsonl_storage::Checkpoint).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`], also for a log that has no chain.
+    pub fn checkpoint(
+        &self,
+        origin: impl Into<String>,
+    ) -> Result<jsonl_storage::Checkpoint, Error> {
+        Ok(self.journal.log.checkpoint(origin)?)
+    }
+
+    /// Writes a snapshot, closes the log, and gives its directory free.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Log`]; [`Error::Snapshot`], with the log closed. Nothing that was acknowledged is
+    /// lost by either.
+    pub fn close(self) -> Result<(), Error> {
+        self.journal.close()
+    }
+}

@@ -1,0 +1,40 @@
+use serde::Serialize;
+
+use crate::assess::rollback::roll_back;
+use crate::run::Run;
+use crate::{Conflicts, Plan, Report, Risk, Rollback, Simulator, Timestamp, World};
+
+/// What a plan would do, and what there is to know about it besides.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Analysis {
+    /// As [`Simulator::simulate`] gives it.
+    pub report: Report,
+    /// As [`Simulator::conflicts`] gives them.
+    pub conflicts: Conflicts,
+    /// As [`Simulator::rollback`] gives it.
+    pub rollback: Rollback,
+    /// As [`Risk::of`] gives it.
+    pub risk: Risk,
+}
+
+impl Simulator {
+    /// Simulates a plan, and finds its conflicts, its rollback and its risk, from one play of its
+    /// steps; it is played again only where unordered steps share a key.
+    #[must_use]
+    pub fn analyse(&self, plan: &Plan, world: &World, at: Timestamp) -> Analysis {
+        let mut run = Run::new(self, plan, world, at);
+        for &position in plan.order() {
+            run.step(position);
+        }
+        let conflicts = self.conflicts_of(&run, world, at);
+        let (changed, removed) = run.overlay.count_changed();
+        let report = run.take_report();
+        Analysis {
+            risk: Risk::weigh(&report, changed, removed),
+            rollback: roll_back(self, &mut run, &report.steps),
+            conflicts,
+            report,
+        }
+    }
+}

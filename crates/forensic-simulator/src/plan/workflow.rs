@@ -1,0 +1,111 @@
+use std::fmt;
+use std::sync::Arc;
+
+use action::Action;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Several actions of one purpose, each of which may wait for others.
+///
+/// A plain record; [`Plan::new`](crate::Plan::new) checks it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workflow {
+    /// What it is for.
+    pub name: String,
+    /// Its steps. Those that no dependency orders are simulated in the order of this list.
+    pub steps: Vec<Step>,
+}
+
+/// One action of a workflow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Its name within the workflow.
+    pub id: StepId,
+    /// What it does.
+    pub action: Action,
+    /// The steps that must have succeeded before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<StepId>,
+}
+
+/// The name of a step within its workflow. Cheap to copy.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(#[serde(deserialize_with = "crate::world::text::shared")] Arc<str>);
+
+impl Workflow {
+    /// A workflow without steps, which [`Workflow::step`] adds.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// Reads a workflow from JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Import`] with line and column.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|error| Error::json("workflow", &error))
+    }
+
+    /// Adds a step that waits for none.
+    #[must_use]
+    pub fn step(self, id: impl Into<StepId>, action: Action) -> Self {
+        self.step_after(id, action, [] as [StepId; 0])
+    }
+
+    /// Adds a step that waits for others.
+    #[must_use]
+    pub fn step_after<D: Into<StepId>>(
+        mut self,
+        id: impl Into<StepId>,
+        action: Action,
+        depends_on: impl IntoIterator<Item = D>,
+    ) -> Self {
+        self.steps.push(Step {
+            id: id.into(),
+            action,
+            depends_on: depends_on.into_iter().map(Into::into).collect(),
+        });
+        self
+    }
+}
+
+impl StepId {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for StepId {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for StepId {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+/// In quotes, since ids may hold spaces.
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", crate::error::shorten(&self.0))
+    }
+}
+
+impl fmt::Debug for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

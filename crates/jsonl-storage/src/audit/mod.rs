@@ -1,0 +1,4 @@
+//! Proof that a log is whole: verification and signed checkpoints.
+
+pub(crate) mod checkpoint;
+pub(crate) mod verify;

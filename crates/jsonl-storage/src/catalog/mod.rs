@@ -1,0 +1,414 @@
+//! Which segments a log has, and where in them a record stands.
+
+pub(crate) mod cache;
+pub(crate) mod index;
+pub(crate) mod retire;
+
+use std::sync::{Arc, OnceLock};
+
+use crate::backend::{Backend, BackendFile};
+use crate::catalog::cache::Cache;
+use crate::catalog::index::{Mark, MemoryIndex};
+use crate::commit::queue::Batch;
+use crate::format::chain::Link;
+use crate::format::segment::Segment;
+use crate::format::sidecar::{Content, Places, Sidecar};
+use crate::read::lines::Part;
+use crate::sync::{Mutex, RwLock};
+use crate::{Error, Seq};
+
+/// Readers take its lock to find out where to read, never while they read.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    pub(crate) backend: Arc<dyn Backend>,
+    index_name: Option<String>,
+    state: RwLock<State>,
+    cache: Cache,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Those that are complete, in order.
+    full: Vec<Arc<Full>>,
+    active: Active,
+}
+
+/// A segment that is complete.
+#[derive(Debug)]
+pub(crate) struct Full {
+    pub(crate) segment: Segment,
+    pub(crate) sidecar: Sidecar,
+    file: OnceLock<Arc<dyn BackendFile>>,
+    pub(crate) places: Mutex<Option<Arc<Places>>>,
+}
+
+/// The segment that is appended to.
+#[derive(Debug)]
+pub(crate) struct Active {
+    pub(crate) segment: Segment,
+    pub(crate) file: Arc<dyn BackendFile>,
+    pub(crate) index: MemoryIndex,
+    /// What an earlier close wrote; has the keys that `index` has not.
+    pub(crate) older: Option<Arc<Full>>,
+    pub(crate) end: u64,
+    /// How much of it the sidecar that is on disk knows.
+    pub(crate) noted: u64,
+    /// The last record of the log.
+    pub(crate) last: Seq,
+    pub(crate) link: Option<Link>,
+}
+
+/// Where records with a key may stand, newest first.
+#[derive(Debug)]
+pub(crate) struct Candidates {
+    pub(crate) part: Part,
+    pub(crate) offsets: Vec<u64>,
+}
+
+impl Full {
+    pub(crate) fn new(segment: Segment, sidecar: Sidecar) -> Self {
+        Self {
+            segment,
+            sidecar,
+            file: OnceLock::new(),
+            places: Mutex::new(None),
+        }
+    }
+
+    fn last(&self) -> Seq {
+        self.sidecar.summary.last
+    }
+
+    fn part(&self, backend: &dyn Backend, start: Mark, limit: u64) -> Result<Part, Error> {
+        let mut part = Part {
+            segment: self.segment.clone(),
+            file: self.file.get().cloned(),
+            start,
+            limit,
+        };
+        if part.file.is_none() {
+            let file = part.open(backend)?;
+            part.file = Some(Arc::clone(self.file.get_or_init(|| file)));
+        }
+        Ok(part)
+    }
+}
+
+impl Catalog {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        index_name: Option<String>,
+        full: Vec<Arc<Full>>,
+        active: Active,
+        cache_bytes: usize,
+    ) -> Self {
+        Self {
+            backend,
+            index_name,
+            state: RwLock::new(State { full, active }),
+            cache: Cache::new(cache_bytes),
+        }
+    }
+
+    /// The last record that can be read.
+    pub(crate) fn last(&self) -> Seq {
+        self.state.read().active.last
+    }
+
+    /// The first record that is still there, or would be.
+    pub(crate) fn first(&self) -> Seq {
+        let state = self.state.read();
+        let active = state.active.segment.first;
+        state.full.first().map_or(active, |full| full.segment.first)
+    }
+
+    /// The segments that can be given up, oldest first: all that are complete, but for the last one
+    /// while the active one is empty, because a chain goes on from the last record.
+    pub(crate) fn expendable(&self) -> Vec<Arc<Full>> {
+        let state = self.state.read();
+        let needed = usize::from(state.active.end == 0);
+        let count = state.full.len().saturating_sub(needed);
+        state.full[..count].to_vec()
+    }
+
+    /// The segments that are complete, oldest first.
+    pub(crate) fn full(&self) -> Vec<Arc<Full>> {
+        self.state.read().full.clone()
+    }
+
+    /// Takes the segments before a record out; whoever reads them goes on.
+    pub(crate) fn forget_before(&self, first: Seq) {
+        self.state.write().full.retain(|full| full.last() >= first);
+        self.cache.forget(|full| full.last() < first);
+    }
+
+    /// The last record and its link.
+    pub(crate) fn head(&self) -> (Seq, Option<Link>) {
+        let state = self.state.read();
+        (state.active.last, state.active.link)
+    }
+
+    pub(crate) fn earliest_time(&self) -> Option<u64> {
+        let state = self.state.read();
+        state.active.index.times.map(|(earliest, _)| earliest)
+    }
+
+    /// Takes in a batch that was written at `base` of the active segment.
+    pub(crate) fn note(&self, base: u64, batch: &Batch, last: Seq, link: Option<Link>) {
+        let active = &mut self.state.write().active;
+        active.index.note_batch(base, batch);
+        active.end = base + batch.bytes.len() as u64;
+        active.last = last;
+        active.link = link;
+    }
+
+    /// Makes another segment the active one.
+    pub(crate) fn rotate(&self, segment: Segment, file: Arc<dyn BackendFile>) -> Result<(), Error> {
+        let sidecar = self.write_sidecar(false)?;
+        let mut state = self.state.write();
+        let (last, link) = (state.active.last, state.active.link);
+        let active = Active {
+            segment,
+            file,
+            index: MemoryIndex::default(),
+            older: None,
+            end: 0,
+            noted: 0,
+            last,
+            link,
+        };
+        let ended = std::mem::replace(&mut state.active, active);
+        let full = Full::new(ended.segment, sidecar);
+        let _ = full.file.set(ended.file);
+        state.full.push(Arc::new(full));
+        Ok(())
+    }
+
+    /// Writes down, durably, what the active segment holds. All of it must be on disk by now.
+    pub(crate) fn mark_clean_close(&self) -> Result<(), Error> {
+        let noted = |active: &Active| active.noted == active.end;
+        if !noted(&self.state.read().active) {
+            self.write_sidecar(true)?;
+            let active = &mut self.state.write().active;
+            active.noted = active.end;
+        }
+        Ok(())
+    }
+
+    fn write_sidecar(&self, keep: bool) -> Result<Sidecar, Error> {
+        let state = self.state.read();
+        let active = &state.active;
+        let older_keys = match &active.older {
+            None => Some(Vec::new()),
+            Some(older) => older.sidecar.keys(),
+        };
+        let content = Content {
+            first: active.segment.first,
+            last: active.last,
+            bytes: active.end,
+            chain: active.link,
+            index: &active.index,
+            // An index that lacks keys is better none: the next opening makes it anew.
+            index_name: older_keys.as_ref().and(self.index_name.as_deref()),
+            older_keys: older_keys.unwrap_or_default(),
+        };
+        content.write(&*self.backend, &active.segment, keep)
+    }
+
+    /// What to read for the records in a range, both ends included.
+    pub(crate) fn parts(&self, first: Seq, last: Seq) -> Result<Vec<Part>, Error> {
+        let (full, active) = {
+            let state = self.state.read();
+            let overlaps = |full: &&Arc<Full>| full.last() >= first && full.segment.first <= last;
+            let full: Vec<_> = state.full.iter().filter(overlaps).cloned().collect();
+            (full, state.active.part_within(first, last))
+        };
+        let mut parts = Vec::with_capacity(full.len() + 1);
+        for full in full {
+            let start = if first <= full.segment.first {
+                Mark::start(full.segment.first)
+            } else {
+                self.mark_before(&full, |mark| mark.seq <= first)
+            };
+            parts.push(full.part(&*self.backend, start, full.sidecar.summary.bytes)?);
+        }
+        parts.extend(active);
+        Ok(parts)
+    }
+
+    /// What to read for the records that may have a time in a range; the end is not included.
+    pub(crate) fn parts_between(&self, times: &std::ops::Range<u64>) -> Result<Vec<Part>, Error> {
+        let overlaps = |found: Option<(u64, u64)>| {
+            found.is_some_and(|(earliest, latest)| earliest < times.end && latest >= times.start)
+        };
+        let (full, active) = {
+            let state = self.state.read();
+            let active = &state.active;
+            let part = overlaps(active.index.times).then(|| {
+                let marks = &active.index.marks;
+                let at = index::last_mark(marks, |mark| mark.time_before < times.start);
+                active.part(at.map_or(Mark::start(active.segment.first), |at| marks[at]))
+            });
+            (state.full.clone(), part)
+        };
+        let mut parts = Vec::new();
+        for full in full {
+            if overlaps(full.sidecar.summary.times) {
+                let start = self.mark_before(&full, |mark| mark.time_before < times.start);
+                parts.push(full.part(&*self.backend, start, full.sidecar.summary.bytes)?);
+            }
+        }
+        parts.extend(active);
+        Ok(parts)
+    }
+
+    /// The shortest part that holds a record; `None` when the log does not.
+    pub(crate) fn part_with(&self, seq: Seq) -> Result<Option<Part>, Error> {
+        let state = self.state.read();
+        let active = &state.active;
+        if seq > active.last {
+            return Ok(None);
+        }
+        if seq >= active.segment.first {
+            let at = index::mark_of(&active.index.marks, seq);
+            let marks = &active.index.marks;
+            return Ok(at.map(|at| active.part_from(marks, at)));
+        }
+        let at = state.full.partition_point(|full| full.last() < seq);
+        let full = state.full.get(at).map(Arc::clone);
+        drop(state);
+        let Some(full) = full.filter(|full| full.segment.first <= seq) else {
+            return Ok(None);
+        };
+        let bytes = full.sidecar.summary.bytes;
+        let Some(places) = self.places(&full) else {
+            let start = Mark::start(full.segment.first);
+            return full.part(&*self.backend, start, bytes).map(Some);
+        };
+        let at = index::mark_of(&places.marks, seq).unwrap_or(0);
+        let limit = places.marks.get(at + 1).map_or(bytes, |next| next.offset);
+        full.part(&*self.backend, places.marks[at], limit).map(Some)
+    }
+
+    /// Where the records with a key's hash may stand, the newest segment first.
+    pub(crate) fn candidates(&self, hash: u64) -> Candidate<'_> {
+        Candidate {
+            catalog: self,
+            hash,
+            step: Step::Active,
+        }
+    }
+
+    fn mark_before(&self, full: &Arc<Full>, before: impl Fn(&Mark) -> bool) -> Mark {
+        let start = Mark::start(full.segment.first);
+        let Some(places) = self.places(full) else {
+            return start;
+        };
+        index::last_mark(&places.marks, before).map_or(start, |at| places.marks[at])
+    }
+
+    /// The places of a segment; `None` when its sidecar was damaged since the opening.
+    fn places(&self, full: &Arc<Full>) -> Option<Arc<Places>> {
+        if let Some(places) = &*full.places.lock() {
+            return Some(Arc::clone(places));
+        }
+        let places = Arc::new(full.sidecar.places()?);
+        self.cache.keep(full, &places);
+        Some(places)
+    }
+
+    fn offsets(&self, full: &Arc<Full>, hash: u64) -> Result<Vec<u64>, Error> {
+        let damaged = || Error::Index {
+            file: self.backend.dir().join(full.segment.sidecar_name()),
+        };
+        let places = self.places(full).ok_or_else(damaged)?;
+        full.sidecar.offsets(&places, hash).ok_or_else(damaged)
+    }
+}
+
+impl Active {
+    fn part(&self, start: Mark) -> Part {
+        Part {
+            segment: self.segment.clone(),
+            file: Some(Arc::clone(&self.file)),
+            start,
+            limit: self.end,
+        }
+    }
+
+    fn part_within(&self, first: Seq, last: Seq) -> Option<Part> {
+        if self.end == 0 || last < self.segment.first || self.last < first {
+            return None;
+        }
+        let marks = &self.index.marks;
+        let at = index::last_mark(marks, |mark| mark.seq <= first);
+        Some(self.part(at.map_or(Mark::start(self.segment.first), |at| marks[at])))
+    }
+
+    fn part_from(&self, marks: &[Mark], at: usize) -> Part {
+        let limit = marks.get(at + 1).map_or(self.end, |next| next.offset);
+        Part {
+            limit,
+            ..self.part(marks[at])
+        }
+    }
+}
+
+/// Goes through the places where a key may be.
+#[derive(Debug)]
+pub(crate) struct Candidate<'a> {
+    catalog: &'a Catalog,
+    hash: u64,
+    step: Step,
+}
+
+#[derive(Debug)]
+enum Step {
+    Active,
+    /// What the active segment held at an earlier close.
+    Older(Part, Option<Arc<Full>>, Vec<Arc<Full>>),
+    Full(Vec<Arc<Full>>),
+}
+
+impl Candidate<'_> {
+    fn advance(&mut self) -> Result<Option<Candidates>, Error> {
+        let catalog = self.catalog;
+        match std::mem::replace(&mut self.step, Step::Full(Vec::new())) {
+            Step::Active => {
+                let state = catalog.state.read();
+                let active = &state.active;
+                let part = active.part(Mark::start(active.segment.first));
+                let offsets = active.index.keys.offsets(self.hash);
+                let (older, full) = (active.older.clone(), state.full.clone());
+                self.step = Step::Older(part.clone(), older, full);
+                Ok(Some(Candidates { part, offsets }))
+            }
+            Step::Older(part, older, full) => {
+                self.step = Step::Full(full);
+                let offsets = match older {
+                    Some(older) => catalog.offsets(&older, self.hash)?,
+                    None => Vec::new(),
+                };
+                Ok(Some(Candidates { part, offsets }))
+            }
+            Step::Full(mut left) => {
+                let Some(full) = left.pop() else {
+                    return Ok(None);
+                };
+                self.step = Step::Full(left);
+                let offsets = catalog.offsets(&full, self.hash)?;
+                let (start, limit) = (Mark::start(full.segment.first), full.sidecar.summary.bytes);
+                let part = full.part(&*catalog.backend, start, limit)?;
+                Ok(Some(Candidates { part, offsets }))
+            }
+        }
+    }
+}
+
+impl Iterator for Candidate<'_> {
+    type Item = Result<Candidates, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.advance().transpose()
+    }
+}

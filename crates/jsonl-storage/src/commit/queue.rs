@@ -1,0 +1,177 @@
+//! The records that wait to be written.
+
+use std::sync::Arc;
+
+use crate::format::chain::Link;
+use crate::format::line;
+use crate::sync::OnceLock;
+use crate::{Error, Seq};
+
+/// Records between two of these bytes share one entry of the sparse index.
+pub(crate) const MARK_EVERY_BYTES: usize = 2 << 10;
+
+/// What a log's extractors found in a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) time: Option<u64>,
+    pub(crate) key: Option<u64>,
+}
+
+impl Facts {
+    fn are_any(self) -> bool {
+        self.time.is_some() || self.key.is_some()
+    }
+}
+
+/// Framed records in order, to be written with one call.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) records: usize,
+    /// Some records' places, at least [`MARK_EVERY_BYTES`] apart: their byte in the batch and number.
+    pub(crate) marks: Vec<(usize, Seq)>,
+    /// What was extracted, by the record's byte in the batch.
+    pub(crate) facts: Vec<(usize, Facts)>,
+}
+
+impl Batch {
+    pub(crate) fn push(
+        &mut self,
+        (seq, synced): (Seq, Seq),
+        data: &[u8],
+        facts: Facts,
+        chain: Option<&mut Link>,
+    ) {
+        let at = self.bytes.len();
+        if self
+            .marks
+            .last()
+            .is_none_or(|(last, _)| at - last >= MARK_EVERY_BYTES)
+        {
+            self.marks.push((at, seq));
+        }
+        if facts.are_any() {
+            self.facts.push((at, facts));
+        }
+        line::encode(&mut self.bytes, seq, synced, data, chain);
+        self.records += 1;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Empties it, and keeps its memory unless that is more than `keep_bytes`.
+    pub(crate) fn clear(&mut self, keep_bytes: usize) {
+        self.bytes.clear();
+        self.bytes.shrink_to(keep_bytes);
+        self.marks.clear();
+        self.facts.clear();
+        self.records = 0;
+    }
+
+    /// Puts `later` behind this one's records.
+    fn extend(&mut self, later: &Self) {
+        let base = self.bytes.len();
+        self.bytes.extend_from_slice(&later.bytes);
+        self.records += later.records;
+        let marks = later.marks.iter().map(|(at, seq)| (base + at, *seq));
+        self.marks.extend(marks);
+        let facts = later.facts.iter().map(|(at, facts)| (base + at, *facts));
+        self.facts.extend(facts);
+    }
+}
+
+/// What waits, and the number of the last record that was given a place.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) batch: Batch,
+    pub(crate) last: Seq,
+    /// The link of the last record, in a chained log.
+    pub(crate) chain: Option<Link>,
+    pub(crate) epoch: Arc<Epoch>,
+    /// The commit that will write what waits.
+    pub(crate) round: u32,
+}
+
+/// A record's place in the log.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) seq: Seq,
+    pub(crate) epoch: Arc<Epoch>,
+    /// The commit that is to write it.
+    pub(crate) round: u32,
+}
+
+impl Queue {
+    pub(crate) fn new(last: Seq, chain: Option<Link>) -> Self {
+        Self {
+            batch: Batch::default(),
+            last,
+            chain,
+            epoch: Arc::default(),
+            round: 0,
+        }
+    }
+
+    /// Gives a record its place.
+    pub(crate) fn push(&mut self, synced: Seq, data: &[u8], facts: Facts) -> Place {
+        let seq = self.last.next();
+        self.last = seq;
+        self.batch
+            .push((seq, synced), data, facts, self.chain.as_mut());
+        self.last_place()
+    }
+
+    /// Where the last record is.
+    pub(crate) fn last_place(&self) -> Place {
+        let is_taken = self.batch.is_empty();
+        Place {
+            seq: self.last,
+            epoch: Arc::clone(&self.epoch),
+            round: self.round.wrapping_sub(u32::from(is_taken)),
+        }
+    }
+
+    /// Drops what waits, tells so to everyone who has a place behind the last good one, and gives the numbers
+    /// free for other records.
+    pub(crate) fn fail(&mut self, good: (Seq, Option<Link>), error: Error, keep_bytes: usize) {
+        let (last, chain) = good;
+        let ended = std::mem::take(&mut self.epoch);
+        ended.end(last, error);
+        self.batch.clear(keep_bytes);
+        self.last = last;
+        self.chain = chain;
+    }
+
+    /// Puts a batch back in front, as if it had not been taken.
+    pub(crate) fn restore(&mut self, mut batch: Batch) {
+        batch.extend(&self.batch);
+        self.batch = batch;
+    }
+}
+
+/// The time in which a sequence number means one record. A full disk ends it: the numbers of the
+/// records that were taken back are given to others, and the old tickets must not mistake those
+/// for theirs.
+#[derive(Debug, Default)]
+pub(crate) struct Epoch {
+    end: OnceLock<(Seq, Error)>,
+}
+
+impl Epoch {
+    fn end(&self, last: Seq, error: Error) {
+        // Only the queue ends its epoch, and it drops it then.
+        let _ = self.end.set((last, error));
+    }
+
+    /// How it ended for a record: `None` when it goes on.
+    pub(crate) fn outcome(&self, seq: Seq) -> Option<Result<(), Error>> {
+        let (last, error) = self.end.get()?;
+        Some(if seq <= *last {
+            Ok(())
+        } else {
+            Err(error.clone())
+        })
+    }
+}

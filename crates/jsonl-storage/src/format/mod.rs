@@ -1,0 +1,8 @@
+//! The bytes of a log: lines, segments, sidecars, the chain.
+
+pub(crate) mod chain;
+pub(crate) mod compression;
+pub(crate) mod line;
+pub(crate) mod segment;
+pub(crate) mod seq;
+pub(crate) mod sidecar;

@@ -1,0 +1,7 @@
+//! Reading: scans, points, and following a log that grows.
+
+pub(crate) mod follow;
+pub(crate) mod lines;
+pub(crate) mod point;
+pub(crate) mod reader;
+pub(crate) mod scan;

@@ -1,0 +1,436 @@
+pub(crate) mod repair;
+pub(crate) mod salvage;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::backend::{Backend, OpenMode};
+use crate::catalog::index::{self, Mark, MemoryIndex};
+use crate::catalog::{Active, Full};
+use crate::commit::queue::Facts;
+use crate::commit::writer::Tail;
+use crate::format::chain::{Link, LinkText};
+use crate::format::segment::{self, Listing, Segment};
+use crate::format::sidecar::{Content, Sidecar};
+use crate::read::lines::{Check, Lines, Part, Raw};
+use crate::recover::repair::{rewrite, set_aside};
+use crate::{BreakKind, Error, LogOptions, Seq};
+
+/// How much of the end is read again at each opening, even after a clean close. Costs about as
+/// much as opening the files.
+const RECHECKED_BYTES: u64 = 1 << 20;
+
+/// What opening a log found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// How many records it holds.
+    pub records: u64,
+    /// The number of the last one.
+    pub last: Seq,
+    /// What was set aside, if the last writer ended in the middle of a write.
+    pub torn: Option<TornTail>,
+    /// How many records were read to find out: those that no summary spoke for, and the last ones.
+    pub checked: u64,
+    /// Index files that were missing, half-made or of another index, and are made anew.
+    pub rebuilt: Vec<PathBuf>,
+    /// What an interrupted rotation or close left behind, and was removed.
+    pub leftovers: Vec<PathBuf>,
+}
+
+/// The end of a log that never was acknowledged, moved out of the way of what comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TornTail {
+    /// The segment that it stood at the end of.
+    pub segment: PathBuf,
+    /// The line at which it began, from 1.
+    pub line: u64,
+    /// The byte at which it began.
+    pub byte: u64,
+    /// How many bytes it had.
+    pub bytes: u64,
+    /// Where these bytes are now.
+    pub kept_in: PathBuf,
+}
+
+/// Where a tail is torn.
+#[derive(Debug)]
+pub(crate) struct Tear {
+    pub(crate) segment: Segment,
+    pub(crate) line: u64,
+    pub(crate) byte: u64,
+}
+
+/// What an index extracts from a record's JSON.
+pub(crate) type FactsOf<'a> = &'a dyn Fn(&[u8]) -> Facts;
+
+/// Opens what is there: checks what no summary speaks for, sets a torn tail aside, and gives the
+/// end to append to.
+pub(crate) fn recover(
+    backend: Arc<dyn Backend>,
+    options: &LogOptions,
+    index_name: Option<&str>,
+    facts: FactsOf<'_>,
+) -> Result<(Recovery, Tail), Error> {
+    let listing = segment::listing(&*backend)?;
+    if let Some(file) = listing.compressed {
+        return Err(Error::Compressed { file });
+    }
+    let mut opening = Opening {
+        backend,
+        index_name,
+        facts,
+        doubtful_from: None,
+        recovery: Recovery::default(),
+    };
+    opening.expect_a_segment_for_each_sidecar(&listing)?;
+    opening.remove_leftovers(&listing)?;
+    let (last, before) = match listing.segments.split_last() {
+        Some((last, before)) => (Some(last.clone()), before),
+        None => (None, &[][..]),
+    };
+    let mut full = Vec::with_capacity(before.len());
+    for (at, segment) in before.iter().enumerate() {
+        let next = &listing.segments[at + 1];
+        full.push(Arc::new(opening.full(segment, next)?));
+    }
+    let active = match last {
+        Some(last) => opening.last(last, full.last().map(Arc::as_ref))?,
+        None => opening.create()?,
+    };
+    opening.finish(full, active, options)
+}
+
+struct Opening<'a> {
+    backend: Arc<dyn Backend>,
+    index_name: Option<&'a str>,
+    facts: FactsOf<'a>,
+    /// Where the records of the last segment begin of which it is not known that they are on disk.
+    doubtful_from: Option<u64>,
+    recovery: Recovery,
+}
+
+impl Opening<'_> {
+    /// A sidecar is written after its segment is durable: one alone means that the segment is lost.
+    fn expect_a_segment_for_each_sidecar(&self, listing: &Listing) -> Result<(), Error> {
+        for &first in &listing.sidecars {
+            let segment = Segment::new(self.backend.dir(), first);
+            if !listing.has_segment(first) && Sidecar::open(&*self.backend, &segment).is_some() {
+                return Err(missing(&segment, 0, 0, first));
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_leftovers(&mut self, listing: &Listing) -> Result<(), Error> {
+        for name in &listing.unfinished {
+            let path = self.backend.dir().join(name);
+            self.backend
+                .remove(name)
+                .map_err(Error::io("remove", &path))?;
+            self.recovery.leftovers.push(path);
+        }
+        Ok(())
+    }
+
+    /// A segment that is not the last one: complete and on disk before the next one was made, so
+    /// whatever is wrong with it is corruption.
+    fn full(&mut self, segment: &Segment, next: &Segment) -> Result<Full, Error> {
+        let sidecar = match self.whole_sidecar(segment) {
+            Some(sidecar) => sidecar,
+            None => self.rebuild(segment)?,
+        };
+        let expected = sidecar.summary.last.next();
+        if expected != next.first {
+            let kind = BreakKind::OutOfOrder {
+                expected,
+                found: next.first,
+            };
+            return Err(Error::Corrupt {
+                file: next.path.clone(),
+                line: 1,
+                byte: 0,
+                kind,
+            });
+        }
+        Ok(Full::new(segment.clone(), sidecar))
+    }
+
+    /// The sidecar of a complete segment, if it agrees with the segment and with this index.
+    fn whole_sidecar(&self, segment: &Segment) -> Option<Sidecar> {
+        let sidecar = self.usable_sidecar(segment)?;
+        let file = self.backend.open(&segment.name, OpenMode::Read).ok()?;
+        let same = file.size().ok()? == sidecar.summary.bytes;
+        (same && sidecar.places().is_some()).then_some(sidecar)
+    }
+
+    fn usable_sidecar(&self, segment: &Segment) -> Option<Sidecar> {
+        let sidecar = Sidecar::open(&*self.backend, segment)?;
+        let fits = match self.index_name {
+            None => true,
+            name => sidecar.summary.index.as_deref() == name,
+        };
+        fits.then_some(sidecar)
+    }
+
+    fn rebuild(&mut self, segment: &Segment) -> Result<Sidecar, Error> {
+        let whole = Part::whole(segment.clone());
+        let read = self.read(whole, Known::nothing(segment))?;
+        let known = Sidecar::open(&*self.backend, segment).map(|sidecar| sidecar.summary.last);
+        match read.tear {
+            Some((tear, kind)) => return Err(tear.corrupt(kind)),
+            None if known.is_some_and(|known| read.last < known) => {
+                return Err(missing(segment, read.lines, read.end, read.last.next()));
+            }
+            None => {}
+        }
+        let path = self.backend.dir().join(segment.sidecar_name());
+        self.recovery.rebuilt.push(path);
+        let content = Content {
+            first: segment.first,
+            last: read.last,
+            bytes: read.end,
+            chain: read.link(),
+            index: &read.index,
+            index_name: self.index_name,
+            older_keys: Vec::new(),
+        };
+        content.write(&*self.backend, segment, false)
+    }
+
+    /// The segment that is appended to: read from where its sidecar ends, and a bit before.
+    fn last(&mut self, segment: Segment, before: Option<&Full>) -> Result<Active, Error> {
+        let known = self.known(&segment);
+        // What was on disk by the last close, and all that stands in segments before this one.
+        let mut synced = Seq(segment.first.0 - 1);
+        if let Some(sidecar) = Sidecar::open(&*self.backend, &segment) {
+            synced = synced.max(sidecar.summary.last);
+        }
+        let part = Part {
+            start: known.read_from,
+            ..Part::whole(segment.clone())
+        };
+        let read = self.read(part, known)?;
+        let synced = synced.max(read.synced);
+        let mut end = read.end;
+        let link = read.link();
+        match read.tear {
+            // Something was damaged after it had been synced: that is no torn tail.
+            Some((tear, kind)) if read.last < synced => return Err(tear.corrupt(kind)),
+            Some((tear, _)) => {
+                end = tear.byte;
+                self.recovery.torn = Some(set_aside(&*self.backend, &tear)?);
+            }
+            None if read.last < synced => {
+                return Err(missing(&segment, read.lines, read.end, read.last.next()));
+            }
+            None => {}
+        }
+        let file = self
+            .backend
+            .open(&segment.name, OpenMode::Write)
+            .map_err(Error::io("open", &segment.path))?;
+        let doubtful = read.marked.iter().find(|(seq, _)| *seq > synced);
+        self.doubtful_from = doubtful.map(|(_, byte)| *byte);
+        let link_before = before.and_then(|full| full.sidecar.summary.link());
+        let link = if end == 0 { link_before } else { link };
+        Ok(Active {
+            file,
+            noted: read
+                .older
+                .as_ref()
+                .map_or(0, |older| older.sidecar.summary.bytes),
+            index: read.index,
+            older: read.older,
+            end,
+            last: read.last,
+            link,
+            segment,
+        })
+    }
+
+    fn known(&self, segment: &Segment) -> Known {
+        let known = || {
+            let sidecar = self.usable_sidecar(segment)?;
+            let places = sidecar.places()?;
+            let from = sidecar.summary.bytes.saturating_sub(RECHECKED_BYTES);
+            let at = index::last_mark(&places.marks, |mark| mark.offset <= from);
+            Some(Known {
+                read_from: at.map_or(Mark::start(segment.first), |at| places.marks[at]),
+                bytes: sidecar.summary.bytes,
+                index: MemoryIndex {
+                    marks: places.marks,
+                    times: sidecar.summary.times,
+                    ..MemoryIndex::default()
+                },
+                older: Some(Arc::new(Full::new(segment.clone(), sidecar))),
+            })
+        };
+        known().unwrap_or_else(|| Known::nothing(segment))
+    }
+
+    fn read(&mut self, part: Part, known: Known) -> Result<Read, Error> {
+        let file = part.open(&*self.backend)?;
+        let size = file
+            .size()
+            .map_err(Error::io("examine", &part.segment.path))?;
+        let mut read = Read {
+            index: known.index,
+            older: known.older,
+            last: Seq(part.start.seq.0.saturating_sub(1)),
+            link_text: None,
+            synced: Seq::ZERO,
+            marked: VecDeque::new(),
+            end: size,
+            lines: part.start.seq.0.saturating_sub(part.segment.first.0),
+            tear: None,
+        };
+        let mut lines = Lines::new(Arc::clone(&self.backend), vec![part], Check::Sequence);
+        while let Some(raw) = lines.advance()? {
+            read.lines += 1;
+            match raw {
+                // Whole records count even behind a break: their marks tell how far the disk had
+                // got.
+                Raw::Whole { seq, synced } => {
+                    read.synced = read.synced.max(synced);
+                    let on_disk = read.synced;
+                    while read
+                        .marked
+                        .pop_front_if(|(seq, _)| *seq <= on_disk)
+                        .is_some()
+                    {}
+                    if read.tear.is_none() {
+                        self.recovery.checked += 1;
+                        (read.last, read.link_text) = (seq, lines.link());
+                        read.marked.push_back((seq, lines.byte));
+                        if lines.byte >= known.bytes {
+                            let facts = (self.facts)(lines.data());
+                            read.index.note(seq, lines.byte, facts);
+                        }
+                    }
+                }
+                Raw::Broken { kind } => {
+                    read.tear.get_or_insert_with(|| (lines.tear(), kind));
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    fn create(&mut self) -> Result<Active, Error> {
+        let segment = Segment::new(self.backend.dir(), Seq(1));
+        let file = self
+            .backend
+            .open(&segment.name, OpenMode::CreateNew)
+            .map_err(Error::io("create", &segment.path))?;
+        Ok(Active {
+            segment,
+            file,
+            index: MemoryIndex::default(),
+            older: None,
+            end: 0,
+            noted: 0,
+            last: Seq::ZERO,
+            link: None,
+        })
+    }
+
+    fn finish(
+        mut self,
+        full: Vec<Arc<Full>>,
+        mut active: Active,
+        options: &LogOptions,
+    ) -> Result<(Recovery, Tail), Error> {
+        // Records that a killed process wrote but did not sync are about to be taken for part of
+        // the log: they must be on disk before anything is built on them. A sync alone would not
+        // do: after one that failed, the kernel shows what it could not write and takes it for
+        // written. Written once more, it has to be.
+        if let Some(from) = self.doubtful_from {
+            rewrite(&*active.file, from, active.end)
+                .map_err(Error::io("write", &active.segment.path))?;
+        }
+        active
+            .file
+            .sync_data()
+            .map_err(Error::io("sync", &active.segment.path))?;
+        segment::sync_dir(&*self.backend)?;
+        if options.chained && active.link.is_none() {
+            if active.last > Seq::ZERO {
+                return Err(Error::NotChained {
+                    dir: self.backend.dir().to_owned(),
+                });
+            }
+            active.link = Some(Link::root());
+        }
+        let first = full
+            .first()
+            .map_or(active.segment.first, |full| full.segment.first);
+        self.recovery.last = active.last;
+        self.recovery.records = active.last.next().0 - first.0;
+        let tail = Tail::new(self.backend, self.index_name, full, active, options);
+        Ok((self.recovery, tail))
+    }
+}
+
+/// What a sidecar says about the last segment.
+struct Known {
+    /// Where to begin to read, so that the end of what is known is checked too.
+    read_from: Mark,
+    /// Up to where it speaks.
+    bytes: u64,
+    index: MemoryIndex,
+    older: Option<Arc<Full>>,
+}
+
+impl Known {
+    fn nothing(segment: &Segment) -> Self {
+        Self {
+            read_from: Mark::start(segment.first),
+            bytes: 0,
+            index: MemoryIndex::default(),
+            older: None,
+        }
+    }
+}
+
+/// What was read from a segment.
+struct Read {
+    index: MemoryIndex,
+    older: Option<Arc<Full>>,
+    /// The last whole record before the first break.
+    last: Seq,
+    link_text: Option<LinkText>,
+    /// What the records say was on disk.
+    synced: Seq,
+    /// The whole records behind that one, and where they begin: about one group.
+    marked: VecDeque<(Seq, u64)>,
+    end: u64,
+    lines: u64,
+    tear: Option<(Tear, BreakKind)>,
+}
+
+impl Read {
+    fn link(&self) -> Option<Link> {
+        Link::from_text(&self.link_text?)
+    }
+}
+
+impl Tear {
+    fn corrupt(self, kind: BreakKind) -> Error {
+        Error::Corrupt {
+            file: self.segment.path,
+            line: self.line,
+            byte: self.byte,
+            kind,
+        }
+    }
+}
+
+fn missing(segment: &Segment, lines: u64, byte: u64, expected: Seq) -> Error {
+    Error::Corrupt {
+        file: segment.path.clone(),
+        line: lines + 1,
+        byte,
+        kind: BreakKind::Missing { expected },
+    }
+}

@@ -1,0 +1,138 @@
+//! One user's turns in an open model.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::context::Crew;
+use crate::exec::user::Turn;
+use crate::plan::schedule::{Schedule, Timetable};
+use crate::record::recorder::OpenTally;
+use crate::workload::iteration::Iteration;
+
+/// The arrivals of a run, which its users share.
+///
+/// Whoever is free takes the next one and waits until it is due. So there is no dispatcher that could
+/// be late and no queue that could grow: an arrival that nobody has taken when it is due is the queue.
+pub(crate) struct Desk {
+    /// Locked once an arrival, before the arrival is due or while it is late anyway.
+    arrivals: Mutex<Timetable>,
+    schedule_ns: u64,
+    patience_ns: u64,
+}
+
+impl Desk {
+    pub(crate) fn new(schedule: &Schedule, patience: Duration, seed: u64) -> Self {
+        Self {
+            arrivals: Mutex::new(Timetable::new(schedule.clone(), seed)),
+            schedule_ns: schedule.duration().as_nanos() as u64,
+            patience_ns: u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn next(&self) -> Option<(u64, u64)> {
+        self.arrivals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next()
+    }
+}
+
+/// An arrival that a user has taken.
+#[derive(Clone, Copy)]
+struct Taken {
+    number: u64,
+    /// When it is due, by the model's time.
+    after_ns: u64,
+}
+
+/// One user at the desk.
+pub(crate) struct Arrivals<'c> {
+    desk: &'c Desk,
+    began_ns: u64,
+    /// What it waits for.
+    awaited: Option<Taken>,
+    /// When the arrival under way was due, and when it was started.
+    under_way: (u64, u64),
+    /// When the last one ended.
+    pub(crate) ended_ns: u64,
+}
+
+impl<'c> Arrivals<'c> {
+    pub(crate) fn new(desk: &'c Desk, began_ns: u64) -> Self {
+        Self {
+            desk,
+            began_ns,
+            awaited: None,
+            under_way: (0, 0),
+            ended_ns: began_ns,
+        }
+    }
+
+    pub(crate) fn next(&mut self, crew: &Crew<'_>, it: &mut Iteration<'_>) -> Turn {
+        loop {
+            let (taken, has_waited) = match self.awaited.take() {
+                Some(taken) => (taken, true),
+                None => match self.desk.next() {
+                    Some((number, after_ns)) => (Taken { number, after_ns }, false),
+                    None => return Turn::End { interrupted: false },
+                },
+            };
+            if crew.stop.is_stopped() {
+                return Turn::End { interrupted: true };
+            }
+            let Some(elapsed_ns) = crew.skips.elapsed_at(taken.after_ns) else {
+                it.book(|recorder| recorder.arrivals().skipped += 1);
+                continue;
+            };
+            let due_ns = self.began_ns + elapsed_ns;
+            let now_ns = it.touch();
+            let late_ns = now_ns.saturating_sub(due_ns);
+            if now_ns < due_ns {
+                self.awaited = Some(taken);
+                let until_ns = crew.skips.nap(now_ns, due_ns);
+                return Turn::Pause { until_ns };
+            } else if has_waited || late_ns == 0 {
+                it.book(|recorder| recorder.arrivals().lag.record(late_ns));
+                return self.start(taken.number, due_ns, it);
+            } else if late_ns > self.desk.patience_ns {
+                it.book(|recorder| recorder.arrivals().dropped += 1);
+            } else {
+                it.book(|recorder| recorder.arrivals().late += 1);
+                return self.start(taken.number, due_ns, it);
+            }
+        }
+    }
+
+    /// Books an arrival that has ended.
+    pub(crate) fn end(&mut self, it: &mut Iteration<'_>, succeeded: bool) {
+        let (due_ns, started_ns) = self.under_way;
+        let end_ns = self.began_ns + self.desk.schedule_ns;
+        let schedule_end_ns = end_ns.saturating_sub(it.skipped_ns());
+        it.end_arrival(succeeded, |recorder, ended_ns| {
+            recorder
+                .arrivals()
+                .book(due_ns, started_ns, ended_ns, schedule_end_ns);
+        });
+        self.ended_ns = it.last_ns();
+    }
+
+    fn start(&mut self, number: u64, due_ns: u64, it: &mut Iteration<'_>) -> Turn {
+        self.under_way = (due_ns, it.last_ns());
+        it.begin_arrival(number, due_ns);
+        Turn::Iterate
+    }
+}
+
+impl OpenTally {
+    fn book(&mut self, due_ns: u64, started_ns: u64, ended_ns: u64, schedule_end_ns: u64) {
+        self.response.record(ended_ns.saturating_sub(due_ns));
+        self.service.record(ended_ns.saturating_sub(started_ns));
+        if ended_ns <= schedule_end_ns {
+            self.done += 1;
+        } else if started_ns <= schedule_end_ns {
+            self.in_flight += 1;
+        } else {
+            self.queued += 1;
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! The thread that called: waits for the users to be ready, lets them go, and takes what they leave.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use crate::clock::{Clock, MonotonicClock};
+use crate::context::counter::Doing;
+use crate::context::start_barrier::Signal;
+use crate::context::{Crew, Dismissal};
+use crate::error::{RunError, panicked};
+use crate::exec::abort::{self, EarlyEnd};
+use crate::exec::deadline::{Cut, PROGRESS_PERIOD, Patience};
+use crate::exec::live::Glance;
+use crate::exec::user::UserEnd;
+use crate::exec::{Progress, Stage};
+use crate::ledger::Ledger;
+use crate::monitor::Monitor;
+use crate::monitor::usage::cpu_time_ns;
+use crate::record::RunRecord;
+use crate::record::failures::FailureTally;
+use crate::record::lag::LagTally;
+use crate::record::recorder::Recorder;
+use crate::workload::Failure;
+
+/// So many calls of `on_progress` are between two judgements of the thresholds that may end the run:
+/// what they are judged on changes about once a second.
+const JUDGED_EACH: u32 = 5;
+
+/// So many calls of `on_progress` are between two looks at the record: it changes once a second.
+const LOOKED_EACH: u32 = 10;
+
+/// Time between opening the gate and the first arrival of an open model.
+const LEAD_NS: u64 = 10_000_000;
+
+/// How long it waits for threads that have no more to do to end.
+const LAST_MOMENT: Duration = Duration::from_millis(10);
+
+/// How long a thread may have its figures in hand: it writes a few numbers, if it is let run.
+const CLAIM_PATIENCE_NS: u64 = 10_000_000_000;
+
+/// Reports that a user sends at most, and its thread besides: so much room lets no send ever wait.
+const REPORTS_A_USER: usize = 4;
+
+/// What a user tells the coordinating thread.
+pub(crate) enum Report {
+    Ready,
+    SetUpFailed {
+        user: u32,
+        failure: Failure,
+    },
+    LoadEnded {
+        user: u32,
+        end: UserEnd,
+    },
+    TornDown {
+        user: u32,
+        failure: Option<Failure>,
+    },
+    Panicked(Failure),
+    /// The last that a thread sends.
+    ThreadEnded,
+}
+
+/// What a load left behind.
+pub(crate) struct Load {
+    pub(crate) began_ns: u64,
+    pub(crate) ended_ns: u64,
+    /// By user, when its load ended; none of those whom the run ended without.
+    pub(crate) user_ends_ns: Vec<Option<u64>>,
+    pub(crate) monitor_began_ns: u64,
+    pub(crate) cpu_ns: Option<u64>,
+    pub(crate) completed: u64,
+    pub(crate) failed: u64,
+    pub(crate) interrupted: bool,
+    pub(crate) early_end: Option<EarlyEnd>,
+    pub(crate) recorders: Vec<Recorder>,
+    pub(crate) ledgers: Vec<Ledger>,
+    /// Of each runtime, if users are tasks.
+    pub(crate) lags: Vec<LagTally>,
+    pub(crate) tear_down_failures: FailureTally,
+    /// What the users were doing whom the run ended without.
+    pub(crate) in_flight: Vec<Doing>,
+}
+
+/// The thread that called, at its work.
+struct Coordinator<'r, 'c> {
+    crew: &'r Crew<'c>,
+    /// Whether the run may end without its threads.
+    may_leave: bool,
+    inbox: Receiver<Report>,
+    on_progress: &'r mut dyn FnMut(&Progress),
+    /// The users whose load has not ended.
+    standing: Vec<bool>,
+    /// Those of the others who are not torn down.
+    to_tear_down: u32,
+    /// Threads that have not ended.
+    threads: u32,
+    /// If somebody wants to see the record meanwhile.
+    glance: Option<Glance>,
+    record: Option<Arc<RunRecord>>,
+}
+
+/// What is left when a run is over: threads that did not come back, and how to hear of them.
+pub(crate) struct Left {
+    pub(crate) inbox: Receiver<Report>,
+    pub(crate) threads: u32,
+}
+
+/// Puts the load on. `start` starts the threads of all users, which report to whom it is given.
+pub(crate) fn coordinate<T>(
+    crew: &Crew<'_>,
+    may_leave: bool,
+    monitor: &Monitor,
+    on_progress: &mut dyn FnMut(&Progress),
+    start: impl FnOnce(SyncSender<Report>) -> Result<Vec<T>, RunError>,
+    join: impl Fn(T) -> std::thread::Result<()>,
+) -> Result<(Load, Left, Vec<T>), RunError> {
+    let users = crew.users();
+    let (reports, inbox) = sync_channel(REPORTS_A_USER * users as usize);
+    let _dismissal = Dismissal(crew);
+    let threads = start(reports)?;
+    let mut coordinator = Coordinator {
+        crew,
+        may_leave,
+        inbox,
+        on_progress,
+        standing: vec![true; users as usize],
+        to_tear_down: 0,
+        threads: crew.threads(),
+        glance: crew.plan.record_so_far.then(|| Glance::new(crew)),
+        record: None,
+    };
+    if let Err(error) = coordinator.await_set_up() {
+        crew.gate.give(Signal::GiveUp);
+        coordinator.await_threads();
+        return Err(error);
+    }
+    let mut load = coordinator.begin(monitor);
+    coordinator.await_end(&mut load, monitor)?;
+    coordinator.claim(&mut load)?;
+    let left = coordinator.await_tear_down(&mut load);
+    if left.threads > 0 {
+        return Ok((load, left, threads));
+    }
+    for thread in threads {
+        join(thread)
+            .map_err(|panic| panicked("load-engine:user", &Failure::from_panic(&*panic)))?;
+    }
+    Ok((load, left, Vec::new()))
+}
+
+impl Coordinator<'_, '_> {
+    fn await_set_up(&mut self) -> Result<(), RunError> {
+        let users = self.crew.users();
+        let mut ready = 0;
+        let mut failed: Vec<(u32, Failure)> = Vec::new();
+        while ready + (failed.len() as u32) < users {
+            match self.inbox.recv_timeout(PROGRESS_PERIOD) {
+                Ok(Report::Ready) => ready += 1,
+                Ok(Report::SetUpFailed { user, failure }) => failed.push((user, failure)),
+                Ok(Report::Panicked(failure)) => {
+                    return Err(panicked("load-engine:user", &failure));
+                }
+                Ok(Report::ThreadEnded) => self.threads -= 1,
+                Ok(Report::LoadEnded { .. } | Report::TornDown { .. }) => {
+                    unreachable!("no user begins before the gate opens")
+                }
+                Err(RecvTimeoutError::Timeout) => self.tell(Stage::SettingUp, 0, ready),
+                Err(RecvTimeoutError::Disconnected) => return Err(vanished()),
+            }
+        }
+        let count = failed.len() as u32;
+        match failed.into_iter().min_by_key(|(user, _)| *user) {
+            None => Ok(()),
+            Some((user, failure)) => Err(RunError::SetUp {
+                user,
+                failed: count,
+                users,
+                message: failure.message().to_owned(),
+            }),
+        }
+    }
+
+    fn begin(&self, monitor: &Monitor) -> Load {
+        let crew = self.crew;
+        let cpu_ns = cpu_time_ns();
+        let monitor_began_ns = monitor.now_ns();
+        crew.clock.enlist(crew.users());
+        // Arrivals are due by the clock, so their threads need a moment to come to their places.
+        let lead_ns = if crew.desk.is_some() { LEAD_NS } else { 0 };
+        let began_ns = crew.clock.now_ns() + lead_ns;
+        crew.begin(began_ns);
+        crew.gate.give(Signal::Begin { at_ns: began_ns });
+        Load {
+            began_ns,
+            ended_ns: began_ns,
+            user_ends_ns: vec![None; crew.users() as usize],
+            monitor_began_ns,
+            cpu_ns,
+            completed: 0,
+            failed: 0,
+            interrupted: false,
+            early_end: None,
+            recorders: Vec::new(),
+            ledgers: Vec::new(),
+            lags: Vec::new(),
+            tear_down_failures: FailureTally::default(),
+            in_flight: Vec::new(),
+        }
+    }
+
+    /// Waits until every user's load has ended, or until it is time to go without the others.
+    fn await_end(&mut self, load: &mut Load, monitor: &Monitor) -> Result<(), RunError> {
+        let mut panic = None;
+        let mut standing = self.crew.users();
+        let mut calls = 0;
+        let mut cut = Cut::new(self.crew, load.began_ns, self.may_leave);
+        while standing > 0 {
+            let wait = cut.next_look(self.crew);
+            if wait.is_zero() {
+                break;
+            }
+            match self.inbox.recv_timeout(wait) {
+                Ok(Report::LoadEnded { user, end }) => {
+                    standing -= 1;
+                    self.standing[user as usize] = false;
+                    self.to_tear_down += 1;
+                    load.ended_ns = load.ended_ns.max(end.at_ns);
+                    load.user_ends_ns[user as usize] = Some(end.at_ns);
+                    load.interrupted |= end.interrupted;
+                }
+                Ok(Report::Panicked(failure)) => {
+                    standing -= 1;
+                    panic = Some(panicked("load-engine:user", &failure));
+                }
+                Ok(report) => self.hear(report, load),
+                Err(RecvTimeoutError::Timeout) => {
+                    calls += 1;
+                    if calls % LOOKED_EACH == 0 {
+                        self.look(load, monitor);
+                    }
+                    self.tell(Stage::Running, load.began_ns, standing);
+                    if calls % JUDGED_EACH == 0 {
+                        self.judge(load);
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(vanished()),
+            }
+        }
+        if standing > 0 {
+            load.ended_ns = self.crew.clock.now_ns();
+            load.interrupted |= self.crew.stop.is_stopped();
+        }
+        // Whoever comes back later finds that there is no more to do.
+        self.crew.stop.stop();
+        self.crew.wake_sleepers();
+        let (began, ended) = (load.cpu_ns, cpu_time_ns());
+        load.cpu_ns = began
+            .zip(ended)
+            .map(|(began, ended)| ended.saturating_sub(began));
+        self.tell(Stage::Running, load.began_ns, standing);
+        panic.map_or(Ok(()), Err)
+    }
+
+    fn look(&mut self, load: &Load, monitor: &Monitor) {
+        if let Some(glance) = &mut self.glance {
+            let (began_ns, monitor_began_ns) = (load.began_ns, load.monitor_began_ns);
+            self.record = Some(glance.look(self.crew, monitor, began_ns, monitor_began_ns));
+        }
+    }
+
+    /// Ends the phase or the run if what is known by now says so.
+    fn judge(&self, load: &mut Load) {
+        if load.early_end.is_some() {
+            return;
+        }
+        abort::end_phase(self.crew, load.began_ns);
+        load.early_end = abort::judge(self.crew, load.began_ns);
+        if load.early_end.is_some() {
+            self.crew.stop.stop();
+        }
+    }
+
+    fn hear(&mut self, report: Report, load: &mut Load) {
+        match report {
+            Report::ThreadEnded => self.threads -= 1,
+            // What a user says of itself that the run has ended without comes too late.
+            Report::TornDown { user, failure } if !self.standing[user as usize] => {
+                self.to_tear_down -= 1;
+                if let Some(failure) = failure {
+                    load.tear_down_failures.add(failure.message());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes everybody's figures, of those who did not come back too.
+    fn claim(&self, load: &mut Load) -> Result<(), RunError> {
+        let crew = self.crew;
+        for recorder in crew.recorders() {
+            let mut recorder = self.claimed(|| recorder.claim())?;
+            recorder.close();
+            load.recorders.push(*recorder);
+        }
+        for lag in crew.lags() {
+            let mut lag = self.claimed(|| lag.claim())?;
+            lag.close(load.ended_ns);
+            load.lags.push(*lag);
+        }
+        for (user, ledger) in (0..).zip(crew.ledgers()) {
+            let mut ledger = self.claimed(|| ledger.claim())?;
+            ledger.abandon(load.ended_ns);
+            load.ledgers.push(*ledger);
+            let doing = crew.counter_of(user).doing();
+            if self.standing[user as usize] && doing != Doing::Nothing {
+                load.in_flight.push(doing);
+            }
+        }
+        let (done, failed) = crew.counted();
+        load.completed = done.saturating_sub(failed);
+        load.failed = failed;
+        Ok(())
+    }
+
+    /// Claims what a thread may have in hand at this moment, which it puts back at once.
+    fn claimed<T>(&self, claim: impl Fn() -> Option<T>) -> Result<T, RunError> {
+        let clock = MonotonicClock::new();
+        loop {
+            if let Some(value) = claim() {
+                return Ok(value);
+            }
+            if clock.now_ns() > CLAIM_PATIENCE_NS {
+                return Err(vanished());
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    fn await_tear_down(mut self, load: &mut Load) -> Left {
+        let all_came_back = !self.standing.contains(&true);
+        let mut patience = Patience::new(self.may_leave);
+        // Those whom the run ended without have no claim to be waited for.
+        while self.to_tear_down > 0 || (self.threads > 0 && all_came_back) {
+            let Some(report) = patience.next(&self.inbox) else {
+                break;
+            };
+            self.hear(report, load);
+        }
+        // A runtime that is not blocked ends at once; only what is stuck is left.
+        self.crew.over.give(Signal::GiveUp);
+        let mut moment = Patience::of(LAST_MOMENT, self.may_leave);
+        while self.threads > 0
+            && let Some(report) = moment.next(&self.inbox)
+        {
+            self.hear(report, load);
+        }
+        Left {
+            inbox: self.inbox,
+            threads: self.threads,
+        }
+    }
+
+    /// Waits for users that were sent home.
+    fn await_threads(&mut self) {
+        let mut patience = Patience::new(self.may_leave);
+        while self.threads > 0
+            && let Some(report) = patience.next(&self.inbox)
+        {
+            self.threads -= u32::from(matches!(report, Report::ThreadEnded));
+        }
+    }
+
+    fn tell(&mut self, stage: Stage, began_ns: u64, users: u32) {
+        let elapsed_ns = match stage {
+            Stage::SettingUp => 0,
+            Stage::Running => self.crew.clock.now_ns().saturating_sub(began_ns),
+        };
+        let (done, failed) = self.crew.counted();
+        (self.on_progress)(&Progress {
+            stage,
+            elapsed: Duration::from_nanos(elapsed_ns),
+            users,
+            done,
+            failed,
+            planned: self.crew.plan.model.planned_iterations(),
+            record: self.record.clone(),
+        });
+    }
+}
+
+/// Every user's thread reports before it ends, so this is a defect of the engine.
+fn vanished() -> RunError {
+    panicked(
+        "load-engine:user",
+        &Failure::new("it ended without a report"),
+    )
+}

@@ -1,0 +1,170 @@
+//! What a run gives, brought together from what its users left.
+
+use crate::context::Crew;
+use crate::context::counter::Doing;
+use crate::error::RunError;
+use crate::exec::coordinator::Load;
+use crate::exec::stragglers::Stragglers;
+use crate::ledger::Ledger;
+use crate::ledger::spill::SpilledLedger;
+use crate::plan::model::Model;
+use crate::plan::phase::{PhaseCounts, PhaseSummary};
+use crate::record::fairness::{Fairness, UserTally};
+use crate::record::lag::LagTally;
+use crate::record::open_summary::OpenSummary;
+use crate::record::{CheckCount, FailureCounts, InFlight, IterationCounts, RunRecord, StepSummary};
+use crate::workload::StepSpec;
+
+/// What a run gives whose threads it may leave behind.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// What was measured.
+    pub record: RunRecord,
+    /// What was acknowledged. Writes that were under way at the end are *attempted*.
+    pub ledger: Ledger,
+    /// The ledger instead, if the plan keeps it on disk.
+    pub spilled: Option<SpilledLedger>,
+    /// The threads that the run ended without.
+    pub stragglers: Stragglers,
+}
+
+/// Brings the users' figures together.
+pub(crate) fn total(
+    mut load: Load,
+    crew: &Crew<'_>,
+) -> Result<(RunRecord, Ledger, Option<SpilledLedger>), RunError> {
+    let spilled = match &crew.spill {
+        None => None,
+        Some(spill) => {
+            load.ledgers
+                .iter_mut()
+                .for_each(|ledger| spill.take(ledger));
+            Some(spill.finish()?)
+        }
+    };
+    let plan = &crew.plan;
+    let in_flight = in_flight(&load, crew);
+    let planned = plan.model.planned_iterations();
+    let open = crew.desk.as_ref().map(|_| {
+        let arrivals = load.recorders.iter().filter_map(|user| user.open.as_ref());
+        let under_way = load.in_flight.len() as u64;
+        OpenSummary::new(arrivals, planned.unwrap_or_default(), under_way)
+    });
+    let runtime_lag = LagTally::sum(load.lags.iter());
+    let fairness = fairness(&load, crew);
+    let mut total = crew.recorder();
+    for recorder in load.recorders {
+        total.absorb(recorder);
+    }
+    let phases = phases(crew, load.began_ns, &total.phases);
+    let interval_ns = crew.timeline.align();
+    let summary = |((step, tally), in_flight)| {
+        let summary = StepSummary::new(tally, &crew.timeline.step(step));
+        summary.with_in_flight(in_flight)
+    };
+    let steps = total
+        .steps
+        .into_iter()
+        .enumerate()
+        .zip(in_flight)
+        .map(summary)
+        .collect();
+    let mut checks: Vec<CheckCount> = total.checks.into_iter().map(CheckCount::from).collect();
+    // By name, since which user made one first is a matter of chance.
+    checks.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let record = RunRecord {
+        label: plan.label.clone(),
+        model: plan.model.clone(),
+        seed: plan.seed,
+        users: crew.users(),
+        interrupted: load.interrupted,
+        early_end: load.early_end,
+        iterations: IterationCounts {
+            planned,
+            completed: load.completed,
+            failed: load.failed,
+            in_flight: load.in_flight.len() as u64,
+        },
+        failures: total.failures.into(),
+        checks,
+        tear_down_failures: FailureCounts::from(load.tear_down_failures),
+        steps,
+        think_time: plan.think_time,
+        phases,
+        interval_ns,
+        open,
+        fairness,
+        runtime_lag,
+        ..RunRecord::default()
+    };
+    Ok((record, all(load.ledgers), spilled))
+}
+
+/// How far users were apart. Those of other models ask for different things: for as much as their
+/// stage is long, or for the arrivals that the others left.
+fn fairness(load: &Load, crew: &Crew<'_>) -> Option<Fairness> {
+    let Model::Closed { .. } = crew.plan.model else {
+        return None;
+    };
+    let users = (0..)
+        .zip(&load.user_ends_ns)
+        .map(|(user, ended_ns)| UserTally {
+            user,
+            iterations: crew.counter_of(user).done(),
+            time_ns: ended_ns
+                .unwrap_or(load.ended_ns)
+                .saturating_sub(load.began_ns),
+        });
+    Fairness::of(users.collect())
+}
+
+/// One ledger of all users.
+fn all(ledgers: Vec<Ledger>) -> Ledger {
+    let mut all = Ledger::new();
+    all.reserve(&ledgers);
+    for ledger in ledgers {
+        all.absorb(ledger);
+    }
+    all
+}
+
+/// What was under way in each step when the run ended.
+fn in_flight(load: &Load, crew: &Crew<'_>) -> Vec<InFlight> {
+    let mut steps = vec![InFlight::default(); crew.steps.len()];
+    for doing in &load.in_flight {
+        if let Doing::Step { step, since_ns } = *doing {
+            steps[step].count += 1;
+            let age_ns = load.ended_ns.saturating_sub(since_ns);
+            steps[step].longest_ns = steps[step].longest_ns.max(age_ns);
+        }
+    }
+    steps
+}
+
+/// The figures of each phase, when all users have brought theirs to the timeline.
+fn phases(crew: &Crew<'_>, began_ns: u64, counts: &[PhaseCounts]) -> Vec<PhaseSummary> {
+    let mut start_ns = 0;
+    let mut summaries = Vec::with_capacity(crew.plan.phases.len());
+    for (number, (phase, counts)) in crew.plan.phases.iter().zip(counts).enumerate() {
+        let planned_ns = start_ns + phase.duration.as_nanos() as u64;
+        let end_ns = crew
+            .phases
+            .end_ns(number)
+            .map_or(planned_ns, |end_ns| end_ns.saturating_sub(began_ns));
+        let step =
+            |(step, spec): (usize, &StepSpec)| crew.timeline.step(step).phase(number, spec.name);
+        summaries.push(PhaseSummary {
+            name: phase.name.clone(),
+            start_ns,
+            end_ns,
+            ended_early: end_ns < planned_ns,
+            completed: counts.completed,
+            failed: counts.failed,
+            in_flight: counts.in_flight,
+            steps: crew.steps.iter().enumerate().map(step).collect(),
+        });
+        start_ns = end_ns;
+    }
+    summaries
+}

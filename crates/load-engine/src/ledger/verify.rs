@@ -1,0 +1,371 @@
+//! Verification: what was acknowledged against what was found.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::digest::Digest;
+use crate::ledger::expectation::{ExpectedState, KeyIndex, state_after};
+use crate::ledger::{Effect, Entry, Ledger};
+
+/// Discrepancies that a [`Verification`] shows in full.
+pub const SHOWN_DISCREPANCIES: usize = 20;
+
+/// Errors in a row after which a source is given up: one that repeats its error for ever would
+/// otherwise never end.
+const MAX_ERRORS_IN_A_ROW: u32 = 1000;
+
+/// A thing found in the target after the load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What kind of thing, as in the ledger.
+    pub kind: Cow<'static, str>,
+    /// Which of them.
+    pub key: String,
+    /// Its content.
+    pub digest: Digest,
+}
+
+impl Found {
+    /// A found thing.
+    pub fn new(kind: impl Into<Cow<'static, str>>, key: impl Into<String>, digest: Digest) -> Self {
+        Self {
+            kind: kind.into(),
+            key: key.into(),
+            digest,
+        }
+    }
+}
+
+/// How the ledger and the target agree.
+///
+/// Every key of the ledger is in exactly one of `verified`, `lost`, `altered`, `indeterminate` and
+/// (if it had been removed) `unexpected`; a key that was created twice is `lost` once more for each
+/// creation that another replaced, and one found twice is `duplicated` besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Verification {
+    /// Acknowledged effects in the ledger.
+    pub effects: u64,
+    /// Keys that the ledger names.
+    pub keys: u64,
+    /// Things found in the target.
+    pub found: u64,
+    /// Keys found as acknowledged.
+    pub verified: u64,
+    /// Acknowledged and not there.
+    pub lost: u64,
+    /// There, with another content.
+    pub altered: u64,
+    /// Found more than once: each time after the first.
+    pub duplicated: u64,
+    /// There, although removed or never acknowledged.
+    pub unexpected: u64,
+    /// Last written by an operation that was never acknowledged: there or not, neither is wrong.
+    pub indeterminate: u64,
+    /// Errors while the target was read.
+    pub unreadable: u64,
+    /// Whether reading was given up because of them; `lost` then includes what was not read.
+    pub abandoned: bool,
+    /// The first discrepancies, in full.
+    pub discrepancies: Vec<Discrepancy>,
+}
+
+impl Verification {
+    /// Whether everything acknowledged was found, and nothing else.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.discrepancy_count() == 0 && !self.abandoned
+    }
+
+    /// Adds the figures of another part of the same ledger.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.effects += other.effects;
+        self.keys += other.keys;
+        self.found += other.found;
+        self.verified += other.verified;
+        self.lost += other.lost;
+        self.altered += other.altered;
+        self.duplicated += other.duplicated;
+        self.unexpected += other.unexpected;
+        self.indeterminate += other.indeterminate;
+        self.unreadable += other.unreadable;
+        self.abandoned |= other.abandoned;
+        let room = SHOWN_DISCREPANCIES.saturating_sub(self.discrepancies.len());
+        self.discrepancies
+            .extend(other.discrepancies.into_iter().take(room));
+    }
+
+    /// Counts an error of the source.
+    pub(crate) fn count_unreadable(
+        &mut self,
+        error: &dyn Display,
+        each: &mut impl FnMut(&Discrepancy),
+    ) {
+        self.unreadable += 1;
+        let discrepancy = Discrepancy {
+            defect: Defect::Unreadable,
+            kind: String::new(),
+            key: error.to_string(),
+            expected: Expectation::NeverAcknowledged,
+            found: None,
+            user: None,
+        };
+        self.show(discrepancy, each);
+    }
+
+    fn show(&mut self, discrepancy: Discrepancy, each: &mut impl FnMut(&Discrepancy)) {
+        each(&discrepancy);
+        if self.discrepancies.len() < SHOWN_DISCREPANCIES {
+            self.discrepancies.push(discrepancy);
+        }
+    }
+
+    /// How many discrepancies there are, shown or not.
+    #[must_use]
+    pub fn discrepancy_count(&self) -> u64 {
+        self.lost + self.altered + self.duplicated + self.unexpected + self.unreadable
+    }
+}
+
+/// One thing that is not as acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Discrepancy {
+    /// What is wrong.
+    pub defect: Defect,
+    /// What kind of thing; empty when it could not be read.
+    pub kind: String,
+    /// Which of them; the error when it could not be read.
+    pub key: String,
+    /// What the ledger says.
+    pub expected: Expectation,
+    /// What is there; nothing if it is not.
+    pub found: Option<Digest>,
+    /// Whose effect it was.
+    pub user: Option<u32>,
+}
+
+/// What can be wrong with a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Defect {
+    /// Acknowledged and not there.
+    Lost,
+    /// There, with another content.
+    Altered,
+    /// There more than once.
+    Duplicated,
+    /// There, although removed or never acknowledged.
+    Unexpected,
+    /// It could not be read.
+    Unreadable,
+}
+
+/// What the ledger says about a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Expectation {
+    /// It is there with this content.
+    Present(Digest),
+    /// It was removed.
+    Absent,
+    /// Nothing: no user wrote it.
+    NeverAcknowledged,
+}
+
+/// Compares the ledger with what was found, in one pass over `found`.
+///
+/// The memory needed depends on the ledger alone.
+///
+/// ```
+/// use load_engine::{Digest, Effect, Found, Ledger, LedgerEntry, verify};
+///
+/// let ledger: Ledger = ["a", "b"]
+///     .map(|key| LedgerEntry {
+///         kind: "record".into(),
+///         key: key.into(),
+///         effect: Effect::Created(Digest::of(b"content")),
+///         user: 0,
+///         started_ns: 0,
+///         settled_ns: 1,
+///     })
+///     .into_iter()
+///     .collect();
+/// let found = [Ok::<_, std::io::Error>(Found::new("record", "a", Digest::of(b"content")))];
+/// let verification = verify(&ledger, found);
+/// assert_eq!((verification.verified, verification.lost), (1, 1));
+/// assert!(!verification.holds());
+/// ```
+pub fn verify<E: Display>(
+    ledger: &Ledger,
+    found: impl IntoIterator<Item = Result<Found, E>>,
+) -> Verification {
+    verify_each(ledger, found, |_| {})
+}
+
+/// Like [`verify`], and hands every discrepancy to `each`, such as to write them all to a file.
+pub fn verify_each<E: Display>(
+    ledger: &Ledger,
+    found: impl IntoIterator<Item = Result<Found, E>>,
+    each: impl FnMut(&Discrepancy),
+) -> Verification {
+    let mut pass = Pass::new(ledger, each);
+    let mut errors = ErrorsInARow::default();
+    for item in found {
+        match &item {
+            Ok(found) => pass.compare(found),
+            Err(error) => pass.unreadable(error),
+        }
+        if errors.are_too_many(item.is_err()) {
+            pass.verification.abandoned = true;
+            break;
+        }
+    }
+    pass.finish()
+}
+
+/// Tells a source that gives nothing but errors.
+#[derive(Default)]
+pub(crate) struct ErrorsInARow(u32);
+
+impl ErrorsInARow {
+    /// Counts an item, and says whether the source is to be given up.
+    pub(crate) fn are_too_many(&mut self, is_error: bool) -> bool {
+        self.0 = if is_error { self.0 + 1 } else { 0 };
+        self.0 == MAX_ERRORS_IN_A_ROW
+    }
+}
+
+/// The state of one pass.
+struct Pass<'l, F> {
+    ledger: &'l Ledger,
+    index: KeyIndex<'l>,
+    /// By the number of a key's newest entry.
+    seen: Vec<bool>,
+    verification: Verification,
+    each: F,
+}
+
+impl<'l, F: FnMut(&Discrepancy)> Pass<'l, F> {
+    fn new(ledger: &'l Ledger, each: F) -> Self {
+        let index = KeyIndex::new(ledger);
+        let acknowledged = |entry: &&Entry| entry.effect != Effect::Attempted;
+        let verification = Verification {
+            effects: ledger.entries.iter().filter(acknowledged).count() as u64,
+            keys: index.key_count() as u64,
+            ..Verification::default()
+        };
+        Self {
+            ledger,
+            index,
+            seen: vec![false; ledger.len()],
+            verification,
+            each,
+        }
+    }
+
+    fn compare(&mut self, found: &Found) {
+        self.verification.found += 1;
+        let Some(newest) = self.index.find(&found.kind, &found.key) else {
+            self.verification.unexpected += 1;
+            let expected = Expectation::NeverAcknowledged;
+            return self.report(Defect::Unexpected, found, expected, None);
+        };
+        let last = self.index.last_writes(newest);
+        let user = last.first().map(|entry| entry.user);
+        let states = last.iter().map(|entry| state_after(entry.effect));
+        if std::mem::replace(&mut self.seen[newest as usize], true) {
+            self.verification.duplicated += 1;
+            self.report(Defect::Duplicated, found, expectation(states), user);
+        } else if states
+            .clone()
+            .any(|state| state == ExpectedState::Present(found.digest))
+        {
+            self.verification.verified += 1;
+        } else if states
+            .clone()
+            .any(|state| state == ExpectedState::Indeterminate)
+        {
+            self.verification.indeterminate += 1;
+        } else if let expected @ Expectation::Present(_) = expectation(states) {
+            self.verification.altered += 1;
+            self.report(Defect::Altered, found, expected, user);
+        } else {
+            self.verification.unexpected += 1;
+            self.report(Defect::Unexpected, found, Expectation::Absent, user);
+        }
+    }
+
+    fn unreadable(&mut self, error: &dyn Display) {
+        self.verification.count_unreadable(error, &mut self.each);
+    }
+
+    /// Goes through the keys in the ledger's order, so that two reports of one run agree.
+    fn finish(mut self) -> Verification {
+        let keys: Vec<u32> = self.index.keys().collect();
+        for newest in keys {
+            let entry = &self.ledger.entries[newest as usize];
+            if !self.seen[newest as usize] {
+                self.missing(newest);
+            }
+            for _ in 0..self.index.collisions(newest) {
+                self.lose(entry, expectation([state_after(entry.effect)].into_iter()));
+            }
+        }
+        self.verification
+    }
+
+    fn missing(&mut self, newest: u32) {
+        let last = self.index.last_writes(newest);
+        let states = last.iter().map(|entry| state_after(entry.effect));
+        if states.clone().any(|state| state == ExpectedState::Absent) {
+            self.verification.verified += 1;
+        } else if states
+            .clone()
+            .any(|state| state == ExpectedState::Indeterminate)
+        {
+            self.verification.indeterminate += 1;
+        } else {
+            self.lose(last[0], expectation(states));
+        }
+    }
+
+    fn lose(&mut self, entry: &Entry, expected: Expectation) {
+        self.verification.lost += 1;
+        self.add(Discrepancy {
+            defect: Defect::Lost,
+            kind: self.ledger.kind(entry).to_owned(),
+            key: self.ledger.key(entry).to_owned(),
+            expected,
+            found: None,
+            user: Some(entry.user),
+        });
+    }
+
+    fn report(&mut self, defect: Defect, found: &Found, expected: Expectation, user: Option<u32>) {
+        self.add(Discrepancy {
+            defect,
+            kind: found.kind.clone().into_owned(),
+            key: found.key.clone(),
+            expected,
+            found: Some(found.digest),
+            user,
+        });
+    }
+
+    fn add(&mut self, discrepancy: Discrepancy) {
+        self.verification.show(discrepancy, &mut self.each);
+    }
+}
+
+/// The one expectation that a report names: a content if any is allowed.
+fn expectation(mut states: impl Iterator<Item = ExpectedState>) -> Expectation {
+    states
+        .find_map(|state| match state {
+            ExpectedState::Present(digest) => Some(Expectation::Present(digest)),
+            ExpectedState::Absent | ExpectedState::Indeterminate => None,
+        })
+        .unwrap_or(Expectation::Absent)
+}

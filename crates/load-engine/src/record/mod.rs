@@ -1,0 +1,341 @@
+//! The run's record: plain data that can be saved, judged again and merged later.
+
+pub(crate) mod counts;
+pub(crate) mod export;
+pub(crate) mod failures;
+pub(crate) mod fairness;
+pub(crate) mod generator;
+pub(crate) mod lag;
+pub(crate) mod latency;
+pub(crate) mod open_summary;
+pub(crate) mod recorder;
+pub(crate) mod timeline;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::exec::abort::EarlyEnd;
+use crate::monitor::MonitorRecord;
+use crate::plan::model::Model;
+use crate::plan::pacing::ThinkTime;
+use crate::plan::phase::PhaseSummary;
+use crate::record::failures::FailureTally;
+use crate::record::fairness::Fairness;
+use crate::record::generator::GeneratorRecord;
+use crate::record::lag::RuntimeLag;
+use crate::record::latency::LatencySummary;
+use crate::record::open_summary::OpenSummary;
+use crate::record::recorder::StepTally;
+use crate::record::timeline::StepTimeline;
+use crate::workload::StepSpec;
+
+/// Everything that a run measured. No number in it is ever NaN or infinite.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct RunRecord {
+    /// What the plan calls the run.
+    pub label: String,
+    /// The model of load.
+    pub model: Model,
+    /// How long closed users waited between two iterations.
+    pub think_time: ThinkTime,
+    /// The seed of every random number.
+    pub seed: u64,
+    /// Users that stood.
+    pub users: u32,
+    /// From the start of the load to the end of its last operation, without set-up and tear-down.
+    pub wall_ns: u64,
+    /// Whether the run was stopped before it was through.
+    pub interrupted: bool,
+    /// The broken threshold that stopped it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_end: Option<EarlyEnd>,
+    /// Iterations of all users.
+    pub iterations: IterationCounts,
+    /// Failures of iterations outside any step.
+    pub failures: FailureCounts,
+    /// What the workload checked, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckCount>,
+    /// Failures of tear-downs.
+    pub tear_down_failures: FailureCounts,
+    /// How long an interval of a step is: a second, and longer in a run of more than 20 minutes.
+    pub interval_ns: u64,
+    /// Each declared step, in the workload's order.
+    pub steps: Vec<StepSummary>,
+    /// Each phase of the plan.
+    pub phases: Vec<PhaseSummary>,
+    /// What became of the arrivals of an open model.
+    pub open: Option<OpenSummary>,
+    /// How evenly users were served; only in a closed model, whose users all ask for the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness: Option<Fairness>,
+    /// How long ready tasks waited for their runtime; only in a run of tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_lag: Option<RuntimeLag>,
+    /// What the process used meanwhile.
+    pub monitor: MonitorRecord,
+    /// What the watched process used meanwhile, if the plan names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<MonitorRecord>,
+    /// What the engine itself cost.
+    pub generator: GeneratorRecord,
+}
+
+impl RunRecord {
+    /// The step of this name.
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<&StepSummary> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The steps with this tag.
+    pub fn steps_tagged(&self, name: &str, value: &str) -> impl Iterator<Item = &StepSummary> {
+        let tagged = move |step: &&StepSummary| step.tags.get(name).is_some_and(|is| is == value);
+        self.steps.iter().filter(tagged)
+    }
+
+    /// The check of this name.
+    #[must_use]
+    pub fn check(&self, name: &str) -> Option<&CheckCount> {
+        self.checks.iter().find(|check| check.name == name)
+    }
+
+    /// Attempts of all steps.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.steps.iter().map(|step| step.attempted).sum()
+    }
+
+    /// Failed attempts of all steps.
+    #[must_use]
+    pub fn failed_operations(&self) -> u64 {
+        self.steps.iter().map(|step| step.failed).sum()
+    }
+
+    /// Attempts of all steps in a second of the load; 0 for a run that took no time.
+    #[must_use]
+    pub fn operations_per_second(&self) -> f64 {
+        per_second(self.operations(), self.wall_ns)
+    }
+
+    /// Failed attempts as a share of all, from 0 to 1; 0 for a run that attempted nothing.
+    #[must_use]
+    pub fn error_rate(&self) -> f64 {
+        share(self.failed_operations(), self.operations())
+    }
+
+    /// The steps that should have left an effect and acknowledged none in the whole run.
+    pub fn vacuous_steps(&self) -> impl Iterator<Item = &StepSummary> {
+        self.steps.iter().filter(|step| step.is_vacuous())
+    }
+}
+
+/// Iterations by their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct IterationCounts {
+    /// How many the model asked for, if it says.
+    pub planned: Option<u64>,
+    /// Those that succeeded.
+    pub completed: u64,
+    /// Those that failed or panicked.
+    pub failed: u64,
+    /// Those that were under way when the run ended at its deadline: neither completed nor failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_flight: u64,
+}
+
+/// Failures by message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailureCounts {
+    /// The most frequent messages, by falling count.
+    pub messages: Vec<FailureCount>,
+    /// Failures with yet other messages.
+    pub other: u64,
+}
+
+impl FailureCounts {
+    /// How many failures there were.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.messages
+            .iter()
+            .map(|failure| failure.count)
+            .sum::<u64>()
+            + self.other
+    }
+}
+
+impl From<FailureTally> for FailureCounts {
+    fn from(tally: FailureTally) -> Self {
+        let (messages, other) = tally.into_parts();
+        let messages = messages
+            .into_iter()
+            .map(|(message, count)| FailureCount { message, count })
+            .collect();
+        Self { messages, other }
+    }
+}
+
+/// One message and how often it came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailureCount {
+    /// The message.
+    pub message: String,
+    /// How often it came.
+    pub count: u64,
+}
+
+/// One check and how often it held.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct CheckCount {
+    /// Its name.
+    pub name: String,
+    /// How often it held.
+    pub passed: u64,
+    /// How often it did not.
+    pub failed: u64,
+}
+
+/// The figures of one step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct StepSummary {
+    /// The step's name.
+    pub name: String,
+    /// Whether it is meant to leave an effect.
+    pub effect: bool,
+    /// What to group it by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// How often it ran.
+    pub attempted: u64,
+    /// How often it succeeded.
+    pub succeeded: u64,
+    /// How often it failed or panicked.
+    pub failed: u64,
+    /// Effects that were acknowledged to it.
+    pub effects: u64,
+    /// Successes that acknowledged no effect, of a step that is meant to leave one.
+    pub unacknowledged: u64,
+    /// How long all attempts took, from their actual start.
+    pub service_time: LatencySummary,
+    /// In an open model, how long all attempts took from when they were due: an iteration's first
+    /// step bears the delay of its start.
+    pub response_time: Option<LatencySummary>,
+    /// The same from interval to interval, from the start of the load to the last attempt's end.
+    pub intervals: Vec<IntervalSummary>,
+    /// Why attempts failed.
+    pub failures: FailureCounts,
+    /// Attempts that were under way when the run ended at its deadline. They are in no other figure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_flight: u64,
+    /// How long the longest of them had taken by then.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub longest_in_flight_ns: u64,
+}
+
+impl StepSummary {
+    /// Whether the step should have left an effect and acknowledged none.
+    #[must_use]
+    pub fn is_vacuous(&self) -> bool {
+        self.effect && self.effects == 0
+    }
+
+    /// Failed attempts as a share of all, from 0 to 1.
+    #[must_use]
+    pub fn error_rate(&self) -> f64 {
+        share(self.failed, self.attempted)
+    }
+}
+
+impl StepSummary {
+    pub(crate) fn new(tally: StepTally, times: &StepTimeline) -> Self {
+        let response = (!times.response.is_empty()).then_some(&times.response);
+        Self {
+            name: tally.spec.name.to_owned(),
+            effect: tally.spec.effect,
+            tags: tags_of(tally.spec),
+            attempted: tally.succeeded + tally.failed,
+            succeeded: tally.succeeded,
+            failed: tally.failed,
+            effects: tally.effects,
+            unacknowledged: if tally.spec.effect {
+                tally.unacknowledged
+            } else {
+                0
+            },
+            service_time: LatencySummary::of(&times.service),
+            response_time: response.map(LatencySummary::of),
+            intervals: times.intervals.summaries(),
+            failures: tally.failures.into(),
+            in_flight: 0,
+            longest_in_flight_ns: 0,
+        }
+    }
+
+    pub(crate) fn with_in_flight(mut self, in_flight: InFlight) -> Self {
+        self.in_flight = in_flight.count;
+        self.longest_in_flight_ns = in_flight.longest_ns;
+        self
+    }
+}
+
+fn tags_of(step: StepSpec) -> BTreeMap<String, String> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    step.tags.iter().map(owned).collect()
+}
+
+/// Attempts that had not ended when the run did.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct InFlight {
+    pub(crate) count: u64,
+    pub(crate) longest_ns: u64,
+}
+
+/// One interval of one step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct IntervalSummary {
+    /// Its beginning, from the start of the load.
+    pub start_ns: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// How long all attempts took that ended in it: response time in an open model, else service time.
+    pub latency: LatencySummary,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference to what it may skip"
+)]
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// A figure with so many decimals: more would be false precision, and short decimals are read back
+/// from JSON as they were written.
+pub(crate) fn rounded(value: f64, decimals: i32) -> f64 {
+    let scale = 10f64.powi(decimals);
+    (value * scale).round() / scale
+}
+
+pub(crate) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+pub(crate) fn per_second(count: u64, wall_ns: u64) -> f64 {
+    if wall_ns == 0 {
+        0.0
+    } else {
+        count as f64 * 1e9 / wall_ns as f64
+    }
+}

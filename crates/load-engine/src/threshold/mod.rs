@@ -1,0 +1,254 @@
+//! Thresholds: expressions such as `p99(create) < 200ms`, judged on a record and its verification.
+
+pub(crate) mod metric;
+pub(crate) mod parser;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::RunError;
+use crate::ledger::verify::Verification;
+use crate::record::{RunRecord, rounded};
+use crate::threshold::metric::{Dimension, Metric, observe, unknown};
+use crate::threshold::parser::parse;
+use crate::workload::StepSpec;
+
+/// What a run has to hold: a figure, a comparison and a limit.
+///
+/// ```text
+/// p99(create) < 200ms       error_rate < 1%       lost == 0          rate > 1000/s
+/// p99.9 <= 1.5s             failed(decide) == 0   dropped == 0       memory_peak < 500MB
+/// mean("can execute") < 5ms                       p95(create @ peak) < 300ms
+/// ```
+///
+/// A figure is asked of the whole run, of one step, of one phase (`error_rate(@ peak)`) or of a step
+/// in a phase. The figures are
+/// - times: `min`, `mean`, `max` and any percentile from `p0.001` to `p100`, of the response time in an
+///   open model and else of the service time, merged from the steps' histograms where no step is named;
+/// - `rate`, `error_rate`, `operations`, `succeeded`, `failed`, `effects`, `iterations` and
+///   `failed_iterations`;
+/// - of the verification, `verified`, `lost`, `altered`, `duplicated`, `unexpected`, `indeterminate`,
+///   `unreadable`, and of the record `vacuous` steps;
+/// - of an open model, `dropped` and `late_starts`;
+/// - `memory_peak`, `memory_growth` (from before set-up to after tear-down) and `cores`.
+///
+/// ```
+/// use load_engine::{RunRecord, Threshold, Ruling};
+///
+/// let threshold: Threshold = "failed_iterations == 0".parse()?;
+/// assert_eq!(threshold.judge(&RunRecord::default(), None).ruling, Ruling::Held);
+///
+/// let mistake = "p99(create) < 200".parse::<Threshold>().unwrap_err();
+/// assert_eq!(
+///     mistake.to_string(),
+///     "threshold `p99(create) < 200`, column 15: `p99` is a time, so its limit needs a unit: ns, us, ms, s, min or h"
+/// );
+/// # Ok::<(), load_engine::RunError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    pub(crate) text: String,
+    pub(crate) metric: Metric,
+    pub(crate) dimension: Dimension,
+    pub(crate) step: Option<Name>,
+    pub(crate) phase: Option<Name>,
+    pub(crate) comparison: Comparison,
+    /// In the dimension's base unit: nanoseconds, a share from 0 to 1, a second, bytes.
+    pub(crate) limit: f64,
+}
+
+/// The name of a step or a phase, and where it stands in the expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub(crate) text: String,
+    pub(crate) column: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Below,
+    AtMost,
+    Above,
+    AtLeast,
+    Equal,
+    Unequal,
+}
+
+impl Comparison {
+    fn holds(self, observed: f64, limit: f64) -> bool {
+        match self {
+            Self::Below => observed < limit,
+            Self::AtMost => observed <= limit,
+            Self::Above => observed > limit,
+            Self::AtLeast => observed >= limit,
+            Self::Equal => observed == limit,
+            Self::Unequal => observed != limit,
+        }
+    }
+}
+
+/// What became of a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// The run kept it.
+    Held,
+    /// The run broke it.
+    Broken,
+    /// The figure is not there, which is no reason to pass.
+    Unknown,
+}
+
+/// A threshold, judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Judgement {
+    /// The threshold.
+    pub threshold: Threshold,
+    /// What became of it.
+    pub ruling: Ruling,
+    /// The figure, in `unit`.
+    pub observed: Option<f64>,
+    /// The limit, in `unit`.
+    pub limit: f64,
+    /// What both are counted in: `ns`, `share`, `count`, `per_s`, `bytes` or `cores`.
+    pub unit: String,
+    /// Why the figure is not there.
+    pub reason: Option<String>,
+}
+
+impl Threshold {
+    /// Judges a run. A figure that is not there (no such step, no operation, no verification) leaves
+    /// the threshold [`Ruling::Unknown`].
+    #[must_use]
+    pub fn judge(&self, record: &RunRecord, verification: Option<&Verification>) -> Judgement {
+        let name = |name: &'_ Option<Name>| name.as_ref().map(|name| name.text.clone());
+        let (step, phase) = (name(&self.step), name(&self.phase));
+        let observed = observe(
+            self.metric,
+            step.as_deref(),
+            phase.as_deref(),
+            record,
+            verification,
+        );
+        let ruling = match &observed {
+            Ok(value) if self.comparison.holds(*value, self.limit) => Ruling::Held,
+            Ok(_) => Ruling::Broken,
+            Err(_) => Ruling::Unknown,
+        };
+        Judgement {
+            threshold: self.clone(),
+            ruling,
+            observed: observed.as_ref().ok().map(|value| rounded(*value, 6)),
+            limit: self.limit,
+            unit: self.dimension.unit().to_owned(),
+            reason: observed.err(),
+        }
+    }
+
+    /// Checks, before a run, that the step and the phase exist.
+    ///
+    /// # Errors
+    ///
+    /// When one does not; the error points at it.
+    pub fn check_names(&self, steps: &[StepSpec], phases: &[crate::Phase]) -> Result<(), RunError> {
+        if let Some(step) = &self.step
+            && steps.iter().all(|known| known.name != step.text)
+        {
+            let names = steps.iter().map(|step| step.name);
+            return Err(self.mistake(step, unknown("step", &step.text, names)));
+        }
+        if let Some(phase) = &self.phase
+            && phases.iter().all(|known| known.name != phase.text)
+        {
+            let names = phases.iter().map(|phase| phase.name.as_str());
+            return Err(self.mistake(phase, unknown("phase", &phase.text, names)));
+        }
+        Ok(())
+    }
+
+    /// Checks, before a run, that the figure is known while the load goes on: times, `failed`,
+    /// `error_rate` and `failed_iterations` are. Only such a threshold can end a load or a phase.
+    ///
+    /// # Errors
+    ///
+    /// When it is known only when the load is over.
+    pub fn check_live(&self) -> Result<(), RunError> {
+        if self.metric.is_known_during_load() {
+            return Ok(());
+        }
+        Err(RunError::Threshold {
+            expression: self.text.clone(),
+            column: 1,
+            problem:
+                "this figure is known only when the load is over, so it cannot end it: take a \
+                      time, `failed`, `error_rate` or `failed_iterations`"
+                    .to_owned(),
+        })
+    }
+
+    fn mistake(&self, at: &Name, problem: String) -> RunError {
+        RunError::Threshold {
+            expression: self.text.clone(),
+            column: at.column,
+            problem,
+        }
+    }
+}
+
+impl Dimension {
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Time => "ns",
+            Self::Share => "share",
+            Self::Count => "count",
+            Self::Rate => "per_s",
+            Self::Bytes => "bytes",
+            Self::Cores => "cores",
+        }
+    }
+}
+
+impl FromStr for Threshold {
+    type Err = RunError;
+
+    fn from_str(text: &str) -> Result<Self, RunError> {
+        parse(text)
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Threshold {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Threshold {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = Cow::<'_, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Threshold {
+    fn schema_name() -> Cow<'static, str> {
+        "Threshold".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A figure, a comparison and a limit, such as `p99(create) < 200ms`.",
+        })
+    }
+}

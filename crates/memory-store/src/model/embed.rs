@@ -1,0 +1,191 @@
+//! From text to vector.
+
+use crate::error::{Error, Result};
+use crate::model::memory::NewMemory;
+
+/// Makes vectors of texts, always of the same length.
+///
+/// A model behind an interface is one implementation; [`HashedNgrams`] needs none.
+pub trait Embedder: Send + Sync {
+    /// The length of every vector.
+    fn dimension(&self) -> usize;
+
+    /// The vector of a text, or `None` if there is nothing in it to embed.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the model fails with.
+    fn embed(&self, text: &str) -> std::result::Result<Option<Vec<f32>>, EmbedError>;
+}
+
+/// What an embedder failed with.
+pub type EmbedError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Embeds without a model: words and their trigrams of letters, hashed into a fixed number of
+/// places with a sign each ("feature hashing", Weinberger et al. 2009). Texts that share words, or
+/// words of the same stem, come close; it knows nothing of meaning. English function words (the,
+/// of, when) are passed over unless there is nothing else, as they make unlike texts alike.
+///
+/// ```
+/// use memory_store::{Embedder, HashedNgrams};
+///
+/// let embedder = HashedNgrams::default();
+/// let vector = embedder.embed("the linker failed")?.unwrap();
+/// assert_eq!(vector.len(), 256);
+/// assert!(embedder.embed(" … ")?.is_none());
+/// # Ok::<(), memory_store::EmbedError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashedNgrams {
+    dimension: usize, // at least 1
+}
+
+impl Default for HashedNgrams {
+    /// 256 places: a few hundred trigrams of a short text collide rarely enough.
+    fn default() -> Self {
+        Self { dimension: 256 }
+    }
+}
+
+impl HashedNgrams {
+    /// An embedder of another length; fewer places make more of the features collide.
+    pub fn new(dimension: std::num::NonZeroUsize) -> Self {
+        Self {
+            dimension: dimension.get(),
+        }
+    }
+}
+
+impl Embedder for HashedNgrams {
+    fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    fn embed(&self, text: &str) -> std::result::Result<Option<Vec<f32>>, EmbedError> {
+        /// A whole word tells more than one of its trigrams.
+        const WORD_WEIGHT: f32 = 2.0;
+        let mut vector = vec![0.0; self.dimension];
+        let lower = text.to_lowercase();
+        let words = lower.split(|character: char| !character.is_alphanumeric());
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        let has_content = words.iter().any(|word| !is_function_word(word));
+        let chosen = words
+            .into_iter()
+            .filter(|word| !has_content || !is_function_word(word));
+        for word in chosen {
+            add(&mut vector, word, WORD_WEIGHT);
+            // Marked ends, so that a prefix differs from the same letters inside a word.
+            let marked: Vec<char> = format!("^{word}$").chars().collect();
+            for trigram in marked.windows(3) {
+                add(&mut vector, &trigram.iter().collect::<String>(), 1.0);
+            }
+        }
+        // Features may also cancel out each other; then there is no direction either.
+        Ok(vector
+            .iter()
+            .any(|component| *component != 0.0)
+            .then_some(vector))
+    }
+}
+
+/// In the order of their bytes. Negations are not among them: they turn what is said around.
+#[rustfmt::skip]
+const FUNCTION_WORDS: [&str; 147] = [
+    "a", "about", "above", "after", "again", "against", "all", "am", "among", "an", "and", "any",
+    "anybody", "anyone", "are", "as", "at", "be", "because", "been", "before", "being", "below",
+    "between", "both", "but", "by", "can", "could", "did", "do", "does", "down", "during", "each",
+    "either", "else", "ever", "every", "few", "for", "from", "further", "had", "has", "have", "he",
+    "her", "here", "hers", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its",
+    "itself", "just", "like", "may", "me", "might", "more", "most", "much", "must", "my", "neither",
+    "nor", "now", "of", "off", "on", "once", "one", "only", "onto", "or", "other", "others",
+    "ought", "our", "out", "over", "own", "per", "rather", "same", "shall", "she", "should",
+    "since", "so", "some", "someone", "such", "than", "that", "the", "their", "them", "then",
+    "there", "these", "they", "this", "those", "though", "through", "throughout", "to", "too",
+    "under", "unless", "until", "up", "upon", "us", "very", "via", "was", "we", "well", "were",
+    "what", "when", "where", "whether", "which", "while", "who", "whom", "whose", "why", "will",
+    "with", "within", "without", "would", "yet", "you", "your", "yours",
+];
+
+fn is_function_word(word: &str) -> bool {
+    FUNCTION_WORDS.binary_search(&word).is_ok()
+}
+
+fn add(vector: &mut [f32], feature: &str, weight: f32) {
+    let hash = fnv1a(feature.as_bytes());
+    let place = (hash >> 1) % vector.len() as u64;
+    let sign = if hash & 1 == 0 { 1.0 } else { -1.0 };
+    vector[place as usize] += sign * weight;
+}
+
+/// FNV-1a with a final mix (MurmurHash3's): vectors are stored, so the hash may never change, which
+/// the standard library's does not promise.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, step);
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^ (hash >> 33)
+}
+
+impl NewMemory {
+    /// Sets the vector to the embedding of the text; none if there is nothing to embed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Embedding`] if the embedder fails.
+    pub fn embedded(mut self, embedder: &dyn Embedder) -> Result<Self> {
+        self.vector = embed(embedder, &self.text)?;
+        Ok(self)
+    }
+}
+
+pub(crate) fn embed(embedder: &dyn Embedder, text: &str) -> Result<Option<Vec<f32>>> {
+    embedder
+        .embed(text)
+        .map_err(|source| Error::Embedding { source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cosine(a: &str, b: &str) -> f64 {
+        let embed = |text| HashedNgrams::default().embed(text).unwrap().unwrap();
+        let (a, b) = (embed(a), embed(b));
+        let dot = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter()
+                .zip(b)
+                .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                .sum()
+        };
+        dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt()
+    }
+
+    #[test]
+    fn shared_words_and_stems_come_closer_than_others() {
+        let text = "the linker ran out of memory";
+        assert!(cosine(text, "memory ran out in the linker") > 0.7);
+        assert!(cosine(text, "linkers and memories") > cosine(text, "a quiet sunny day"));
+        assert!(cosine(text, "a quiet sunny day").abs() < 0.3);
+    }
+
+    #[test]
+    fn function_words_count_only_where_there_is_nothing_else() {
+        assert!(FUNCTION_WORDS.is_sorted());
+        assert!(cosine("the linker of the build", "linker build") > 0.999);
+        assert!(cosine("why is it so", "the linker").abs() < 0.3);
+        assert!(cosine("to do or to be", "to be") > 0.6);
+        assert!(cosine("do not deploy", "do deploy") < 0.95);
+    }
+
+    #[test]
+    fn the_same_text_has_the_same_vector_in_every_version() {
+        let vector = HashedNgrams::new(8.try_into().unwrap())
+            .embed("linker")
+            .unwrap()
+            .unwrap();
+        assert_eq!(vector, STORED);
+    }
+
+    /// What the first version made of "linker": vectors in stores were made like this.
+    const STORED: [f32; 8] = [0.0, -1.0, -1.0, 0.0, 1.0, 0.0, 1.0, 2.0];
+}

@@ -1,0 +1,381 @@
+//! One question to all tiers, and the fusion of their answers.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::model::embed::{Embedder, embed};
+use crate::model::filter::Filter;
+use crate::model::memory::Memory;
+use crate::model::names::{MemoryId, Timestamp};
+use crate::model::time::When;
+use crate::relations::Traversal;
+
+/// The constant of reciprocal rank fusion: a memory at rank r of a signal gains 1 / (60 + r). 60 is
+/// the value of the paper (Cormack, Clarke and Büttcher, SIGIR 2009), where results were flat
+/// around it.
+const RANK_CONSTANT: f64 = 60.0;
+
+/// What is asked of the store in one call. Each signal that is set ranks memories by itself; the
+/// ranks are fused, so scores of different kinds need not be comparable.
+///
+/// ```
+/// use memory_store::{Filter, HashedNgrams, MemoryId, Query, Traversal};
+///
+/// let query = Query::new()
+///     .about("why does the linker fail", &HashedNgrams::default())?
+///     .related(Traversal::new(MemoryId::new(7)?))
+///     .only(Filter::new().tag("build"))
+///     .recency()
+///     .max_tokens(2_000);
+/// assert_eq!(query.limit, 10);
+/// # Ok::<(), memory_store::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Query {
+    /// Words to find in texts.
+    pub text: Option<String>,
+    /// A vector to be near to.
+    pub vector: Option<Vec<f32>>,
+    /// A walk along edges.
+    pub related: Option<Traversal>,
+    /// What is preferred, but not required.
+    pub preferred: Option<Filter>,
+    /// Whether younger memories rank higher. The other signals choose the candidates; alone, the
+    /// youngest of all are found.
+    pub recency: bool,
+    /// What every result must meet. Its limit is not used.
+    pub filter: Filter,
+    /// How much results shall differ from each other, in [0, 1].
+    #[serde(default)]
+    pub diversity: f64,
+    /// How much less a memory weighs as it gets older.
+    #[serde(default)]
+    pub decay: Option<Decay>,
+    /// How many results there are at most.
+    pub limit: usize,
+    /// How many tokens the results' texts may have together, at about four bytes a token.
+    pub max_tokens: Option<usize>,
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self {
+            text: None,
+            vector: None,
+            related: None,
+            preferred: None,
+            recency: false,
+            filter: Filter::new(),
+            diversity: 0.0,
+            decay: None,
+            limit: 10,
+            max_tokens: None,
+        }
+    }
+}
+
+impl Query {
+    /// A query without any signal, which finds nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for texts with any of these words, by BM25.
+    #[must_use]
+    pub fn text(mut self, words: impl Into<String>) -> Self {
+        self.text = Some(words.into());
+        self
+    }
+
+    /// Asks for vectors near to this one, by cosine.
+    #[must_use]
+    pub fn vector(mut self, vector: Vec<f32>) -> Self {
+        self.vector = Some(vector);
+        self
+    }
+
+    /// Asks for both: texts with any of these words, and vectors near to their embedding.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Embedding`](crate::Error::Embedding) if the embedder fails.
+    pub fn about(mut self, words: impl Into<String>, embedder: &dyn Embedder) -> Result<Self> {
+        let words = words.into();
+        self.vector = embed(embedder, &words)?;
+        self.text = Some(words);
+        Ok(self)
+    }
+
+    /// Asks for what a walk along edges reaches, the nearest and strongest first.
+    #[must_use]
+    pub fn related(mut self, traversal: Traversal) -> Self {
+        self.related = Some(traversal);
+        self
+    }
+
+    /// Prefers what meets a filter, the newest first.
+    #[must_use]
+    pub fn prefer(mut self, filter: Filter) -> Self {
+        self.preferred = Some(filter);
+        self
+    }
+
+    /// Prefers younger memories.
+    #[must_use]
+    pub fn recency(mut self) -> Self {
+        self.recency = true;
+        self
+    }
+
+    /// Requires every result to meet a filter.
+    #[must_use]
+    pub fn only(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Sets how much results shall differ from each other, by their vectors (maximal marginal
+    /// relevance): 0 ranks by relevance alone, 1 by nothing but difference. With 0.3, the copy of
+    /// a result comes behind what is new and at least about half as relevant. Default: 0.
+    /// Clamped to [0, 1].
+    #[must_use]
+    pub fn diversity(mut self, diversity: f64) -> Self {
+        self.diversity = diversity;
+        self
+    }
+
+    /// Asks for what was true at a moment and had not expired. A traversal or a preference that says
+    /// when for itself keeps it. Default: for what is true without an end.
+    #[must_use]
+    pub fn as_of(mut self, moment: Timestamp) -> Self {
+        self.filter.when = When::AsOf(moment);
+        self
+    }
+
+    /// Halves a memory's score for each `half_life` that it is old at a moment. Unlike
+    /// [`recency`](Self::recency), which knows the order of ages only, this knows how old they are.
+    #[must_use]
+    pub fn decay(mut self, half_life: Duration, moment: Timestamp) -> Self {
+        self.decay = Some(Decay { half_life, moment });
+        self
+    }
+
+    /// Sets how many results there are at most. Default: 10.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Sets how many tokens the results' texts may have together. A memory that does not fit is
+    /// left out, and lower ones may still fit. Default: any number.
+    #[must_use]
+    pub fn max_tokens(mut self, tokens: usize) -> Self {
+        self.max_tokens = Some(tokens);
+        self
+    }
+
+    /// How many candidates each signal contributes. Deeper than the limit, as a memory that two
+    /// signals rank in the middle may beat the first of one.
+    pub(crate) fn depth(&self) -> usize {
+        const LEAST_DEPTH: usize = 50;
+        self.limit.saturating_mul(4).max(LEAST_DEPTH)
+    }
+}
+
+/// How much less a memory weighs as it gets older.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decay {
+    /// The age at which it weighs half.
+    pub half_life: Duration,
+    /// The moment at which it has its age. What happened later weighs as if it happened then.
+    pub moment: Timestamp,
+}
+
+impl Decay {
+    /// What a score is multiplied with, in [0, 1].
+    pub(crate) fn factor(self, at: Timestamp) -> f64 {
+        let age = self.moment.unix_millis().saturating_sub(at.unix_millis());
+        // A half-life of nothing leaves what has no age as it is.
+        let half_life = (self.half_life.as_secs_f64() * 1_000.0).max(f64::MIN_POSITIVE);
+        (-(age.max(0) as f64) / half_life).exp2()
+    }
+}
+
+/// What can find a memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Signal {
+    /// Its vector is near; the score is the cosine.
+    Similarity,
+    /// Its text has the words; the score is BM25's.
+    Text,
+    /// Edges lead to it; the score is the product of the weights along the path.
+    Relation,
+    /// It meets what is preferred; the score is its time in Unix milliseconds.
+    Metadata,
+    /// It is young; the score is its time in Unix milliseconds.
+    Recency,
+}
+
+/// Why a memory was found: one signal's share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Reason {
+    /// Which signal.
+    pub signal: Signal,
+    /// Its rank there; the best has 1.
+    pub rank: usize,
+    /// Its score there, whose meaning depends on the signal.
+    pub score: f64,
+    /// The way along edges, for [`Signal::Relation`]; empty for others.
+    pub path: Vec<MemoryId>,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signal = match self.signal {
+            Signal::Similarity => "similarity",
+            Signal::Text => "text",
+            Signal::Relation => "relation",
+            Signal::Metadata => "metadata",
+            Signal::Recency => "recency",
+        };
+        write!(f, "{signal} #{} ({:.3})", self.rank, self.score)?;
+        if !self.path.is_empty() {
+            let path: Vec<String> = self.path.iter().map(ToString::to_string).collect();
+            write!(f, " by {}", path.join(" > "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A memory that a [`Query`] found.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Found {
+    /// The memory.
+    pub memory: Arc<Memory>,
+    /// The sum of its shares of all signals, less its decay; comparable within one result only.
+    pub score: f64,
+    /// The signals that found it, in the order of [`Signal`].
+    pub reasons: Vec<Reason>,
+}
+
+/// A memory as one signal ranks it; the place in its list is the rank.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Candidate {
+    pub(crate) id: MemoryId,
+    pub(crate) score: f64,
+    pub(crate) path: Vec<MemoryId>,
+}
+
+impl Candidate {
+    pub(crate) fn new(id: MemoryId, score: f64) -> Self {
+        Self {
+            id,
+            score,
+            path: Vec::new(),
+        }
+    }
+}
+
+/// A memory as all signals rank it together.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Fused {
+    pub(crate) id: MemoryId,
+    pub(crate) score: f64,
+    pub(crate) reasons: Vec<Reason>,
+}
+
+/// Fuses ranked lists by reciprocal rank, the best first; equals by id.
+pub(crate) fn fuse(lists: Vec<(Signal, Vec<Candidate>)>) -> Vec<Fused> {
+    let mut fused: HashMap<MemoryId, Fused> = HashMap::new();
+    for (signal, candidates) in lists {
+        for (place, Candidate { id, score, path }) in candidates.into_iter().enumerate() {
+            let rank = place + 1;
+            let entry = fused.entry(id).or_insert(Fused {
+                id,
+                score: 0.0,
+                reasons: Vec::new(),
+            });
+            entry.score += 1.0 / (RANK_CONSTANT + rank as f64);
+            entry.reasons.push(Reason {
+                signal,
+                rank,
+                score,
+                path,
+            });
+        }
+    }
+    let mut fused: Vec<Fused> = fused.into_values().collect();
+    fused
+        .iter_mut()
+        .for_each(|fused| fused.reasons.sort_by_key(|reason| reason.signal));
+    fused.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
+    fused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(ids: &[u64]) -> Vec<Candidate> {
+        let candidate = |id: &u64| Candidate {
+            id: MemoryId::new(*id).unwrap(),
+            score: 0.5,
+            path: Vec::new(),
+        };
+        ids.iter().map(candidate).collect()
+    }
+
+    fn order(lists: Vec<(Signal, Vec<Candidate>)>) -> Vec<u64> {
+        fuse(lists).iter().map(|fused| fused.id.get()).collect()
+    }
+
+    #[test]
+    fn the_second_of_two_signals_beats_the_first_of_one() {
+        let lists = vec![
+            (Signal::Text, list(&[1, 2, 3])),
+            (Signal::Similarity, list(&[4, 2, 5])),
+        ];
+        assert_eq!(order(lists), [2, 1, 4, 3, 5]);
+    }
+
+    #[test]
+    fn a_score_halves_with_each_half_life() {
+        let decay = Decay {
+            half_life: Duration::from_secs(10),
+            moment: Timestamp::from_unix_millis(30_000),
+        };
+        let factor = |millis| decay.factor(Timestamp::from_unix_millis(millis));
+        assert_eq!(
+            [factor(10_000), factor(20_000), factor(40_000)],
+            [0.25, 0.5, 1.0]
+        );
+        let at_once = Decay {
+            half_life: Duration::ZERO,
+            ..decay
+        };
+        assert_eq!(at_once.factor(Timestamp::default()), 0.0);
+        assert_eq!(at_once.factor(decay.moment), 1.0);
+    }
+
+    #[test]
+    fn one_signal_alone_keeps_its_order_and_every_share_is_told() {
+        assert_eq!(order(vec![(Signal::Text, list(&[9, 1, 5]))]), [9, 1, 5]);
+        let fused = fuse(vec![
+            (Signal::Text, list(&[7])),
+            (Signal::Similarity, list(&[3, 7])),
+        ]);
+        let reasons: Vec<String> = fused[0].reasons.iter().map(ToString::to_string).collect();
+        assert_eq!(reasons, ["similarity #2 (0.500)", "text #1 (0.500)"]);
+    }
+}
