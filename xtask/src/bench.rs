@@ -17,7 +17,7 @@ goes to criterion.
 
 Examples:
   cargo xtask bench
-  cargo xtask bench -p jsonl-storage -- --save-baseline before
+  cargo xtask bench -p proofload-jsonl-storage -- --save-baseline before
   cargo xtask bench -- --test    each benchmark once, as a check that it still runs";
 
 /// Becomes `cargo bench` over the workspace.

@@ -88,9 +88,9 @@ mod tests {
     #[test]
     fn a_chosen_package_replaces_the_whole_workspace() {
         for line in [
-            "-p action",
+            "-p proofload-action",
             "-paction",
-            "--package action",
+            "--package proofload-action",
             "--package=action",
             "--workspace",
         ] {

@@ -71,9 +71,9 @@ const STAGES: &[Stage] = &[
             args: &[
                 "test",
                 "--package",
-                "jsonl-storage",
+                "proofload-jsonl-storage",
                 "--package",
-                "approval-workflow",
+                "proofload-approval-workflow",
                 "--test",
                 "shuttle",
                 "--target-dir",
@@ -349,8 +349,8 @@ mod tests {
         );
         assert_eq!(
             lines[5],
-            "RUSTFLAGS=\"--cfg shuttle\" cargo test --package jsonl-storage --package \
-             approval-workflow --test shuttle --target-dir target/shuttle"
+            "RUSTFLAGS=\"--cfg shuttle\" cargo test --package proofload-jsonl-storage --package \
+             proofload-approval-workflow --test shuttle --target-dir target/shuttle"
         );
         assert_eq!(
             lines[7..9],

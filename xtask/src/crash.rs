@@ -63,7 +63,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     command.current_dir(cargo::root());
     command.env("CRASH_SEEDS", options.seeds.to_string());
     command.env("KILL_ROUNDS", options.kills.to_string());
-    command.args(["test", "--release", "--package", "jsonl-storage"]);
+    command.args(["test", "--release", "--package", "proofload-jsonl-storage"]);
     cargo::become_program(command.args(["--test", "crash", "--test", "kill"]))
 }
 

@@ -23,7 +23,7 @@ Examples:
   cargo xtask loadtest
   cargo xtask loadtest --quick --only approval";
 
-const PACKAGE: &str = "cli";
+const PACKAGE: &str = "proofload";
 const BINARY: &str = "proofload";
 
 /// The suite's arguments among those of the task: all, but for a leading `--`, which is there to

@@ -29,9 +29,9 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     command.args([
         "mutants",
         "--package",
-        "approval-workflow",
+        "proofload-approval-workflow",
         "--file",
-        "crates/approval-workflow/src/lifecycle.rs",
+        "crates/approval-workflow/src/model/lifecycle.rs",
         "--output",
         "target",
         // Also where it only builds: each mistake would be compiled into every test otherwise.

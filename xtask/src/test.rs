@@ -16,7 +16,7 @@ ARGS go to `cargo test`; `-p <PACKAGE>` narrows it to that package.
 
 Examples:
   cargo xtask test
-  cargo xtask test -p jsonl-storage torn";
+  cargo xtask test -p proofload-jsonl-storage torn";
 
 /// Becomes `cargo test` over the workspace.
 ///

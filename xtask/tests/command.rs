@@ -73,7 +73,7 @@ fn the_suite_gets_its_arguments_and_gives_its_exit_code() {
         let output = fake.run(&["loadtest", "--quick", "--out", "a folder", "--", "-x"]);
         assert_eq!(output.status.code(), Some(code));
         assert_eq!(stdout(&output), "<suite><--quick><--out><a folder><--><-x>");
-        assert!(stderr(&output).contains("build --release --package cli --bin proofload"));
+        assert!(stderr(&output).contains("build --release --package proofload --bin proofload"));
     }
 }
 
@@ -123,7 +123,7 @@ fn test_and_bench_pass_on_the_arguments_and_the_exit_code_of_cargo() {
         (&["test"][..], "test --workspace\n"),
         (
             &["test", "-p", "action", "digest"],
-            "test -p action digest\n",
+            "test -p proofload-action digest\n",
         ),
         (&["bench", "--", "--test"], "bench --workspace -- --test\n"),
     ];

@@ -1,7 +1,7 @@
 //! How long `can_execute` takes, as percentiles, among a thousand requests and among many.
 //!
 //! ```text
-//! cargo run --release -p approval-workflow --example ask -- 1000000
+//! cargo run --release -p proofload-approval-workflow --example ask -- 1000000
 //! ```
 //!
 //! Questions are timed in batches, in turns of both sizes, each about another request far away in the

@@ -2,7 +2,7 @@
 //! log, and the memory that they take.
 //!
 //! ```text
-//! cargo run --release -p approval-workflow --example settled -- 1000000
+//! cargo run --release -p proofload-approval-workflow --example settled -- 1000000
 //! ```
 //!
 //! Each request was reviewed, claimed and reported. Each opening runs in a process of its own, so

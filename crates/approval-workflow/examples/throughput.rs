@@ -1,7 +1,7 @@
 //! What an approval costs beside bare appends of the same events to the same kind of log.
 //!
 //! ```text
-//! cargo run --release -p approval-workflow --example throughput -- 100 2000
+//! cargo run --release -p proofload-approval-workflow --example throughput -- 100 2000
 //! ```
 //!
 //! So many threads each ask, approve and claim, again and again, so many times in all; then as many

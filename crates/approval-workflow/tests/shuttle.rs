@@ -1,7 +1,7 @@
 //! Claims, reviews and revocations at once, under schedules of shuttle's choice: every lock, every
 //! wait for the log and every write is a point where another thread may go on.
 //!
-//! Run by `RUSTFLAGS="--cfg shuttle" cargo test -p approval-workflow --test shuttle --target-dir
+//! Run by `RUSTFLAGS="--cfg shuttle" cargo test -p proofload-approval-workflow --test shuttle --target-dir
 //! target/shuttle`, a stage of `cargo xtask ci`; without the cfg there is nothing here.
 //! `APPROVAL_SCHEDULES` sets how many schedules each check and each way to choose them gets.
 #![cfg(shuttle)]

@@ -194,7 +194,7 @@ mod tests {
         let published: serde_json::Value = serde_json::from_str(published).unwrap();
         assert!(
             published == report_schema(),
-            "run `cargo run -p cli -- schema > crates/harness/schemas/report.v1.json`"
+            "run `cargo run -p proofload -- schema > crates/harness/schemas/report.v1.json`"
         );
     }
 }

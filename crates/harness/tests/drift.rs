@@ -1,7 +1,7 @@
 //! Worlds that move while a plan is on its way: nothing stale is ever executed, and a system that
 //! does otherwise than was foretold is found.
 //!
-//! `DRIFTS=100000 cargo test --release -p harness --test drift` runs the long version.
+//! `DRIFTS=100000 cargo test --release -p proofload-harness --test drift` runs the long version.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -5,7 +5,7 @@
 //! Each check is over when every thread has returned: a lost wake-up is a deadlock, which shuttle
 //! reports with the schedule that leads to it.
 //!
-//! Run by `RUSTFLAGS="--cfg shuttle" cargo test -p jsonl-storage --test shuttle --target-dir
+//! Run by `RUSTFLAGS="--cfg shuttle" cargo test -p proofload-jsonl-storage --test shuttle --target-dir
 //! target/shuttle`, a stage of `cargo xtask ci`; without the cfg there is nothing here.
 #![cfg(shuttle)]
 

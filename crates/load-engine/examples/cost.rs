@@ -1,13 +1,13 @@
 //! What the engine costs in time and memory, printed.
 //!
 //! ```text
-//! cargo run --release -p load-engine --example cost -- operations 100000000
-//! cargo run --release -p load-engine --example cost -- cores 20000000   # one user and two, in turns
-//! cargo run --release -p load-engine --example cost -- threads 1000
-//! cargo run --release -p load-engine --example cost -- tasks 10000
-//! cargo run --release -p load-engine --example cost -- pooled 10000
-//! cargo run --release -p load-engine --example cost -- rate 10000       # arrivals a second, for 10 s
-//! taskset -c 0 cargo run --release -p load-engine --example cost -- stop 5
+//! cargo run --release -p proofload-load-engine --example cost -- operations 100000000
+//! cargo run --release -p proofload-load-engine --example cost -- cores 20000000   # one user and two, in turns
+//! cargo run --release -p proofload-load-engine --example cost -- threads 1000
+//! cargo run --release -p proofload-load-engine --example cost -- tasks 10000
+//! cargo run --release -p proofload-load-engine --example cost -- pooled 10000
+//! cargo run --release -p proofload-load-engine --example cost -- rate 10000       # arrivals a second, for 10 s
+//! taskset -c 0 cargo run --release -p proofload-load-engine --example cost -- stop 5
 //! ```
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 

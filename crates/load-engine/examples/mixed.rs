@@ -1,6 +1,6 @@
 //! A custom workload: users register themselves from a data feed, then read and write in a mix.
 //!
-//! Run it with `cargo run -p load-engine --example mixed`.
+//! Run it with `cargo run -p proofload-load-engine --example mixed`.
 
 use std::collections::HashMap;
 use std::num::{NonZeroU32, NonZeroU64};

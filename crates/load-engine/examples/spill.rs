@@ -1,6 +1,6 @@
 //! The memory that a ledger on disk takes: writes effects, verifies them, and prints the peak.
 //!
-//! Run it with `cargo run --release -p load-engine --example spill -- 10000000`.
+//! Run it with `cargo run --release -p proofload-load-engine --example spill -- 10000000`.
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
 use std::error::Error;

@@ -1,7 +1,7 @@
 //! The stall test: 500 arrivals a second for 14 s at a target that answers nobody for 2 s. Prints the
 //! truth that follows from the schedule beside what the engine reports.
 //!
-//! `cargo run --release -p load-engine --example stall`
+//! `cargo run --release -p proofload-load-engine --example stall`
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
 use std::num::NonZeroU32;

@@ -4,7 +4,7 @@
 //! nobody else and with a thread that replaces vectors and rebuilds the graph meanwhile.
 //!
 //! ```text
-//! cargo bench -p memory-store --bench growth -- [--items N] [--dimension D] [--effort E]...
+//! cargo bench -p proofload-memory-store --bench growth -- [--items N] [--dimension D] [--effort E]...
 //!     [--links M] [--build-effort B] [--threads T] [--seed S] [--vectors FILE]
 //! ```
 //!

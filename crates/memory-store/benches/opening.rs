@@ -2,7 +2,7 @@
 //! object on standard output; times are of the clock.
 //!
 //! ```text
-//! cargo bench -p memory-store --bench opening -- [--items N] [--dimension D]
+//! cargo bench -p proofload-memory-store --bench opening -- [--items N] [--dimension D]
 //! ```
 //!
 //! `--items` (default 5,000) bounds it; 100,000 take some minutes to write and to build.

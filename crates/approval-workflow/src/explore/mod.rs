@@ -8,7 +8,7 @@
 //! under seven minutes of one core:
 //!
 //! ```text
-//! APPROVAL_EXPLORE_TICKS=10 cargo test --release -p approval-workflow --lib explore -- --nocapture
+//! APPROVAL_EXPLORE_TICKS=10 cargo test --release -p proofload-approval-workflow --lib explore -- --nocapture
 //! ```
 
 mod moves;

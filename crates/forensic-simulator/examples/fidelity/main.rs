@@ -1,7 +1,7 @@
 //! How faithful are the predictions? Writes a page with precision, recall and Brier score over worlds
 //! that others published, and over planning problems that are generated.
 //!
-//! `cargo run --release -p forensic-simulator --example fidelity -- --data DIR -o docs/fidelity.md`
+//! `cargo run --release -p proofload-forensic-simulator --example fidelity -- --data DIR -o docs/fidelity.md`
 //!
 //! It is no command of `proofload`: the tools of the airline and the words of AgentDojo are
 //! somebody else's, and belong to the tests, of which it uses the modules. The data is not part of
@@ -65,7 +65,7 @@ fn page(data: &Path) -> String {
 What it predicts, held against what others observed. Written by
 
 ```sh
-cargo run --release -p forensic-simulator --example fidelity -- --data DIR -o docs/fidelity.md
+cargo run --release -p proofload-forensic-simulator --example fidelity -- --data DIR -o docs/fidelity.md
 ```
 
 Precision is the share of what was predicted that came true, recall the share of what happened that

@@ -20,7 +20,7 @@ fn the_published_json_schema_is_the_one_of_the_code() {
     assert_eq!(
         published,
         Schema::json_schema(),
-        "run `cargo run -p cli -- schema actions > crates/forensic-simulator/schemas/action-schemas.v1.json`"
+        "run `cargo run -p proofload -- schema actions > crates/forensic-simulator/schemas/action-schemas.v1.json`"
     );
 }
 

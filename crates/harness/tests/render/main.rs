@@ -5,8 +5,8 @@
 //! `PROOFLOAD_UPDATE=fixtures` the runs, which are needed anew when the format of reports changes:
 //!
 //! ```console
-//! $ PROOFLOAD_UPDATE=fixtures cargo test -p harness --test render
-//! $ PROOFLOAD_UPDATE=snapshots cargo test -p harness --test render
+//! $ PROOFLOAD_UPDATE=fixtures cargo test -p proofload-harness --test render
+//! $ PROOFLOAD_UPDATE=snapshots cargo test -p proofload-harness --test render
 //! ```
 
 mod browser;

@@ -68,7 +68,7 @@ fn every_renderer_draws_every_stored_run_as_before() {
     assert!(
         changed.is_empty(),
         "{changed:?} would be drawn otherwise; if that is right, run \
-         `PROOFLOAD_UPDATE=snapshots cargo test -p harness --test render` and look at the difference"
+         `PROOFLOAD_UPDATE=snapshots cargo test -p proofload-harness --test render` and look at the difference"
     );
 }
 

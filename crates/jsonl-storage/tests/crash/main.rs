@@ -44,7 +44,7 @@ fn for_seeds<T, E: Display>(test: &str, usual: u64, mut check: impl FnMut(u64) -
         if let Err(error) = check(seed) {
             panic!(
                 "seed {seed}: {error}\n\
-                 replay: CRASH_SEED={seed} cargo test -p jsonl-storage --test crash -- {test}"
+                 replay: CRASH_SEED={seed} cargo test -p proofload-jsonl-storage --test crash -- {test}"
             );
         }
     }

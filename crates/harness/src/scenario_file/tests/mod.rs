@@ -317,6 +317,6 @@ fn the_published_schema_is_that_of_the_code() {
     let published: serde_json::Value = serde_json::from_str(published).unwrap();
     assert!(
         published == scenario_schema(),
-        "run `cargo run -p cli -- schema scenario > crates/harness/schemas/scenario.v1.json`"
+        "run `cargo run -p proofload -- schema scenario > crates/harness/schemas/scenario.v1.json`"
     );
 }

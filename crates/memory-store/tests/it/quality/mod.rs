@@ -2,7 +2,7 @@
 //! recall@10 and the mean reciprocal rank of each signal and of their fusion.
 //!
 //! ```text
-//! cargo test -p memory-store --test it quality -- --nocapture
+//! cargo test -p proofload-memory-store --test it quality -- --nocapture
 //! ```
 
 use std::collections::HashMap;
