@@ -122,7 +122,7 @@ fn test_and_bench_pass_on_the_arguments_and_the_exit_code_of_cargo() {
     let cases = [
         (&["test"][..], "test --workspace\n"),
         (
-            &["test", "-p", "action", "digest"],
+            &["test", "-p", "proofload-action", "digest"],
             "test -p proofload-action digest\n",
         ),
         (&["bench", "--", "--test"], "bench --workspace -- --test\n"),

@@ -1,7 +1,8 @@
 //! What it costs to judge and draw a report.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use harness::{NoProgress, Scenario, Settings, Suite, judge, render};
+use harness::{NoProgress, Scenario, Suite};
+use report::{Settings, judge, render};
 
 fn benches(c: &mut Criterion) {
     let out = tempfile::tempdir().unwrap();
@@ -18,7 +19,7 @@ fn benches(c: &mut Criterion) {
     c.bench_function("write and read as JSON", |b| {
         b.iter(|| {
             let json = serde_json::to_vec(&report).unwrap();
-            serde_json::from_slice::<harness::Report>(&json).unwrap()
+            serde_json::from_slice::<report::Report>(&json).unwrap()
         });
     });
 }

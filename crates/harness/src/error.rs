@@ -94,28 +94,9 @@ pub enum Error {
         #[source]
         source: RunError,
     },
-    /// A file that is no report of this program.
-    #[error("{} is not a proofload report: {reason}", path.display())]
-    NotAReport {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A report that another version wrote. Read it with a program of that version.
-    #[error(
-        "{} is a report of version {found}, this program reads version {expected}; \
-         read it with the program that wrote it, or run the suite again",
-        path.display()
-    )]
-    ReportVersion {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u64,
-        /// The version of this program.
-        expected: u32,
-    },
+    /// A report could not be saved or read.
+    #[error(transparent)]
+    Report(#[from] report::Error),
     /// A directory in which no target of this program lies.
     #[error("{} holds no log and no memory store", path.display())]
     NothingToVerify {

@@ -1,6 +1,6 @@
 use load_engine::{Plan, Progress as RunProgress, Threshold};
 
-use crate::ScenarioResult;
+use report::ScenarioResult;
 
 /// Who is told while a suite runs, from the thread that runs it.
 pub trait Progress {

@@ -10,7 +10,8 @@ use load_engine::{
     Until, Verification, Workload, run_pooled, run_shared,
 };
 
-use crate::{Error, Executor, Progress, ScenarioResult, manifest, place};
+use crate::{Error, Executor, Progress, manifest, place};
+use report::ScenarioResult;
 
 /// A workload whose effects can be read back after it was closed and opened again.
 ///

@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use load_engine::Failure;
 
-use crate::settings::Load;
+use crate::sizes::{Load, Sizes as _};
 use crate::targets::{
     ApprovalTarget, ForensicTarget, IntegratedTarget, MemoryTarget, StorageTarget,
 };
-use crate::{Error, Journal, Progress, ScenarioResult, Settings, Target, Trial, prove};
+use crate::{Error, Journal, Progress, Target, Trial, prove};
+use report::{ScenarioResult, Settings};
 
 /// The scenarios that come with the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,12 +3,10 @@ use std::time::{Duration, Instant};
 
 use load_engine::{Model, Plan};
 
-use crate::saved::{Draft, save_draft};
 use crate::scenario_file::quoted;
-use crate::{
-    Error, Executor, Journal, Limits, Progress, Report, Saved, Scenario, ScenarioFile,
-    ScenarioResult, Settings, Trial, clock, judge,
-};
+use crate::{Error, Executor, Journal, Progress, Scenario, ScenarioFile, Trial, clock};
+use report::{Draft, save_draft};
+use report::{Limits, Report, Saved, ScenarioResult, Settings, judge};
 
 /// Scenarios that run one after another, and what they are judged by.
 #[derive(Debug, Clone)]

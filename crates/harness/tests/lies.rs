@@ -7,12 +7,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use harness::targets::{Operation, RecordStore, Status, StorageTarget};
-use harness::{
-    EffectsFound, Executor, Health, Journal, Limits, Measure, NoProgress, Report, ScenarioResult,
-    Settings, Target, Trial, prove, render,
-};
+use harness::{EffectsFound, Executor, Journal, NoProgress, Target, Trial, prove};
 use jsonl_storage::{Log, LogOptions, Seq};
 use load_engine::{Failure, Iteration, Model, Plan, StepSpec, Workload};
+use report::{Health, Limits, Measure, Report, ScenarioResult, Settings, render};
 
 /// A store over a real log, whose appends go the way of a lie.
 struct Liar<L> {

@@ -4,9 +4,8 @@ use std::fs;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;
 
-use harness::{
-    Error, Health, Limits, Measure, NoProgress, Report, Scenario, Settings, Suite, load,
-};
+use harness::{NoProgress, Scenario, Suite};
+use report::{Health, Limits, Measure, Report, Settings, load};
 
 fn settings() -> Settings {
     Settings {
@@ -16,7 +15,7 @@ fn settings() -> Settings {
     }
 }
 
-fn saved(out: &Path) -> (Report, harness::Saved) {
+fn saved(out: &Path) -> (Report, report::Saved) {
     Suite::new(settings(), [Scenario::Storage])
         .run_and_save(out, &mut NoProgress)
         .unwrap()
@@ -67,7 +66,7 @@ fn a_saved_report_is_judged_again_without_running() {
 fn a_report_fits_the_published_schema() {
     let out = tempfile::tempdir().unwrap();
     let (report, _) = saved(out.path());
-    let validator = jsonschema::validator_for(&harness::report_schema()).unwrap();
+    let validator = jsonschema::validator_for(&report::report_schema()).unwrap();
     let json = serde_json::to_value(&report).unwrap();
     let errors: Vec<_> = validator
         .iter_errors(&json)
@@ -120,7 +119,7 @@ fn what_is_no_report_is_refused_by_name() {
         "DIR/report.json is not a proofload report: its format is \"other\""
     );
     let missing = load(Path::new("no/such/file")).unwrap_err();
-    assert!(matches!(missing, Error::Io { .. }), "{missing}");
+    assert!(matches!(missing, report::Error::Io { .. }), "{missing}");
 }
 
 #[test]

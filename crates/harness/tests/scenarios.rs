@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::{NoProgress, Report, ScenarioFile, ScenarioResult, Suite, render};
+use harness::{NoProgress, ScenarioFile, Suite};
 use load_engine::Ruling;
+use report::{Report, ScenarioResult, render};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
@@ -179,7 +180,7 @@ fn saturated(lost: u64, threshold: &str) -> Report {
 
 #[test]
 fn a_saturated_generator_is_neither_passed_nor_failed_by_thresholds_but_a_lost_effect_fails() {
-    use harness::Health;
+    use report::Health;
     for threshold in ["rate > 1000000000/s", "error_rate == 0%"] {
         let report = saturated(0, threshold);
         assert_eq!(report.verdict.health, Health::NotJudged);

@@ -1,6 +1,7 @@
 use anyhow::Context as _;
-use harness::comparison::{Comparison, MIN_ROUNDS, comparison_in_words};
-use harness::{Limits, Report, Suite};
+use harness::Suite;
+use report::comparison::{Comparison, MIN_ROUNDS, comparison_in_words};
+use report::{Limits, Report};
 
 use crate::arguments::{AbArguments, Runnable};
 use crate::compare::show;

@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use harness::Report;
-use harness::comparison::{Comparison, MIN_ROUNDS, comparison_in_words};
+use report::Report;
+use report::comparison::{Comparison, MIN_ROUNDS, comparison_in_words};
 
 use crate::arguments::CompareArguments;
 use crate::exit::Exit;
@@ -36,7 +36,7 @@ pub(crate) fn show(comparison: &Comparison, json: bool) -> anyhow::Result<Exit> 
 /// One run, or every run in a folder by the order of their names, which is that of time.
 fn rounds(path: &Path) -> anyhow::Result<Vec<Report>> {
     if path.is_file() || path.join("report.json").is_file() {
-        return Ok(vec![harness::load(path)?]);
+        return Ok(vec![report::load(path)?]);
     }
     let entries = std::fs::read_dir(path);
     let entries = entries.with_context(|| format!("cannot read {}", path.display()))?;
@@ -55,6 +55,6 @@ fn rounds(path: &Path) -> anyhow::Result<Vec<Report>> {
         );
     }
     folders.sort();
-    let reports = folders.iter().map(|folder| harness::load(folder));
+    let reports = folders.iter().map(|folder| report::load(folder));
     Ok(reports.collect::<Result<_, _>>()?)
 }

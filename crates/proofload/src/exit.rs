@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use harness::Health;
+use report::Health;
 
 /// The kinds of end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

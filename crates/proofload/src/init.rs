@@ -2,7 +2,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 
 use anyhow::{Context as _, bail};
-use harness::{report_schema, scenario_schema};
+use harness::scenario_schema;
+use report::report_schema;
 
 use crate::arguments::{InitArguments, SchemaArguments, SchemaKind};
 use crate::exit::Exit;

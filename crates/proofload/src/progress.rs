@@ -4,8 +4,9 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use harness::{Progress, ScenarioResult};
+use harness::Progress;
 use load_engine::Progress as RunProgress;
+use report::ScenarioResult;
 
 use crate::interrupt::Interrupt;
 

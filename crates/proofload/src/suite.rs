@@ -1,8 +1,9 @@
 use std::path::Path;
 
 use anyhow::bail;
-use harness::history::{self, HistoryEntry};
-use harness::{Journal, Limits, Report, Saved, Scenario, ScenarioFile, Suite, render};
+use harness::{Journal, Scenario, ScenarioFile, Suite};
+use report::history::{self, HistoryEntry};
+use report::{Limits, Report, Saved, render};
 
 use crate::arguments::{LoadArguments, RunArguments, Runnable};
 use crate::exit::Exit;

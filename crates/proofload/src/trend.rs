@@ -1,8 +1,8 @@
 use std::fmt::Write as _;
 
 use anyhow::bail;
-use harness::comparison::Metric;
-use harness::history::{HISTORY_FILE, History, Trend};
+use report::comparison::Metric;
+use report::history::{HISTORY_FILE, History, Trend};
 
 use crate::arguments::TrendArguments;
 use crate::exit::Exit;
@@ -91,8 +91,8 @@ fn in_words(command: &str, trends: &[Trend]) -> String {
 
 fn quantity(metric: Metric, value: f64) -> String {
     match metric {
-        Metric::Throughput => harness::render::rate(value),
-        _ => harness::render::duration(value),
+        Metric::Throughput => report::render::rate(value),
+        _ => report::render::duration(value),
     }
 }
 

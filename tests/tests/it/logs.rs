@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::{NoProgress, Scenario, Settings, Suite};
+use harness::{NoProgress, Scenario, Suite};
 use jsonl_storage::Record;
+use report::Settings;
 use serde_json::Value;
 
 fn segments(directory: &Path) -> Vec<PathBuf> {
@@ -37,7 +38,7 @@ fn every_log_of_a_run_is_read_by_serde_jsonlines() {
     assert!(
         report.verdict.health.is_pass(),
         "{}",
-        harness::render::markdown(&report)
+        report::render::markdown(&report)
     );
 
     let mut logs = 0;

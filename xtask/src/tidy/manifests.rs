@@ -22,7 +22,11 @@ fn check_package(tree: &Tree, package: &Package) -> Vec<Violation> {
         wrong("the workspace's lints do not apply: add [lints] workspace = true".to_owned());
     }
     if let Some(folder) = package.folder().strip_prefix("crates/")
-        && folder != package.name
+        && folder
+            != package
+                .name
+                .strip_prefix("proofload-")
+                .unwrap_or(&package.name)
     {
         wrong(format!(
             "the package {} stands in the folder {folder}",

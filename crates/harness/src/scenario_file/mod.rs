@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use load_engine::{Model, Until};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use report::Definition;
 
 use self::compile::{Compiled, compile};
 use self::place::{Fault, byte_of, line_and_column, with_suggestion};
@@ -25,7 +24,8 @@ pub use self::spec::{
     ArrivalKind, Course, DataSpec, Executor, ModelKind, ModelSpec, PhaseSpec, PoolSpec,
     ScenarioSpec, StopSpec, TargetKind, TargetSpec, ThinkSpec,
 };
-use crate::{Error, Journal, Progress, ScenarioResult, Trial};
+use crate::{Error, Journal, Progress, Trial};
+use report::ScenarioResult;
 
 /// How long a load is that was made quick, at most.
 const QUICK: Duration = Duration::from_secs(2);
@@ -53,7 +53,7 @@ const QUICK_AT_LEAST: u64 = 20;
 /// let scenario = ScenarioFile::parse("appends.toml", text, &[])?;
 /// let out = tempfile::tempdir()?;
 /// let report = Suite::of_files([scenario]).run(out.path(), &mut NoProgress)?;
-/// assert!(report.verdict.health.is_pass(), "{}", harness::render::markdown(&report));
+/// assert!(report.verdict.health.is_pass(), "{}", report::render::markdown(&report));
 ///
 /// let mistake = ScenarioFile::parse("appends.toml", &text.replace("users", "usres"), &[]);
 /// let told = mistake.unwrap_err().to_string();
@@ -69,19 +69,6 @@ pub struct ScenarioFile {
     compiled: Compiled,
     /// The arguments, besides the file's name and what was set, that make the same load.
     arguments: String,
-}
-
-/// The text that a scenario was run from, so that a report can be repeated when the file has changed
-/// or is gone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Definition {
-    /// The file, as it was named.
-    pub file: String,
-    /// Its whole text.
-    pub text: String,
-    /// What was set over it, as `key=value`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub set: Vec<String>,
 }
 
 impl ScenarioFile {

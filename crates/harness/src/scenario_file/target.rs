@@ -14,7 +14,8 @@ use crate::targets::{
     IntegratedTarget, MemoryOptions, MemoryTarget, Phased, PoolOptions, StorageOperation,
     StorageOptions, StorageTarget, Turn, Weights,
 };
-use crate::{Error, Journal, Progress, ScenarioResult, Trial, prove};
+use crate::{Error, Journal, Progress, Trial, prove};
+use report::ScenarioResult;
 
 /// How large a state is unless the file says.
 const STATE_BYTES: u64 = 2_000;

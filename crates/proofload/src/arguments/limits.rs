@@ -1,5 +1,5 @@
 use clap::Args;
-use harness::Limits;
+use report::Limits;
 
 use super::values::amount;
 

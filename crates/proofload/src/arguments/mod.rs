@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use harness::{Scenario, ScenarioFile, Settings};
+use harness::{Scenario, ScenarioFile};
+use report::Settings;
 
 pub(crate) use self::limits::LimitArguments;
 pub(crate) use self::search::{

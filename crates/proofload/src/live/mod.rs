@@ -8,8 +8,9 @@ mod view;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use harness::{Limits, Progress, ScenarioResult};
+use harness::Progress;
 use load_engine::{Plan, Progress as RunProgress, Threshold};
+use report::{Limits, ScenarioResult};
 
 use crate::arguments::LoadArguments;
 use crate::interrupt::Interrupt;

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use harness::{Limits, Progress as _};
+use harness::Progress as _;
 use load_engine::{
     Failure, Iteration, Model, Plan, Progress, RunRecord, SimulatedClock, StepSpec, StopHandle,
     Workload, run_on,
 };
 use ratatui::Viewport;
 use ratatui::layout::Rect;
+use report::Limits;
 
 use super::Live;
 use super::screen::Screen;

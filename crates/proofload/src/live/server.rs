@@ -8,8 +8,9 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use harness::{Progress, ScenarioResult, render};
+use harness::Progress;
 use load_engine::{Plan, Progress as RunProgress, Threshold};
+use report::{ScenarioResult, render};
 
 /// The longest request that is read: a scraper sends a few hundred bytes.
 const MAX_REQUEST: usize = 8 << 10;

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use harness::{Finding, Limits, findings};
 use load_engine::{Judgement, Model, Phase, Plan, Progress, RunRecord, Threshold};
+use report::{Finding, Limits, findings};
 
 /// Calls, ten a second, over which the achieved rate is taken.
 const RATE_OVER: usize = 20;

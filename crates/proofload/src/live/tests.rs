@@ -2,13 +2,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness::{Evidence, Finding, FindingKind, Grade, Limits, PlotKind, Strength};
 use load_engine::{
     IntervalSummary, LatencySummary, Model, MonitorSample, Phase, Plan, RunRecord, Schedule,
     StepSummary, empty_histogram,
 };
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use report::{Evidence, Finding, FindingKind, Grade, Limits, PlotKind, Strength};
 
 use super::state::State;
 use super::view::draw;

@@ -1,12 +1,12 @@
 //! The frame: what a person sees of a load that goes on.
 
-use harness::{Grade, describe_figure, describe_judgement, render};
 use load_engine::{Judgement, MonitorSample, Ruling, RunRecord, StepSummary};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Gauge, Paragraph, Row, Sparkline, Table};
+use report::{Grade, describe_figure, describe_judgement, render};
 
 use super::state::State;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::Context as _;
-use harness::{Report, ScenarioResult, render};
+use report::{Report, ScenarioResult, render};
 
 use crate::arguments::ReportFiles;
 

@@ -4,7 +4,7 @@ pub(crate) mod step_summary;
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
-use harness::render;
+use report::render;
 use serde::Serialize;
 
 use crate::arguments::ReportArguments;
@@ -12,7 +12,7 @@ use crate::exit::Exit;
 
 /// Loads a saved report, judges it by the limits that were given, and prints it.
 pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
-    let report = harness::load(&arguments.file)?;
+    let report = report::load(&arguments.file)?;
     let limits = arguments.limits.over(report.limits);
     let report = report.judged_by(limits);
     let written = files::write(&report, &arguments.files)?;

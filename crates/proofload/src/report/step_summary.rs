@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use harness::{Report, render};
+use report::{Report, render};
 
 /// Names the file to which a step of a workflow appends Markdown for its page.
 const VARIABLE: &str = "GITHUB_STEP_SUMMARY";

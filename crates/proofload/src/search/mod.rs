@@ -7,8 +7,9 @@ mod users;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use harness::{Limits, Progress, Report, Suite};
+use harness::{Progress, Suite};
 use load_engine::RunError;
+use report::{Limits, Report};
 
 use crate::arguments::{LoadArguments, SearchArguments, What};
 use crate::exit::Exit;

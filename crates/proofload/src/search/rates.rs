@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::bail;
-use harness::Report;
 use load_engine::RunRecord;
 use load_engine::search::{BreakingPoint, RateSearch, TrialRuling, breaking_point};
+use report::Report;
 use serde::Serialize;
 
 use super::table::{bar, rate, time};

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::bail;
-use harness::{Health, Report};
 use load_engine::search::{Scalability, scalability};
 use load_engine::{ConfidenceInterval, RunRecord, ScalabilityFit};
+use report::{Health, Report};
 use serde::Serialize;
 
 use super::table::{bar, rate, time};

@@ -1,7 +1,8 @@
 //! Ends of phases, executors, tags, and the same scenario at another size.
 
 use super::*;
-use crate::{NoProgress, Report, Suite};
+use crate::{NoProgress, Suite};
+use report::Report;
 
 const UNTIL: &str = r#"
 name = "until"
@@ -149,10 +150,10 @@ fn threads_and_tasks_make_the_same_record_of_the_same_text() {
     assert_eq!(threads.scenarios[0].load, "12 threads × 10");
     assert_eq!(tasks.scenarios[0].load, "12 tasks × 10");
     assert!(tasks.scenarios[0].effects_hold());
-    let page = crate::render::markdown(&tasks);
+    let page = report::render::markdown(&tasks);
     assert!(page.contains("team: agents"), "{page}");
-    assert!(crate::render::junit(&tasks).contains("name=\"tag.team\" value=\"agents\""));
-    let metrics = crate::render::prometheus(&tasks);
+    assert!(report::render::junit(&tasks).contains("name=\"tag.team\" value=\"agents\""));
+    let metrics = report::render::prometheus(&tasks);
     assert!(
         metrics.contains("proofload_scenario_info{scenario=\"same\",team=\"agents\"} 1\n"),
         "{metrics}"

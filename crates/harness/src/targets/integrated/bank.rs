@@ -14,7 +14,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::conduct::{NotDone, System};
+use execution::{NotDone, System};
 
 /// What is on each account in the beginning.
 const BALANCE: i64 = 1_000;

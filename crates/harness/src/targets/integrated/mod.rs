@@ -13,10 +13,10 @@ use self::bank::{Bank, Entry};
 use self::plans::{Planted, Task};
 use super::approval::{Gate, People, REQUEST, now, state_digest};
 use super::forensic::{SIMULATION, ledger_digest};
-use crate::conduct::{Cleared, Conduct, Conducted, NotDone, Proposal};
 use crate::proof::EffectsFound;
 use crate::scenario::Builtin;
 use crate::{Journal, Target};
+use execution::{Cleared, Conduct, Conducted, NotDone, Proposal};
 
 const REHEARSE: StepSpec = StepSpec::effectful("rehearse");
 const PROPOSE: StepSpec = StepSpec::effectful("propose");

@@ -1,0 +1,272 @@
+//! The steps from a proposal to an execution.
+
+use std::sync::Arc;
+
+use action::{Action, ActionPath, Timestamp};
+use approval_workflow::{
+    ApprovalWorkflow, Binding, Claim, DenyReason, EffectsDigest, FencingToken, NewRequest,
+    PersonId, PlanDigest, Receipt, ReportDigest, Request, Use,
+};
+use forensic_simulator::{Change, Key, Plan, Report, Reversibility, Simulator, World};
+use serde_json::{Value, json};
+
+use crate::result::Conducted;
+
+/// The system that plans act on.
+pub trait System {
+    /// Shows the state as it is now. It does not move while `look` runs.
+    fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T;
+
+    /// Does what a plan says if everything that the rehearsal read is as it was then, all of it or
+    /// nothing, and once for a token; returns what changed, as it was observed.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not done, or that nobody knows.
+    fn execute(
+        &self,
+        plan: &Plan,
+        foretold: &Report,
+        token: FencingToken,
+    ) -> Result<Vec<Change>, NotDone>;
+}
+
+/// Why a plan was not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotDone {
+    /// Something that the rehearsal read has moved since. Nothing was done; rehearse again.
+    #[error("{} moved since the rehearsal", list(.0))]
+    Moved(Vec<Key>),
+    /// The token was used before. Nothing was done.
+    #[error("token {0} was used before")]
+    Replayed(FencingToken),
+    /// The system refused. Nothing was done.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// It may have been done, in part or in full. A person should look.
+    #[error("nobody knows how far it came: {0}")]
+    Unknown(String),
+}
+
+fn list(keys: &[Key]) -> String {
+    let names: Vec<&str> = keys.iter().map(Key::as_str).collect();
+    names.join(", ")
+}
+
+/// What can go wrong on the way.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConductError {
+    /// The workflow refused; a refusal of the claim is in [`ConductError::refusal`].
+    #[error("the approval workflow refused")]
+    Approval(#[from] approval_workflow::Error),
+    /// The rehearsal's report has no JSON form.
+    #[error("the rehearsal has no report")]
+    Rehearsal(#[from] forensic_simulator::Error),
+    /// The plan has no action that stands for it.
+    #[error("the plan cannot be asked for")]
+    Action(#[from] action::Error),
+}
+
+impl ConductError {
+    /// Why the claim was refused, if that is what happened: not an error of the caller, but the
+    /// gate doing its work.
+    #[must_use]
+    pub fn refusal(&self) -> Option<DenyReason> {
+        match self {
+            Self::Approval(approval_workflow::Error::NotExecutable { reason, .. }) => Some(*reason),
+            _ => None,
+        }
+    }
+}
+
+/// Takes plans from their rehearsal to their effects.
+#[derive(Debug, Clone, Copy)]
+pub struct Conduct<'a, S> {
+    /// What rehearses.
+    pub simulator: &'a Simulator,
+    /// What decides.
+    pub approvals: &'a ApprovalWorkflow,
+    /// What is acted on.
+    pub system: &'a S,
+}
+
+/// A plan that was asked for.
+#[derive(Debug)]
+pub struct Proposal {
+    /// The request, as it stood after it was made: a policy may have granted it at once.
+    pub request: Arc<Request>,
+    /// The plan.
+    pub plan: Plan,
+    /// The report that the approval rests on.
+    pub report: Arc<Report>,
+    plan_digest: PlanDigest,
+    report_digest: ReportDigest,
+    /// The action, if the request does not hold it as it was asked for: the policy hides a secret in it.
+    unhidden: Option<Action>,
+}
+
+impl Proposal {
+    /// The action that stands for the plan: its parameters are the plan's steps.
+    #[must_use]
+    pub fn action(&self) -> &Action {
+        let asked_for = &self.request.submission.action;
+        self.unhidden.as_ref().unwrap_or(asked_for)
+    }
+}
+
+/// A plan that may run now, under a claim: executed once, by [`Conduct::execute`].
+#[derive(Debug)]
+#[must_use = "a claim that is not executed stays open"]
+pub struct Cleared<'p> {
+    /// The claim.
+    pub claim: Claim,
+    /// What was foretold at the moment of the claim.
+    pub report: Report,
+    proposal: &'p Proposal,
+}
+
+impl<S: System> Conduct<'_, S> {
+    /// Says what a plan would do in the world of now.
+    pub fn rehearse(&self, plan: &Plan, at: Timestamp) -> Report {
+        self.system
+            .look(|world| self.simulator.simulate(plan, world, at))
+    }
+
+    /// Asks for the approval of a plan, bound to the plan, the report, the effects and the versions
+    /// of what was read. The policy sees the rehearsal as `context.simulation`: `outcome`, and how
+    /// many steps are `irreversible` (or nobody said) and `not_modelled`, and the number of
+    /// `safety_issues` and of `changes`.
+    ///
+    /// # Errors
+    ///
+    /// As [`ApprovalWorkflow::request_bound`].
+    pub fn propose(
+        &self,
+        path: ActionPath,
+        plan: Plan,
+        report: Arc<Report>,
+        requester: PersonId,
+        at: Timestamp,
+    ) -> Result<Proposal, ConductError> {
+        let plan_digest = digest_of(&plan);
+        let report_digest = ReportDigest::from_bytes(*report.digest()?.as_bytes());
+        let bound = bind(plan_digest, report_digest, &report);
+        let new = NewRequest::new(stand_in(path, &plan)?, requester, at)
+            .with_context("simulation", summary(&report));
+        let request = self.approvals.request_bound(new, bound, None)?;
+        let asked_for = &*request.submission;
+        let unhidden = match asked_for.hidden {
+            Some(_) => Some(stand_in(asked_for.action.path.clone(), &plan)?),
+            None => None,
+        };
+        Ok(Proposal {
+            request,
+            plan,
+            report,
+            plan_digest,
+            report_digest,
+            unhidden,
+        })
+    }
+
+    /// Rehearses again in the world of now, and claims the approval with what was seen.
+    ///
+    /// # Errors
+    ///
+    /// As [`ApprovalWorkflow::claim_use`]. [`ConductError::refusal`] says whether the gate refused:
+    /// because nobody approved, or because the world, the effects or the policy are others now.
+    pub fn clear<'p>(
+        &self,
+        proposal: &'p Proposal,
+        claimant: PersonId,
+        at: Timestamp,
+    ) -> Result<Cleared<'p>, ConductError> {
+        let report = self.rehearse(&proposal.plan, at);
+        // The report is the one that the approval rests on; effects and reads are those of now.
+        let seen = bind(proposal.plan_digest, proposal.report_digest, &report);
+        let wanted = Use::new(proposal.action().clone(), claimant, at).seeing(seen);
+        let id = &proposal.request.submission.id;
+        let claim = self.approvals.claim_use(id, wanted)?;
+        Ok(Cleared {
+            claim,
+            report,
+            proposal,
+        })
+    }
+
+    /// Executes what was cleared, holds what was observed against what was foretold, and reports
+    /// it to the workflow.
+    ///
+    /// # Errors
+    ///
+    /// As [`ApprovalWorkflow::finish`]; the execution has happened by then, as far as it did.
+    pub fn execute(&self, cleared: Cleared<'_>, at: Timestamp) -> Result<Conducted, ConductError> {
+        let Cleared {
+            claim,
+            report,
+            proposal,
+        } = cleared;
+        let conducted = match self.system.execute(&proposal.plan, &report, claim.token) {
+            Ok(observed) => Conducted::reconcile(&report, observed),
+            Err(not_done) => Conducted::NotDone(not_done),
+        };
+        self.approvals.finish(Receipt {
+            id: claim.id,
+            at,
+            token: claim.token,
+            outcome: conducted.outcome(),
+            observed: conducted.in_words(),
+        })?;
+        Ok(conducted)
+    }
+}
+
+/// The action that stands for a plan.
+fn stand_in(path: ActionPath, plan: &Plan) -> Result<Action, ConductError> {
+    let workflow = plan.workflow();
+    let steps = serde_json::to_value(&workflow.steps).map_err(action::Error::Canonical)?;
+    Ok(Action::new(path, format!("Run {}", workflow.name)).with_parameter("steps", steps))
+}
+
+fn digest_of(plan: &Plan) -> PlanDigest {
+    let steps = 0..plan.steps().len();
+    let digests: Vec<_> = steps.map(|step| plan.action_digest(step)).collect();
+    PlanDigest::of(&digests)
+}
+
+fn bind(plan: PlanDigest, rests_on: ReportDigest, report: &Report) -> Binding {
+    let mut binding = Binding::default()
+        .with_plan(plan)
+        .with_report(rests_on)
+        .with_effects(EffectsDigest::from_bytes(
+            *report.effects_digest().as_bytes(),
+        ));
+    for read in &report.reads {
+        let version = match read.version {
+            Some(version) => version.to_string(),
+            None => ABSENT.to_owned(),
+        };
+        binding = binding.with_read(read.key.as_str(), version);
+    }
+    binding
+}
+
+/// The version of a key that does not exist: no version is written like this.
+const ABSENT: &str = "absent";
+
+fn summary(report: &Report) -> Value {
+    let for_good = |step: &&forensic_simulator::StepReport| {
+        matches!(
+            step.reversibility,
+            Reversibility::Irreversible | Reversibility::Opaque
+        )
+    };
+    json!({
+        "outcome": report.outcome,
+        "irreversible": report.steps.iter().filter(for_good).count(),
+        "not_modelled": report.not_modelled.len(),
+        "safety_issues": report.safety_issues.len(),
+        "changes": report.changes().count(),
+    })
+}

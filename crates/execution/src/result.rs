@@ -1,0 +1,186 @@
+use std::collections::BTreeMap;
+
+use approval_workflow::Outcome;
+use forensic_simulator::{Change, Fact, Key, Report};
+
+use crate::executor::NotDone;
+
+/// What came of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Conducted {
+    /// It was done, and changed exactly what was foretold.
+    AsForetold {
+        /// The changes, net, sorted by key.
+        changes: Vec<Change>,
+    },
+    /// It was done, and changed something else.
+    Otherwise {
+        /// Each key on which the two differ.
+        differences: Vec<Difference>,
+    },
+    /// It was not done.
+    NotDone(NotDone),
+}
+
+/// A key that does not end as was foretold. `None` is a key that does not exist, or that was not
+/// touched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// The key.
+    pub key: Key,
+    /// What was foretold to be there.
+    pub foretold: Option<Fact>,
+    /// What was observed there.
+    pub observed: Option<Fact>,
+}
+
+impl Conducted {
+    /// Holds what was observed against what was foretold: the state in which each key ends, and
+    /// that it began as was foretold.
+    #[must_use]
+    pub fn reconcile(foretold: &Report, observed: Vec<Change>) -> Self {
+        let foretold = foretold.net_changes();
+        let observed = net(observed);
+        if foretold == observed {
+            return Self::AsForetold { changes: observed };
+        }
+        let mut sides: BTreeMap<&Key, [Option<&Change>; 2]> = BTreeMap::new();
+        for (side, changes) in [&foretold, &observed].into_iter().enumerate() {
+            for change in changes {
+                sides.entry(&change.key).or_default()[side] = Some(change);
+            }
+        }
+        let after = |change: Option<&Change>| change.and_then(|change| change.after.clone());
+        let differences = sides
+            .into_iter()
+            .filter(|(_, [foretold, observed])| foretold != observed)
+            .map(|(key, [foretold, observed])| Difference {
+                key: key.clone(),
+                foretold: after(foretold),
+                observed: after(observed),
+            })
+            .collect();
+        Self::Otherwise { differences }
+    }
+
+    /// What the receipt says: whether it took effect.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::AsForetold { .. } | Self::Otherwise { .. } => Outcome::Succeeded,
+            Self::NotDone(NotDone::Unknown(_)) => Outcome::Indeterminate,
+            Self::NotDone(_) => Outcome::Failed,
+        }
+    }
+
+    /// What was observed, for people, in at most about a kilobyte.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        const SHOWN: usize = 10;
+        match self {
+            Self::AsForetold { changes } => {
+                format!("{} keys changed, each as foretold", changes.len())
+            }
+            Self::Otherwise { differences } => {
+                let keys: Vec<String> = differences
+                    .iter()
+                    .take(SHOWN)
+                    .map(|difference| difference.key.as_str().escape_debug().take(80).collect())
+                    .collect();
+                let more = differences.len().saturating_sub(SHOWN);
+                let more = if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                };
+                format!("otherwise than foretold: {}{more}", keys.join(", "))
+            }
+            Self::NotDone(reason) => reason.to_string().escape_debug().take(1_000).collect(),
+        }
+    }
+}
+
+/// Sorted by key, each once, without keys that end as they began.
+fn net(changes: Vec<Change>) -> Vec<Change> {
+    let mut net: BTreeMap<Key, Change> = BTreeMap::new();
+    for change in changes {
+        match net.get_mut(&change.key) {
+            Some(first) => first.after = change.after,
+            None => drop(net.insert(change.key.clone(), change)),
+        }
+    }
+    let mut changes: Vec<Change> = net.into_values().collect();
+    changes.retain(|change| !change.is_noop());
+    changes
+}
+
+/// How often rehearsals told the truth, counted over executions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fidelity {
+    /// Done, with exactly the foretold changes.
+    pub as_foretold: u64,
+    /// Done, with other changes.
+    pub otherwise: u64,
+    /// Not done since the world moved after the claim. Says nothing about the rehearsal.
+    pub moved: u64,
+    /// Not done, or perhaps done, though the rehearsal foretold that it would be.
+    pub not_done: u64,
+}
+
+impl Fidelity {
+    /// Counts one execution.
+    pub fn count(&mut self, conducted: &Conducted) {
+        let counter = match conducted {
+            Conducted::AsForetold { .. } => &mut self.as_foretold,
+            Conducted::Otherwise { .. } => &mut self.otherwise,
+            Conducted::NotDone(NotDone::Moved(_)) => &mut self.moved,
+            Conducted::NotDone(_) => &mut self.not_done,
+        };
+        *counter += 1;
+    }
+
+    /// The share of rehearsals that told the truth, from 0 to 1, among those that could be judged;
+    /// none if there are none.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        let judged = self.as_foretold + self.otherwise + self.not_done;
+        (judged > 0).then(|| self.as_foretold as f64 / judged as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(key: &str, before: u64, after: u64) -> Change {
+        Change {
+            key: key.into(),
+            before: Some(before.into()),
+            after: Some(after.into()),
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_written_twice_counts_by_its_ends() {
+        let net = net(vec![
+            change("b", 1, 2),
+            change("a", 5, 6),
+            change("b", 2, 3),
+            change("a", 6, 5),
+        ]);
+        assert_eq!(net, [change("b", 1, 3)]);
+    }
+
+    #[test]
+    fn fidelity_does_not_count_what_says_nothing_of_the_rehearsal() {
+        let mut fidelity = Fidelity::default();
+        assert_eq!(fidelity.share(), None);
+        fidelity.count(&Conducted::NotDone(NotDone::Moved(vec![])));
+        assert_eq!(fidelity.share(), None);
+        fidelity.count(&Conducted::AsForetold { changes: vec![] });
+        fidelity.count(&Conducted::Otherwise {
+            differences: vec![],
+        });
+        assert_eq!(fidelity.share(), Some(0.5));
+    }
+}

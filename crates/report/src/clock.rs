@@ -1,0 +1,6 @@
+//! The one place of this crate that reads the wall clock: from here it is passed down as an argument.
+
+/// Now, in UTC.
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}

@@ -1,0 +1,51 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a report could not be saved or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused. Check the path and its permissions, or name another one.
+    #[error("cannot {operation} {}", path.display())]
+    Io {
+        /// What was tried, as in "cannot *create directory*".
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that is no report of this program.
+    #[error("{} is not a proofload report: {reason}", path.display())]
+    NotAReport {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A report that another version wrote. Read it with a program of that version.
+    #[error(
+        "{} is a report of version {found}, this program reads version {expected}; \
+         read it with the program that wrote it, or run the suite again",
+        path.display()
+    )]
+    ReportVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+        /// The version of this program.
+        expected: u32,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            operation,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Judges, compares and renders the results of load tests.
+//!
+//! A [`Report`] is plain data: what scenarios measured, what was found when their targets were opened
+//! again, and the [`Verdict`]. Everything here works on a saved report, without running any load:
+//! [`judge`] under other [`Limits`], look for [`findings`], make a [`comparison`] of runs, follow a figure
+//! through the [`history`], and [`render`] for a terminal, a browser or another program.
+
+mod clock;
+mod machine;
+mod report;
+mod saved;
+mod settings;
+mod units;
+
+pub mod comparison;
+pub mod findings;
+pub mod history;
+mod plot;
+pub mod render;
+mod verdict;
+
+mod error;
+
+pub use crate::error::Error;
+pub use crate::findings::finding::{
+    Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Span, Strength, Unit,
+};
+pub use crate::machine::{Build, Machine};
+pub use crate::report::{Definition, Report, ScenarioResult, report_schema};
+pub use crate::saved::{Draft, Saved, load, save, save_draft};
+pub use crate::settings::Settings;
+pub use crate::verdict::{
+    Check, Exceedance, Health, Limits, Measure, ScenarioVerdict, Verdict, describe_figure,
+    describe_judgement, judge,
+};

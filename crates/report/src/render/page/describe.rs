@@ -1,0 +1,165 @@
+use super::findings::finding;
+use super::origin::origin;
+use super::scenario::section;
+use super::{Cell, KeyFigure, Page, Table, Tone};
+use crate::render::text::sentence;
+use crate::units::{cores, count, duration, memory, percent, rate};
+use crate::{Health, Report, ScenarioResult, ScenarioVerdict};
+
+impl Page {
+    /// Describes a report.
+    pub(in crate::render) fn of(report: &Report) -> Self {
+        let verdict = &report.verdict;
+        let pairs = || report.scenarios.iter().zip(&verdict.scenarios);
+        let texts = |list: &[crate::Exceedance]| list.iter().map(ToString::to_string).collect();
+        Self {
+            health: verdict.health,
+            reason: sentence(&verdict.reason),
+            figures: key_figures(report),
+            summary: format!(
+                "{} operations in {:.2} s, {} effects verified after the targets were closed and opened again.",
+                count(report.operations()),
+                report.elapsed_seconds,
+                count(report.verified_effects())
+            ),
+            notes: notes(report),
+            overview: overview(pairs()),
+            bottlenecks: texts(&verdict.bottlenecks),
+            recommendations: texts(&verdict.recommendations),
+            findings: report
+                .findings
+                .iter()
+                .enumerate()
+                .map(|(at, found)| finding(at + 1, found, &report.scenarios))
+                .collect(),
+            sections: pairs()
+                .map(|(result, verdict)| section(result, verdict))
+                .collect(),
+            origin: origin(report),
+        }
+    }
+}
+
+fn key_figures(report: &Report) -> Vec<KeyFigure> {
+    let scenarios = &report.scenarios;
+    let sum = |of: fn(&ScenarioResult) -> u64| scenarios.iter().map(of).sum::<u64>();
+    let operations = report.operations();
+    let failed = sum(|scenario| scenario.run.failed_operations());
+    let discrepancies = sum(|scenario| scenario.verification.discrepancy_count());
+    let verified = report.verified_effects();
+    let effects = if verified > 0 && discrepancies == 0 {
+        Tone::Good
+    } else {
+        Tone::bad_if(discrepancies > 0)
+    };
+    let share = if operations == 0 {
+        "–".to_owned()
+    } else {
+        percent(failed as f64 / operations as f64)
+    };
+    let slowest = scenarios
+        .iter()
+        .flat_map(|scenario| &scenario.run.steps)
+        .map(|step| step.response_time.as_ref().unwrap_or(&step.service_time))
+        .filter(|times| times.count > 0)
+        .map(|times| times.p99_ns)
+        .max();
+    let figure = |name, value, tone| KeyFigure { name, value, tone };
+    vec![
+        figure("effects verified", count(verified), effects),
+        figure(
+            "lost, altered or otherwise wrong",
+            count(discrepancies),
+            Tone::bad_if(discrepancies > 0),
+        ),
+        figure("operations", count(operations), Tone::Plain),
+        figure("failed operations", share, Tone::bad_if(failed > 0)),
+        figure(
+            "p99 of the slowest step",
+            slowest.map_or_else(|| "–".to_owned(), |ns| duration(ns as f64)),
+            Tone::Plain,
+        ),
+        figure(
+            "the whole run took",
+            duration(report.elapsed_seconds * 1e9),
+            Tone::Plain,
+        ),
+    ]
+}
+
+fn notes(report: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.build.profile != "release" {
+        notes.push("A debug build; its speed says nothing.".to_owned());
+    }
+    if report.machine.filesystem.as_deref() == Some("tmpfs") {
+        let tmpfs = "The data was on tmpfs, where a sync costs nothing and nothing lasts.";
+        notes.push(tmpfs.to_owned());
+    }
+    notes
+}
+
+fn overview<'r>(pairs: impl Iterator<Item = (&'r ScenarioResult, &'r ScenarioVerdict)>) -> Table {
+    let columns = [
+        "scenario",
+        "verdict",
+        "load",
+        "operations",
+        "failed",
+        "throughput",
+        "verified",
+        "lost",
+        "altered",
+        "duplicated",
+        "unexpected",
+        "memory before → peak → after",
+        "CPU",
+    ];
+    let mut table = Table::new("Scenarios", &columns).with_text(&["verdict", "load"]);
+    table.rows = pairs
+        .map(|(result, verdict)| scenario_row(result, verdict))
+        .collect();
+    table
+}
+
+fn scenario_row(result: &ScenarioResult, verdict: &ScenarioVerdict) -> Vec<Cell> {
+    let (run, found) = (&result.run, &result.verification);
+    let failed = run.failed_operations();
+    let wrong =
+        |number: u64| Cell::number(count(number), number as f64).toned(Tone::bad_if(number > 0));
+    let throughput = run.operations_per_second();
+    vec![
+        Cell::text(&result.name),
+        Cell::text(mark(verdict.health)).toned(Tone::of(verdict.health)),
+        Cell::text(&result.load),
+        Cell::number(count(run.operations()), run.operations() as f64),
+        Cell::number(
+            format!("{} ({})", count(failed), percent(run.error_rate())),
+            run.error_rate(),
+        )
+        .toned(Tone::bad_if(failed > 0)),
+        Cell::number(rate(throughput), throughput),
+        Cell::number(count(found.verified), found.verified as f64),
+        wrong(found.lost),
+        wrong(found.altered),
+        wrong(found.duplicated),
+        wrong(found.unexpected),
+        Cell::number(
+            memory(&run.monitor.summary),
+            run.monitor.summary.resident_peak_bytes.unwrap_or(0) as f64,
+        ),
+        Cell::number(
+            cores(&run.monitor.summary),
+            run.monitor.summary.cores_used.unwrap_or(0.0),
+        ),
+    ]
+}
+
+/// A verdict in a word and a sign that needs no colour.
+pub(in crate::render) fn mark(health: Health) -> &'static str {
+    match health {
+        Health::Pass => "✅ pass",
+        Health::Fail => "❌ fail",
+        Health::NotJudged => "⚪ not judged",
+    }
+}

@@ -1,0 +1,116 @@
+use load_engine::{LatencySummary, RunRecord, StepSummary};
+
+use super::{Cell, Table, Tone};
+use crate::units::{count, duration};
+
+const TIMES: [&str; 8] = ["min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"];
+
+/// Service times, and response times where a model has them.
+pub(super) fn step_tables(steps: &[StepSummary]) -> Vec<Table> {
+    let has_response = steps.iter().any(|step| step.response_time.is_some());
+    let response = has_response.then(|| {
+        let columns = [&["step", "attempted"], &TIMES[..]].concat();
+        let mut table = Table::new("Response times of the steps", &columns);
+        table.rows = steps.iter().filter_map(response_row).collect();
+        table
+    });
+    let columns = [&["step", "attempted", "failed", "effects"], &TIMES[..]].concat();
+    let mut service = Table::new("Service times of the steps", &columns);
+    service.rows = steps.iter().map(service_row).collect();
+    response.into_iter().chain([service]).collect()
+}
+
+fn service_row(step: &StepSummary) -> Vec<Cell> {
+    let effects = if step.effect {
+        let tone = Tone::bad_if(step.is_vacuous() && step.attempted > 0);
+        Cell::number(count(step.effects), step.effects as f64).toned(tone)
+    } else {
+        Cell::missing()
+    };
+    let failed = Cell::number(count(step.failed), step.failed as f64);
+    [
+        Cell::text(&step.name),
+        Cell::number(count(step.attempted), step.attempted as f64),
+        failed.toned(Tone::bad_if(step.failed > 0)),
+        effects,
+    ]
+    .into_iter()
+    .chain(times(&step.service_time))
+    .collect()
+}
+
+fn response_row(step: &StepSummary) -> Option<Vec<Cell>> {
+    let response = step.response_time.as_ref()?;
+    let head = [
+        Cell::text(&step.name),
+        Cell::number(count(step.attempted), step.attempted as f64),
+    ];
+    Some(head.into_iter().chain(times(response)).collect())
+}
+
+/// The figures of [`TIMES`].
+fn times(times: &LatencySummary) -> [Cell; 8] {
+    [
+        times.min_ns as f64,
+        times.mean_ns,
+        times.p50_ns as f64,
+        times.p90_ns as f64,
+        times.p95_ns as f64,
+        times.p99_ns as f64,
+        times.p999_ns as f64,
+        times.max_ns as f64,
+    ]
+    .map(|ns| {
+        // Of what never ran there is no fastest and no slowest.
+        if times.count == 0 {
+            Cell::missing()
+        } else {
+            Cell::number(duration(ns), ns)
+        }
+    })
+}
+
+/// A row a phase and step.
+pub(super) fn phases(run: &RunRecord) -> Option<Table> {
+    if run.phases.is_empty() {
+        return None;
+    }
+    let columns = [
+        "phase",
+        "from",
+        "to",
+        "step",
+        "attempted",
+        "failed",
+        "p50",
+        "p99",
+        "max",
+    ];
+    let mut table = Table::new("Phases", &columns).with_text(&["step"]);
+    for phase in &run.phases {
+        for step in &phase.steps {
+            let latency = &step.latency;
+            let time = |ns: u64| {
+                if latency.count == 0 {
+                    Cell::missing()
+                } else {
+                    Cell::number(duration(ns as f64), ns as f64)
+                }
+            };
+            let at = |ns: u64| Cell::number(duration(ns as f64), ns as f64);
+            table.rows.push(vec![
+                Cell::text(&phase.name),
+                at(phase.start_ns),
+                at(phase.end_ns),
+                Cell::text(&step.name),
+                Cell::number(count(latency.count), latency.count as f64),
+                Cell::number(count(step.failed), step.failed as f64)
+                    .toned(Tone::bad_if(step.failed > 0)),
+                time(latency.p50_ns),
+                time(latency.p99_ns),
+                time(latency.max_ns),
+            ]);
+        }
+    }
+    Some(table)
+}

@@ -1,0 +1,89 @@
+//! Names and messages come from targets. Whatever they hold, they are shown as text.
+
+use std::borrow::Cow;
+
+/// The text with what a reader could not see, or what would rearrange the text around it, made
+/// visible: line breaks and tabs as spaces, other control characters and those that steer the
+/// direction of writing as `U+FFFD`. Letters of every script stay.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unseen) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |letter| match letter {
+        '\n' | '\r' | '\t' => ' ',
+        letter if is_unseen(letter) => '\u{fffd}',
+        letter => letter,
+    };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
+fn is_unseen(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            // Marks, embeddings, overrides and isolates of direction.
+            '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            // Ends of lines and paragraphs, and what no XML document may hold.
+            | '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// At most `most` characters of it, with an ellipsis in place of the rest.
+pub(crate) fn elided(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most.saturating_sub(1)) {
+        Some((end, last)) if text.len() > end + last.len_utf8() => {
+            Cow::Owned(format!("{}…", &text[..end]))
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Visible text as content, or as the value of an attribute in double quotes, of HTML and XML.
+pub(crate) fn markup(text: &str) -> String {
+    let text = visible(text);
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+/// The first letter in upper case, and a full stop.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters
+        .next()
+        .map(|letter| letter.to_uppercase().collect())
+        .unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_made_visible_and_every_script_stays() {
+        assert_eq!(visible("a\nb\u{7}\u{202e}c"), "a b\u{fffd}\u{fffd}c");
+        for text in ["plain", "日本語 עברית 🦀", "ü"] {
+            assert!(matches!(visible(text), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn markup_is_text_in_content_and_attributes() {
+        assert_eq!(markup("<script>'\"&"), "&lt;script&gt;&#39;&quot;&amp;");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_characters() {
+        assert_eq!(elided("äöü", 3), "äöü");
+        assert_eq!(elided("äöüß", 3), "äö…");
+        assert_eq!(elided("", 3), "");
+    }
+}

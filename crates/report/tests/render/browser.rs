@@ -1,0 +1,130 @@
+//! The page in a real browser. Where there is no Chromium the test says that it did not run, unless
+//! `PROOFLOAD_REQUIRE_CHROMIUM` is set; `PROOFLOAD_CHROMIUM` names another one.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use report::{Report, render};
+
+use crate::stored::load;
+
+/// The browser, if there is one.
+fn chromium() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("PROOFLOAD_CHROMIUM") {
+        return Some(named.into());
+    }
+    let folders = std::env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let found = std::env::split_paths(&folders)
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        let required = std::env::var_os("PROOFLOAD_REQUIRE_CHROMIUM").is_some();
+        assert!(
+            !required,
+            "no Chromium, although PROOFLOAD_REQUIRE_CHROMIUM is set"
+        );
+        let line = b"the test of the page in a browser did not run: there is no Chromium\n";
+        std::io::stderr().write_all(line).unwrap();
+    }
+    found
+}
+
+/// Opens a page without a window; what it logs goes to stderr.
+fn open(browser: &Path, page: &Path, arguments: &[&str]) -> Output {
+    let profile = tempfile::tempdir().unwrap();
+    Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+        ])
+        .args([
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-extensions",
+        ])
+        .args(["--enable-logging=stderr", "--virtual-time-budget=3000"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .args(arguments)
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .unwrap()
+}
+
+struct Opened {
+    /// The page after its script ran.
+    dom: String,
+    /// What it wrote to its console.
+    console: Vec<String>,
+}
+
+fn opened(browser: &Path, report: &Report) -> Opened {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("report.html");
+    fs::write(&page, render::html(report)).unwrap();
+    let output = open(browser, &page, &["--dump-dom"]);
+    let log = String::from_utf8_lossy(&output.stderr);
+    Opened {
+        dom: String::from_utf8(output.stdout).unwrap(),
+        console: log
+            .lines()
+            .filter(|line| line.contains("CONSOLE"))
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
+#[test]
+fn a_browser_shows_the_verdict_and_the_plots_and_logs_nothing() {
+    let Some(browser) = chromium() else { return };
+    let Opened { dom, console } = opened(&browser, &load("fail"));
+    assert_eq!(console, [""; 0], "the console is silent");
+    assert!(dom.contains("Fail</h1>"), "the verdict is there");
+    for plot in [
+        "percentiles",
+        "load",
+        "throughput",
+        "latency",
+        "heat-map",
+        "memory",
+        "processor",
+    ] {
+        assert!(dom.contains(&format!("id=\"scenario-1-{plot}\"")), "{plot}");
+    }
+    // What only the script adds: it ran, to its end.
+    assert!(dom.contains("<button type=\"button\">operations</button>"));
+    assert!(!dom.contains("plots show\" hidden") && dom.contains("fill=\"transparent\""));
+}
+
+#[test]
+fn in_a_browser_no_name_becomes_an_element() {
+    let Some(browser) = chromium() else { return };
+    let hostile = load("hostile_names");
+    let scripts = render::html(&hostile).matches("<script").count();
+    let Opened { dom, console } = opened(&browser, &hostile);
+    assert_eq!(console, [""; 0], "the console is silent");
+    assert_eq!(dom.matches("<script").count(), scripts);
+    assert!(!dom.contains("<img") && dom.contains("&lt;script&gt;alert(1)"));
+}
+
+#[test]
+fn the_picture_of_a_page_is_taken() {
+    let Some(browser) = chromium() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (page, picture) = (
+        folder.path().join("report.html"),
+        folder.path().join("report.png"),
+    );
+    fs::write(&page, render::html(&load("pass"))).unwrap();
+    let screenshot = format!("--screenshot={}", picture.display());
+    open(&browser, &page, &[&screenshot, "--window-size=1240,1600"]);
+    let png = fs::read(&picture).unwrap();
+    assert!(png.starts_with(b"\x89PNG\r\n\x1a\n"));
+    let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    assert_eq!((number(16), number(20)), (1240, 1600));
+    assert!(png.len() > 20_000, "{} bytes are no page", png.len());
+}

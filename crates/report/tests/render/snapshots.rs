@@ -1,0 +1,136 @@
+//! What every renderer makes of every stored run.
+
+use std::fs;
+
+use report::{Report, render};
+
+use crate::stored::{NAMES, load, path, updates};
+
+/// A renderer, and the ending of what it writes.
+type Renderer = (&'static str, fn(&Report) -> String);
+
+const RENDERERS: [Renderer; 6] = [
+    ("txt", |report| {
+        anstream::adapter::strip_str(&render::terminal(report)).to_string()
+    }),
+    // Not `.md`: what looks like a link in a hostile name is none.
+    ("md.txt", render::markdown),
+    ("html", |report| {
+        without_style_and_script(&render::html(report))
+    }),
+    ("junit.xml", render::junit),
+    ("prom", render::prometheus),
+    ("csv.txt", |report| {
+        let tables = render::csv(report).into_iter();
+        tables
+            .map(|table| format!("{}:\n{}\n", table.name, table.content))
+            .collect()
+    }),
+];
+
+/// The style sheet and the script are files of their own, and the policy has their digests.
+fn without_style_and_script(page: &str) -> String {
+    let cut = |page: &str, from: &str, to: &str| {
+        let (before, rest) = page.split_once(from).unwrap();
+        let (_, after) = rest.split_once(to).unwrap();
+        format!("{before}{from}{to}{after}")
+    };
+    let page = cut(page, "style-src '", "'");
+    let page = cut(&page, "script-src '", "'");
+    let page = cut(&page, "<style>", "</style>");
+    cut(&page, "<script>", "</script>")
+}
+
+/// Lines end where they end, and a file in a newline: other tools would change it otherwise.
+fn tidied(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim_end).collect();
+    let mut text = lines.join("\n").trim_end().to_owned();
+    text.push('\n');
+    text
+}
+
+#[test]
+fn every_renderer_draws_every_stored_run_as_before() {
+    let mut changed = Vec::new();
+    for name in NAMES {
+        let report = load(name);
+        for (ending, draw) in RENDERERS {
+            let file = format!("{name}.{ending}");
+            let drawn = tidied(&draw(&report));
+            let at = path("snapshots", &file);
+            if updates("snapshots") {
+                fs::write(at, drawn).unwrap();
+            } else if fs::read_to_string(&at).ok().as_deref() != Some(drawn.as_str()) {
+                changed.push(file);
+            }
+        }
+    }
+    assert!(
+        changed.is_empty(),
+        "{changed:?} would be drawn otherwise; if that is right, run \
+         `PROOFLOAD_UPDATE=snapshots cargo test -p proofload-report --test render` and look at the difference"
+    );
+}
+
+#[test]
+fn the_verdict_is_the_first_that_is_read() {
+    let expected = [
+        (
+            "pass",
+            "Pass",
+            "Every effect was verified and every limit held.",
+        ),
+        (
+            "fail",
+            "Fail",
+            "The scenario failed: approval, create: mean latency ",
+        ),
+        ("vacuous", "Fail", "vacuous steps 1 (limit 0)"),
+        ("lost_effects", "Fail", "lost effects 2 (limit 0)"),
+        (
+            "generator_limited",
+            "Not judged",
+            "arrivals started up to 90.0 ms late",
+        ),
+        (
+            "interrupted",
+            "Not judged",
+            "Interrupted before it was through.",
+        ),
+        ("empty", "Not judged", "No operation was made."),
+        (
+            "one_operation",
+            "Pass",
+            "Every effect was verified and every limit held.",
+        ),
+    ];
+    for (name, word, reason) in expected {
+        let report = load(name);
+        let page = render::html(&report);
+        let body = page.split_once("<main").unwrap().1;
+        let verdict = body.split_once("<dl").unwrap().0;
+        assert!(
+            verdict.contains(&format!("{word}</h1>")),
+            "{name}: {verdict}"
+        );
+        assert!(verdict.contains(reason), "{name}: {verdict}");
+        let markdown = render::markdown(&report);
+        let top: Vec<_> = markdown.lines().take(3).collect();
+        assert!(top[0].ends_with(&word.to_lowercase()), "{name}: {top:?}");
+    }
+}
+
+#[test]
+fn limits_that_are_not_judged_are_skipped_and_fail_no_ci_by_themselves() {
+    let junit = render::junit(&load("generator_limited"));
+    assert!(junit.contains("failures=\"0\" errors=\"1\""), "{junit}");
+    assert!(
+        junit.contains("not judged: the generator was the bottleneck"),
+        "{junit}"
+    );
+    let junit = render::junit(&load("lost_effects"));
+    assert!(
+        junit.contains("<failure type=\"verification\" message=\"lost effects 2 (limit 0)\"/>"),
+        "{junit}"
+    );
+}
