@@ -165,11 +165,11 @@ fn judge((book, actions): (Rulebook, Vec<Action>)) -> (Rulebook, Vec<Action>) {
     (book, actions)
 }
 
-// ---- forensic-simulator: five actions, rehearsed
+// ---- forensic-simulator: five actions, simulated
 
 const SIMULATIONS: usize = 20;
 
-struct Rehearsal {
+struct Simulation {
     simulator: Simulator,
     plan: Plan,
     world: World,
@@ -182,7 +182,7 @@ fn act(path: &str, parameters: &Value) -> Action {
 }
 
 /// A transfer, an update that waits for it, a new key, a deletion and a call to the outside.
-fn rehearsal() -> Rehearsal {
+fn simulation() -> Simulation {
     let [from, to, note, new, old] = [1, 2, 3, 1_000_000, 4].map(|n| format!("accounts/{n:07}"));
     let transfer = json!({ "from": from, "to": to, "amount": 30 });
     let create = json!({ "key": new, "value": { "owner": "ann" } });
@@ -197,7 +197,7 @@ fn rehearsal() -> Rehearsal {
         .step_after("notify", notify, ["note", "delete"]);
     let builder = Simulator::builder().builtins();
     let simulator = builder.build().expect("built-in handlers");
-    Rehearsal {
+    Simulation {
         plan: simulator.check(workflow).expect("a plan"),
         world: (0..1_000)
             .map(|n| (format!("accounts/{n:07}"), 100))
@@ -207,8 +207,8 @@ fn rehearsal() -> Rehearsal {
 }
 
 #[library_benchmark]
-#[bench::five_actions(rehearsal())]
-fn simulate(it: Rehearsal) -> Rehearsal {
+#[bench::five_actions(simulation())]
+fn simulate(it: Simulation) -> Simulation {
     for _ in 0..SIMULATIONS {
         let at = forensic_simulator::Timestamp::from_micros(0);
         let report = it.simulator.simulate(black_box(&it.plan), &it.world, at);

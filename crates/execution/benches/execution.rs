@@ -18,7 +18,7 @@ use approval_workflow::{
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use execution::{Conduct, Conducted, NotDone, System};
-use forensic_simulator::{Change, Key, Plan, Report, Simulator, Workflow, World};
+use forensic_simulator::{Change, Key, Plan, SimulationReport, Simulator, Workflow, World};
 use parking_lot::RwLock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -44,7 +44,7 @@ impl System for Accounts {
     fn execute(
         &self,
         plan: &Plan,
-        foretold: &Report,
+        foretold: &SimulationReport,
         _: FencingToken,
     ) -> Result<Vec<Change>, NotDone> {
         let mut world = self.0.write();
@@ -230,7 +230,7 @@ fn conduct(c: &mut Criterion) {
     group.finish();
 }
 
-fn binding(plan: &Plan, report: &Report) -> Binding {
+fn binding(plan: &Plan, report: &SimulationReport) -> Binding {
     let digests: Vec<_> = (0..plan.steps().len())
         .map(|position| plan.action_digest(position))
         .collect();

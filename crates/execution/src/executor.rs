@@ -7,7 +7,7 @@ use approval_workflow::{
     ApprovalWorkflow, Binding, Claim, DenyReason, EffectsDigest, FencingToken, NewRequest,
     PersonId, PlanDigest, Receipt, ReportDigest, Request, Use,
 };
-use forensic_simulator::{Change, Key, Plan, Report, Reversibility, Simulator, World};
+use forensic_simulator::{Change, Key, Plan, Reversibility, SimulationReport, Simulator, World};
 use serde_json::{Value, json};
 
 use crate::result::Conducted;
@@ -26,7 +26,7 @@ pub trait System {
     fn execute(
         &self,
         plan: &Plan,
-        foretold: &Report,
+        foretold: &SimulationReport,
         token: FencingToken,
     ) -> Result<Vec<Change>, NotDone>;
 }
@@ -99,7 +99,7 @@ pub struct Proposal {
     /// The plan.
     pub plan: Plan,
     /// The report that the approval rests on.
-    pub report: Arc<Report>,
+    pub report: Arc<SimulationReport>,
     plan_digest: PlanDigest,
     report_digest: ReportDigest,
     /// The action, if the request does not hold it as it was asked for: the policy hides a secret in it.
@@ -122,13 +122,13 @@ pub struct Cleared<'p> {
     /// The claim.
     pub claim: Claim,
     /// What was foretold at the moment of the claim.
-    pub report: Report,
+    pub report: SimulationReport,
     proposal: &'p Proposal,
 }
 
 impl<S: System> Conduct<'_, S> {
     /// Says what a plan would do in the world of now.
-    pub fn rehearse(&self, plan: &Plan, at: Timestamp) -> Report {
+    pub fn rehearse(&self, plan: &Plan, at: Timestamp) -> SimulationReport {
         self.system
             .look(|world| self.simulator.simulate(plan, world, at))
     }
@@ -145,7 +145,7 @@ impl<S: System> Conduct<'_, S> {
         &self,
         path: ActionPath,
         plan: Plan,
-        report: Arc<Report>,
+        report: Arc<SimulationReport>,
         requester: PersonId,
         at: Timestamp,
     ) -> Result<Proposal, ConductError> {
@@ -235,7 +235,7 @@ fn digest_of(plan: &Plan) -> PlanDigest {
     PlanDigest::of(&digests)
 }
 
-fn bind(plan: PlanDigest, rests_on: ReportDigest, report: &Report) -> Binding {
+fn bind(plan: PlanDigest, rests_on: ReportDigest, report: &SimulationReport) -> Binding {
     let mut binding = Binding::default()
         .with_plan(plan)
         .with_report(rests_on)
@@ -255,7 +255,7 @@ fn bind(plan: PlanDigest, rests_on: ReportDigest, report: &Report) -> Binding {
 /// The version of a key that does not exist: no version is written like this.
 const ABSENT: &str = "absent";
 
-fn summary(report: &Report) -> Value {
+fn summary(report: &SimulationReport) -> Value {
     let for_good = |step: &&forensic_simulator::StepReport| {
         matches!(
             step.reversibility,

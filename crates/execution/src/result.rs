@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use approval_workflow::Outcome;
-use forensic_simulator::{Change, Fact, Key, Report};
+use forensic_simulator::{Change, Fact, Key, SimulationReport};
 
 use crate::executor::NotDone;
 
@@ -38,7 +38,7 @@ impl Conducted {
     /// Holds what was observed against what was foretold: the state in which each key ends, and
     /// that it began as was foretold.
     #[must_use]
-    pub fn reconcile(foretold: &Report, observed: Vec<Change>) -> Self {
+    pub fn reconcile(foretold: &SimulationReport, observed: Vec<Change>) -> Self {
         let foretold = foretold.net_changes();
         let observed = net(observed);
         if foretold == observed {

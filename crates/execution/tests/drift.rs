@@ -11,7 +11,7 @@ use approval_workflow::{
     ApprovalWorkflow, Decision, DenyReason, FencingToken, PersonId, Policy, State,
 };
 use execution::{Conduct, Conducted, Fidelity, NotDone, Proposal, System};
-use forensic_simulator::{Change, Key, Plan, Report, Simulator, Workflow, World};
+use forensic_simulator::{Change, Key, Plan, SimulationReport, Simulator, Workflow, World};
 use load_engine::Rng;
 
 const ACCOUNTS: u64 = 6;
@@ -67,7 +67,7 @@ impl System for Scales {
     fn execute(
         &self,
         plan: &Plan,
-        foretold: &Report,
+        foretold: &SimulationReport,
         _: FencingToken,
     ) -> Result<Vec<Change>, NotDone> {
         let mut world = self.world.lock().unwrap();

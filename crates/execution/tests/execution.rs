@@ -3,7 +3,7 @@
 use action::{Action, ActionPath, Timestamp};
 use approval_workflow::{ApprovalWorkflow, Decision, FencingToken, PersonId, Policy};
 use execution::{Conduct, Conducted, NotDone, System};
-use forensic_simulator::{Change, Plan, Report, Simulator, Workflow, World};
+use forensic_simulator::{Change, Plan, SimulationReport, Simulator, Workflow, World};
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 const TOKEN: &str = "correct horse battery staple";
@@ -16,7 +16,7 @@ impl System for Nothing {
         look(&self.0)
     }
 
-    fn execute(&self, plan: &Plan, _: &Report, _: FencingToken) -> Result<Vec<Change>, NotDone> {
+    fn execute(&self, plan: &Plan, _: &SimulationReport, _: FencingToken) -> Result<Vec<Change>, NotDone> {
         assert_eq!(plan.steps()[0].action.parameters["token"], TOKEN);
         Ok(Vec::new())
     }

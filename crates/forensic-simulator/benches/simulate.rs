@@ -5,8 +5,8 @@ use std::hint::black_box;
 use action::{Action, ActionPath};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use forensic_simulator::{
-    FaultDepth, Forecast, Plan, Report, Risk, SimulationStore, Simulator, Timestamp, Workflow,
-    World,
+    FaultDepth, Forecast, Plan, Risk, SimulationReport, SimulationStore, Simulator, Timestamp,
+    Workflow, World,
 };
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ fn simulator() -> Simulator {
         .expect("built-in handlers")
 }
 
-fn report(simulator: &Simulator, plan: &Plan, world: &World) -> Report {
+fn report(simulator: &Simulator, plan: &Plan, world: &World) -> SimulationReport {
     simulator.simulate(plan, world, Timestamp::from_micros(0))
 }
 
@@ -147,7 +147,7 @@ fn store(c: &mut Criterion) {
 }
 
 /// From many threads, which share their syncs.
-fn fill(store: &SimulationStore, report: &Report, reports: u32) {
+fn fill(store: &SimulationStore, report: &SimulationReport, reports: u32) {
     const THREADS: u32 = 100;
     std::thread::scope(|scope| {
         for _ in 0..THREADS {

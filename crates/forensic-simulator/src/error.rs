@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::StepId;
+use crate::plan::step_id::StepId;
 
 /// What can be wrong with a workflow, a schema, a set of handlers, or the store.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -153,19 +153,19 @@ pub enum Error {
     #[error("there is no report {id}, the last one is {last}")]
     NoReport {
         /// The id.
-        id: crate::ReportId,
+        id: crate::store::id::ReportId,
         /// The last one there is; 0 when there is none.
-        last: crate::ReportId,
+        last: crate::store::id::ReportId,
     },
     /// A stored report whose bytes are not those that were digested when it was saved.
     #[error("report {id} was altered: its digest is {found}, it was saved with {saved}")]
     Altered {
         /// The report.
-        id: crate::ReportId,
+        id: crate::store::id::ReportId,
         /// The digest in its record.
-        saved: crate::ReportDigest,
+        saved: crate::digest::ReportDigest,
         /// The digest of its bytes.
-        found: crate::ReportDigest,
+        found: crate::digest::ReportDigest,
     },
     /// A report that cannot be written as JSON or read from it.
     #[error("report has no JSON form of this version")]
@@ -201,14 +201,5 @@ fn describe_cycle(steps: &[StepId]) -> String {
     match steps.first() {
         Some(first) => format!("{text} -> {first}"),
         None => text,
-    }
-}
-
-/// The start of a text that may be long, for a message of one line.
-pub(crate) fn shorten(text: &str) -> String {
-    const MOST: usize = 80;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }

@@ -7,15 +7,15 @@
 //! - A [`World`] says what is known of the state that the plan would meet.
 //! - A [`Simulator`] plays the plan against the world through [`Handler`]s, most of which are
 //!   [`Schema`]s written as text. All that a handler writes stays in an overlay: no file, socket
-//!   or clock can be reached. A step that nothing models is [`Outcome::Unknown`], never "no effect".
-//! - The [`Report`] says for each step its outcome, the reason, what would change, how long it
+//!   or clock can be reached. A step that nothing models is [`PredictedOutcome::Unknown`], never "no effect".
+//! - The [`SimulationReport`] says for each step its outcome, the reason, what would change, how long it
 //!   would take and what it would cost; for the whole its outcome, the safety issues and what to
 //!   do about them. The same inputs give a report of the same bytes.
 //! - [`ForensicSimulator`] keeps every report on a log, with statistics that are always up to date.
 //!
 //! ```
 //! use action::{Action, ActionPath};
-//! use forensic_simulator::{Outcome, Simulator, Timestamp, Workflow, World};
+//! use forensic_simulator::{PredictedOutcome, Simulator, Timestamp, Workflow, World};
 //!
 //! let simulator = Simulator::builder().builtins().build()?;
 //! let world = World::from_iter([("accounts/ann", 20), ("accounts/bob", 0)]);
@@ -30,7 +30,7 @@
 //!     .step_after("second", transfer(15)?, ["first"]);
 //!
 //! let report = simulator.simulate(&simulator.check(workflow)?, &world, Timestamp::default());
-//! assert_eq!(report.outcome, Outcome::WouldFail);
+//! assert_eq!(report.outcome, PredictedOutcome::WouldFail);
 //! let second = report.step("second").unwrap();
 //! assert_eq!(&*second.reason, "there is not enough: accounts/ann is 5");
 //! assert_eq!(report.recommendations[0].remedy, "move less, or add to it before");
@@ -51,9 +51,10 @@ mod formats;
 mod render;
 mod store;
 
+mod digest;
 mod error;
+mod text;
 
-pub use crate::assess::advice::{IssueKind, Recommendation, SafetyIssue};
 pub use crate::assess::analysis::Analysis;
 pub use crate::assess::compare::{Comparison, KeyDifference, StepDifference};
 pub use crate::assess::conflicts::{Conflict, Conflicts};
@@ -65,26 +66,31 @@ pub use crate::assess::request::{Concern, ConcernKind, EffectRule, Request, Requ
 pub use crate::assess::risk::{BlastRadius, Risk, RiskFactor};
 pub use crate::assess::rollback::{Rollback, Undo, UndoKind};
 pub use crate::assess::statistics::{Statistics, Summary};
+pub use crate::digest::{EffectsDigest, PlanDigest, ReportDigest, Version, WorldDigest};
 pub use crate::error::Error;
 pub use crate::formats::mcp::McpTools;
 pub use crate::formats::plan_file::{PlanFile, PlanFormat};
 pub use crate::formats::replay::{Counterfactual, Executed, KeyInBoth, Moment, Replay};
 pub use crate::formats::strips::{StripsDomain, StripsProblem};
 pub use crate::formats::terraform::TerraformPlan;
-pub use crate::plan::digest::{EffectsDigest, PlanDigest, ReportDigest, Version, WorldDigest};
-pub use crate::plan::workflow::{Step, StepId, Workflow};
+pub use crate::plan::step_id::StepId;
+pub use crate::plan::workflow::{Step, Workflow};
 pub use crate::plan::{Limits, Plan};
 pub use crate::run::context::Context;
-pub use crate::run::handler::{FailureMode, Handler, Stop};
+pub use crate::run::handler::{FailureMode, Handler};
+pub use crate::run::report::issue::{IssueKind, Recommendation, SafetyIssue};
 pub use crate::run::report::{
-    Change, Estimate, ExternalEffect, Outcome, Precondition, Read, Report, Reversibility, Spread,
-    StepReport, Verdict,
+    Estimate, ExternalEffect, Precondition, PreconditionStatus, PredictedOutcome, Reversibility,
+    SimulationReport, Spread, StepReport,
 };
 pub use crate::run::simulator::{Simulator, SimulatorBuilder};
+pub use crate::run::stop::Stop;
 pub use crate::schema::Schema;
 pub use crate::schema::builtin::BUILTIN_SCHEMAS;
 pub use crate::store::forensic::ForensicSimulator;
-pub use crate::store::{ReportId, SimulationStore, StoreOptions, Stored, StoredReports};
+pub use crate::store::id::ReportId;
+pub use crate::store::{SimulationStore, StoreOptions, Stored, StoredReports};
 pub use crate::world::World;
+pub use crate::world::change::{Change, Read};
 pub use crate::world::fact::{Fact, Key, Secret, Unknown};
 pub use action::Timestamp;

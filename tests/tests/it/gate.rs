@@ -1,4 +1,4 @@
-//! An action's way through the subsystems: rehearsed, asked for, decided from the rehearsal, and let
+//! An action's way through the subsystems: simulated, asked for, decided from the prediction, and let
 //! through the gate as it was approved, also after everything was closed and opened again.
 
 use std::path::Path;
@@ -8,7 +8,7 @@ use approval_workflow::{
     ApprovalWorkflow, Decision, DenyReason, NewRequest, Permission, PersonId, Policy, RequestId,
     Timestamp,
 };
-use forensic_simulator::{ForensicSimulator, Outcome, Simulator, Workflow, World};
+use forensic_simulator::{ForensicSimulator, PredictedOutcome, Simulator, Workflow, World};
 
 const NOW: u64 = 1_767_225_600_000_000; // microseconds
 
@@ -30,8 +30,8 @@ impl Rooms {
         }
     }
 
-    /// Rehearses a transfer, asks for it, and decides as the rehearsal says.
-    fn propose(&self, amount: u64) -> (RequestId, Action, Outcome) {
+    /// Simulates a transfer, asks for it, and decides as the prediction says.
+    fn propose(&self, amount: u64) -> (RequestId, Action, PredictedOutcome) {
         let action = transfer(amount);
         let workflow = Workflow::new("pay").step("pay", action.clone());
         let at = forensic_simulator::Timestamp::from_micros(NOW);
@@ -56,7 +56,7 @@ impl Rooms {
             Timestamp::from_micros(NOW + 1),
         );
         let decision = match outcome {
-            Outcome::Success => Decision::approve(reviewer, at),
+            PredictedOutcome::Success => Decision::approve(reviewer, at),
             _ => Decision::deny(reviewer, at),
         };
         self.approvals.decide(&id, decision).unwrap();
@@ -77,11 +77,11 @@ fn transfer(amount: u64) -> Action {
 }
 
 #[test]
-fn what_was_rehearsed_and_approved_may_run_and_nothing_else() {
+fn what_was_simulated_and_approved_may_run_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let rooms = Rooms::open(dir.path());
     let (id, action, outcome) = rooms.propose(15);
-    assert_eq!(outcome, Outcome::Success);
+    assert_eq!(outcome, PredictedOutcome::Success);
     assert!(rooms.ask(&id, &action).is_allowed());
     assert_eq!(
         rooms.ask(&id, &transfer(16)),
@@ -107,7 +107,7 @@ fn what_would_fail_is_denied_and_stays_denied() {
     let dir = tempfile::tempdir().unwrap();
     let rooms = Rooms::open(dir.path());
     let (id, action, outcome) = rooms.propose(21);
-    assert_eq!(outcome, Outcome::WouldFail);
+    assert_eq!(outcome, PredictedOutcome::WouldFail);
     assert_eq!(
         rooms.ask(&id, &action),
         Permission::Denied(DenyReason::Denied)

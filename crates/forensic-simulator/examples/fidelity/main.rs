@@ -36,7 +36,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use forensic_simulator::Outcome;
+use forensic_simulator::PredictedOutcome;
 
 use crate::score::Score;
 
@@ -81,9 +81,11 @@ probability of one half, and as no prediction.
     let mut calls = Score::default();
     for (predicted, succeeded) in &airline.verdicts {
         let failure = match predicted {
-            Outcome::Success => 0.0,
-            Outcome::Unknown => 0.5,
-            Outcome::Blocked | Outcome::WouldFail | Outcome::Unsafe => 1.0,
+            PredictedOutcome::Success => 0.0,
+            PredictedOutcome::Unknown => 0.5,
+            PredictedOutcome::Blocked | PredictedOutcome::WouldFail | PredictedOutcome::Unsafe => {
+                1.0
+            }
         };
         calls.add(failure, !succeeded);
     }

@@ -1,15 +1,22 @@
 use serde::Serialize;
 
+use crate::assess::conflicts::Conflicts;
+use crate::assess::risk::Risk;
+use crate::assess::rollback::Rollback;
 use crate::assess::rollback::roll_back;
+use crate::plan::Plan;
 use crate::run::Run;
-use crate::{Conflicts, Plan, Report, Risk, Rollback, Simulator, Timestamp, World};
+use crate::run::report::SimulationReport;
+use crate::run::simulator::Simulator;
+use crate::world::World;
+use action::Timestamp;
 
 /// What a plan would do, and what there is to know about it besides.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Analysis {
     /// As [`Simulator::simulate`] gives it.
-    pub report: Report,
+    pub report: SimulationReport,
     /// As [`Simulator::conflicts`] gives them.
     pub conflicts: Conflicts,
     /// As [`Simulator::rollback`] gives it.
@@ -23,7 +30,7 @@ impl Simulator {
     /// steps; it is played again only where unordered steps share a key.
     #[must_use]
     pub fn analyse(&self, plan: &Plan, world: &World, at: Timestamp) -> Analysis {
-        let mut run = Run::new(self, plan, world, at);
+        let mut run = Run::new(&self.handlers, plan, world, at);
         for &position in plan.order() {
             run.step(position);
         }

@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Fact, Key, Outcome, Report, StepId};
+use crate::plan::step_id::StepId;
+use crate::run::report::{PredictedOutcome, SimulationReport};
+use crate::world::change::Change;
+use crate::world::fact::{Fact, Key};
 
 /// How a second report differs from a first one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,7 +18,7 @@ pub struct Comparison {
     /// Whether both would have the same effects, in the same order.
     pub same_effects: bool,
     /// The outcomes of the two.
-    pub outcomes: (Outcome, Outcome),
+    pub outcomes: (PredictedOutcome, PredictedOutcome),
     /// The steps whose outcome differs, or that only one of them has; in the order of the first
     /// report, then of the second.
     pub steps: Vec<StepDifference>,
@@ -33,9 +36,9 @@ pub struct StepDifference {
     /// The step.
     pub step: StepId,
     /// Its outcome in the first report.
-    pub first: Option<Outcome>,
+    pub first: Option<PredictedOutcome>,
     /// Its outcome in the second.
-    pub second: Option<Outcome>,
+    pub second: Option<PredictedOutcome>,
 }
 
 /// A key that the two plans leave differently. `None` is a plan that leaves it as it is.
@@ -54,7 +57,7 @@ impl Comparison {
     ///
     /// ```
     /// # use action::{Action, ActionPath};
-    /// # use forensic_simulator::{Comparison, Outcome, Simulator, Timestamp, Workflow, World};
+    /// # use forensic_simulator::{Comparison, PredictedOutcome, Simulator, Timestamp, Workflow, World};
     /// # let simulator = Simulator::builder().builtins().build()?;
     /// # let now = Timestamp::from_micros(0);
     /// let delete = Action::new(ActionPath::new("kv/delete")?, "Delete").with_parameter("key", "a");
@@ -63,14 +66,14 @@ impl Comparison {
     /// let after = simulator.simulate(&plan, &World::new(), now);
     ///
     /// let difference = Comparison::of(&before, &after);
-    /// assert_eq!(difference.outcomes, (Outcome::Success, Outcome::WouldFail));
+    /// assert_eq!(difference.outcomes, (PredictedOutcome::Success, PredictedOutcome::WouldFail));
     /// assert_eq!(difference.keys[0].key.as_str(), "a");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn of(first: &Report, second: &Report) -> Self {
-        let duration = |report: &Report| i128::from(report.estimate.duration_us.likely);
-        let cost = |report: &Report| i128::from(report.estimate.cost_micros.likely);
+    pub fn of(first: &SimulationReport, second: &SimulationReport) -> Self {
+        let duration = |report: &SimulationReport| i128::from(report.estimate.duration_us.likely);
+        let cost = |report: &SimulationReport| i128::from(report.estimate.cost_micros.likely);
         Self {
             same_plan: first.plan == second.plan,
             same_world: first.reads == second.reads,
@@ -84,8 +87,8 @@ impl Comparison {
     }
 }
 
-fn step_differences(first: &Report, second: &Report) -> Vec<StepDifference> {
-    let outcomes = |report: &Report| -> BTreeMap<StepId, Outcome> {
+fn step_differences(first: &SimulationReport, second: &SimulationReport) -> Vec<StepDifference> {
+    let outcomes = |report: &SimulationReport| -> BTreeMap<StepId, PredictedOutcome> {
         let steps = report.steps.iter();
         steps.map(|step| (step.id.clone(), step.outcome)).collect()
     };
@@ -108,7 +111,7 @@ fn step_differences(first: &Report, second: &Report) -> Vec<StepDifference> {
         .collect()
 }
 
-fn key_differences(first: &Report, second: &Report) -> Vec<KeyDifference> {
+fn key_differences(first: &SimulationReport, second: &SimulationReport) -> Vec<KeyDifference> {
     let mut keys: BTreeMap<Key, (Option<Change>, Option<Change>)> = BTreeMap::new();
     for change in first.net_changes() {
         let key = change.key.clone();

@@ -2,9 +2,15 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::digest::{Hasher, update_text};
+use crate::digest::{Hasher, update_text};
+use crate::plan::Plan;
+use crate::plan::step_id::StepId;
 use crate::run::Run;
-use crate::{Key, Outcome, Plan, Simulator, StepId, StepReport, Timestamp, World};
+use crate::run::report::{PredictedOutcome, StepReport};
+use crate::run::simulator::Simulator;
+use crate::world::World;
+use crate::world::fact::Key;
+use action::Timestamp;
 
 /// Steps that may run in either order and should not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +57,7 @@ impl Simulator {
     /// swaps. Otherwise the orders are tried, as far as there are not too many of them.
     #[must_use]
     pub fn conflicts(&self, plan: &Plan, world: &World, at: Timestamp) -> Conflicts {
-        let mut run = Run::new(self, plan, world, at);
+        let mut run = Run::new(&self.handlers, plan, world, at);
         for &position in plan.order() {
             run.step(position);
         }
@@ -61,7 +67,9 @@ impl Simulator {
     /// As [`Simulator::conflicts`], given a run of the whole plan in its order.
     pub(crate) fn conflicts_of(&self, run: &Run<'_>, world: &World, at: Timestamp) -> Conflicts {
         let (plan, steps) = (run.plan(), run.steps.as_slice());
-        let unknown = steps.iter().filter(|s| s.outcome == Outcome::Unknown);
+        let unknown = steps
+            .iter()
+            .filter(|s| s.outcome == PredictedOutcome::Unknown);
         let not_modelled = unknown.map(|step| step.id.clone()).collect();
         if !run.overlay.may_conflict() {
             return Conflicts {
@@ -80,7 +88,7 @@ impl Simulator {
         };
         if !suspects.is_empty() {
             search.explore(
-                Run::new(self, plan, world, at),
+                Run::new(&self.handlers, plan, world, at),
                 &mut vec![false; plan.steps().len()],
             );
         }

@@ -2,10 +2,18 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::{
-    Analysis, BlastRadius, FaultDepth, FaultMatrix, Forecast, IssueKind, Outcome, Plan, Simulator,
-    StepId, Timestamp, UndoKind, World,
-};
+use crate::assess::analysis::Analysis;
+use crate::assess::faults::{FaultDepth, FaultMatrix};
+use crate::assess::forecast::Forecast;
+use crate::assess::risk::BlastRadius;
+use crate::assess::rollback::UndoKind;
+use crate::plan::Plan;
+use crate::plan::step_id::StepId;
+use crate::run::report::PredictedOutcome;
+use crate::run::report::issue::IssueKind;
+use crate::run::simulator::Simulator;
+use crate::world::World;
+use action::Timestamp;
 
 /// Everything that there is to say of a plan: what a person reads before they approve it.
 #[derive(Debug, Clone, Serialize)]
@@ -107,7 +115,7 @@ fn findings(analysis: &Analysis) -> Vec<Finding> {
         });
     };
     for step in &analysis.report.steps {
-        if step.outcome != Outcome::Success {
+        if step.outcome != PredictedOutcome::Success {
             let evidence = format!("{}: {}", step.outcome, step.reason);
             add(FindingKind::NoSuccess, &[&step.id], evidence);
         }
@@ -129,7 +137,11 @@ fn findings(analysis: &Analysis) -> Vec<Finding> {
         }
     }
     for pair in &analysis.conflicts.pairs {
-        let keys: Vec<_> = pair.keys.iter().map(crate::Key::as_str).collect();
+        let keys: Vec<_> = pair
+            .keys
+            .iter()
+            .map(crate::world::fact::Key::as_str)
+            .collect();
         let verb = if pair.proven { "decides" } else { "may decide" };
         let evidence = format!("their order {verb}, by {}", keys.join(", "));
         add(
@@ -144,7 +156,7 @@ fn findings(analysis: &Analysis) -> Vec<Finding> {
     }
     for undo in &analysis.rollback.steps {
         let known = undo.how == UndoKind::Impossible && lasting.contains(&undo.step);
-        if undo.outcome != Outcome::Success && !known {
+        if undo.outcome != PredictedOutcome::Success && !known {
             let evidence = undo.reason.clone().unwrap_or_default().into_owned();
             add(FindingKind::NotTakenBack, &[&undo.step], evidence);
         }

@@ -1,8 +1,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::assess::rollback::{Rollback, roll_back};
+use crate::plan::Plan;
+use crate::plan::step_id::StepId;
 use crate::run::Run;
-use crate::{Change, FailureMode, Handler, Outcome, Plan, Simulator, StepId, Timestamp, World};
+use crate::run::handler::{FailureMode, Handler};
+use crate::run::report::PredictedOutcome;
+use crate::run::simulator::Simulator;
+use crate::world::World;
+use crate::world::change::Change;
+use action::Timestamp;
 
 /// What is left when steps fail that should have gone well.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,7 +84,7 @@ impl Simulator {
             complete: true,
             work: 0,
         };
-        start.descend(Run::new(self, plan, world, at), 0, &[], depth);
+        start.descend(Run::new(&self.handlers, plan, world, at), 0, &[], depth);
         FaultMatrix {
             cases: start.cases,
             complete: start.complete,
@@ -148,7 +155,9 @@ impl<'a> Matrix<'a> {
 
     fn record(&mut self, mut run: Run<'a>, faults: &[Fault]) {
         let steps = std::mem::take(&mut run.steps);
-        let blocked = steps.iter().filter(|s| s.outcome == Outcome::Blocked);
+        let blocked = steps
+            .iter()
+            .filter(|s| s.outcome == PredictedOutcome::Blocked);
         let blocked = blocked.map(|step| step.id.clone()).collect();
         self.cases.push(FaultCase {
             faults: faults.to_vec(),

@@ -2,7 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Fact, Key, Plan, Report, StepId, StepReport, World};
+use crate::plan::Plan;
+use crate::plan::step_id::StepId;
+use crate::run::report::{SimulationReport, StepReport};
+use crate::world::World;
+use crate::world::fact::{Fact, Key};
 
 /// Where information must not come from and must not go to.
 ///
@@ -86,7 +90,7 @@ impl FlowPolicy {
     ///
     /// If the report is not one of the plan.
     #[must_use]
-    pub fn flows(&self, plan: &Plan, report: &Report, world: &World) -> Vec<Flow> {
+    pub fn flows(&self, plan: &Plan, report: &SimulationReport, world: &World) -> Vec<Flow> {
         assert_eq!(plan.digest(), report.plan, "the report is one of the plan");
         let mut tracker = Tracker {
             policy: self,

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Plan, Report, Spread};
+use crate::plan::Plan;
+use crate::run::report::{SimulationReport, Spread};
 
 /// How long a plan may take and what it may cost, from many draws of both.
 ///
@@ -39,7 +40,7 @@ impl Forecast {
     ///
     /// If the report is not one of the plan.
     #[must_use]
-    pub fn of(plan: &Plan, report: &Report, samples: usize, seed: u64) -> Self {
+    pub fn of(plan: &Plan, report: &SimulationReport, samples: usize, seed: u64) -> Self {
         assert_eq!(plan.digest(), report.plan, "the report is one of the plan");
         let steps: Vec<Sampled<'_>> = plan
             .order()

@@ -1,6 +1,5 @@
 //! What a simulation means: risk, conflicts, faults, advice.
 
-pub(crate) mod advice;
 pub(crate) mod analysis;
 pub(crate) mod compare;
 pub(crate) mod conflicts;

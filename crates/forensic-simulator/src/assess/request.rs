@@ -4,7 +4,11 @@ use action::{ActionPath, PathPattern};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Plan, Report, Step, StepId, StepReport, World};
+use crate::plan::Plan;
+use crate::plan::step_id::StepId;
+use crate::plan::workflow::Step;
+use crate::run::report::{SimulationReport, StepReport};
+use crate::world::World;
 
 /// What a person asked for, in their own words: the one text that an attacker did not write.
 ///
@@ -226,7 +230,7 @@ impl RequestPolicy {
     pub fn concerns(
         &self,
         plan: &Plan,
-        report: &Report,
+        report: &SimulationReport,
         world: &World,
         request: &Request,
     ) -> Vec<Concern> {
@@ -290,7 +294,7 @@ impl<'a> Judge<'a> {
                 if self.request.names(&text) {
                     named += 1;
                 } else if !(target.may_be_known && self.known.contains(&text)) {
-                    let (name, shown) = (&target.parameter, crate::error::shorten(&text));
+                    let (name, shown) = (&target.parameter, crate::text::shorten(&text));
                     let reason =
                         format!("parameter {name:?} is {shown}, which the request does not name");
                     self.note(step, ConcernKind::NewTarget, reason);
@@ -323,7 +327,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-fn has_effects(step: &StepReport, report: &Report) -> bool {
+fn has_effects(step: &StepReport, report: &SimulationReport) -> bool {
     !step.changes.is_empty() || !step.external.is_empty() || report.not_modelled.contains(&step.id)
 }
 

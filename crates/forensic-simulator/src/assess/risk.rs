@@ -3,7 +3,9 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IssueKind, Outcome, Report, Reversibility, StepId};
+use crate::plan::step_id::StepId;
+use crate::run::report::issue::IssueKind;
+use crate::run::report::{PredictedOutcome, Reversibility, SimulationReport};
 
 /// How far a plan reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +28,7 @@ pub struct BlastRadius {
 impl BlastRadius {
     /// Measures a report.
     #[must_use]
-    pub fn of(report: &Report) -> Self {
+    pub fn of(report: &SimulationReport) -> Self {
         let net = report.net_changes();
         let area = |key: &str| key.split('/').next().unwrap_or(key).to_owned();
         let external = report.steps.iter().flat_map(|step| &step.external);
@@ -36,7 +38,11 @@ impl BlastRadius {
                 step.reversibility,
                 Reversibility::Irreversible | Reversibility::Opaque
             );
-            open && (lasting || matches!(step.outcome, Outcome::Unknown | Outcome::Unsafe))
+            open && (lasting
+                || matches!(
+                    step.outcome,
+                    PredictedOutcome::Unknown | PredictedOutcome::Unsafe
+                ))
         });
         let irreversible: Vec<_> = last.map(|step| step.id.clone()).collect();
         Self {
@@ -79,20 +85,20 @@ impl Risk {
     /// each, steps that are not modelled 15 each, steps that would fail 10 each, removed keys 2 each
     /// (20 at most), changed keys 1 for each ten (10 at most).
     #[must_use]
-    pub fn of(report: &Report) -> Self {
+    pub fn of(report: &SimulationReport) -> Self {
         let net = report.net_changes();
         let removed = net.iter().filter(|change| change.after.is_none()).count();
         Self::weigh(report, net.len(), removed)
     }
 
     /// As [`Risk::of`], given how many keys the plan changes and how many of these it removes.
-    pub(crate) fn weigh(report: &Report, changed: usize, removed: usize) -> Self {
+    pub(crate) fn weigh(report: &SimulationReport, changed: usize, removed: usize) -> Self {
         let issues = |kind| {
             let of_kind = report.safety_issues.iter();
             of_kind.filter(|issue| issue.kind == kind).count()
         };
         let failing = report.steps.iter();
-        let failing = failing.filter(|step| step.outcome == Outcome::WouldFail);
+        let failing = failing.filter(|step| step.outcome == PredictedOutcome::WouldFail);
         let half_done = usize::from(issues(IssueKind::HalfDone) > 0);
         let mut factors: Vec<RiskFactor> = [
             (60, issues(IssueKind::UnsafeStep), " unsafe steps"),

@@ -2,11 +2,16 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Plan;
+use crate::plan::step_id::StepId;
+use crate::plan::workflow::Step;
 use crate::run::Run;
-use crate::{
-    Change, ExternalEffect, Handler, Outcome, Plan, Reversibility, Simulator, Step, StepId,
-    StepReport, Timestamp, World,
-};
+use crate::run::handler::Handler;
+use crate::run::report::{ExternalEffect, PredictedOutcome, Reversibility, StepReport};
+use crate::run::simulator::Simulator;
+use crate::world::World;
+use crate::world::change::Change;
+use action::Timestamp;
 
 /// How the steps that were done are taken back, itself simulated, and what stays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,7 +43,7 @@ pub struct Undo {
     /// By what.
     pub how: UndoKind,
     /// What would come of it.
-    pub outcome: Outcome,
+    pub outcome: PredictedOutcome,
     /// Why, unless it is a success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Cow<'static, str>>,
@@ -64,7 +69,7 @@ impl Simulator {
     /// Plays a plan, and then takes back every step that was done, the last one first.
     #[must_use]
     pub fn rollback(&self, plan: &Plan, world: &World, at: Timestamp) -> Rollback {
-        let mut run = Run::new(self, plan, world, at);
+        let mut run = Run::new(&self.handlers, plan, world, at);
         for &position in plan.order() {
             run.step(position);
         }
@@ -83,7 +88,11 @@ pub(crate) fn roll_back(simulator: &Simulator, run: &mut Run<'_>, done: &[StepRe
     };
     let positions = run.plan().order().iter();
     for (step, &position) in done.iter().zip(positions).rev() {
-        if matches!(step.outcome, Outcome::Unknown | Outcome::Unsafe) && !step.would_run {
+        if matches!(
+            step.outcome,
+            PredictedOutcome::Unknown | PredictedOutcome::Unsafe
+        ) && !step.would_run
+        {
             rollback.not_modelled.push(step.id.clone());
         }
         if !step.would_run {
@@ -109,10 +118,22 @@ pub(crate) fn roll_back(simulator: &Simulator, run: &mut Run<'_>, done: &[StepRe
 fn undo(simulator: &Simulator, run: &mut Run<'_>, step: &StepReport, position: usize) -> Undo {
     let nothing = step.external.is_empty() && step.changes.iter().all(Change::is_noop);
     match &step.reversibility {
-        _ if nothing => end(step, UndoKind::Nothing, Outcome::Success, None, Vec::new()),
+        _ if nothing => end(
+            step,
+            UndoKind::Nothing,
+            PredictedOutcome::Success,
+            None,
+            Vec::new(),
+        ),
         Reversibility::Reversible => {
             let changes = restore(run, step);
-            end(step, UndoKind::Restore, Outcome::Success, None, changes)
+            end(
+                step,
+                UndoKind::Restore,
+                PredictedOutcome::Success,
+                None,
+                changes,
+            )
         }
         Reversibility::CompensatedBy(_) => compensate(simulator, run, step, position),
         Reversibility::Irreversible => impossible(step, "nothing takes it back"),
@@ -146,19 +167,19 @@ fn compensate(
         depends_on: Vec::new(),
     };
     let (outcome, reason, changes) = run.play_beside(&step_of_undo);
-    let reason = (outcome != Outcome::Success).then_some(reason);
+    let reason = (outcome != PredictedOutcome::Success).then_some(reason);
     end(step, UndoKind::Compensate, outcome, reason, changes)
 }
 
 fn impossible(step: &StepReport, reason: &'static str) -> Undo {
-    let (how, outcome) = (UndoKind::Impossible, Outcome::WouldFail);
+    let (how, outcome) = (UndoKind::Impossible, PredictedOutcome::WouldFail);
     end(step, how, outcome, Some(reason.into()), Vec::new())
 }
 
 fn end(
     step: &StepReport,
     how: UndoKind,
-    outcome: Outcome,
+    outcome: PredictedOutcome,
     reason: Option<Cow<'static, str>>,
     changes: Vec<Change>,
 ) -> Undo {

@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IssueKind, Outcome, Report, Timestamp};
+use crate::run::report::issue::IssueKind;
+use crate::run::report::{PredictedOutcome, SimulationReport};
+use action::Timestamp;
 
 /// What one report adds to the [`Statistics`]. It is stored beside the report, so that the
 /// statistics of a reopened store need not parse the reports.
@@ -11,9 +13,9 @@ pub struct Summary {
     /// The moment at which the plan would have run.
     pub at: Timestamp,
     /// The outcome of the whole.
-    pub outcome: Outcome,
+    pub outcome: PredictedOutcome,
     /// How many steps had each outcome.
-    pub steps: BTreeMap<Outcome, u64>,
+    pub steps: BTreeMap<PredictedOutcome, u64>,
     /// How many safety issues there were of each kind.
     pub issues: BTreeMap<IssueKind, u64>,
     /// How many recommendations there were.
@@ -29,7 +31,7 @@ pub struct Summary {
 impl Summary {
     /// Summarises a report.
     #[must_use]
-    pub fn of(report: &Report) -> Self {
+    pub fn of(report: &SimulationReport) -> Self {
         let mut steps = BTreeMap::new();
         for step in &report.steps {
             *steps.entry(step.outcome).or_insert(0) += 1;
@@ -58,11 +60,11 @@ pub struct Statistics {
     /// How many reports there are.
     pub reports: u64,
     /// How many had each outcome.
-    pub outcomes: BTreeMap<Outcome, u64>,
+    pub outcomes: BTreeMap<PredictedOutcome, u64>,
     /// How many steps they had together.
     pub steps: u64,
     /// How many steps had each outcome.
-    pub step_outcomes: BTreeMap<Outcome, u64>,
+    pub step_outcomes: BTreeMap<PredictedOutcome, u64>,
     /// How many safety issues there were of each kind.
     pub issues: BTreeMap<IssueKind, u64>,
     /// How many recommendations there were.
@@ -99,7 +101,11 @@ impl Statistics {
     /// The share of reports whose outcome is success; `None` before the first report.
     #[must_use]
     pub fn success_rate(&self) -> Option<f64> {
-        let successes = self.outcomes.get(&Outcome::Success).copied().unwrap_or(0);
+        let successes = self
+            .outcomes
+            .get(&PredictedOutcome::Success)
+            .copied()
+            .unwrap_or(0);
         (self.reports > 0).then(|| successes as f64 / self.reports as f64)
     }
 }

@@ -4,7 +4,13 @@ use action::{Action, ActionPath, PathPattern};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{Context, Error, Handler, Reversibility, SimulatorBuilder, Step, Stop, Workflow};
+use crate::error::Error;
+use crate::plan::workflow::{Step, Workflow};
+use crate::run::context::Context;
+use crate::run::handler::Handler;
+use crate::run::report::Reversibility;
+use crate::run::simulator::SimulatorBuilder;
+use crate::run::stop::Stop;
 
 /// The tools of an MCP server, from its answer to `tools/list`.
 ///
@@ -16,7 +22,7 @@ use crate::{Context, Error, Handler, Reversibility, SimulatorBuilder, Step, Stop
 /// The messages are described at <https://modelcontextprotocol.io/specification/2025-06-18/server/tools>.
 ///
 /// ```
-/// use forensic_simulator::{McpTools, Outcome, Simulator, Timestamp, World};
+/// use forensic_simulator::{McpTools, PredictedOutcome, Simulator, Timestamp, World};
 /// let tools = McpTools::parse(r#"{"tools": [{
 ///     "name": "remove_file",
 ///     "inputSchema": {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
@@ -24,7 +30,7 @@ use crate::{Context, Error, Handler, Reversibility, SimulatorBuilder, Step, Stop
 /// let workflow = tools.workflow(r#"[{"name": "remove_file", "arguments": {}}]"#)?;
 /// let simulator = tools.register(Simulator::builder()).build()?;
 /// let report = simulator.simulate(&simulator.check(workflow)?, &World::new(), Timestamp::default());
-/// assert_eq!(report.steps[0].outcome, Outcome::WouldFail);
+/// assert_eq!(report.steps[0].outcome, PredictedOutcome::WouldFail);
 /// # Ok::<(), forensic_simulator::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -196,7 +202,7 @@ impl InputSchema {
                 Some(schema) if !admits(schema, value) => {
                     let wanted = &schema["type"];
                     let reason = format!("argument {name:?} is {value}, not of type {wanted}");
-                    return Err(Stop::would_fail(crate::error::shorten(&reason)));
+                    return Err(Stop::would_fail(crate::text::shorten(&reason)));
                 }
                 None if self.additional == Some(Value::Bool(false)) => {
                     let reason = format!("argument {name:?} is not one of this tool");

@@ -1,7 +1,12 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::{Error, McpTools, SimulatorBuilder, TerraformPlan, Workflow, World};
+use crate::error::Error;
+use crate::formats::mcp::McpTools;
+use crate::formats::terraform::TerraformPlan;
+use crate::plan::workflow::Workflow;
+use crate::run::simulator::SimulatorBuilder;
+use crate::world::World;
 
 /// How a plan is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

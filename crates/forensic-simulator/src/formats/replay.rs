@@ -3,10 +3,17 @@ use std::collections::BTreeSet;
 use action::Action;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Change, Error, Fact, Key, Outcome, Plan, Simulator, StepDifference, StepId, Timestamp,
-    Workflow, World,
-};
+use crate::assess::compare::StepDifference;
+use crate::error::Error;
+use crate::plan::Plan;
+use crate::plan::step_id::StepId;
+use crate::plan::workflow::Workflow;
+use crate::run::report::PredictedOutcome;
+use crate::run::simulator::Simulator;
+use crate::world::World;
+use crate::world::change::Change;
+use crate::world::fact::{Fact, Key};
+use action::Timestamp;
 
 /// An action that an audit log says was executed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,7 +72,7 @@ struct Played {
     executed: Executed,
     /// The action alone.
     plan: Plan,
-    outcome: Outcome,
+    outcome: PredictedOutcome,
     changes: Vec<Change>,
 }
 
@@ -211,7 +218,7 @@ impl<'a> Replay<'a> {
                 let (outcome, changes) = play(self.simulator, &played.plan, executed, &other);
                 other.apply(&changes);
                 touched.extend(changes.into_iter().map(|change| change.key));
-                is_open |= outcome == Outcome::Unknown;
+                is_open |= outcome == PredictedOutcome::Unknown;
                 if outcome != played.outcome {
                     steps.push(StepDifference {
                         step: executed.id.clone(),
@@ -243,19 +250,19 @@ fn play(
     plan: &Plan,
     executed: &Executed,
     world: &World,
-) -> (Outcome, Vec<Change>) {
+) -> (PredictedOutcome, Vec<Change>) {
     let mut report = simulator.simulate(plan, world, executed.at);
     match report.steps.pop() {
         Some(step) if !executed.failed => (step.outcome, step.changes),
         Some(step) => (step.outcome, Vec::new()),
-        None => (Outcome::Unknown, Vec::new()),
+        None => (PredictedOutcome::Unknown, Vec::new()),
     }
 }
 
 /// Whether an action may have done something else than was played: it failed, or it was executed
 /// although nothing but its success is modelled.
-fn is_doubtful(executed: &Executed, outcome: Outcome) -> bool {
-    executed.failed || !matches!(outcome, Outcome::Success)
+fn is_doubtful(executed: &Executed, outcome: PredictedOutcome) -> bool {
+    executed.failed || !matches!(outcome, PredictedOutcome::Success)
 }
 
 fn wrong(id: &StepId, reason: &'static str) -> Error {

@@ -5,9 +5,15 @@ use action::{Action, ActionPath, PathPattern};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{
-    Context, Error, Fact, Handler, Reversibility, SimulatorBuilder, Stop, Unknown, Workflow, World,
-};
+use crate::error::Error;
+use crate::plan::workflow::Workflow;
+use crate::run::context::Context;
+use crate::run::handler::Handler;
+use crate::run::report::Reversibility;
+use crate::run::simulator::SimulatorBuilder;
+use crate::run::stop::Stop;
+use crate::world::World;
+use crate::world::fact::{Fact, Unknown};
 
 /// The output of `terraform show -json <plan>`, as a workflow and the world that it starts from.
 ///
@@ -128,7 +134,7 @@ impl TerraformPlan {
         let path = ActionPath::new(format!("terraform/{verb}")).expect("a path without faults");
         let action =
             Action::new(path, format!("{verb} {name}")).with_parameter("resource", name.clone());
-        self.workflow.steps.push(crate::Step {
+        self.workflow.steps.push(crate::plan::workflow::Step {
             id: name.into(),
             action,
             depends_on: Vec::new(),

@@ -1,6 +1,5 @@
-pub(crate) mod digest;
-pub(crate) mod parameters;
 pub(crate) mod reference;
+pub(crate) mod step_id;
 pub(crate) mod workflow;
 
 use std::cmp::Reverse;
@@ -11,10 +10,13 @@ use action::ActionDigest;
 use foldhash::quality::RandomState;
 use serde_json::Value;
 
-use crate::error::shorten;
-use crate::plan::digest::update_text;
+use crate::digest::PlanDigest;
+use crate::digest::update_text;
+use crate::error::Error;
 use crate::plan::reference::Reference;
-use crate::{Error, PlanDigest, Step, StepId, Workflow};
+use crate::plan::step_id::StepId;
+use crate::plan::workflow::{Step, Workflow};
+use crate::text::shorten;
 
 /// How large a workflow may be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,5 @@
 use serde_json::Value;
 
-use crate::{Fact, Stop};
-
 /// A parameter, or a part of one, that stands for what an earlier step answers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reference {
@@ -50,22 +48,5 @@ pub(crate) fn visit<E>(
             fields.try_for_each(|(name, field)| below(name, field))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
-    }
-}
-
-impl Reference {
-    /// What it stands for, given what the step answered.
-    pub(crate) fn resolve(&self, step: &str, answer: Option<&Fact>) -> Result<Value, Stop> {
-        let (place, pointer) = (&self.place, &self.pointer);
-        match answer {
-            Some(Fact::Known(answer)) => answer.pointer(pointer).cloned().ok_or_else(|| {
-                Stop::would_fail(format!(
-                    "parameter {place} refers to {pointer:?} of the answer of step {step:?}, which has no such part"
-                ))
-            }),
-            Some(Fact::Unknown(_) | Fact::Secret(_)) | None => Err(Stop::unknown(format!(
-                "parameter {place} is not known before step {step:?} has answered"
-            ))),
-        }
     }
 }

@@ -1,10 +1,8 @@
-use std::fmt;
-use std::sync::Arc;
-
 use action::Action;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::error::Error;
+use crate::plan::step_id::StepId;
 
 /// Several actions of one purpose, each of which may wait for others.
 ///
@@ -30,11 +28,6 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<StepId>,
 }
-
-/// The name of a step within its workflow. Cheap to copy.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct StepId(#[serde(deserialize_with = "crate::world::text::shared")] Arc<str>);
 
 impl Workflow {
     /// A workflow without steps, which [`Workflow::step`] adds.
@@ -74,38 +67,5 @@ impl Workflow {
             depends_on: depends_on.into_iter().map(Into::into).collect(),
         });
         self
-    }
-}
-
-impl StepId {
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for StepId {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<String> for StepId {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-/// In quotes, since ids may hold spaces.
-impl fmt::Display for StepId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", crate::error::shorten(&self.0))
-    }
-}
-
-impl fmt::Debug for StepId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }

@@ -2,13 +2,17 @@ use std::fmt::Write as _;
 
 use super::paint::Paint;
 use super::{cell, duration, plain};
-use crate::{Examination, FaultCase, Finding, Quantiles, Spread, UndoKind};
+use crate::assess::examination::{Examination, Finding};
+use crate::assess::faults::FaultCase;
+use crate::assess::forecast::Quantiles;
+use crate::assess::rollback::UndoKind;
+use crate::run::report::Spread;
 
 /// At most this many items of a list are shown; JSON has them all.
 const SHOWN_ITEMS: usize = 20;
 
 impl Examination {
-    /// As [`Report::to_text`](crate::Report::to_text), with what the other analyses found.
+    /// As [`SimulationReport::to_text`](crate::SimulationReport::to_text), with what the other analyses found.
     #[must_use]
     pub fn to_text(&self) -> String {
         self.paint(&Paint::PLAIN)
@@ -44,7 +48,7 @@ impl Examination {
         text
     }
 
-    /// As [`Report::to_markdown`](crate::Report::to_markdown), with what the other analyses found.
+    /// As [`SimulationReport::to_markdown`](crate::SimulationReport::to_markdown), with what the other analyses found.
     #[must_use]
     pub fn to_markdown(&self) -> String {
         let mut text = self.analysis.report.to_markdown();
@@ -66,7 +70,7 @@ impl Examination {
         text
     }
 
-    /// The graph of [`Report::to_svg`](crate::Report::to_svg).
+    /// The graph of [`SimulationReport::to_svg`](crate::SimulationReport::to_svg).
     #[must_use]
     pub fn to_svg(&self) -> String {
         self.analysis.report.to_svg()

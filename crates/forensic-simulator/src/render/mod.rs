@@ -8,12 +8,14 @@ pub(crate) mod svg;
 use std::fmt::Write as _;
 
 use self::paint::Paint;
-use crate::{Change, Fact, Report, Spread};
+use crate::run::report::{SimulationReport, Spread};
+use crate::world::change::Change;
+use crate::world::fact::Fact;
 
 /// At most this many characters of a value are shown.
 const SHOWN: usize = 60;
 
-impl Report {
+impl SimulationReport {
     /// The report as plain text for a terminal: a line a step, its changes below it, `+` for what
     /// would be created, `~` for what would be changed, `-` for what would be removed.
     #[must_use]
@@ -21,7 +23,7 @@ impl Report {
         self.paint(&Paint::PLAIN)
     }
 
-    /// As [`Report::to_text`], with ANSI styles: print it through a stream that removes them where
+    /// As [`SimulationReport::to_text`], with ANSI styles: print it through a stream that removes them where
     /// they do not belong.
     #[must_use]
     pub fn to_terminal(&self) -> String {

@@ -1,6 +1,6 @@
 use anstyle::{AnsiColor, Style};
 
-use crate::Outcome;
+use crate::run::report::PredictedOutcome;
 
 /// The styles of a text: those of a terminal, or none.
 #[derive(Debug, Clone, Copy)]
@@ -29,11 +29,11 @@ impl Paint {
         bad: AnsiColor::Red.on_default(),
     };
 
-    pub(super) fn outcome(&self, outcome: Outcome) -> Style {
+    pub(super) fn outcome(&self, outcome: PredictedOutcome) -> Style {
         match outcome {
-            Outcome::Success => self.good,
-            Outcome::Unknown | Outcome::Blocked => self.open,
-            Outcome::WouldFail | Outcome::Unsafe => self.bad,
+            PredictedOutcome::Success => self.good,
+            PredictedOutcome::Unknown | PredictedOutcome::Blocked => self.open,
+            PredictedOutcome::WouldFail | PredictedOutcome::Unsafe => self.bad,
         }
     }
 

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::plain;
-use crate::{Key, Outcome, Report, StepReport};
+use crate::run::report::{PredictedOutcome, SimulationReport, StepReport};
+use crate::world::fact::Key;
 
-impl Report {
+impl SimulationReport {
     /// The steps and the keys that they read and write, as SVG: steps on the left, keys on the
     /// right, a dashed line for a read and a solid one for a write.
     #[must_use]
@@ -16,7 +17,7 @@ impl Report {
 
 /// Where everything stands, in SVG's user units.
 struct Drawing<'a> {
-    report: &'a Report,
+    report: &'a SimulationReport,
     keys: Vec<&'a str>,
 }
 
@@ -27,7 +28,7 @@ const BOX_WIDTH: usize = 230;
 const BOX_HEIGHT: usize = 24;
 
 impl<'a> Drawing<'a> {
-    fn of(report: &'a Report) -> Self {
+    fn of(report: &'a SimulationReport) -> Self {
         let used = |step: &'a StepReport| {
             let written = step.changes.iter().map(|change| change.key.as_str());
             step.reads.iter().map(Key::as_str).chain(written)
@@ -98,13 +99,13 @@ fn push_box(svg: &mut String, x: usize, row: usize, fill: &str, label: &str) {
     );
 }
 
-fn color(outcome: Outcome) -> &'static str {
+fn color(outcome: PredictedOutcome) -> &'static str {
     match outcome {
-        Outcome::Success => "#cdeccd",
-        Outcome::Unknown => "#e0e0f8",
-        Outcome::Blocked => "#fff2c0",
-        Outcome::WouldFail => "#ffd9b0",
-        Outcome::Unsafe => "#ffb8b8",
+        PredictedOutcome::Success => "#cdeccd",
+        PredictedOutcome::Unknown => "#e0e0f8",
+        PredictedOutcome::Blocked => "#fff2c0",
+        PredictedOutcome::WouldFail => "#ffd9b0",
+        PredictedOutcome::Unsafe => "#ffb8b8",
     }
 }
 

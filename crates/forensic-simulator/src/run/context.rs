@@ -3,10 +3,13 @@ use std::sync::Arc;
 use action::Action;
 use serde_json::{Map, Value};
 
+use crate::plan::step_id::StepId;
+use crate::plan::workflow::Step;
+use crate::run::report::{Estimate, ExternalEffect, Precondition, PreconditionStatus, Spread};
+use crate::run::stop::Stop;
+use crate::world::fact::Fact;
 use crate::world::overlay::Overlay;
-use crate::{
-    Estimate, ExternalEffect, Fact, Precondition, Spread, Step, StepId, Stop, Timestamp, Verdict,
-};
+use action::Timestamp;
 
 /// All that a [`Handler`](crate::Handler) can see and do: the world as earlier steps left it, and
 /// writes that stay in this simulation.
@@ -171,7 +174,7 @@ impl<'s, 'w> Context<'s, 'w> {
     pub fn precondition(
         &mut self,
         what: impl Into<Arc<str>>,
-        verdict: Verdict,
+        verdict: PreconditionStatus,
         evidence: Option<String>,
     ) {
         self.draft.preconditions.push(Precondition {

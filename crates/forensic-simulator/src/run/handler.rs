@@ -7,7 +7,10 @@ use foldhash::fast::RandomState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, Error, Outcome, Reversibility};
+use crate::error::Error;
+use crate::run::context::Context;
+use crate::run::report::Reversibility;
+use crate::run::stop::Stop;
 
 /// A model of what one kind of action does.
 ///
@@ -80,52 +83,6 @@ impl FailureMode {
             Self::NothingDone => "it fails without an effect",
             Self::HalfDone => "it fails with half of its changes made",
             Self::DoneUnacknowledged => "it is done, and its caller is told that it failed",
-        }
-    }
-}
-
-/// Why a handler did not play an action to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stop {
-    pub(crate) outcome: Outcome, // never Success
-    pub(crate) reason: String,
-    pub(crate) remedy: Option<String>,
-}
-
-impl Stop {
-    /// The action would be tried, and fail.
-    pub fn would_fail(reason: impl Into<String>) -> Self {
-        Self::new(Outcome::WouldFail, reason)
-    }
-
-    /// The action could not begin.
-    pub fn blocked(reason: impl Into<String>) -> Self {
-        Self::new(Outcome::Blocked, reason)
-    }
-
-    /// The action should not be done, and what it would do is not modelled further. An action
-    /// whose effects are known is played to its end after [`Context::mark_unsafe`].
-    pub fn unsafe_because(reason: impl Into<String>) -> Self {
-        Self::new(Outcome::Unsafe, reason)
-    }
-
-    /// Nothing can be said.
-    pub fn unknown(reason: impl Into<String>) -> Self {
-        Self::new(Outcome::Unknown, reason)
-    }
-
-    /// Adds what would make it better.
-    #[must_use]
-    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
-        self
-    }
-
-    pub(crate) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            reason: reason.into(),
-            remedy: None,
         }
     }
 }
@@ -221,7 +178,7 @@ mod tests {
     struct Nothing;
 
     impl Handler for Nothing {
-        fn simulate(&self, _: &mut Context<'_, '_>) -> Result<(), crate::Stop> {
+        fn simulate(&self, _: &mut Context<'_, '_>) -> Result<(), crate::run::stop::Stop> {
             Ok(())
         }
     }

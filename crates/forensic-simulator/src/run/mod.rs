@@ -1,7 +1,9 @@
+pub(crate) mod advice;
 pub(crate) mod context;
 pub(crate) mod handler;
 pub(crate) mod report;
 pub(crate) mod simulator;
+pub(crate) mod stop;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,14 +11,25 @@ use std::sync::Arc;
 use action::Action;
 use serde_json::Value;
 
-use crate::assess::advice::{self, Remark};
+use crate::plan::Plan;
+use crate::plan::reference::Reference;
+use crate::plan::step_id::StepId;
 use crate::plan::value_bytes;
+use crate::plan::workflow::Step;
+use crate::run::advice::{Remark, recommendations, safety_issues};
+use crate::run::context::Context;
 use crate::run::context::Draft;
-use crate::world::overlay::{Overlay, StepEffects};
-use crate::{
-    Change, Context, Estimate, Fact, FailureMode, Handler, Outcome, Plan, Report, Reversibility,
-    Simulator, Spread, Step, StepId, StepReport, Stop, Timestamp, World,
+use crate::run::handler::Handlers;
+use crate::run::handler::{FailureMode, Handler};
+use crate::run::report::{
+    Estimate, PredictedOutcome, Reversibility, SimulationReport, Spread, StepReport,
 };
+use crate::run::stop::Stop;
+use crate::world::World;
+use crate::world::change::Change;
+use crate::world::fact::Fact;
+use crate::world::overlay::{Overlay, StepEffects};
+use action::Timestamp;
 
 /// As the limits of a plan see only the references, a small step could ask for any number of copies
 /// of a large answer.
@@ -25,7 +38,7 @@ const MAX_ANSWER_BYTES: usize = 16 << 20;
 /// One simulation on its way: steps are played one by one, in any order that the plan allows.
 #[derive(Clone)]
 pub(crate) struct Run<'a> {
-    simulator: &'a Simulator,
+    handlers: &'a Handlers,
     plan: &'a Plan,
     at: Timestamp,
     pub(crate) overlay: Overlay<'a>,
@@ -63,14 +76,14 @@ pub(crate) enum State {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(
-        simulator: &'a Simulator,
+        handlers: &'a Handlers,
         plan: &'a Plan,
         world: &'a World,
         at: Timestamp,
     ) -> Self {
         let steps = plan.steps().len();
         Self {
-            simulator,
+            handlers,
             plan,
             at,
             overlay: Overlay::new(world, steps),
@@ -127,7 +140,7 @@ impl<'a> Run<'a> {
         let mut bytes = 0;
         for reference in self.plan.references(position) {
             let of = &self.plan.steps()[reference.step].id;
-            let value = reference.resolve(of.as_str(), self.answer_of(reference.step))?;
+            let value = answer_to(reference, of.as_str(), self.answer_of(reference.step))?;
             bytes += value_bytes(&value);
             if bytes > MAX_ANSWER_BYTES {
                 let most = format!("more than {MAX_ANSWER_BYTES} bytes");
@@ -164,7 +177,7 @@ impl<'a> Run<'a> {
 
     fn play_step(&mut self, position: usize, fault: Option<FailureMode>) {
         let step = &self.plan.steps()[position];
-        let handler = self.simulator.handlers.find(&step.action.path);
+        let handler = self.handlers.find(&step.action.path);
         self.overlay.begin_step();
         let played = match (self.waits_in_vain(position), handler) {
             (Some(played), _) => played,
@@ -179,9 +192,12 @@ impl<'a> Run<'a> {
     }
 
     /// Plays an action that is no step of the plan, after the steps that were played.
-    pub(crate) fn play_beside(&mut self, step: &Step) -> (Outcome, Cow<'static, str>, Vec<Change>) {
+    pub(crate) fn play_beside(
+        &mut self,
+        step: &Step,
+    ) -> (PredictedOutcome, Cow<'static, str>, Vec<Change>) {
         self.overlay.begin_step();
-        let mut played = match self.simulator.handlers.find(&step.action.path) {
+        let mut played = match self.handlers.find(&step.action.path) {
             Some(handler) => self.play(handler, step, None),
             None => Played::stopped(Stop::unknown("no handler models it")),
         };
@@ -199,8 +215,16 @@ impl<'a> Run<'a> {
                 .collect()
         };
         for (state, outcome, why) in [
-            (State::NotDone, Outcome::Blocked, "would not be done"),
-            (State::NotKnown, Outcome::Unknown, "is not modelled"),
+            (
+                State::NotDone,
+                PredictedOutcome::Blocked,
+                "would not be done",
+            ),
+            (
+                State::NotKnown,
+                PredictedOutcome::Unknown,
+                "is not modelled",
+            ),
         ] {
             let blocked_by = in_state(state);
             if let Some(first) = blocked_by.first() {
@@ -275,13 +299,13 @@ impl<'a> Run<'a> {
         });
     }
 
-    pub(crate) fn finish(mut self) -> Report {
+    pub(crate) fn finish(mut self) -> SimulationReport {
         self.take_report()
     }
 
     /// The report of the steps that were played. What is left of the run is its state, from which
     /// it can be rolled back.
-    pub(crate) fn take_report(&mut self) -> Report {
+    pub(crate) fn take_report(&mut self) -> SimulationReport {
         let plan = self.plan;
         let steps = std::mem::take(&mut self.steps);
         let outcome = steps.iter().map(|step| step.outcome).max();
@@ -293,18 +317,33 @@ impl<'a> Run<'a> {
         let played = plan.order().iter().zip(&steps);
         let not_modelled =
             played.filter(|&(&position, _)| self.done[position].state == State::NotKnown);
-        Report {
+        SimulationReport {
             workflow: plan.workflow().name.clone(),
             plan: plan.digest(),
             at: self.at,
             outcome: outcome.unwrap_or_default(),
-            safety_issues: advice::safety_issues(&steps),
-            recommendations: advice::recommendations(&steps, &self.remarks),
+            safety_issues: safety_issues(&steps),
+            recommendations: recommendations(&steps, &self.remarks),
             reads: self.overlay.base_reads(),
             estimate,
             not_modelled: not_modelled.map(|(_, step)| step.id.clone()).collect(),
             steps,
         }
+    }
+}
+
+/// What a reference stands for, given what the step answered.
+fn answer_to(reference: &Reference, step: &str, answer: Option<&Fact>) -> Result<Value, Stop> {
+    let (place, pointer) = (&reference.place, &reference.pointer);
+    match answer {
+        Some(Fact::Known(answer)) => answer.pointer(pointer).cloned().ok_or_else(|| {
+            Stop::would_fail(format!(
+                "parameter {place} refers to {pointer:?} of the answer of step {step:?}, which has no such part"
+            ))
+        }),
+        Some(Fact::Unknown(_) | Fact::Secret(_)) | None => Err(Stop::unknown(format!(
+            "parameter {place} is not known before step {step:?} has answered"
+        ))),
     }
 }
 
@@ -327,18 +366,20 @@ impl Played {
     }
 
     /// Its outcome, why, what would be better, and what later steps need to know. Takes the texts.
-    fn judge(&mut self) -> (Outcome, Cow<'static, str>, Option<String>, State) {
+    fn judge(&mut self) -> (PredictedOutcome, Cow<'static, str>, Option<String>, State) {
         match (self.stop.take(), self.draft.unsafe_because.take()) {
             (Some(stop), _) => {
                 let state = match stop.outcome {
-                    Outcome::Unknown | Outcome::Unsafe => State::NotKnown,
-                    Outcome::Success | Outcome::Blocked | Outcome::WouldFail => State::NotDone,
+                    PredictedOutcome::Unknown | PredictedOutcome::Unsafe => State::NotKnown,
+                    PredictedOutcome::Success
+                    | PredictedOutcome::Blocked
+                    | PredictedOutcome::WouldFail => State::NotDone,
                 };
                 (stop.outcome, stop.reason.into(), stop.remedy, state)
             }
             (None, Some(reason)) => {
                 let remedy = self.draft.remedy.take();
-                (Outcome::Unsafe, reason.into(), remedy, State::Done)
+                (PredictedOutcome::Unsafe, reason.into(), remedy, State::Done)
             }
             (None, None) => {
                 let reason = match (self.effects.changes.len(), self.draft.external.len()) {
@@ -346,7 +387,7 @@ impl Played {
                     (0, _) => "it would act outside of the world that is modelled",
                     _ => "every precondition holds",
                 };
-                (Outcome::Success, reason.into(), None, State::Done)
+                (PredictedOutcome::Success, reason.into(), None, State::Done)
             }
         }
     }

@@ -2,17 +2,22 @@ use std::sync::Arc;
 
 use action::PathPattern;
 
+use crate::error::Error;
+use crate::plan::workflow::Workflow;
+use crate::plan::{Limits, Plan};
 use crate::run::Run;
+use crate::run::handler::Handler;
 use crate::run::handler::Handlers;
-use crate::schema::builtin;
-use crate::{Error, Handler, Limits, Plan, Report, Schema, Timestamp, Workflow, World};
+use crate::run::report::SimulationReport;
+use crate::world::World;
+use action::Timestamp;
 
 /// Simulates plans: handlers, and nothing else. It holds no state and does no I/O, so it can be
 /// shared by any number of threads.
 ///
 /// ```
 /// use action::{Action, ActionPath};
-/// use forensic_simulator::{Outcome, Simulator, Timestamp, Workflow, World};
+/// use forensic_simulator::{PredictedOutcome, Simulator, Timestamp, Workflow, World};
 ///
 /// let simulator = Simulator::builder().builtins().build()?;
 /// let world = World::from_iter([("a", 100), ("b", 5)]);
@@ -23,7 +28,7 @@ use crate::{Error, Handler, Limits, Plan, Report, Schema, Timestamp, Workflow, W
 /// let plan = simulator.check(Workflow::new("move").step("move", transfer))?;
 ///
 /// let report = simulator.simulate(&plan, &world, Timestamp::from_micros(0));
-/// assert_eq!(report.outcome, Outcome::Success);
+/// assert_eq!(report.outcome, PredictedOutcome::Success);
 /// assert_eq!(report.net_changes()[0].after, Some(70.into()));
 /// assert_eq!(world.get("a"), Some(&100.into())); // nothing was done
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -37,7 +42,7 @@ pub struct Simulator {
 /// Collects handlers; ends in [`SimulatorBuilder::build`].
 #[derive(Default)]
 pub struct SimulatorBuilder {
-    handlers: Vec<(PathPattern, Arc<dyn Handler>)>,
+    pub(crate) handlers: Vec<(PathPattern, Arc<dyn Handler>)>,
     limits: Limits,
 }
 
@@ -59,8 +64,8 @@ impl Simulator {
 
     /// Says what a plan would do in a world at a moment.
     #[must_use]
-    pub fn simulate(&self, plan: &Plan, world: &World, at: Timestamp) -> Report {
-        let mut run = Run::new(self, plan, world, at);
+    pub fn simulate(&self, plan: &Plan, world: &World, at: Timestamp) -> SimulationReport {
+        let mut run = Run::new(&self.handlers, plan, world, at);
         for &position in plan.order() {
             run.step(position);
         }
@@ -81,22 +86,6 @@ impl SimulatorBuilder {
     pub fn shared_handler(mut self, pattern: PathPattern, handler: Arc<dyn Handler>) -> Self {
         self.handlers.push((pattern, handler));
         self
-    }
-
-    /// Adds schemas, each under its own path pattern.
-    #[must_use]
-    pub fn schemas(mut self, schemas: impl IntoIterator<Item = Schema>) -> Self {
-        for schema in schemas {
-            let pattern = schema.pattern().clone();
-            self.handlers.push((pattern, Arc::new(schema)));
-        }
-        self
-    }
-
-    /// Adds the [built-in schemas](crate::BUILTIN_SCHEMAS).
-    #[must_use]
-    pub fn builtins(self) -> Self {
-        self.schemas(builtin::schemas())
     }
 
     /// Sets how large a workflow may be (default: [`Limits::default`]).

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::plan::parameters::Parameters;
+use crate::run::context::Context;
+use crate::run::stop::Stop;
+use crate::schema::parameters::Parameters;
 use crate::schema::template::{Declared, Expression, Template};
-use crate::{Context, Fact, Stop};
+use crate::world::fact::Fact;
 
 /// A value in which an object `{"$read": "key"}` stands for what the key holds after the effects.
 #[derive(Debug, Clone)]

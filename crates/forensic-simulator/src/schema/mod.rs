@@ -1,6 +1,7 @@
 pub(crate) mod answer;
 pub(crate) mod builtin;
 pub(crate) mod number;
+pub(crate) mod parameters;
 pub(crate) mod play;
 pub(crate) mod template;
 pub(crate) mod text;
@@ -17,9 +18,11 @@ use self::text::{
     AlwaysText, EffectText, Kind, ParameterText, RequirementText, SchemaFile, SchemaText,
     SpreadText, Test, Verb,
 };
+use crate::error::Error;
 use crate::run::context::kind_of;
+use crate::run::handler::FailureMode;
+use crate::run::report::{PredictedOutcome, Reversibility, Spread};
 use crate::schema::template::{Expression, Template};
-use crate::{Error, FailureMode, Outcome, Reversibility, Spread};
 
 /// A kind of action, described by text: parameters, preconditions, effects, cost, duration and
 /// whether it can be taken back.
@@ -72,7 +75,7 @@ pub struct Schema {
 
 #[derive(Debug, Clone)]
 struct Always {
-    outcome: Outcome,
+    outcome: PredictedOutcome,
     because: String,
     remedy: Option<String>,
 }
@@ -90,8 +93,8 @@ struct Requirement {
     what: Arc<str>,
     key: Template,
     test: Test,
-    value: Option<Expression>, // present exactly if the test takes one
-    otherwise: Outcome,        // never Success
+    value: Option<Expression>,   // present exactly if the test takes one
+    otherwise: PredictedOutcome, // never Success
     because: Option<String>,
     remedy: Option<String>,
 }
@@ -249,7 +252,7 @@ impl Schema {
         let value = self
             .value(&name, text.test.takes_value(), text.value.as_ref())
             .map_err(|reason| ("value", reason))?;
-        if text.otherwise == Outcome::Success {
+        if text.otherwise == PredictedOutcome::Success {
             let reason = "a violation cannot be a success".to_owned();
             return Err(("otherwise", reason));
         }
@@ -339,7 +342,7 @@ impl Schema {
 }
 
 fn check_always(text: AlwaysText) -> Result<Always, String> {
-    if text.outcome == Outcome::Success {
+    if text.outcome == PredictedOutcome::Success {
         return Err("a success needs no verdict".to_owned());
     }
     Ok(Always {

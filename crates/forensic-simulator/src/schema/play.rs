@@ -8,10 +8,14 @@ use serde_json::{Map, Value};
 
 use super::text::{Test, Verb};
 use super::{Effect, Limits, Parameter, Requirement, Schema};
-use crate::plan::parameters::Parameters;
+use crate::run::context::Context;
 use crate::run::context::kind_of;
+use crate::run::handler::{FailureMode, Handler};
+use crate::run::report::{PreconditionStatus, PredictedOutcome, Reversibility};
+use crate::run::stop::Stop;
 use crate::schema::number;
-use crate::{Context, Fact, FailureMode, Handler, Outcome, Reversibility, Stop, Verdict};
+use crate::schema::parameters::Parameters;
+use crate::world::fact::Fact;
 
 impl Handler for Schema {
     fn simulate(&self, context: &mut Context<'_, '_>) -> Result<(), Stop> {
@@ -23,7 +27,7 @@ impl Handler for Schema {
         }
         context.estimate(self.duration_us, self.cost_micros);
         if let Some(always) = &self.always {
-            if always.outcome != Outcome::Unsafe || self.effects.is_empty() {
+            if always.outcome != PredictedOutcome::Unsafe || self.effects.is_empty() {
                 let mut stop = Stop::new(always.outcome, always.because.clone());
                 stop.remedy.clone_from(&always.remedy);
                 return Err(stop);
@@ -128,18 +132,18 @@ impl Requirement {
         };
         let fact = context.look(&key);
         let verdict = self.verdict(fact, wanted.as_deref());
-        if verdict == Verdict::Satisfied {
+        if verdict == PreconditionStatus::Satisfied {
             context.precondition(Arc::clone(&self.what), verdict, None);
             return Ok(());
         }
         let evidence = match fact {
-            Some(fact) => format!("{key} is {}", crate::error::shorten(&fact.to_string())),
+            Some(fact) => format!("{key} is {}", crate::text::shorten(&fact.to_string())),
             None => format!("{key} does not exist"),
         };
         let words = self.test.words();
         let wanted = wanted.map_or(String::new(), |value| format!(" {value}"));
         let reason = match (&self.because, verdict) {
-            (_, Verdict::Undetermined) => {
+            (_, PreconditionStatus::Undetermined) => {
                 format!("{evidence}, so it is open whether it {words}{wanted}")
             }
             (Some(because), _) => format!("{because}: {evidence}"),
@@ -147,7 +151,7 @@ impl Requirement {
         };
         context.precondition(Arc::clone(&self.what), verdict, Some(evidence));
         let outcome = match verdict {
-            Verdict::Undetermined => Outcome::Unknown,
+            PreconditionStatus::Undetermined => PredictedOutcome::Unknown,
             _ => self.otherwise,
         };
         let mut stop = Stop::new(outcome, reason);
@@ -155,7 +159,7 @@ impl Requirement {
         Err(stop)
     }
 
-    fn verdict(&self, fact: Option<&Fact>, wanted: Option<&Value>) -> Verdict {
+    fn verdict(&self, fact: Option<&Fact>, wanted: Option<&Value>) -> PreconditionStatus {
         let holds = match (self.test, fact) {
             (Test::Exists, fact) => fact.is_some(),
             (Test::Absent, fact) => fact.is_none(),
@@ -164,15 +168,15 @@ impl Requirement {
             (_, None) => false,
             (_, Some(fact)) => {
                 let (Some(found), Some(wanted)) = (fact.value(), wanted) else {
-                    return Verdict::Undetermined;
+                    return PreconditionStatus::Undetermined;
                 };
                 compare(self.test, found, wanted)
             }
         };
         if holds {
-            Verdict::Satisfied
+            PreconditionStatus::Satisfied
         } else {
-            Verdict::Violated
+            PreconditionStatus::Violated
         }
     }
 }

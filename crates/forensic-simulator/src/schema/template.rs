@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::Stop;
-use crate::plan::parameters::Parameters;
 use crate::run::context::kind_of;
+use crate::run::stop::Stop;
+use crate::schema::parameters::Parameters;
 
 /// A text such as `accounts/{from}/balance`. `{{` and `}}` stand for the braces themselves.
 #[derive(Debug, Clone, PartialEq)]

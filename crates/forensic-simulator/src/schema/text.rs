@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{FailureMode, Outcome, Reversibility, Spread};
+use crate::run::handler::FailureMode;
+use crate::run::report::{PredictedOutcome, Reversibility, Spread};
 
 /// Kinds of actions, described by text: parameters, preconditions, effects, cost, duration and
 /// whether each can be taken back. Texts with `{name}` in them take the parameter of that name.
@@ -148,15 +149,15 @@ pub(crate) struct RequirementText {
     pub(crate) value: Option<Value>,
     /// The outcome where it does not hold.
     #[serde(default = "would_fail")]
-    pub(crate) otherwise: Outcome,
+    pub(crate) otherwise: PredictedOutcome,
     /// Why, in words.
     pub(crate) because: Option<String>,
     /// What would make it hold, in words.
     pub(crate) remedy: Option<String>,
 }
 
-fn would_fail() -> Outcome {
-    Outcome::WouldFail
+fn would_fail() -> PredictedOutcome {
+    PredictedOutcome::WouldFail
 }
 
 /// What a key is tested for.
@@ -252,7 +253,7 @@ impl Verb {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlwaysText {
     /// The verdict.
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: PredictedOutcome,
     /// Why, in words.
     pub(crate) because: String,
     /// What would be better, in words.

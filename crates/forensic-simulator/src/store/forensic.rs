@@ -4,10 +4,17 @@ use std::sync::Arc;
 use jsonl_storage::Recovery;
 use parking_lot::RwLock;
 
-use crate::{
-    Comparison, Error, Plan, Report, ReportId, SimulationStore, Simulator, Statistics,
-    StoreOptions, Stored, StoredReports, Timestamp, Workflow, World,
-};
+use crate::assess::compare::Comparison;
+use crate::assess::statistics::Statistics;
+use crate::error::Error;
+use crate::plan::Plan;
+use crate::plan::workflow::Workflow;
+use crate::run::report::SimulationReport;
+use crate::run::simulator::Simulator;
+use crate::store::id::ReportId;
+use crate::store::{SimulationStore, StoreOptions, Stored, StoredReports};
+use crate::world::World;
+use action::Timestamp;
 
 /// A simulator, the world that it simulates against, and a store that keeps every report.
 ///
@@ -70,12 +77,12 @@ impl ForensicSimulator {
     ///
     /// As [`SimulationStore::save`].
     pub fn simulate_plan(&self, plan: &Plan, at: Timestamp) -> Result<Stored, Error> {
-        self.store.save(self.rehearse(plan, at))
+        self.store.save(self.predict(plan, at))
     }
 
     /// Simulates without saving.
     #[must_use]
-    pub fn rehearse(&self, plan: &Plan, at: Timestamp) -> Report {
+    pub fn predict(&self, plan: &Plan, at: Timestamp) -> SimulationReport {
         let world = self.world();
         self.simulator.simulate(plan, &world, at)
     }

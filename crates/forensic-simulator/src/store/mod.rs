@@ -1,7 +1,7 @@
 pub(crate) mod forensic;
+pub(crate) mod id;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,29 +10,23 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::assess::compare::Comparison;
+use crate::assess::statistics::{Statistics, Summary};
+use crate::digest::ReportDigest;
+use crate::error::Error;
+use crate::run::report::SimulationReport;
 use crate::run::report::digest_json;
-use crate::{Comparison, Error, Report, ReportDigest, Statistics, Summary};
-
-/// The number of a stored report: 1 for the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ReportId(pub u64);
-
-impl fmt::Display for ReportId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+use crate::store::id::ReportId;
 
 /// A report that is on disk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     /// Its number.
     pub id: ReportId,
-    /// The digest of its bytes, which are [`Report::to_json`].
+    /// The digest of its bytes, which are [`SimulationReport::to_json`].
     pub digest: ReportDigest,
     /// The report.
-    pub report: Arc<Report>,
+    pub report: Arc<SimulationReport>,
 }
 
 /// A record of the log. The summary stands before the report, and the report is parsed only by who
@@ -59,7 +53,7 @@ pub struct SimulationStore {
 #[derive(Debug, Default)]
 struct State {
     statistics: Statistics,
-    latest: BTreeMap<ReportId, (ReportDigest, Arc<Report>)>, // at most `held_reports`
+    latest: BTreeMap<ReportId, (ReportDigest, Arc<SimulationReport>)>, // at most `held_reports`
 }
 
 /// How a store is opened; ends in [`StoreOptions::open`].
@@ -137,7 +131,7 @@ impl SimulationStore {
     ///
     /// [`Error::Log`] when it could not be made durable; then it may or may not be there after the
     /// next opening.
-    pub fn save(&self, report: Report) -> Result<Stored, Error> {
+    pub fn save(&self, report: SimulationReport) -> Result<Stored, Error> {
         let json = report.to_json()?;
         let digest = digest_json(&json);
         let summary = Summary::of(&report);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
-use crate::Version;
+use crate::digest::Version;
 
 /// The name of one piece of a world, such as `accounts/alice/balance_cents`.
 ///
 /// Any text; cheap to copy, because reports and overlays share it with the world.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Key(#[serde(deserialize_with = "crate::world::text::shared")] Arc<str>);
+pub struct Key(#[serde(deserialize_with = "crate::text::shared")] Arc<str>);
 
 impl Key {
     /// The key as text.

@@ -1,14 +1,17 @@
+pub(crate) mod change;
 pub(crate) mod fact;
 pub(crate) mod overlay;
-pub(crate) mod text;
 
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::quality::RandomState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::plan::digest::update_text;
-use crate::{Change, Error, Fact, Key, Version, WorldDigest};
+use crate::digest::update_text;
+use crate::digest::{Version, WorldDigest};
+use crate::error::Error;
+use crate::world::change::Change;
+use crate::world::fact::{Fact, Key};
 
 /// The state that a plan is simulated against: keys and what is known of each.
 ///

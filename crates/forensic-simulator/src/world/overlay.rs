@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use crate::world::Held;
-use crate::{Change, Fact, Key, Read, World};
+use crate::world::World;
+use crate::world::change::{Change, Read};
+use crate::world::fact::{Fact, Key};
 
 /// Its size is what the plan touched, never what the world holds.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::common::{ALL, REVERSIBLE, act, any_workflow, any_world, cases, simulator};
 use forensic_simulator::{
-    FailureMode, FaultDepth, Report, Risk, Simulator, Step, StepId, Timestamp, UndoKind, Workflow,
-    World,
+    FailureMode, FaultDepth, Risk, SimulationReport, Simulator, Step, StepId, Timestamp, UndoKind,
+    Workflow, World,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -14,14 +14,14 @@ use serde_json::json;
 const NOW: Timestamp = Timestamp::from_micros(0);
 
 /// Plays steps in exactly this order.
-fn play(simulator: &Simulator, steps: &[&Step], world: &World) -> Report {
+fn play(simulator: &Simulator, steps: &[&Step], world: &World) -> SimulationReport {
     let mut workflow = Workflow::new("order");
     workflow.steps = steps.iter().map(|&step| step.clone()).collect();
     simulator.simulate(&simulator.check(workflow).unwrap(), world, NOW)
 }
 
 /// What can be seen of a run: how each step ended, and what is left.
-fn visible(report: &Report) -> (BTreeSet<String>, World) {
+fn visible(report: &SimulationReport) -> (BTreeSet<String>, World) {
     let steps = report.steps.iter();
     let ends = steps.map(|s| format!("{} {} {} {:?}", s.id, s.outcome, s.would_run, s.external));
     let mut left = World::new();

@@ -1,10 +1,12 @@
 //! Forecasts, reach, risk, and reports for people.
 
 use crate::common::{act, simulator};
-use forensic_simulator::{BlastRadius, Forecast, Plan, Report, Risk, Timestamp, Workflow, World};
+use forensic_simulator::{
+    BlastRadius, Forecast, Plan, Risk, SimulationReport, Timestamp, Workflow, World,
+};
 use serde_json::json;
 
-fn example() -> (Plan, Report) {
+fn example() -> (Plan, SimulationReport) {
     let simulator = simulator();
     let workflow = Workflow::new("month end")
         .step(

@@ -2,7 +2,7 @@
 
 use action::{Action, ActionPath};
 use forensic_simulator::{
-    FaultDepth, Limits, Outcome, Plan, PlanFile, PlanFormat, Schema, Simulator, Timestamp,
+    FaultDepth, Limits, Plan, PlanFile, PlanFormat, PredictedOutcome, Schema, Simulator, Timestamp,
     Workflow, World,
 };
 use serde_json::{Value, json};
@@ -109,7 +109,7 @@ fn ten_thousand_steps_are_simulated_and_one_more_is_refused() {
     let plan = simulator.check(workflow.clone()).unwrap();
     let report = simulator.simulate(&plan, &World::new(), Timestamp::default());
     assert_eq!(report.steps.len(), 10_000);
-    assert_eq!(report.steps[9_999].outcome, Outcome::Blocked);
+    assert_eq!(report.steps[9_999].outcome, PredictedOutcome::Blocked);
     assert_eq!(
         refused(workflow.step("more", read("a"))),
         r#"workflow "w" has 10001 steps, more than the limit of 10000"#

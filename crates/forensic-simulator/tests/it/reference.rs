@@ -2,8 +2,8 @@
 
 use action::PathPattern;
 use forensic_simulator::{
-    Context, Fact, Handler, Limits, Outcome, Plan, Schema, Simulator, Stop, Timestamp, Workflow,
-    World,
+    Context, Fact, Handler, Limits, Plan, PredictedOutcome, Schema, Simulator, Stop, Timestamp,
+    Workflow, World,
 };
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ fn a_reference_takes_its_value_from_the_answer_and_waits_for_it() {
     assert_eq!(plan.dependencies(1), [0]);
     let now = Timestamp::default();
     let report = simulator.simulate(&plan, &world(), now);
-    assert_eq!(report.outcome, Outcome::Success);
+    assert_eq!(report.outcome, PredictedOutcome::Success);
     assert_eq!(report.steps[1].changes[0].key.as_str(), "reserved/screws");
     // What makes up for it is told the value too.
     let rollback = simulator.rollback(&plan, &world(), now);
@@ -91,7 +91,7 @@ fn a_reference_to_an_answer_that_is_not_known_invents_nothing() {
     assert_eq!(
         (step.outcome, &*step.reason, step.changes.len()),
         (
-            Outcome::Unknown,
+            PredictedOutcome::Unknown,
             "parameter /item is not known before step \"look\" has answered",
             0
         )
@@ -103,7 +103,7 @@ fn a_reference_to_an_answer_that_is_not_known_invents_nothing() {
         .step("use", act("stock/reserve", &json!({"item": found("look")})));
     let mute = simulator.check(mute).unwrap();
     let report = simulator.simulate(&mute, &world(), Timestamp::default());
-    assert_eq!(report.outcome, Outcome::Unknown);
+    assert_eq!(report.outcome, PredictedOutcome::Unknown);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_reference_to_a_part_that_the_answer_lacks_fails() {
     let nested = json!({"key": "k", "value": {"a/b": [1, {"$ref": "look", "pointer": "/no"}]}});
     let plan = simulator.check(look_up_then("kv/create", &nested)).unwrap();
     let report = simulator.simulate(&plan, &world(), Timestamp::default());
-    assert_eq!(report.outcome, Outcome::WouldFail);
+    assert_eq!(report.outcome, PredictedOutcome::WouldFail);
     assert_eq!(
         &*report.steps[1].reason,
         "parameter /value/a~1b/1 refers to \"/no\" of the answer of step \"look\", which has no such part"

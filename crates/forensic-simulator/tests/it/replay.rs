@@ -1,7 +1,7 @@
 //! What was executed, played again.
 
 use action::Action;
-use forensic_simulator::{Executed, Outcome, Replay, StepId, Timestamp, Workflow, World};
+use forensic_simulator::{Executed, PredictedOutcome, Replay, StepId, Timestamp, Workflow, World};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -47,7 +47,13 @@ fn a_denied_action_changes_what_comes_after_it() {
     // Without the first payment there is not enough for the second one.
     assert_eq!(other.steps.len(), 1);
     let ends = (other.steps[0].first, other.steps[0].second);
-    assert_eq!(ends, (Some(Outcome::Success), Some(Outcome::WouldFail)));
+    assert_eq!(
+        ends,
+        (
+            Some(PredictedOutcome::Success),
+            Some(PredictedOutcome::WouldFail)
+        )
+    );
     let keys: Vec<_> = other.keys.iter().map(|key| key.key.as_str()).collect();
     assert_eq!(keys, ["a", "b", "c"]);
     assert_eq!(other.keys[2].denied, Some(1.into()));

@@ -1,7 +1,8 @@
 //! The text of schemas: its published shape, and what it says of answers.
 
 use forensic_simulator::{
-    BUILTIN_SCHEMAS, Fact, Outcome, Report, Schema, Simulator, Timestamp, Workflow, World,
+    BUILTIN_SCHEMAS, Fact, PredictedOutcome, Schema, SimulationReport, Simulator, Timestamp,
+    Workflow, World,
 };
 use serde_json::{Value, json};
 
@@ -68,7 +69,7 @@ const CARTS: &str = r#"
     answer = { "$read" = "{cart}" }
 "#;
 
-fn look(world: &World) -> Report {
+fn look(world: &World) -> SimulationReport {
     let simulator = Simulator::builder().schemas(Schema::parse(CARTS).unwrap());
     let simulator = simulator.build().unwrap();
     let reference = json!({"cart": {"$ref": "open", "pointer": "/cart"}});
@@ -99,7 +100,7 @@ fn an_answer_with_a_part_that_is_not_known_is_not_known() {
     world.insert("price", Fact::unknown("the market"));
     let report = look(&world);
     assert_eq!(report.steps[0].answer, Some(Fact::unknown("the market")));
-    assert_eq!(report.steps[1].outcome, Outcome::Unknown);
+    assert_eq!(report.steps[1].outcome, PredictedOutcome::Unknown);
     world.insert("price", Fact::secret("margin"));
     assert_eq!(look(&world).steps[0].answer, Some(Fact::secret("margin")));
 }

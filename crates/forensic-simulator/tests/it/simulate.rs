@@ -5,20 +5,20 @@ use std::sync::Arc;
 use crate::common::{ALL, act, any_workflow, any_world, simulator};
 use action::PathPattern;
 use forensic_simulator::{
-    Comparison, Context, Fact, Handler, IssueKind, Outcome, Report, Simulator, StepId, Stop,
-    Timestamp, Workflow, World,
+    Comparison, Context, Fact, Handler, IssueKind, PredictedOutcome, SimulationReport, Simulator,
+    StepId, Stop, Timestamp, Workflow, World,
 };
 use proptest::prelude::*;
 use serde_json::json;
 
-fn run(workflow: Workflow, world: &World) -> Report {
+fn run(workflow: Workflow, world: &World) -> SimulationReport {
     let simulator = simulator();
     let plan = simulator.check(workflow).unwrap();
     simulator.simulate(&plan, world, Timestamp::from_micros(7))
 }
 
 /// One line a step: outcome, changes, reason.
-fn render(report: &Report) -> String {
+fn render(report: &SimulationReport) -> String {
     let mut text = String::new();
     for step in &report.steps {
         text += &format!("{} {}", step.id, step.outcome);
@@ -97,7 +97,7 @@ fn a_step_that_nothing_models_is_unknown_and_so_is_what_waits_for_it() {
          \"after\" unknown (it waits for step \"magic\", which is not modelled)\n\
          \"beside\" success (it would change nothing)\n"
     );
-    assert_eq!(report.outcome, Outcome::Unknown);
+    assert_eq!(report.outcome, PredictedOutcome::Unknown);
     let not_modelled: Vec<_> = report.not_modelled.iter().map(StepId::as_str).collect();
     assert_eq!(not_modelled, ["magic", "after"]);
     assert!(report.net_changes().is_empty());
@@ -121,12 +121,12 @@ fn a_failure_blocks_what_waits_for_it_and_names_the_steps() {
     assert_eq!(
         outcomes,
         [
-            ("first", Outcome::WouldFail, 0),
-            ("second", Outcome::Blocked, 1),
-            ("third", Outcome::Blocked, 1)
+            ("first", PredictedOutcome::WouldFail, 0),
+            ("second", PredictedOutcome::Blocked, 1),
+            ("third", PredictedOutcome::Blocked, 1)
         ]
     );
-    assert_eq!(report.outcome, Outcome::WouldFail);
+    assert_eq!(report.outcome, PredictedOutcome::WouldFail);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn irreversible_and_unsafe_steps_are_safety_issues_with_advice() {
             ("shell", IssueKind::UnsafeStep)
         ]
     );
-    assert_eq!(report.outcome, Outcome::Unsafe);
+    assert_eq!(report.outcome, PredictedOutcome::Unsafe);
     let advised: Vec<_> = report
         .recommendations
         .iter()
@@ -316,7 +316,10 @@ fn a_handler_that_stops_leaves_nothing_behind() {
         .step("delete", act("kv/delete", &json!({"key": "a"})));
     let plan = simulator.check(workflow).unwrap();
     let report = simulator.simulate(&plan, &World::from_iter([("a", 1)]), Timestamp::default());
-    assert_eq!(report.step("greedy").unwrap().outcome, Outcome::Blocked);
+    assert_eq!(
+        report.step("greedy").unwrap().outcome,
+        PredictedOutcome::Blocked
+    );
     assert!(report.step("greedy").unwrap().changes.is_empty());
     assert!(report.step("greedy").unwrap().external.is_empty());
     let net: Vec<_> = report
@@ -325,7 +328,10 @@ fn a_handler_that_stops_leaves_nothing_behind() {
         .map(|c| c.key.to_string())
         .collect();
     assert_eq!(net, ["a", "x"]);
-    assert_eq!(report.step("check").unwrap().outcome, Outcome::Success);
+    assert_eq!(
+        report.step("check").unwrap().outcome,
+        PredictedOutcome::Success
+    );
 }
 
 proptest! {
@@ -346,7 +352,7 @@ proptest! {
     #[test]
     fn a_report_survives_its_json_with_its_digest(workflow in any_workflow(ALL, 8), world in any_world()) {
         let report = run(workflow, &world);
-        let back: Report = serde_json::from_str(&report.to_json().unwrap()).unwrap();
+        let back: SimulationReport = serde_json::from_str(&report.to_json().unwrap()).unwrap();
         prop_assert_eq!(back.digest().unwrap(), report.digest().unwrap());
         prop_assert_eq!(back, report);
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use action::{Action, ActionPath};
 use forensic_simulator::{
-    Error, ForensicSimulator, Outcome, ReportId, SimulationStore, Simulator, Statistics,
+    Error, ForensicSimulator, PredictedOutcome, ReportId, SimulationStore, Simulator, Statistics,
     StoreOptions, Summary, Timestamp, Workflow, World,
 };
 
@@ -34,8 +34,8 @@ fn reports_and_statistics_are_the_same_after_a_reopen() {
     }
     let statistics = forensic.statistics();
     assert_eq!(statistics.reports, 20);
-    assert_eq!(statistics.outcomes[&Outcome::Success], 7);
-    assert_eq!(statistics.outcomes[&Outcome::WouldFail], 13);
+    assert_eq!(statistics.outcomes[&PredictedOutcome::Success], 7);
+    assert_eq!(statistics.outcomes[&PredictedOutcome::WouldFail], 13);
     assert_eq!(statistics.latest, Some(Timestamp::from_micros(19)));
     forensic.close().unwrap();
 
@@ -112,7 +112,7 @@ fn reports_beyond_those_that_are_held_come_from_the_log() {
     assert_eq!(store.report(ReportId(1)).unwrap(), saved[0]);
     assert_eq!(
         store.compare(ReportId(1), ReportId(10)).unwrap().outcomes.0,
-        Outcome::WouldFail
+        PredictedOutcome::WouldFail
     );
 }
 
@@ -186,8 +186,8 @@ fn a_world_that_moves_is_what_the_next_simulation_sees() {
     let after = forensic
         .simulate(&workflow("a"), Timestamp::default())
         .unwrap();
-    assert_eq!(before.report.outcome, Outcome::Success);
-    assert_eq!(after.report.outcome, Outcome::WouldFail);
+    assert_eq!(before.report.outcome, PredictedOutcome::Success);
+    assert_eq!(after.report.outcome, PredictedOutcome::WouldFail);
     assert!(
         old.get("a").is_some(),
         "a world that was taken stays as it was"

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use action::{Action, ActionPath};
-use forensic_simulator::{Outcome, Report, Simulator, Timestamp, Workflow, World};
+use forensic_simulator::{
+    PredictedOutcome, SimulationReport, Simulator, Timestamp, Workflow, World,
+};
 use serde_json::{Map, Value};
 
 use crate::airline::{airline, python};
@@ -30,7 +32,7 @@ fn load(folder: &Path) -> (World, Vec<String>) {
     (world, flights)
 }
 
-fn simulate(simulator: &Simulator, world: &World, calls: &[Value]) -> Report {
+fn simulate(simulator: &Simulator, world: &World, calls: &[Value]) -> SimulationReport {
     let mut workflow = Workflow::new("airline");
     for (number, call) in calls.iter().enumerate() {
         let name = call["name"].as_str().unwrap();
@@ -103,7 +105,7 @@ pub(crate) struct Seen {
     pub(crate) answers: usize,
     pub(crate) errors: usize,
     /// By call, what was predicted, and whether it was a success.
-    pub(crate) verdicts: Vec<(Outcome, bool)>,
+    pub(crate) verdicts: Vec<(PredictedOutcome, bool)>,
     pub(crate) wrong: Vec<String>,
     gold: HashMap<String, String>,
 }
@@ -138,7 +140,7 @@ fn check_recording(simulator: &Simulator, world: &World, run: &Value, seen: &mut
     for (step, call) in report.steps.iter().zip(calls) {
         let recorded = call["observation"].as_str().unwrap();
         let predicted = match (&step.answer, step.outcome) {
-            (_, Outcome::WouldFail) => Value::String(format!("Error: {}", step.reason)),
+            (_, PredictedOutcome::WouldFail) => Value::String(format!("Error: {}", step.reason)),
             (Some(answer), _) => answer.value().cloned().unwrap_or_default(),
             (None, _) => Value::Null,
         };

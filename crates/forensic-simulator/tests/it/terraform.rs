@@ -3,18 +3,20 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-use forensic_simulator::{Fact, Outcome, Report, Simulator, TerraformPlan, Timestamp, World};
+use forensic_simulator::{
+    Fact, PredictedOutcome, SimulationReport, Simulator, TerraformPlan, Timestamp, World,
+};
 use serde_json::Value;
 
 const SAMPLE: &str = include_str!("../../samples/terraform-plan.json");
 
-fn simulate(import: &TerraformPlan, world: &World) -> Report {
+fn simulate(import: &TerraformPlan, world: &World) -> SimulationReport {
     let simulator = import.register(Simulator::builder()).build().unwrap();
     let plan = simulator.check(import.workflow.clone()).unwrap();
     simulator.simulate(&plan, world, Timestamp::default())
 }
 
-fn render(report: &Report) -> String {
+fn render(report: &SimulationReport) -> String {
     let side = |fact: &Option<Fact>| fact.as_ref().map_or("-".into(), Fact::to_string);
     let line = |c: &forensic_simulator::Change| {
         format!("{}: {} > {}\n", c.key, side(&c.before), side(&c.after))
@@ -26,7 +28,7 @@ fn render(report: &Report) -> String {
 fn a_plan_shows_its_changes_and_neither_secrets_nor_made_up_values() {
     let import = TerraformPlan::parse(SAMPLE).unwrap();
     let report = simulate(&import, &import.world);
-    assert_eq!(report.outcome, Outcome::Success);
+    assert_eq!(report.outcome, PredictedOutcome::Success);
     assert_eq!(
         render(&report),
         "aws_db_instance.orders/password: (secret: sensitive in the plan) > \
@@ -47,7 +49,7 @@ fn a_plan_does_not_fit_a_world_that_has_moved() {
     world.insert("aws_sqs_queue.old/id", "new");
     let report = simulate(&import, &world);
     let step = report.step("aws_sqs_queue.old").unwrap();
-    assert_eq!(step.outcome, Outcome::WouldFail);
+    assert_eq!(step.outcome, PredictedOutcome::WouldFail);
     assert_eq!(
         &*step.reason,
         "aws_sqs_queue.old/id is no longer what the plan was made for"
@@ -120,7 +122,7 @@ fn published_plans_change_what_their_json_says() {
         let mut keys = Vec::new();
         if !import.workflow.steps.is_empty() {
             let report = simulate(&import, &import.world);
-            assert_eq!(report.outcome, Outcome::Success, "{path:?}");
+            assert_eq!(report.outcome, PredictedOutcome::Success, "{path:?}");
             keys.extend(
                 report
                     .net_changes()

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use action::{Action, ActionPath};
 use forensic_simulator::{
-    ForensicSimulator, Outcome, Simulator, Stored, Timestamp, Workflow, World,
+    ForensicSimulator, PredictedOutcome, Simulator, Stored, Timestamp, Workflow, World,
 };
 use load_engine::{Digest, Failure, Found, Iteration, Rng, StepSpec, Workload};
 use serde_json::json;
@@ -51,11 +51,11 @@ impl Planted {
         }
     }
 
-    pub(super) fn outcome(self) -> Outcome {
+    pub(super) fn outcome(self) -> PredictedOutcome {
         match self {
-            Self::Nothing => Outcome::Success,
-            Self::Overdraft => Outcome::WouldFail,
-            Self::Shell => Outcome::Unsafe,
+            Self::Nothing => PredictedOutcome::Success,
+            Self::Overdraft => PredictedOutcome::WouldFail,
+            Self::Shell => PredictedOutcome::Unsafe,
         }
     }
 }

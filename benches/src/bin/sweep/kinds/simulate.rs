@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use action::{Action, ActionPath};
-use forensic_simulator::{Outcome, Plan, Simulator, Timestamp, Workflow, World};
+use forensic_simulator::{Plan, PredictedOutcome, Simulator, Timestamp, Workflow, World};
 
 use super::{Kind, MICROSECONDS, Measure, median, text};
 use crate::fit::Expected;
@@ -47,7 +47,7 @@ fn simulate(keys: u64, steps: u64) -> Result<f64, String> {
         let began = Instant::now();
         let report = simulator.simulate(&plan, &world, Timestamp::default());
         times.push(began.elapsed());
-        if report.outcome != Outcome::Success || report.steps.len() as u64 != steps {
+        if report.outcome != PredictedOutcome::Success || report.steps.len() as u64 != steps {
             return Err(format!("the plan came to {}", report.outcome));
         }
     }

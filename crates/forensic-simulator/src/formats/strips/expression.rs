@@ -1,7 +1,7 @@
 //! The parentheses of PDDL, with the place of each part.
 
 use super::refuse;
-use crate::Error;
+use crate::error::Error;
 
 /// A word, or a list in parentheses. Upper case is lower case: PDDL does not tell them apart.
 #[derive(Debug, Clone)]

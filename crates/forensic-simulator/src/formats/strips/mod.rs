@@ -6,7 +6,10 @@ use action::{Action, ActionPath};
 use serde_json::{Map, Value, json};
 
 use self::expression::Expression;
-use crate::{Error, Schema, Step, Workflow, World};
+use crate::error::Error;
+use crate::plan::workflow::{Step, Workflow};
+use crate::schema::Schema;
+use crate::world::World;
 
 /// A planning domain in the STRIPS subset of PDDL: types, predicates, and actions whose
 /// preconditions are conjunctions and whose effects add and delete facts.
@@ -19,7 +22,7 @@ use crate::{Error, Schema, Step, Workflow, World};
 /// (1998); of it, `:strips`, `:typing` and `:negative-preconditions` are read.
 ///
 /// ```
-/// use forensic_simulator::{Outcome, Simulator, StripsDomain, Timestamp};
+/// use forensic_simulator::{PredictedOutcome, Simulator, StripsDomain, Timestamp};
 /// let domain = StripsDomain::parse("(define (domain lamp)
 ///     (:predicates (on ?x) (off ?x))
 ///     (:action switch :parameters (?x) :precondition (off ?x)
@@ -27,13 +30,13 @@ use crate::{Error, Schema, Step, Workflow, World};
 /// let problem = domain.problem("(define (problem p) (:domain lamp)
 ///     (:objects desk) (:init (off desk)) (:goal (on desk)))")?;
 /// let simulator = Simulator::builder().schemas(domain.schemas(&problem)?).build()?;
-/// let verdict = |plan| -> Result<Outcome, Box<dyn std::error::Error>> {
+/// let verdict = |plan| -> Result<PredictedOutcome, Box<dyn std::error::Error>> {
 ///     let plan = simulator.check(domain.plan(plan)?)?;
 ///     Ok(simulator.simulate(&plan, &problem.world, Timestamp::default()).outcome)
 /// };
-/// assert_eq!(verdict("(switch desk)")?, Outcome::Success);
-/// assert_eq!(verdict("(switch desk) (switch desk)")?, Outcome::WouldFail);
-/// assert_eq!(verdict("")?, Outcome::WouldFail); // the goal is not reached
+/// assert_eq!(verdict("(switch desk)")?, PredictedOutcome::Success);
+/// assert_eq!(verdict("(switch desk) (switch desk)")?, PredictedOutcome::WouldFail);
+/// assert_eq!(verdict("")?, PredictedOutcome::WouldFail); // the goal is not reached
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::plan::digest::update_text;
+use crate::digest::update_text;
+use crate::digest::{EffectsDigest, ReportDigest, Version, WorldDigest};
+use crate::error::Error;
+use crate::run::report::SimulationReport;
 use crate::world::digest_versions;
-use crate::{EffectsDigest, Error, Fact, Report, ReportDigest, Version, WorldDigest};
+use crate::world::fact::Fact;
 
-impl Report {
+impl SimulationReport {
     /// The bytes that are stored and digested: JSON without white space.
     ///
     /// # Errors
@@ -22,11 +25,11 @@ impl Report {
         Ok(String::from_utf8(json).expect("serde_json writes UTF-8"))
     }
 
-    /// The digest over [`Report::to_json`].
+    /// The digest over [`SimulationReport::to_json`].
     ///
     /// # Errors
     ///
-    /// As [`Report::to_json`].
+    /// As [`SimulationReport::to_json`].
     pub fn digest(&self) -> Result<ReportDigest, Error> {
         Ok(digest_json(&self.to_json()?))
     }

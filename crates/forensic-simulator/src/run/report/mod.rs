@@ -1,4 +1,5 @@
 pub(crate) mod digests;
+pub(crate) mod issue;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,24 +10,28 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::digests::digest_json;
-use crate::{
-    Fact, Key, PlanDigest, Recommendation, SafetyIssue, StepId, Timestamp, Version, World,
-};
+use crate::digest::PlanDigest;
+use crate::plan::step_id::StepId;
+use crate::run::report::issue::{Recommendation, SafetyIssue};
+use crate::world::World;
+use crate::world::change::{Change, Read};
+use crate::world::fact::{Fact, Key};
+use action::Timestamp;
 
 /// What a plan would do.
 ///
 /// The same plan, world, handlers and moment give a report of the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Report {
+pub struct SimulationReport {
     /// The workflow's name.
     pub workflow: String,
     /// The digest of the plan.
     pub plan: PlanDigest,
     /// The moment at which the plan would run.
     pub at: Timestamp,
-    /// The outcome of the whole: the worst of its steps', in the order of [`Outcome`].
-    pub outcome: Outcome,
+    /// The outcome of the whole: the worst of its steps', in the order of [`PredictedOutcome`].
+    pub outcome: PredictedOutcome,
     /// Each step, in the order of simulation.
     pub steps: Vec<StepReport>,
     /// What a person should look at before this runs.
@@ -60,7 +65,8 @@ pub struct Report {
     JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+#[schemars(rename = "Outcome")] // its name in the published schema
+pub enum PredictedOutcome {
     /// It would do what it says.
     #[default]
     Success,
@@ -74,7 +80,7 @@ pub enum Outcome {
     Unsafe,
 }
 
-impl Outcome {
+impl PredictedOutcome {
     /// All of them, from best to worst.
     pub const ALL: [Self; 5] = [
         Self::Success,
@@ -97,7 +103,7 @@ impl Outcome {
     }
 }
 
-impl std::fmt::Display for Outcome {
+impl std::fmt::Display for PredictedOutcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
@@ -114,7 +120,7 @@ pub struct StepReport {
     /// The digest of its action.
     pub action: ActionDigest,
     /// What would come of it.
-    pub outcome: Outcome,
+    pub outcome: PredictedOutcome,
     /// Why.
     pub reason: Cow<'static, str>,
     /// Whether it would be done, with `changes` and `external` saying all that it does.
@@ -149,7 +155,7 @@ pub struct Precondition {
     /// What has to hold.
     pub what: Arc<str>,
     /// Whether it does.
-    pub verdict: Verdict,
+    pub verdict: PreconditionStatus,
     /// What was found, unless it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
@@ -158,34 +164,13 @@ pub struct Precondition {
 /// Whether a precondition holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum PreconditionStatus {
     /// It holds.
     Satisfied,
     /// It does not.
     Violated,
     /// It depends on a value that is not known.
     Undetermined,
-}
-
-/// A side effect: one key before and after a step. `None` is a key that does not exist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Change {
-    /// The key.
-    pub key: Key,
-    /// What was there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Fact>,
-    /// What would be there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Fact>,
-}
-
-impl Change {
-    /// Whether the write would leave the key as it is.
-    #[must_use]
-    pub fn is_noop(&self) -> bool {
-        self.before == self.after
-    }
 }
 
 /// Something that a step would do beyond the keys of the world.
@@ -261,17 +246,7 @@ pub struct Estimate {
     pub cost_micros: Spread,
 }
 
-/// A key that the simulation took from the world.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Read {
-    /// The key.
-    pub key: Key,
-    /// Its version; `None` if it did not exist.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<Version>,
-}
-
-impl Report {
+impl SimulationReport {
     /// The report of one step.
     #[must_use]
     pub fn step(&self, id: &str) -> Option<&StepReport> {

@@ -6,7 +6,7 @@ pub(crate) mod problems;
 #[path = "validator.rs"]
 pub(crate) mod validator;
 
-use forensic_simulator::{Outcome, Plan, Simulator, StripsDomain, Timestamp, World};
+use forensic_simulator::{Plan, PredictedOutcome, Simulator, StripsDomain, Timestamp, World};
 
 use self::problems::{DOMAINS, Start};
 use self::validator::{Call, Domain, Problem};
@@ -68,8 +68,8 @@ fn mutate(
 pub(crate) fn first_fault(simulator: &Simulator, plan: &Plan, world: &World) -> Option<usize> {
     let report = simulator.simulate(plan, world, Timestamp::default());
     let mut steps = report.steps.iter();
-    let fault = steps.position(|step| step.outcome != Outcome::Success);
-    assert_eq!(fault.is_none(), report.outcome == Outcome::Success);
+    let fault = steps.position(|step| step.outcome != PredictedOutcome::Success);
+    assert_eq!(fault.is_none(), report.outcome == PredictedOutcome::Success);
     fault
 }
 

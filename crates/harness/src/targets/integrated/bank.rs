@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use approval_workflow::FencingToken;
-use forensic_simulator::{Change, Fact, Plan, Report, World};
+use forensic_simulator::{Change, Fact, Plan, SimulationReport, World};
 use jsonl_storage::{Log, LogOptions, Record, Seq};
 use load_engine::Failure;
 use parking_lot::RwLock;
@@ -170,7 +170,7 @@ impl System for Bank {
     fn execute(
         &self,
         plan: &Plan,
-        foretold: &Report,
+        foretold: &SimulationReport,
         token: FencingToken,
     ) -> Result<Vec<Change>, NotDone> {
         let mut state = self.state.write();

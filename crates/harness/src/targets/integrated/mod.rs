@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use action::ActionPath;
 use approval_workflow::{ApprovalWorkflow, DenyReason, Event, Policy, Request, RequestId, Verdict};
-use forensic_simulator::{Outcome, Plan, Report, SimulationStore, Simulator};
+use forensic_simulator::{Plan, PredictedOutcome, SimulationReport, SimulationStore, Simulator};
 use load_engine::{Digest, Failure, Found, Iteration, StepSpec, Workload};
 
 use self::bank::{Bank, Entry};
@@ -90,7 +90,7 @@ impl IntegratedTarget {
         plan: &Plan,
         planted: Planted,
         it: &mut Iteration<'_>,
-    ) -> Result<Arc<Report>, Failure> {
+    ) -> Result<Arc<SimulationReport>, Failure> {
         it.step(REHEARSE, |effects| {
             let stored = self.reports.save(self.conduct().rehearse(plan, now()))?;
             let key = stored.id.to_string();
@@ -111,7 +111,7 @@ impl IntegratedTarget {
         people: &People,
         path: ActionPath,
         plan: Plan,
-        report: Arc<Report>,
+        report: Arc<SimulationReport>,
         it: &mut Iteration<'_>,
     ) -> Result<Proposal, Failure> {
         it.step(PROPOSE, |effects| {
@@ -245,7 +245,7 @@ impl Workload for IntegratedTarget {
         })?;
 
         let report = self.rehearse(&plan, task.planted, it)?;
-        let approve = report.outcome == Outcome::Success;
+        let approve = report.outcome == PredictedOutcome::Success;
         let proposal = self.propose(people, path, plan, report, it)?;
         let id = proposal.request.submission.id.clone();
         let by_a_person = task.large || !approve;

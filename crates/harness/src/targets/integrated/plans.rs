@@ -1,6 +1,6 @@
 use action::{Action, ActionPath};
 use approval_workflow::DenyReason;
-use forensic_simulator::{Outcome, Workflow};
+use forensic_simulator::{PredictedOutcome, Workflow};
 use load_engine::{Failure, Iteration};
 
 use super::bank::{Bank, account};
@@ -33,11 +33,11 @@ pub(super) enum Planted {
 }
 
 impl Planted {
-    pub(super) fn outcome(self) -> Outcome {
+    pub(super) fn outcome(self) -> PredictedOutcome {
         match self {
-            Self::Overdraft => Outcome::WouldFail,
-            Self::Shell => Outcome::Unsafe,
-            _ => Outcome::Success,
+            Self::Overdraft => PredictedOutcome::WouldFail,
+            Self::Shell => PredictedOutcome::Unsafe,
+            _ => PredictedOutcome::Success,
         }
     }
 }

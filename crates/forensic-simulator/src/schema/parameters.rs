@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::Stop;
+use crate::run::stop::Stop;
 
 /// What is given for each declared parameter, with the defaults of the schema behind it.
 #[derive(Debug)]

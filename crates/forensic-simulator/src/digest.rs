@@ -34,14 +34,14 @@ macro_rules! hex_newtype {
         }
 
         impl std::str::FromStr for $name {
-            type Err = crate::Error;
+            type Err = crate::error::Error;
 
-            fn from_str(text: &str) -> Result<Self, crate::Error> {
+            fn from_str(text: &str) -> Result<Self, crate::error::Error> {
                 let mut bytes = [0; $bytes];
                 match decode(text, &mut bytes) {
                     Some(()) => Ok(Self(bytes)),
-                    None => Err(crate::Error::Digest {
-                        text: crate::error::shorten(text),
+                    None => Err(crate::error::Error::Digest {
+                        text: crate::text::shorten(text),
                         digits: $bytes * 2,
                     }),
                 }

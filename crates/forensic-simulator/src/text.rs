@@ -23,3 +23,12 @@ impl Visitor<'_> for Text {
         Ok(text.into())
     }
 }
+
+/// The start of a text that may be long, for a message of one line.
+pub(crate) fn shorten(text: &str) -> String {
+    const MOST: usize = 80;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -2,46 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
-use crate::{Outcome, Reversibility, StepId, StepReport};
-
-/// Something that a person should look at before a plan runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SafetyIssue {
-    /// The step.
-    pub step: StepId,
-    /// What kind of thing.
-    pub kind: IssueKind,
-    /// What was seen.
-    pub evidence: String,
-}
-
-/// The kinds of [`SafetyIssue`]s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum IssueKind {
-    /// A handler calls the step unsafe.
-    UnsafeStep,
-    /// Nothing would undo the step.
-    IrreversibleEffect,
-    /// What the step does is not modelled.
-    NotModelled,
-    /// The plan would stop after a step that nothing undoes: it would be left half done.
-    HalfDone,
-}
-
-/// What would make a plan better.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recommendation {
-    /// The step to change.
-    pub step: StepId,
-    /// What was seen.
-    pub evidence: String,
-    /// What to do.
-    pub remedy: Cow<'static, str>,
-}
+use crate::run::report::issue::{IssueKind, Recommendation, SafetyIssue};
+use crate::run::report::{PredictedOutcome, Reversibility, StepReport};
 
 /// What a handler knows of a step beyond its report.
 #[derive(Debug, Clone)]
@@ -53,7 +15,9 @@ pub(crate) struct Remark {
 }
 
 pub(crate) fn safety_issues(steps: &[StepReport]) -> Vec<SafetyIssue> {
-    let first_failure = steps.iter().find(|step| step.outcome == Outcome::WouldFail);
+    let first_failure = steps
+        .iter()
+        .find(|step| step.outcome == PredictedOutcome::WouldFail);
     let mut before_failure = first_failure.is_some();
     let mut issues = Vec::new();
     for step in steps {
@@ -68,9 +32,10 @@ pub(crate) fn safety_issues(steps: &[StepReport]) -> Vec<SafetyIssue> {
             });
         };
         match step.outcome {
-            Outcome::Unsafe => add(IssueKind::UnsafeStep, step.reason.to_string()),
-            Outcome::Unknown => add(IssueKind::NotModelled, step.reason.to_string()),
-            Outcome::Success | Outcome::Blocked | Outcome::WouldFail => {}
+            PredictedOutcome::Unsafe => add(IssueKind::UnsafeStep, step.reason.to_string()),
+            PredictedOutcome::Unknown => add(IssueKind::NotModelled, step.reason.to_string()),
+            PredictedOutcome::Success | PredictedOutcome::Blocked | PredictedOutcome::WouldFail => {
+            }
         }
         if step.would_run && step.reversibility == Reversibility::Irreversible {
             add(IssueKind::IrreversibleEffect, describe_effects(step));
@@ -103,23 +68,25 @@ pub(crate) fn recommendations(steps: &[StepReport], remarks: &[Remark]) -> Vec<R
 fn advise(step: &StepReport, own: Option<String>) -> Option<Recommendation> {
     let own = own.map(Cow::from);
     let remedy = match step.outcome {
-        Outcome::Success if step.reversibility != Reversibility::Irreversible => return None,
-        Outcome::Success => own.unwrap_or_else(|| {
+        PredictedOutcome::Success if step.reversibility != Reversibility::Irreversible => {
+            return None;
+        }
+        PredictedOutcome::Success => own.unwrap_or_else(|| {
             "have a person approve it, and run it after every step that may fail".into()
         }),
-        Outcome::Unknown if !step.blocked_by.is_empty() => return None,
-        Outcome::Unknown => own
+        PredictedOutcome::Unknown if !step.blocked_by.is_empty() => return None,
+        PredictedOutcome::Unknown => own
             .unwrap_or_else(|| format!("describe {} with a schema or a handler", step.path).into()),
         // The step that blocks has its own recommendation.
-        Outcome::Blocked if !step.blocked_by.is_empty() => return None,
-        Outcome::Blocked => own.unwrap_or_else(|| "remove what blocks it".into()),
-        Outcome::WouldFail => own.unwrap_or_else(|| {
+        PredictedOutcome::Blocked if !step.blocked_by.is_empty() => return None,
+        PredictedOutcome::Blocked => own.unwrap_or_else(|| "remove what blocks it".into()),
+        PredictedOutcome::WouldFail => own.unwrap_or_else(|| {
             "change the step, or make the precondition true in an earlier step".into()
         }),
-        Outcome::Unsafe => own.unwrap_or_else(|| "take the step out of the plan".into()),
+        PredictedOutcome::Unsafe => own.unwrap_or_else(|| "take the step out of the plan".into()),
     };
     let evidence = match step.outcome {
-        Outcome::Success => describe_effects(step),
+        PredictedOutcome::Success => describe_effects(step),
         _ => step.reason.to_string(),
     };
     Some(Recommendation {
