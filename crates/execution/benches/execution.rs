@@ -1,12 +1,12 @@
 //! What does the whole way of a plan cost, and which part of it?
 //!
-//! A plan of five actions is rehearsed, asked for, judged by a policy, approved by a person, rehearsed
+//! A plan of five actions is simulated, asked for, judged by a policy, approved by a person, simulated
 //! again and claimed, executed, and held against what was observed. Everything is in memory: the
 //! workflow's log is buffered, so what is measured is the work and not a disk.
 //!
 //! - `whole`: all of that;
 //! - `gate`: the four writes of the approval workflow alone, of the same request;
-//! - `rehearse`, `digests`, `system`, `reconcile`: what the others cost. Of the first two, the whole has
+//! - `simulate`, `digests`, `system`, `reconcile`: what the others cost. Of the first two, the whole has
 //!   two each: one at the proposal and one at the claim, where only the effects are digested.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use approval_workflow::{
     Outcome, PersonId, PlanDigest, Policy, Receipt, ReportDigest, Use,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
-use execution::{Conduct, Conducted, NotDone, System};
+use execution::{ExecutionResult, NotExecuted, PlanExecutor, System};
 use forensic_simulator::{Change, Key, Plan, SimulationReport, Simulator, Workflow, World};
 use parking_lot::RwLock;
 use serde_json::{Value, json};
@@ -44,13 +44,13 @@ impl System for Accounts {
     fn execute(
         &self,
         plan: &Plan,
-        foretold: &SimulationReport,
+        predicted: &SimulationReport,
         _: FencingToken,
-    ) -> Result<Vec<Change>, NotDone> {
+    ) -> Result<Vec<Change>, NotExecuted> {
         let mut world = self.0.write();
-        if foretold.is_stale(&world) {
-            let moved: Vec<Key> = foretold.moved_keys(&world).into_iter().cloned().collect();
-            return Err(NotDone::Moved(moved));
+        if predicted.is_stale(&world) {
+            let moved: Vec<Key> = predicted.moved_keys(&world).into_iter().cloned().collect();
+            return Err(NotExecuted::Changed(moved));
         }
         let mut observed = Vec::new();
         for step in plan.steps() {
@@ -140,8 +140,8 @@ impl Fixture {
         }
     }
 
-    fn conduct(&self) -> Conduct<'_, Accounts> {
-        Conduct {
+    fn executor(&self) -> PlanExecutor<'_, Accounts> {
+        PlanExecutor {
             simulator: &self.simulator,
             approvals: &self.approvals,
             system: &self.system,
@@ -149,18 +149,18 @@ impl Fixture {
     }
 
     /// The whole way of one plan.
-    fn whole(&self, plan: Plan) -> Conducted {
-        let conduct = self.conduct();
-        let report = Arc::new(conduct.rehearse(&plan, NOW));
-        let proposal = conduct
+    fn whole(&self, plan: Plan) -> ExecutionResult {
+        let executor = self.executor();
+        let report = Arc::new(executor.simulate(&plan, NOW));
+        let proposal = executor
             .propose(self.path.clone(), plan, report, self.agent.clone(), NOW)
             .expect("a proposal");
         let yes = Decision::approve(self.alice.clone(), NOW);
         let id = &proposal.request.submission.id;
         self.approvals.decide(id, yes).expect("a decision");
-        let cleared = conduct.clear(&proposal, self.agent.clone(), NOW);
-        conduct
-            .execute(cleared.expect("a claim"), NOW)
+        let authorized = executor.authorize(&proposal, self.agent.clone(), NOW);
+        executor
+            .execute(authorized.expect("a claim"), NOW)
             .expect("an execution")
     }
 
@@ -180,7 +180,7 @@ impl Fixture {
             at: NOW,
             token: claim.token,
             outcome: Outcome::Succeeded,
-            observed: "3 keys changed, each as foretold".to_owned(),
+            observed: "3 keys changed, each as predicted".to_owned(),
         };
         self.approvals.finish(receipt).expect("a receipt");
     }
@@ -189,15 +189,15 @@ impl Fixture {
 /// Enough for every iteration that a benchmark may take.
 const BALANCE: i64 = 1 << 50;
 
-fn conduct(c: &mut Criterion) {
+fn executor(c: &mut Criterion) {
     let fixture = Fixture::new();
     let plan = fixture.simulator.check(five_actions()).expect("a plan");
-    let report = fixture.conduct().rehearse(&plan, NOW);
-    let mut group = c.benchmark_group("conduct five actions");
+    let report = fixture.executor().simulate(&plan, NOW);
+    let mut group = c.benchmark_group("execute five actions");
     group.bench_function("whole", |b| {
         b.iter(|| {
-            let conducted = fixture.whole(plan.clone());
-            assert!(matches!(conducted, Conducted::AsForetold { .. }));
+            let result = fixture.whole(plan.clone());
+            assert!(matches!(result, ExecutionResult::AsPredicted { .. }));
         });
     });
     let action = Action::new(fixture.path.clone(), "Run task-1").with_parameter(
@@ -206,26 +206,26 @@ fn conduct(c: &mut Criterion) {
     );
     let bound = binding(&plan, &report);
     group.bench_function("gate", |b| b.iter(|| fixture.gate(&action, &bound)));
-    group.bench_function("rehearse", |b| {
-        b.iter(|| fixture.conduct().rehearse(&plan, NOW));
+    group.bench_function("simulate", |b| {
+        b.iter(|| fixture.executor().simulate(&plan, NOW));
     });
     group.bench_function("digests", |b| {
         b.iter(|| (report.digest().expect("JSON"), report.effects_digest()));
     });
-    let foretold = fixture.conduct().rehearse(&plan, NOW);
+    let predicted = fixture.executor().simulate(&plan, NOW);
     group.bench_function("system", |b| {
         b.iter(|| {
             // Not stale, as the world moves with each execution.
-            let now = fixture.conduct().rehearse(&plan, NOW);
+            let now = fixture.executor().simulate(&plan, NOW);
             fixture
                 .system
                 .execute(&plan, &now, FencingToken(1))
                 .expect("done")
         });
     });
-    let observed: Vec<Change> = foretold.changes().cloned().collect();
+    let observed: Vec<Change> = predicted.changes().cloned().collect();
     group.bench_function("reconcile", |b| {
-        b.iter(|| Conducted::reconcile(&foretold, observed.clone()));
+        b.iter(|| ExecutionResult::reconcile(&predicted, observed.clone()));
     });
     group.finish();
 }
@@ -247,5 +247,5 @@ fn binding(plan: &Plan, report: &SimulationReport) -> Binding {
     })
 }
 
-criterion_group!(benches, conduct);
+criterion_group!(benches, executor);
 criterion_main!(benches);

@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use action::{Action, ActionPath, Timestamp};
 use approval_workflow::{
-    ApprovalWorkflow, Binding, Claim, DenyReason, EffectsDigest, FencingToken, NewRequest,
-    PersonId, PlanDigest, Receipt, ReportDigest, Request, Use,
+    ApprovalWorkflow, Binding, Claim, EffectsDigest, FencingToken, NewRequest, PersonId,
+    PlanDigest, Receipt, ReportDigest, Request, Use,
 };
-use forensic_simulator::{Change, Key, Plan, Reversibility, SimulationReport, Simulator, World};
+use forensic_simulator::{Change, Plan, Reversibility, SimulationReport, Simulator, World};
 use serde_json::{Value, json};
 
-use crate::result::Conducted;
+use crate::error::{ExecutionError, NotExecuted};
+use crate::result::ExecutionResult;
 
 /// The system that plans act on.
 pub trait System {
     /// Shows the state as it is now. It does not move while `look` runs.
     fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T;
 
-    /// Does what a plan says if everything that the rehearsal read is as it was then, all of it or
+    /// Does what a plan says if everything that the simulation read is as it was then, all of it or
     /// nothing, and once for a token; returns what changed, as it was observed.
     ///
     /// # Errors
@@ -26,64 +27,15 @@ pub trait System {
     fn execute(
         &self,
         plan: &Plan,
-        foretold: &SimulationReport,
+        predicted: &SimulationReport,
         token: FencingToken,
-    ) -> Result<Vec<Change>, NotDone>;
+    ) -> Result<Vec<Change>, NotExecuted>;
 }
 
-/// Why a plan was not done.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotDone {
-    /// Something that the rehearsal read has moved since. Nothing was done; rehearse again.
-    #[error("{} moved since the rehearsal", list(.0))]
-    Moved(Vec<Key>),
-    /// The token was used before. Nothing was done.
-    #[error("token {0} was used before")]
-    Replayed(FencingToken),
-    /// The system refused. Nothing was done.
-    #[error("refused: {0}")]
-    Refused(String),
-    /// It may have been done, in part or in full. A person should look.
-    #[error("nobody knows how far it came: {0}")]
-    Unknown(String),
-}
-
-fn list(keys: &[Key]) -> String {
-    let names: Vec<&str> = keys.iter().map(Key::as_str).collect();
-    names.join(", ")
-}
-
-/// What can go wrong on the way.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConductError {
-    /// The workflow refused; a refusal of the claim is in [`ConductError::refusal`].
-    #[error("the approval workflow refused")]
-    Approval(#[from] approval_workflow::Error),
-    /// The rehearsal's report has no JSON form.
-    #[error("the rehearsal has no report")]
-    Rehearsal(#[from] forensic_simulator::Error),
-    /// The plan has no action that stands for it.
-    #[error("the plan cannot be asked for")]
-    Action(#[from] action::Error),
-}
-
-impl ConductError {
-    /// Why the claim was refused, if that is what happened: not an error of the caller, but the
-    /// gate doing its work.
-    #[must_use]
-    pub fn refusal(&self) -> Option<DenyReason> {
-        match self {
-            Self::Approval(approval_workflow::Error::NotExecutable { reason, .. }) => Some(*reason),
-            _ => None,
-        }
-    }
-}
-
-/// Takes plans from their rehearsal to their effects.
+/// Simulates plans, requests their approval, and executes each approved plan once.
 #[derive(Debug, Clone, Copy)]
-pub struct Conduct<'a, S> {
-    /// What rehearses.
+pub struct PlanExecutor<'a, S> {
+    /// What simulates.
     pub simulator: &'a Simulator,
     /// What decides.
     pub approvals: &'a ApprovalWorkflow,
@@ -115,26 +67,26 @@ impl Proposal {
     }
 }
 
-/// A plan that may run now, under a claim: executed once, by [`Conduct::execute`].
+/// A plan that may run now, under a claim: executed once, by [`PlanExecutor::execute`].
 #[derive(Debug)]
 #[must_use = "a claim that is not executed stays open"]
-pub struct Cleared<'p> {
+pub struct AuthorizedPlan<'p> {
     /// The claim.
     pub claim: Claim,
-    /// What was foretold at the moment of the claim.
+    /// What was predicted at the moment of the claim.
     pub report: SimulationReport,
     proposal: &'p Proposal,
 }
 
-impl<S: System> Conduct<'_, S> {
-    /// Says what a plan would do in the world of now.
-    pub fn rehearse(&self, plan: &Plan, at: Timestamp) -> SimulationReport {
+impl<S: System> PlanExecutor<'_, S> {
+    /// Predicts what a plan would do in the present state of the system.
+    pub fn simulate(&self, plan: &Plan, at: Timestamp) -> SimulationReport {
         self.system
             .look(|world| self.simulator.simulate(plan, world, at))
     }
 
     /// Asks for the approval of a plan, bound to the plan, the report, the effects and the versions
-    /// of what was read. The policy sees the rehearsal as `context.simulation`: `outcome`, and how
+    /// of what was read. The policy sees the simulation as `context.simulation`: `outcome`, and how
     /// many steps are `irreversible` (or nobody said) and `not_modelled`, and the number of
     /// `safety_issues` and of `changes`.
     ///
@@ -148,7 +100,7 @@ impl<S: System> Conduct<'_, S> {
         report: Arc<SimulationReport>,
         requester: PersonId,
         at: Timestamp,
-    ) -> Result<Proposal, ConductError> {
+    ) -> Result<Proposal, ExecutionError> {
         let plan_digest = digest_of(&plan);
         let report_digest = ReportDigest::from_bytes(*report.digest()?.as_bytes());
         let bound = bind(plan_digest, report_digest, &report);
@@ -170,60 +122,64 @@ impl<S: System> Conduct<'_, S> {
         })
     }
 
-    /// Rehearses again in the world of now, and claims the approval with what was seen.
+    /// Simulates again in the world of now, and claims the approval with what was seen.
     ///
     /// # Errors
     ///
-    /// As [`ApprovalWorkflow::claim_use`]. [`ConductError::refusal`] says whether the gate refused:
+    /// As [`ApprovalWorkflow::claim_use`]. [`ExecutionError::refusal`] says whether the gate refused:
     /// because nobody approved, or because the world, the effects or the policy are others now.
-    pub fn clear<'p>(
+    pub fn authorize<'p>(
         &self,
         proposal: &'p Proposal,
         claimant: PersonId,
         at: Timestamp,
-    ) -> Result<Cleared<'p>, ConductError> {
-        let report = self.rehearse(&proposal.plan, at);
+    ) -> Result<AuthorizedPlan<'p>, ExecutionError> {
+        let report = self.simulate(&proposal.plan, at);
         // The report is the one that the approval rests on; effects and reads are those of now.
         let seen = bind(proposal.plan_digest, proposal.report_digest, &report);
         let wanted = Use::new(proposal.action().clone(), claimant, at).seeing(seen);
         let id = &proposal.request.submission.id;
         let claim = self.approvals.claim_use(id, wanted)?;
-        Ok(Cleared {
+        Ok(AuthorizedPlan {
             claim,
             report,
             proposal,
         })
     }
 
-    /// Executes what was cleared, holds what was observed against what was foretold, and reports
+    /// Executes what was authorized, compares what was observed with what was predicted, and reports
     /// it to the workflow.
     ///
     /// # Errors
     ///
     /// As [`ApprovalWorkflow::finish`]; the execution has happened by then, as far as it did.
-    pub fn execute(&self, cleared: Cleared<'_>, at: Timestamp) -> Result<Conducted, ConductError> {
-        let Cleared {
+    pub fn execute(
+        &self,
+        authorized: AuthorizedPlan<'_>,
+        at: Timestamp,
+    ) -> Result<ExecutionResult, ExecutionError> {
+        let AuthorizedPlan {
             claim,
             report,
             proposal,
-        } = cleared;
-        let conducted = match self.system.execute(&proposal.plan, &report, claim.token) {
-            Ok(observed) => Conducted::reconcile(&report, observed),
-            Err(not_done) => Conducted::NotDone(not_done),
+        } = authorized;
+        let result = match self.system.execute(&proposal.plan, &report, claim.token) {
+            Ok(observed) => ExecutionResult::reconcile(&report, observed),
+            Err(not_done) => ExecutionResult::NotExecuted(not_done),
         };
         self.approvals.finish(Receipt {
             id: claim.id,
             at,
             token: claim.token,
-            outcome: conducted.outcome(),
-            observed: conducted.in_words(),
+            outcome: result.outcome(),
+            observed: result.in_words(),
         })?;
-        Ok(conducted)
+        Ok(result)
     }
 }
 
 /// The action that stands for a plan.
-fn stand_in(path: ActionPath, plan: &Plan) -> Result<Action, ConductError> {
+fn stand_in(path: ActionPath, plan: &Plan) -> Result<Action, ExecutionError> {
     let workflow = plan.workflow();
     let steps = serde_json::to_value(&workflow.steps).map_err(action::Error::Canonical)?;
     Ok(Action::new(path, format!("Run {}", workflow.name)).with_parameter("steps", steps))

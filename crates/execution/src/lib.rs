@@ -1,22 +1,24 @@
-//! One way from a plan to its effects, with a check at each turn.
+//! Executes an approved plan once, and compares the result with the prediction.
 //!
 //! ```text
-//! rehearse ─► propose ─► (people or policy decide) ─► clear ─► execute ─► reconcile
-//!  report      request, bound to plan,                 rehearsed again     what was seen against
-//!              report, effects and reads               on the world of     what was foretold
-//!                                                      now, then claimed
+//! simulate ─► propose ─► (people or policy decide) ─► authorize ─► execute ─► reconcile
+//!  report      request, bound to plan,                 simulated again          observed changes
+//!              report, effects and reads               in the present state,    against the
+//!                                                      then claimed             predicted ones
 //! ```
 //!
-//! An approval holds for a world, and worlds move. [`Conduct::clear`] therefore rehearses again at
-//! the moment of use and shows the workflow what it saw; and since the world can also move between
-//! that and the execution, a [`System`] executes only if everything that the rehearsal read is
-//! still as it was, in one indivisible step.
+//! An approval holds for a state of the world, and the world changes. [`PlanExecutor::authorize`]
+//! therefore simulates again at the moment of use and shows the workflow what it found; and since the
+//! world can also change between that and the execution, a [`System`] executes only if everything
+//! that the simulation read is unchanged, in one atomic step.
 //!
-//! The steps are types: what was not cleared cannot be executed, and what was cleared can be
-//! executed once.
+//! The steps are types: a plan that was not authorized cannot be executed, and an authorized plan can
+//! be executed once.
 
+mod error;
 mod executor;
 mod result;
 
-pub use crate::executor::{Cleared, Conduct, ConductError, NotDone, Proposal, System};
-pub use crate::result::{Conducted, Difference, Fidelity};
+pub use crate::error::{ExecutionError, NotExecuted};
+pub use crate::executor::{AuthorizedPlan, PlanExecutor, Proposal, System};
+pub use crate::result::{Difference, ExecutionResult, Fidelity};

@@ -3,13 +3,13 @@ use std::collections::BTreeMap;
 use approval_workflow::Outcome;
 use forensic_simulator::{Change, Fact, Key, SimulationReport};
 
-use crate::executor::NotDone;
+use crate::error::NotExecuted;
 
 /// What came of a plan.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Conducted {
-    /// It was done, and changed exactly what was foretold.
-    AsForetold {
+pub enum ExecutionResult {
+    /// It was done, and changed exactly what was predicted.
+    AsPredicted {
         /// The changes, net, sorted by key.
         changes: Vec<Change>,
     },
@@ -19,33 +19,33 @@ pub enum Conducted {
         differences: Vec<Difference>,
     },
     /// It was not done.
-    NotDone(NotDone),
+    NotExecuted(NotExecuted),
 }
 
-/// A key that does not end as was foretold. `None` is a key that does not exist, or that was not
+/// A key that does not end as was predicted. `None` is a key that does not exist, or that was not
 /// touched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     /// The key.
     pub key: Key,
-    /// What was foretold to be there.
-    pub foretold: Option<Fact>,
+    /// What was predicted to be there.
+    pub predicted: Option<Fact>,
     /// What was observed there.
     pub observed: Option<Fact>,
 }
 
-impl Conducted {
-    /// Holds what was observed against what was foretold: the state in which each key ends, and
-    /// that it began as was foretold.
+impl ExecutionResult {
+    /// Compares what was observed with what was predicted: the state in which each key ends, and
+    /// that it began as was predicted.
     #[must_use]
-    pub fn reconcile(foretold: &SimulationReport, observed: Vec<Change>) -> Self {
-        let foretold = foretold.net_changes();
+    pub fn reconcile(predicted: &SimulationReport, observed: Vec<Change>) -> Self {
+        let predicted = predicted.net_changes();
         let observed = net(observed);
-        if foretold == observed {
-            return Self::AsForetold { changes: observed };
+        if predicted == observed {
+            return Self::AsPredicted { changes: observed };
         }
         let mut sides: BTreeMap<&Key, [Option<&Change>; 2]> = BTreeMap::new();
-        for (side, changes) in [&foretold, &observed].into_iter().enumerate() {
+        for (side, changes) in [&predicted, &observed].into_iter().enumerate() {
             for change in changes {
                 sides.entry(&change.key).or_default()[side] = Some(change);
             }
@@ -53,10 +53,10 @@ impl Conducted {
         let after = |change: Option<&Change>| change.and_then(|change| change.after.clone());
         let differences = sides
             .into_iter()
-            .filter(|(_, [foretold, observed])| foretold != observed)
-            .map(|(key, [foretold, observed])| Difference {
+            .filter(|(_, [predicted, observed])| predicted != observed)
+            .map(|(key, [predicted, observed])| Difference {
                 key: key.clone(),
-                foretold: after(foretold),
+                predicted: after(predicted),
                 observed: after(observed),
             })
             .collect();
@@ -67,9 +67,9 @@ impl Conducted {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::AsForetold { .. } | Self::Otherwise { .. } => Outcome::Succeeded,
-            Self::NotDone(NotDone::Unknown(_)) => Outcome::Indeterminate,
-            Self::NotDone(_) => Outcome::Failed,
+            Self::AsPredicted { .. } | Self::Otherwise { .. } => Outcome::Succeeded,
+            Self::NotExecuted(NotExecuted::Unknown(_)) => Outcome::Indeterminate,
+            Self::NotExecuted(_) => Outcome::Failed,
         }
     }
 
@@ -78,8 +78,8 @@ impl Conducted {
     pub fn in_words(&self) -> String {
         const SHOWN: usize = 10;
         match self {
-            Self::AsForetold { changes } => {
-                format!("{} keys changed, each as foretold", changes.len())
+            Self::AsPredicted { changes } => {
+                format!("{} keys changed as predicted", changes.len())
             }
             Self::Otherwise { differences } => {
                 let keys: Vec<String> = differences
@@ -93,9 +93,12 @@ impl Conducted {
                 } else {
                     String::new()
                 };
-                format!("otherwise than foretold: {}{more}", keys.join(", "))
+                format!(
+                    "changed differently than predicted: {}{more}",
+                    keys.join(", ")
+                )
             }
-            Self::NotDone(reason) => reason.to_string().escape_debug().take(1_000).collect(),
+            Self::NotExecuted(reason) => reason.to_string().escape_debug().take(1_000).collect(),
         }
     }
 }
@@ -114,37 +117,37 @@ fn net(changes: Vec<Change>) -> Vec<Change> {
     changes
 }
 
-/// How often rehearsals told the truth, counted over executions.
+/// How often simulations told the truth, counted over executions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fidelity {
-    /// Done, with exactly the foretold changes.
-    pub as_foretold: u64,
+    /// Done, with exactly the predicted changes.
+    pub as_predicted: u64,
     /// Done, with other changes.
     pub otherwise: u64,
-    /// Not done since the world moved after the claim. Says nothing about the rehearsal.
+    /// Not done since the world moved after the claim. Says nothing about the simulation.
     pub moved: u64,
-    /// Not done, or perhaps done, though the rehearsal foretold that it would be.
+    /// Not done, or perhaps done, though the simulation predicted that it would be.
     pub not_done: u64,
 }
 
 impl Fidelity {
     /// Counts one execution.
-    pub fn count(&mut self, conducted: &Conducted) {
-        let counter = match conducted {
-            Conducted::AsForetold { .. } => &mut self.as_foretold,
-            Conducted::Otherwise { .. } => &mut self.otherwise,
-            Conducted::NotDone(NotDone::Moved(_)) => &mut self.moved,
-            Conducted::NotDone(_) => &mut self.not_done,
+    pub fn count(&mut self, result: &ExecutionResult) {
+        let counter = match result {
+            ExecutionResult::AsPredicted { .. } => &mut self.as_predicted,
+            ExecutionResult::Otherwise { .. } => &mut self.otherwise,
+            ExecutionResult::NotExecuted(NotExecuted::Changed(_)) => &mut self.moved,
+            ExecutionResult::NotExecuted(_) => &mut self.not_done,
         };
         *counter += 1;
     }
 
-    /// The share of rehearsals that told the truth, from 0 to 1, among those that could be judged;
+    /// The share of simulations that told the truth, from 0 to 1, among those that could be judged;
     /// none if there are none.
     #[must_use]
     pub fn share(&self) -> Option<f64> {
-        let judged = self.as_foretold + self.otherwise + self.not_done;
-        (judged > 0).then(|| self.as_foretold as f64 / judged as f64)
+        let judged = self.as_predicted + self.otherwise + self.not_done;
+        (judged > 0).then(|| self.as_predicted as f64 / judged as f64)
     }
 }
 
@@ -172,13 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn fidelity_does_not_count_what_says_nothing_of_the_rehearsal() {
+    fn fidelity_does_not_count_what_says_nothing_of_the_simulation() {
         let mut fidelity = Fidelity::default();
         assert_eq!(fidelity.share(), None);
-        fidelity.count(&Conducted::NotDone(NotDone::Moved(vec![])));
+        fidelity.count(&ExecutionResult::NotExecuted(NotExecuted::Changed(vec![])));
         assert_eq!(fidelity.share(), None);
-        fidelity.count(&Conducted::AsForetold { changes: vec![] });
-        fidelity.count(&Conducted::Otherwise {
+        fidelity.count(&ExecutionResult::AsPredicted { changes: vec![] });
+        fidelity.count(&ExecutionResult::Otherwise {
             differences: vec![],
         });
         assert_eq!(fidelity.share(), Some(0.5));

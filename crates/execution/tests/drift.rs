@@ -1,5 +1,5 @@
 //! Worlds that move while a plan is on its way: nothing stale is ever executed, and a system that
-//! does otherwise than was foretold is found.
+//! does otherwise than was predicted is found.
 //!
 //! `DRIFTS=100000 cargo test --release -p proofload-harness --test drift` runs the long version.
 
@@ -10,7 +10,7 @@ use action::{Action, ActionPath, Timestamp};
 use approval_workflow::{
     ApprovalWorkflow, Decision, DenyReason, FencingToken, PersonId, Policy, State,
 };
-use execution::{Conduct, Conducted, Fidelity, NotDone, Proposal, System};
+use execution::{ExecutionResult, Fidelity, NotExecuted, PlanExecutor, Proposal, System};
 use forensic_simulator::{Change, Key, Plan, SimulationReport, Simulator, Workflow, World};
 use load_engine::Rng;
 
@@ -67,14 +67,14 @@ impl System for Scales {
     fn execute(
         &self,
         plan: &Plan,
-        foretold: &SimulationReport,
+        predicted: &SimulationReport,
         _: FencingToken,
-    ) -> Result<Vec<Change>, NotDone> {
+    ) -> Result<Vec<Change>, NotExecuted> {
         let mut world = self.world.lock().unwrap();
-        let moved: Vec<Key> = foretold.moved_keys(&world).into_iter().cloned().collect();
+        let moved: Vec<Key> = predicted.moved_keys(&world).into_iter().cloned().collect();
         if !moved.is_empty() {
             if self.lie != Lie::Blind {
-                return Err(NotDone::Moved(moved));
+                return Err(NotExecuted::Changed(moved));
             }
             self.stale.fetch_add(1, Ordering::Relaxed);
         }
@@ -121,8 +121,8 @@ impl Fixture {
         }
     }
 
-    fn conduct(&self) -> Conduct<'_, Scales> {
-        Conduct {
+    fn executor(&self) -> PlanExecutor<'_, Scales> {
+        PlanExecutor {
             simulator: &self.simulator,
             approvals: &self.approvals,
             system: &self.system,
@@ -141,10 +141,10 @@ impl Fixture {
     }
 
     fn approved(&self, rng: &mut Rng) -> Proposal {
-        let (conduct, plan) = (self.conduct(), self.plan(rng));
-        let report = conduct.rehearse(&plan, NOW).into();
+        let (executor, plan) = (self.executor(), self.plan(rng));
+        let report = executor.simulate(&plan, NOW).into();
         let path = ActionPath::new("plans/run").unwrap();
-        let proposal = conduct.propose(path, plan, report, agent(), NOW).unwrap();
+        let proposal = executor.propose(path, plan, report, agent(), NOW).unwrap();
         let alice = PersonId::new("alice").unwrap();
         self.approvals
             .decide(
@@ -155,15 +155,15 @@ impl Fixture {
         proposal
     }
 
-    /// One plan from rehearsal to receipt, with drifts at random between all of it. None if the
+    /// One plan from simulation to receipt, with drifts at random between all of it. None if the
     /// claim was refused.
-    fn run(&self, rng: &mut Rng) -> Option<Conducted> {
+    fn run(&self, rng: &mut Rng) -> Option<ExecutionResult> {
         let proposal = self.approved(rng);
         if rng.next_u64().is_multiple_of(3) {
             self.system.drift(rng);
         }
-        let cleared = match self.conduct().clear(&proposal, agent(), NOW) {
-            Ok(cleared) => cleared,
+        let authorized = match self.executor().authorize(&proposal, agent(), NOW) {
+            Ok(authorized) => authorized,
             Err(error) => {
                 let reason = error.refusal().expect("only refusals");
                 let stale = [DenyReason::EffectsChanged, DenyReason::ReadsChanged];
@@ -175,11 +175,11 @@ impl Fixture {
         if rng.next_u64().is_multiple_of(3) {
             self.system.drift(rng);
         }
-        let conducted = self.conduct().execute(cleared, NOW).unwrap();
+        let result = self.executor().execute(authorized, NOW).unwrap();
         let id = &proposal.request.submission.id;
         let request = self.approvals.get(id).unwrap();
         assert!(matches!(request.state, State::Finished { .. }));
-        Some(conducted)
+        Some(result)
     }
 }
 
@@ -205,7 +205,7 @@ fn race(fixture: &Fixture, plans: u64) -> (Fidelity, u64) {
                     for index in 0..plans / THREADS {
                         let mut rng = Rng::for_iteration(7, thread as u32, index);
                         match fixture.run(&mut rng) {
-                            Some(conducted) => fidelity.count(&conducted),
+                            Some(result) => fidelity.count(&result),
                             None => refused += 1,
                         }
                     }
@@ -218,7 +218,7 @@ fn race(fixture: &Fixture, plans: u64) -> (Fidelity, u64) {
             .fold((Fidelity::default(), 0), |(sum, refused), thread| {
                 let (one, more) = thread.join().unwrap();
                 let sum = Fidelity {
-                    as_foretold: sum.as_foretold + one.as_foretold,
+                    as_predicted: sum.as_predicted + one.as_predicted,
                     otherwise: sum.otherwise + one.otherwise,
                     moved: sum.moved + one.moved,
                     not_done: sum.not_done + one.not_done,
@@ -238,11 +238,11 @@ fn nothing_stale_is_executed_however_the_world_moves() {
     assert_eq!(fidelity.share(), Some(1.0), "{fidelity:?}");
     let executed = fixture.system.executed.load(Ordering::Relaxed);
     assert_eq!(
-        fidelity.as_foretold, executed,
+        fidelity.as_predicted, executed,
         "an execution for each claim"
     );
     assert_eq!(
-        fidelity.as_foretold + fidelity.moved + refused,
+        fidelity.as_predicted + fidelity.moved + refused,
         plans / 8 * 8
     );
     // The test would prove nothing if nothing moved, or everything did.
@@ -265,16 +265,19 @@ fn a_system_that_does_not_look_is_found() {
 fn a_system_that_loses_something_is_found() {
     let fixture = Fixture::new(Lie::Leaks);
     let proposal = fixture.approved(&mut Rng::new(1));
-    let cleared = fixture.conduct().clear(&proposal, agent(), NOW).unwrap();
-    let conducted = fixture.conduct().execute(cleared, NOW).unwrap();
-    let Conducted::Otherwise { differences } = &conducted else {
-        panic!("{conducted:?}");
+    let authorized = fixture
+        .executor()
+        .authorize(&proposal, agent(), NOW)
+        .unwrap();
+    let result = fixture.executor().execute(authorized, NOW).unwrap();
+    let ExecutionResult::Otherwise { differences } = &result else {
+        panic!("{result:?}");
     };
     assert_eq!(differences.len(), 1, "only the receiving account differs");
     assert!(
-        conducted
+        result
             .in_words()
-            .contains("otherwise than foretold: accounts/")
+            .contains("otherwise than predicted: accounts/")
     );
     // The receipt on the log says so too.
     let request = fixture
@@ -303,24 +306,29 @@ fn a_claim_is_refused_exactly_while_what_was_read_is_otherwise() {
     set(before + 1);
     assert!(fixture.system.look(|world| proposal.report.is_stale(world)));
     let refused = fixture
-        .conduct()
-        .clear(&proposal, agent(), NOW)
+        .executor()
+        .authorize(&proposal, agent(), NOW)
         .unwrap_err();
     assert_eq!(refused.refusal(), Some(DenyReason::EffectsChanged));
 
-    // A world of the same content is the world that was rehearsed, however it came to be.
+    // A world of the same content is the world that was simulated, however it came to be.
     set(before);
     assert!(!fixture.system.look(|world| proposal.report.is_stale(world)));
-    assert!(fixture.conduct().clear(&proposal, agent(), NOW).is_ok());
+    assert!(
+        fixture
+            .executor()
+            .authorize(&proposal, agent(), NOW)
+            .is_ok()
+    );
 }
 
 #[test]
 fn what_was_not_approved_is_not_cleared() {
     let fixture = Fixture::new(Lie::Honest);
-    let (conduct, plan) = (fixture.conduct(), fixture.plan(&mut Rng::new(2)));
-    let report = conduct.rehearse(&plan, NOW).into();
+    let (executor, plan) = (fixture.executor(), fixture.plan(&mut Rng::new(2)));
+    let report = executor.simulate(&plan, NOW).into();
     let path = ActionPath::new("plans/run").unwrap();
-    let proposal = conduct.propose(path, plan, report, agent(), NOW).unwrap();
-    let refused = conduct.clear(&proposal, agent(), NOW).unwrap_err();
+    let proposal = executor.propose(path, plan, report, agent(), NOW).unwrap();
+    let refused = executor.authorize(&proposal, agent(), NOW).unwrap_err();
     assert_eq!(refused.refusal(), Some(DenyReason::Pending));
 }

@@ -2,7 +2,7 @@
 
 use action::{Action, ActionPath, Timestamp};
 use approval_workflow::{ApprovalWorkflow, Decision, FencingToken, PersonId, Policy};
-use execution::{Conduct, Conducted, NotDone, System};
+use execution::{ExecutionResult, NotExecuted, PlanExecutor, System};
 use forensic_simulator::{Change, Plan, SimulationReport, Simulator, Workflow, World};
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
@@ -16,7 +16,12 @@ impl System for Nothing {
         look(&self.0)
     }
 
-    fn execute(&self, plan: &Plan, _: &SimulationReport, _: FencingToken) -> Result<Vec<Change>, NotDone> {
+    fn execute(
+        &self,
+        plan: &Plan,
+        _: &SimulationReport,
+        _: FencingToken,
+    ) -> Result<Vec<Change>, NotExecuted> {
         assert_eq!(plan.steps()[0].action.parameters["token"], TOKEN);
         Ok(Vec::new())
     }
@@ -29,7 +34,7 @@ fn a_plan_with_a_secret_is_asked_for_without_it_and_claimed_with_it() {
         "secrets = [\"token\"]\n[[rules]]\npattern = \"plans/**\"\nsensitivity = \"high\"\n";
     let options = ApprovalWorkflow::options().secret_key([7; 32]);
     let approvals = options.open(dir.path(), Policy::from_toml(policy).unwrap());
-    let conduct = Conduct {
+    let executor = PlanExecutor {
         simulator: &Simulator::builder().builtins().build().unwrap(),
         approvals: &approvals.unwrap(),
         system: &Nothing(World::new()),
@@ -39,10 +44,10 @@ fn a_plan_with_a_secret_is_asked_for_without_it_and_claimed_with_it() {
         .with_parameter("url", "https://example.org/orders")
         .with_parameter("token", TOKEN);
     let plan = Workflow::new("fetch").step("fetch", fetch);
-    let plan = conduct.simulator.check(plan).unwrap();
-    let report = conduct.rehearse(&plan, NOW).into();
+    let plan = executor.simulator.check(plan).unwrap();
+    let report = executor.simulate(&plan, NOW).into();
     let path = ActionPath::new("plans/run").unwrap();
-    let proposal = conduct.propose(path, plan, report, person("agent-1"), NOW);
+    let proposal = executor.propose(path, plan, report, person("agent-1"), NOW);
     let proposal = proposal.unwrap();
 
     let shown = serde_json::to_string(&proposal.request.submission).unwrap();
@@ -52,11 +57,13 @@ fn a_plan_with_a_secret_is_asked_for_without_it_and_claimed_with_it() {
 
     let id = &proposal.request.submission.id;
     let yes = Decision::approve(person("alice"), NOW);
-    conduct.approvals.decide(id, yes).unwrap();
-    let cleared = conduct.clear(&proposal, person("agent-1"), NOW).unwrap();
-    let conducted = conduct.execute(cleared, NOW).unwrap();
+    executor.approvals.decide(id, yes).unwrap();
+    let authorized = executor
+        .authorize(&proposal, person("agent-1"), NOW)
+        .unwrap();
+    let result = executor.execute(authorized, NOW).unwrap();
     assert!(
-        matches!(conducted, Conducted::AsForetold { .. }),
-        "{conducted:?}"
+        matches!(result, ExecutionResult::AsPredicted { .. }),
+        "{result:?}"
     );
 }

@@ -1,7 +1,7 @@
 //! The system that the integrated scenario acts on: accounts and notes on a log.
 //!
 //! It does what a plan says by code of its own, and shares nothing with the simulator's schemas: a
-//! comparison of what was foretold with what was done would otherwise compare a thing with itself.
+//! comparison of what was predicted with what was done would otherwise compare a thing with itself.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -14,7 +14,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use execution::{NotDone, System};
+use execution::{NotExecuted, System};
 
 /// What is on each account in the beginning.
 const BALANCE: i64 = 1_000;
@@ -170,16 +170,16 @@ impl System for Bank {
     fn execute(
         &self,
         plan: &Plan,
-        foretold: &SimulationReport,
+        predicted: &SimulationReport,
         token: FencingToken,
-    ) -> Result<Vec<Change>, NotDone> {
+    ) -> Result<Vec<Change>, NotExecuted> {
         let mut state = self.state.write();
         if state.used.contains(&token.0) {
-            return Err(NotDone::Replayed(token));
+            return Err(NotExecuted::TokenUsed(token));
         }
-        let moved = foretold.moved_keys(&state.world);
+        let moved = predicted.moved_keys(&state.world);
         if !moved.is_empty() {
-            return Err(NotDone::Moved(moved.into_iter().cloned().collect()));
+            return Err(NotExecuted::Changed(moved.into_iter().cloned().collect()));
         }
         let mut work = Work {
             world: &state.world,
@@ -188,7 +188,7 @@ impl System for Bank {
         for &position in plan.order() {
             let action = &plan.steps()[position].action;
             work.step(action.path.as_str(), &action.parameters)
-                .map_err(NotDone::Refused)?;
+                .map_err(NotExecuted::Refused)?;
         }
         let changed = work.changed;
         let observed = changed.iter().map(|(key, after)| Change {
@@ -205,12 +205,12 @@ impl System for Bank {
         let ticket = self
             .log
             .submit(&entry)
-            .map_err(|error| NotDone::Refused(error.to_string()))?;
-        state.fold(&entry).map_err(NotDone::Unknown)?;
+            .map_err(|error| NotExecuted::Refused(error.to_string()))?;
+        state.fold(&entry).map_err(NotExecuted::Unknown)?;
         drop(state);
         ticket
             .wait()
-            .map_err(|error| NotDone::Unknown(error.to_string()))?;
+            .map_err(|error| NotExecuted::Unknown(error.to_string()))?;
         Ok(observed)
     }
 }

@@ -16,13 +16,13 @@ use super::forensic::{SIMULATION, ledger_digest};
 use crate::proof::EffectsFound;
 use crate::scenario::Builtin;
 use crate::{Journal, Target};
-use execution::{Cleared, Conduct, Conducted, NotDone, Proposal};
+use execution::{AuthorizedPlan, ExecutionResult, NotExecuted, PlanExecutor, Proposal};
 
-const REHEARSE: StepSpec = StepSpec::effectful("rehearse");
+const SIMULATE: StepSpec = StepSpec::effectful("rehearse");
 const PROPOSE: StepSpec = StepSpec::effectful("propose");
 const DECIDE: StepSpec = StepSpec::effectful("decide");
 const GATE: StepSpec = StepSpec::new("can execute");
-const CLEAR: StepSpec = StepSpec::effectful("rehearse again and claim");
+const AUTHORIZE: StepSpec = StepSpec::effectful("rehearse again and claim");
 const REFUSED: StepSpec = StepSpec::effectful("stale or denied, refused");
 const EXECUTE: StepSpec = StepSpec::effectful("execute and reconcile");
 const AUDIT: StepSpec = StepSpec::new("audit trail agrees");
@@ -30,7 +30,7 @@ const AUDIT: StepSpec = StepSpec::new("audit trail agrees");
 /// The kind of the effects in the ledger: what the bank did for a claim, by its token.
 const EXECUTION: &str = "execution";
 
-/// What is granted by the rehearsal alone, and what a person decides.
+/// What is granted by the simulation alone, and what a person decides.
 const POLICY: &str = r#"
 [[rules]]
 name = "small plans that would succeed"
@@ -54,8 +54,8 @@ expiry = "4h"
 affected_systems = ["bank"]
 "#;
 
-/// Whole plans: rehearsed, asked for, decided, rehearsed again at the claim, executed, and held
-/// against what was foretold; while the world moves under some of them.
+/// Whole plans: simulated, requested, decided, simulated again at the claim, executed, and compared
+/// with the prediction, while the world changes under some of them.
 pub struct IntegratedTarget {
     approvals: ApprovalWorkflow,
     simulator: Simulator,
@@ -72,8 +72,8 @@ impl IntegratedTarget {
         }
     }
 
-    fn conduct(&self) -> Conduct<'_, Bank> {
-        Conduct {
+    fn executor(&self) -> PlanExecutor<'_, Bank> {
+        PlanExecutor {
             simulator: &self.simulator,
             approvals: &self.approvals,
             system: &self.bank,
@@ -85,14 +85,14 @@ impl IntegratedTarget {
         request.ok_or_else(|| Failure::new(format!("request {id} is gone")))
     }
 
-    fn rehearse(
+    fn simulate(
         &self,
         plan: &Plan,
         planted: Planted,
         it: &mut Iteration<'_>,
     ) -> Result<Arc<SimulationReport>, Failure> {
-        it.step(REHEARSE, |effects| {
-            let stored = self.reports.save(self.conduct().rehearse(plan, now()))?;
+        it.step(SIMULATE, |effects| {
+            let stored = self.reports.save(self.executor().simulate(plan, now()))?;
             let key = stored.id.to_string();
             self.journal
                 .created(effects, SIMULATION, &key, ledger_digest(&stored)?);
@@ -116,7 +116,7 @@ impl IntegratedTarget {
     ) -> Result<Proposal, Failure> {
         it.step(PROPOSE, |effects| {
             let proposal =
-                self.conduct()
+                self.executor()
                     .propose(path, plan, report, people.agent.clone(), now())?;
             let id = proposal.request.submission.id.as_str();
             let digest = state_digest(&proposal.request);
@@ -126,19 +126,26 @@ impl IntegratedTarget {
     }
 
     /// Claims what was approved. None if the gate refused for a reason that `allowed` knows.
-    fn clear<'p>(
+    fn authorize<'p>(
         &self,
         people: &People,
         proposal: &'p Proposal,
         allowed: &[DenyReason],
         it: &mut Iteration<'_>,
-    ) -> Result<Option<Cleared<'p>>, Failure> {
+    ) -> Result<Option<AuthorizedPlan<'p>>, Failure> {
         let id = &proposal.request.submission.id;
-        let step = if allowed.is_empty() { CLEAR } else { REFUSED };
+        let step = if allowed.is_empty() {
+            AUTHORIZE
+        } else {
+            REFUSED
+        };
         it.step(step, |effects| {
             self.journal.attempted(effects, REQUEST, id.as_str());
-            let cleared = match self.conduct().clear(proposal, people.agent.clone(), now()) {
-                Ok(cleared) => Some(cleared),
+            let authorized = match self
+                .executor()
+                .authorize(proposal, people.agent.clone(), now())
+            {
+                Ok(authorized) => Some(authorized),
                 Err(error) => match error.refusal() {
                     Some(reason) if allowed.contains(&reason) => None,
                     _ => return Err(error.into()),
@@ -148,32 +155,32 @@ impl IntegratedTarget {
             let request = self.request(id)?;
             self.journal
                 .updated(effects, REQUEST, id.as_str(), state_digest(&request));
-            Ok(cleared)
+            Ok(authorized)
         })
     }
 
     fn execute(
         &self,
         task: &Task,
-        cleared: Cleared<'_>,
+        authorized: AuthorizedPlan<'_>,
         it: &mut Iteration<'_>,
     ) -> Result<(), Failure> {
         it.step(EXECUTE, |effects| {
-            let (id, token) = (cleared.claim.id.clone(), cleared.claim.token.0);
+            let (id, token) = (authorized.claim.id.clone(), authorized.claim.token.0);
             let token_key = token.to_string();
             self.journal.attempted(effects, REQUEST, id.as_str());
             self.journal.attempted(effects, EXECUTION, &token_key);
-            let conducted = self.conduct().execute(cleared, now())?;
+            let result = self.executor().execute(authorized, now())?;
             let request = self.request(&id)?;
             self.journal
                 .updated(effects, REQUEST, id.as_str(), state_digest(&request));
-            match conducted {
-                Conducted::AsForetold { changes } if task.may_be_done() => {
+            match result {
+                ExecutionResult::AsPredicted { changes } if task.may_be_done() => {
                     let digest = Digest::of_json(&Entry::done(token, &changes))?;
                     self.journal.created(effects, EXECUTION, &token_key, digest);
                     Ok(())
                 }
-                Conducted::NotDone(NotDone::Moved(_)) if task.may_move_late() => {
+                ExecutionResult::NotExecuted(NotExecuted::Changed(_)) if task.may_move_late() => {
                     self.journal.removed(effects, EXECUTION, &token_key);
                     Ok(())
                 }
@@ -227,7 +234,7 @@ impl Workload for IntegratedTarget {
 
     fn steps(&self) -> Vec<StepSpec> {
         vec![
-            REHEARSE, PROPOSE, DECIDE, GATE, CLEAR, REFUSED, EXECUTE, AUDIT,
+            SIMULATE, PROPOSE, DECIDE, GATE, AUTHORIZE, REFUSED, EXECUTE, AUDIT,
         ]
     }
 
@@ -244,7 +251,7 @@ impl Workload for IntegratedTarget {
             "plans/small"
         })?;
 
-        let report = self.rehearse(&plan, task.planted, it)?;
+        let report = self.simulate(&plan, task.planted, it)?;
         let approve = report.outcome == PredictedOutcome::Success;
         let proposal = self.propose(people, path, plan, report, it)?;
         let id = proposal.request.submission.id.clone();
@@ -257,13 +264,13 @@ impl Workload for IntegratedTarget {
         if task.planted == Planted::MovesBeforeTheClaim {
             self.bank.pay_in(&task.from(&self.bank), 1)?;
         }
-        let cleared = self.clear(people, &proposal, task.refusals(), it)?;
-        let claimed = cleared.is_some();
-        if let Some(cleared) = cleared {
+        let authorized = self.authorize(people, &proposal, task.refusals(), it)?;
+        let claimed = authorized.is_some();
+        if let Some(authorized) = authorized {
             if task.planted == Planted::MovesAfterTheClaim {
                 self.bank.pay_in(&task.from(&self.bank), 1)?;
             }
-            self.execute(&task, cleared, it)?;
+            self.execute(&task, authorized, it)?;
         }
         self.audit(&proposal, by_a_person.then_some(approve), claimed, it)
     }
