@@ -209,7 +209,7 @@ fn the_evidence_of_a_run_that_fails_is_kept() {
     let out = tempfile::tempdir().unwrap();
     let report = told::<DropsEach100th>(out.path());
     let kept = report.scenarios[0].data_kept_in.as_ref().unwrap();
-    let found = jsonl_storage::verify(Path::new(kept)).unwrap();
+    let found = jsonl_storage::verify_log(Path::new(kept)).unwrap();
     assert_eq!(found.records, u64::from(USERS) * EACH - 2);
 }
 

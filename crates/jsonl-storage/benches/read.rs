@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use jsonl_storage::{Durability, Index, IndexedOptions, Log, LogOptions, Seq, verify};
+use jsonl_storage::{Durability, Index, IndexedOptions, Log, LogOptions, Seq, verify_log};
 use serde::{Deserialize, Serialize};
 
 /// About 300 bytes as a line.
@@ -77,7 +77,7 @@ fn scan(c: &mut Criterion) {
         });
     });
     for (name, dir) in [("verify", &plain), ("verify the chain", &chained)] {
-        group.bench_function(name, |b| b.iter(|| verify(dir.path()).unwrap().records));
+        group.bench_function(name, |b| b.iter(|| verify_log(dir.path()).unwrap().records));
     }
     group.finish();
 }

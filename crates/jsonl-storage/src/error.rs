@@ -2,7 +2,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{BreakKind, Seq};
+use crate::format::damage::BreakKind;
+use crate::format::seq::Seq;
 
 /// What can go wrong with a log.
 ///
@@ -33,7 +34,7 @@ pub enum Error {
         source: Arc<io::Error>,
     },
     /// Another process, or another [`Log`](crate::Log) in this one, has the log open for writing.
-    /// Close it, or read without opening by [`verify`](crate::verify).
+    /// Close it, or read without opening by [`verify_log`](crate::verify_log).
     #[error("{} is already open for writing by process {holder}", dir.display())]
     Locked {
         /// The log's directory.
@@ -94,7 +95,7 @@ pub enum Error {
     },
     /// A log with a compressed file was to be opened for writing. Only archives have such files:
     /// decompress it in its place with the `zstd` tool, or read the directory by
-    /// [`verify`](crate::verify()) or [`salvage`](crate::salvage()).
+    /// [`verify_log`](crate::verify_log) or [`salvage`](crate::salvage()).
     #[error("{} is compressed: its log cannot be opened for writing", file.display())]
     Compressed {
         /// The file.

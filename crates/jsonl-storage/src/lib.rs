@@ -1,5 +1,4 @@
-//! An append-only log of records, one JSON object a line, that acknowledges an append only when it
-//! is on disk.
+//! An append-only log of JSON lines that acknowledges a record only after it is synced to disk.
 //!
 //! - [`Log`] is opened on a directory of its own, shared by any number of threads, and appended to
 //!   by [`Log::append`] (waits for the disk) or [`Log::submit`] (returns a [`Ticket`] to wait on, in
@@ -12,10 +11,10 @@
 //!   [`Checkpoint`] can be signed and kept elsewhere.
 //! - Records are read in order, backwards, from a number, by a time or a key ([`Index`]), and as they
 //!   come ([`Log::follow`]). A log is opened by its summaries, not by reading every record.
-//! - [`verify`] reads a log without opening it, also one that a killed process left behind, and
+//! - [`verify_log`] reads a log without opening it, also one that a killed process left behind, and
 //!   [`salvage`] takes what is whole out of a damaged one.
 //! - The oldest files can be retired and archived ([`Retention`]), with the cargo feature `zstd` also
-//!   compressed; [`verify`] and [`salvage`] read such an archive like a log.
+//!   compressed; [`verify_log`] and [`salvage`] read such an archive like a log.
 //! - When the disk is full, what did not fit is refused and the log goes on once there is room; after
 //!   any other failed write or sync it refuses appends until it is opened again, and reads go on.
 //!
@@ -85,7 +84,7 @@ mod error;
 mod sync;
 
 pub use crate::audit::checkpoint::{Checkpoint, CheckpointError, CheckpointKey, CheckpointSigner};
-pub use crate::audit::verify::{Break, BreakKind, Verified, VerifyOptions, verify, verify_on};
+pub use crate::audit::verify::{Break, Verified, VerifyOptions, verify_log, verify_log_on};
 pub use crate::backend::fs::FsBackend;
 pub use crate::backend::{Backend, BackendFile, Lock, LockGuard, OpenMode};
 pub use crate::catalog::index::Index;
@@ -93,6 +92,7 @@ pub use crate::catalog::retire::{Retention, SegmentInfo};
 pub use crate::commit::ticket::Ticket;
 pub use crate::error::Error;
 pub use crate::format::chain::ChainLink;
+pub use crate::format::damage::BreakKind;
 pub use crate::format::segment::is_log;
 pub use crate::format::seq::Seq;
 pub use crate::log::Log;
@@ -100,5 +100,11 @@ pub use crate::options::{Durability, IndexedOptions, LogOptions};
 pub use crate::read::follow::Follow;
 pub use crate::read::point::Matches;
 pub use crate::read::scan::{Between, Record, Scan, ScanBack};
+pub use crate::recover::Recovery;
+pub use crate::recover::repair::TornTail;
 pub use crate::recover::salvage::{Run, Salvaged, salvage, salvage_on};
-pub use crate::recover::{Recovery, TornTail};
+
+/// The program in the README is compiled and run as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

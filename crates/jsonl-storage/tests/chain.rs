@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jsonl_storage::{
-    BreakKind, Checkpoint, Error, Log, LogOptions, Seq, Verified, VerifyOptions, verify,
+    BreakKind, Checkpoint, Error, Log, LogOptions, Seq, Verified, VerifyOptions, verify_log,
 };
 use proptest::prelude::*;
 
@@ -161,7 +161,7 @@ fn every_altered_byte_is_located_with_and_without_a_fitting_checksum() {
                     continue;
                 }
                 change(&path, |lines| lines[line as usize - 1] = altered);
-                let found = verify(dir.path()).unwrap();
+                let found = verify_log(dir.path()).unwrap();
                 assert!(
                     places(&found).contains(&(path.clone(), line)),
                     "record {at} byte {byte}"
@@ -171,7 +171,7 @@ fn every_altered_byte_is_located_with_and_without_a_fitting_checksum() {
             }
         }
     }
-    assert!(verify(dir.path()).unwrap().breaks.is_empty());
+    assert!(verify_log(dir.path()).unwrap().breaks.is_empty());
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn two_altered_records_are_two_breaks() {
             lines[at] = with_checksum(&lines[at]);
         }
     });
-    let found = verify(dir.path()).unwrap();
+    let found = verify_log(dir.path()).unwrap();
     assert_eq!(places(&found), [(path.clone(), 4), (path.clone(), 5)]);
     assert!(
         found
@@ -240,7 +240,7 @@ proptest! {
                 (path.clone(), line)
             }
         };
-        let found = verify(dir.path()).unwrap();
+        let found = verify_log(dir.path()).unwrap();
         // What is put behind the last record is no loss, and is set aside by the next opening.
         prop_assert!(!found.holds() || (kind == 2 && which == RECORDS - 1));
         prop_assert_eq!(&places(&found)[0], &expected);
@@ -271,7 +271,7 @@ proptest! {
         let other = tempfile::tempdir().unwrap();
         let values = (0..RECORDS).map(|n| format!("{} {n}", if n == altered { "Record" } else { "record" }));
         append(other.path(), values);
-        prop_assert!(verify(other.path()).unwrap().holds(), "it is whole in itself");
+        prop_assert!(verify_log(other.path()).unwrap().holds(), "it is whole in itself");
         let found = VerifyOptions::new().against(checkpoint).verify(other.path()).unwrap();
         prop_assert!(!found.holds());
         let last = Seq(RECORDS as u64);

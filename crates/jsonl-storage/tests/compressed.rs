@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jsonl_storage::{
     BreakKind, Checkpoint, Error, Log, LogOptions, Retention, SegmentInfo, Seq, VerifyOptions,
-    salvage, verify,
+    salvage, verify_log,
 };
 use tempfile::TempDir;
 
@@ -94,7 +94,7 @@ fn an_archive_is_a_standard_frame_a_file_and_verifies_like_a_log() {
         assert_eq!(bytes[..4], 0xfd2f_b528_u32.to_le_bytes());
         assert!(zstd::decode_all(&bytes[..]).unwrap() == *text);
     }
-    let verified = verify(dir).unwrap();
+    let verified = verify_log(dir).unwrap();
     assert_eq!(verified.breaks, []);
     assert_eq!(verified.segments, found.texts.len());
     assert_eq!(
@@ -140,7 +140,7 @@ fn a_cut_is_located_and_what_stands_before_and_behind_it_is_kept() {
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() * 3 / 4]).unwrap();
 
-    let verified = verify(dir).unwrap();
+    let verified = verify_log(dir).unwrap();
     assert!(!verified.holds());
     let damage = &verified.breaks[0];
     assert_eq!((damage.kind, &damage.file), (BreakKind::Compression, &path));
@@ -177,7 +177,7 @@ fn a_flipped_byte_is_located_by_the_checks_of_the_records() {
     bytes[at] ^= 0x55;
     fs::write(&path, bytes).unwrap();
 
-    let verified = verify(dir).unwrap();
+    let verified = verify_log(dir).unwrap();
     assert!(!verified.holds());
     let first = &verified.breaks[0];
     assert_eq!(first.file, path);
@@ -217,7 +217,7 @@ fn a_block_that_cannot_be_read_leaves_the_text_of_those_before_it() {
     bytes[headers[2]] |= 0b110;
     fs::write(&path, bytes).unwrap();
 
-    let damage = &verify(dir).unwrap().breaks[0];
+    let damage = &verify_log(dir).unwrap().breaks[0];
     assert_eq!((damage.kind, &damage.file), (BreakKind::Compression, &path));
     assert!(damage.byte > text.len() as u64 / 4, "{damage:?}");
 }
@@ -233,7 +233,7 @@ fn no_flipped_byte_loses_a_record_silently() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << (at % 8);
         fs::write(&path, flipped).unwrap();
-        let verified = verify(dir).unwrap();
+        let verified = verify_log(dir).unwrap();
         let whole = verified.breaks.is_empty() && verified.last == found.last;
         assert!(whole || !verified.holds(), "byte {at}: {verified:?}");
     }
@@ -248,7 +248,7 @@ fn a_file_that_is_cut_off_anywhere_is_a_loss_and_no_torn_tail() {
     let bytes = fs::read(&path).unwrap();
     for length in 0..bytes.len() {
         fs::write(&path, &bytes[..length]).unwrap();
-        let verified = verify(dir).unwrap();
+        let verified = verify_log(dir).unwrap();
         let kinds: Vec<_> = verified.breaks.iter().map(|found| found.kind).collect();
         assert_eq!(kinds, [BreakKind::Compression], "{length} bytes");
         assert!(!verified.holds(), "{length} bytes");
@@ -270,7 +270,7 @@ fn archiving_again_after_a_crash_loses_nothing_and_duplicates_nothing() {
     // The first file was being written, and no other.
     let half = compressed_path(archive.path(), Seq(1)).with_extension("zst.tmp");
     fs::write(&half, "half of a frame").unwrap();
-    assert_eq!(verify(archive.path()).unwrap().segments, 0);
+    assert_eq!(verify_log(archive.path()).unwrap().segments, 0);
     let retired = open(live.path(), 3000).retire(&retention).unwrap();
     assert!(!half.exists());
     let archived = names(archive.path());
@@ -282,7 +282,7 @@ fn archiving_again_after_a_crash_loses_nothing_and_duplicates_nothing() {
     assert_eq!(again.len(), retired.len());
     assert_eq!(names(archive.path()), archived);
     let last = retired.last().unwrap().last;
-    let verified = verify(archive.path()).unwrap();
+    let verified = verify_log(archive.path()).unwrap();
     assert_eq!((verified.records, verified.breaks), (last.0, vec![]));
     let rest: Vec<_> = log
         .scan()
@@ -299,7 +299,7 @@ fn a_file_that_is_there_in_both_forms_is_read_once() {
     let (file, text) = &found.texts[0];
     let plain = dir.join(file.path.file_name().unwrap());
     fs::write(plain, text).unwrap();
-    let verified = verify(dir).unwrap();
+    let verified = verify_log(dir).unwrap();
     assert_eq!((verified.records, verified.breaks), (found.last.0, vec![]));
 }
 

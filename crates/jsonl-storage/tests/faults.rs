@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
-use jsonl_storage::{Durability, Error, Log, LogOptions, Seq, verify};
+use jsonl_storage::{Durability, Error, Log, LogOptions, Seq, verify_log};
 
 use faulty::{Faults, FaultyDisk};
 
@@ -30,7 +30,7 @@ fn values(log: &Log<u64>) -> Vec<u64> {
 }
 
 fn reopened(dir: &Path) -> Vec<u64> {
-    let found = verify(dir).unwrap();
+    let found = verify_log(dir).unwrap();
     assert_eq!(found.breaks, []);
     values(&LogOptions::new().open(dir).unwrap())
 }

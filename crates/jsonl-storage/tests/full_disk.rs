@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use jsonl_storage::{Error, Log, LogOptions, verify};
+use jsonl_storage::{Error, Log, LogOptions, verify_log};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const DIR: &str = "JSONL_STORAGE_FULL_DISK_DIR";
@@ -35,7 +35,7 @@ fn fill(log: &Log<String>) -> usize {
 }
 
 fn assert_holds(dir: &Path, records: usize) {
-    let found = verify(dir).unwrap();
+    let found = verify_log(dir).unwrap();
     assert_eq!((found.records, found.breaks.len()), (records as u64, 0));
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use jsonl_storage::{BreakKind, Error, Log, LogOptions, Record, Seq, verify};
+use jsonl_storage::{BreakKind, Error, Log, LogOptions, Record, Seq, verify_log};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
@@ -84,7 +84,7 @@ fn a_record_larger_than_every_buffer_is_a_record() {
     let (dir, appended) = log_with(&text);
     appended.unwrap();
     assert!(only_record(dir.path()) == text);
-    let found = verify(dir.path()).unwrap();
+    let found = verify_log(dir.path()).unwrap();
     assert_eq!((found.records, found.breaks), (1, vec![]));
     // And one that was cut in the middle is a torn tail, however large.
     fs::remove_file(segment(dir.path()).with_extension("index")).unwrap();
@@ -110,7 +110,7 @@ fn a_million_empty_lines_are_set_aside() {
     );
     assert_eq!(log.append(&"second".to_owned()).unwrap(), Seq(2));
     drop(log);
-    assert_eq!(verify(dir.path()).unwrap().breaks, []);
+    assert_eq!(verify_log(dir.path()).unwrap().breaks, []);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_number_at_the_end_of_all_numbers_is_no_panic() {
     fs::write(segment(dir.path()), line).unwrap();
     let expected = Seq(1);
     let found = Seq(u64::MAX);
-    let breaks = verify(dir.path()).unwrap().breaks;
+    let breaks = verify_log(dir.path()).unwrap().breaks;
     assert_eq!(breaks[0].kind, BreakKind::OutOfOrder { expected, found });
     let log: Log<u64> = LogOptions::new().open(dir.path()).unwrap();
     assert!(log.recovery().torn.is_some());
@@ -193,7 +193,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         fs::write(segment(dir.path()), segment_bytes).unwrap();
         fs::write(segment(dir.path()).with_extension("index"), index).unwrap();
-        prop_assert!(verify(dir.path()).is_ok());
+        prop_assert!(verify_log(dir.path()).is_ok());
         if let Ok(log) = LogOptions::new().open::<u64>(dir.path()) {
             prop_assert_eq!(log.append(&1).unwrap(), Seq(log.recovery().last.0 + 1));
         }

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use jsonl_storage::{Log, LogOptions, verify};
+use jsonl_storage::{Log, LogOptions, verify_log};
 use serde::{Deserialize, Serialize};
 
 const TEST: &str = "a_killed_process_loses_nothing_that_it_acknowledged";
@@ -125,7 +125,7 @@ fn parse(round: u64, line: &str) -> (Event, u64) {
 /// nothing is there twice; gives what is known now.
 fn check(dir: &Path, round: u64, known: &[Event], seen: &HashMap<Event, u64>) -> Vec<Event> {
     if dir.read_dir().unwrap().next().is_some() {
-        let found = verify(dir).unwrap();
+        let found = verify_log(dir).unwrap();
         assert!(found.holds(), "round {round}: {:?}", found.breaks);
     }
     let log: Log<Event> = LogOptions::new().open(dir).unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use jsonl_storage::{BreakKind, Error, Log, LogOptions, Record, Seq, verify};
+use jsonl_storage::{BreakKind, Error, Log, LogOptions, Record, Seq, verify_log};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,7 +175,7 @@ fn damage_to_a_synced_record_is_corruption_and_nothing_is_changed() {
     assert!(matches!(kind, BreakKind::Checksum { .. }), "{kind}");
     assert_eq!(fs::read(segment(dir.path())).unwrap(), bytes);
 
-    let found = verify(dir.path()).unwrap();
+    let found = verify_log(dir.path()).unwrap();
     assert!(!found.holds());
     assert_eq!(
         found

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jsonl_storage::{BreakKind, Error, Index, Log, LogOptions, Retention, Seq, verify};
+use jsonl_storage::{BreakKind, Error, Index, Log, LogOptions, Retention, Seq, verify_log};
 
 fn open(dir: &Path) -> Log<u64> {
     let index = Index::new("value")
@@ -45,7 +45,7 @@ fn the_oldest_files_go_until_the_rest_is_small_enough() {
     assert_eq!(log.append(&101).unwrap(), Seq(101));
     assert!(values(&log).into_iter().eq(first.0..=101));
     drop(log);
-    let found = verify(dir.path()).unwrap();
+    let found = verify_log(dir.path()).unwrap();
     assert_eq!((found.breaks, found.chained), (vec![], true));
 }
 
@@ -60,7 +60,7 @@ fn files_that_are_old_are_moved_to_an_archive_that_verifies() {
     let again = log.retire(&retention).unwrap();
     assert_eq!(again, []);
 
-    let found = verify(&archive).unwrap();
+    let found = verify_log(&archive).unwrap();
     assert_eq!(
         (found.records, found.last, found.breaks),
         (last.0, last, vec![])
@@ -98,7 +98,7 @@ fn a_file_that_is_removed_by_hand_is_a_loss() {
     let oldest = log.segments().remove(0);
     drop(log);
     std::fs::remove_file(oldest.path).unwrap();
-    let found = verify(dir.path()).unwrap();
+    let found = verify_log(dir.path()).unwrap();
     let expected = Seq(1);
     assert_eq!(found.breaks[0].kind, BreakKind::Missing { expected });
 }
@@ -113,7 +113,7 @@ fn a_chain_goes_on_when_all_that_can_be_is_retired() {
     let log = open(dir.path());
     assert_eq!(log.append(&61).unwrap(), Seq(61));
     drop(log);
-    let found = verify(dir.path()).unwrap();
+    let found = verify_log(dir.path()).unwrap();
     assert_eq!(
         (found.last, found.chained, found.breaks),
         (Seq(61), true, vec![])
@@ -130,7 +130,7 @@ fn a_compressed_file_is_an_error_that_names_what_reads_it() {
         "{} is compressed, and the cargo feature `zstd` of jsonl-storage is off",
         file.display()
     );
-    assert_eq!(verify(old.path()).unwrap_err().to_string(), expected);
+    assert_eq!(verify_log(old.path()).unwrap_err().to_string(), expected);
     let salvaged = jsonl_storage::salvage(old.path(), new.path());
     assert_eq!(salvaged.unwrap_err().to_string(), expected);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use jsonl_storage::{BreakKind, Error, Log, LogOptions, Run, Seq, salvage, verify};
+use jsonl_storage::{BreakKind, Error, Log, LogOptions, Run, Seq, salvage, verify_log};
 
 fn filled(dir: &Path, records: u64) {
     let log: Log<u64> = LogOptions::new().segment_bytes(500).open(dir).unwrap();
@@ -46,7 +46,7 @@ fn every_whole_record_is_kept_and_every_damaged_one_listed() {
             .into_iter()
             .eq((1..=40).filter(|value| *value != 3))
     );
-    assert_eq!(verify(new.path()).unwrap().breaks, []);
+    assert_eq!(verify_log(new.path()).unwrap().breaks, []);
     assert_eq!(found.kept, 39);
     let (first, rest) = (
         Run {

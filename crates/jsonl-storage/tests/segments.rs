@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use jsonl_storage::{BreakKind, Error, Index, Log, LogOptions, Seq, verify};
+use jsonl_storage::{BreakKind, Error, Index, Log, LogOptions, Seq, verify_log};
 
 /// Small files, so that a few records fill several.
 fn options() -> LogOptions {
@@ -51,7 +51,7 @@ fn a_full_file_is_followed_by_another() {
         assert!(fs::metadata(segment).unwrap().len() <= 1000, "{segment:?}");
     }
     assert_eq!(files(dir.path(), ".index").len(), segments.len());
-    let found = verify(dir.path()).unwrap();
+    let found = verify_log(dir.path()).unwrap();
     assert_eq!((found.records, found.breaks), (100, vec![]));
     let log = open(dir.path());
     assert_has(&log, 100);
@@ -143,7 +143,7 @@ fn damage_to_the_last_record_after_a_clean_close_is_corruption() {
             ),
             "{error}"
         );
-        assert!(!verify(dir.path()).unwrap().holds());
+        assert!(!verify_log(dir.path()).unwrap().holds());
 
         // Also when the cut is between two lines.
         let line = whole[..whole.len() - 1]
@@ -156,7 +156,7 @@ fn damage_to_the_last_record_after_a_clean_close_is_corruption() {
             matches!(error, Error::Corrupt { kind: BreakKind::Missing { expected: found }, .. } if found == expected),
             "{error}"
         );
-        let found = verify(dir.path()).unwrap();
+        let found = verify_log(dir.path()).unwrap();
         assert_eq!(found.corruptions().count(), 1, "{:?}", found.breaks);
     }
 }
@@ -229,7 +229,7 @@ fn a_file_that_is_gone_is_corruption() {
             matches!(&error, Error::Corrupt { file, kind: BreakKind::Missing { .. }, .. } if file == gone),
             "{error}"
         );
-        assert!(!verify(dir.path()).unwrap().holds(), "{gone:?}");
+        assert!(!verify_log(dir.path()).unwrap().holds(), "{gone:?}");
         fs::write(gone, bytes).unwrap();
     }
     assert_has(&open(dir.path()), 100);
@@ -247,7 +247,7 @@ fn damage_in_a_complete_file_is_corruption_even_before_any_mark() {
     let mut bytes = fs::read(first).unwrap();
     bytes[70] ^= 1;
     fs::write(first, bytes).unwrap();
-    assert!(!verify(dir.path()).unwrap().holds());
+    assert!(!verify_log(dir.path()).unwrap().holds());
     fs::remove_file(&files(dir.path(), ".index")[0]).unwrap();
     assert!(matches!(
         LogOptions::new().open::<u64>(dir.path()),

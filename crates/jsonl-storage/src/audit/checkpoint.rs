@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
-use crate::Seq;
+use crate::format::seq::Seq;
 
 /// The algorithm's byte for Ed25519 in a signed note.
 const ED25519: u8 = 1;

@@ -1,16 +1,18 @@
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::audit::checkpoint::Checkpoint;
 use crate::backend::Backend;
+use crate::backend::fs::FsBackend;
+use crate::error::Error;
 use crate::format::chain::{Link, LinkText};
-use crate::format::segment::{self, Listing, Segment};
+use crate::format::damage::BreakKind;
+use crate::format::segment::{self, Listing, Part, Segment};
+use crate::format::seq::Seq;
 use crate::format::sidecar::Sidecar;
-use crate::read::lines::{Check, Lines, Part, Raw};
-use crate::{Error, FsBackend, Seq};
+use crate::read::lines::{Check, Lines, Raw};
 
-/// What [`verify`] found in a log.
+/// What [`verify_log`] found in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// How many files the log has.
@@ -60,71 +62,6 @@ pub struct Break {
     pub kind: BreakKind,
 }
 
-/// What can be wrong with a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BreakKind {
-    /// It has no frame of a record, or half of one.
-    NotARecord,
-    /// Its bytes are not those that were written.
-    Checksum {
-        /// What the line says.
-        stored: u32,
-        /// What its bytes give.
-        computed: u32,
-    },
-    /// It is a whole record, at the wrong place: one before it was removed, added or moved.
-    OutOfOrder {
-        /// The number that belongs here.
-        expected: Seq,
-        /// The number that stands here.
-        found: Seq,
-    },
-    /// It is a whole record, but its hash does not follow from the line before it: one of the two
-    /// was altered by someone who made the checksum fit.
-    Chain,
-    /// The log up to this record is not what it was at a checkpoint, though it is whole in itself:
-    /// it was written anew.
-    Checkpoint {
-        /// The last record of the checkpoint.
-        last: Seq,
-    },
-    /// The file ends within the line.
-    Unterminated,
-    /// The compressed file is damaged or cut off, at this line of its text or up to 256 KiB of text
-    /// behind it. Nothing more of the file can be read.
-    Compression,
-    /// The log ends before a record that it said was synced.
-    Missing {
-        /// The number that belongs here.
-        expected: Seq,
-    },
-}
-
-impl fmt::Display for BreakKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotARecord => f.write_str("not a record of this log"),
-            Self::Checksum { stored, computed } => {
-                write!(
-                    f,
-                    "altered: checksum {stored:08x} stored, {computed:08x} computed"
-                )
-            }
-            Self::OutOfOrder { expected, found } => {
-                write!(f, "out of order: record {expected} expected, {found} found")
-            }
-            Self::Chain => f.write_str("altered: its hash does not follow from the line before"),
-            Self::Checkpoint { last } => {
-                write!(f, "not what it was at the checkpoint of record {last}")
-            }
-            Self::Unterminated => f.write_str("the file ends within the line"),
-            Self::Compression => f.write_str("the compressed file is damaged from here on"),
-            Self::Missing { expected } => write!(f, "record {expected} is missing"),
-        }
-    }
-}
-
 /// Reads a log without opening it for writing, and lists every break.
 ///
 /// Changes nothing, and needs no lock: it works on a copy, on what a killed process left behind,
@@ -134,20 +71,20 @@ impl fmt::Display for BreakKind {
 ///
 /// [`Error::Io`] when the directory or a segment cannot be read, [`Error::ZstdMissing`] when one is
 /// compressed and this build cannot read it. Damage is no error here, it is the result.
-pub fn verify(dir: &Path) -> Result<Verified, Error> {
+pub fn verify_log(dir: &Path) -> Result<Verified, Error> {
     VerifyOptions::new().verify(dir)
 }
 
-/// As [`verify`], of a log that is kept in any [`Backend`].
+/// As [`verify_log`], of a log that is kept in any [`Backend`].
 ///
 /// # Errors
 ///
-/// As [`verify`].
-pub fn verify_on(backend: Arc<dyn Backend>) -> Result<Verified, Error> {
+/// As [`verify_log`].
+pub fn verify_log_on(backend: Arc<dyn Backend>) -> Result<Verified, Error> {
     VerifyOptions::new().verify_on(backend)
 }
 
-/// How a log is verified; [`verify`] does it with the defaults.
+/// How a log is verified; [`verify_log`] does it with the defaults.
 #[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
     first_only: bool,
@@ -176,20 +113,20 @@ impl VerifyOptions {
         self
     }
 
-    /// As [`verify`](crate::verify()).
+    /// As [`verify_log`](crate::verify_log).
     ///
     /// # Errors
     ///
-    /// As [`verify`](crate::verify()).
+    /// As [`verify_log`](crate::verify_log).
     pub fn verify(&self, dir: &Path) -> Result<Verified, Error> {
         self.verify_on(Arc::new(FsBackend::new(dir)))
     }
 
-    /// As [`verify_on`].
+    /// As [`verify_log_on`].
     ///
     /// # Errors
     ///
-    /// As [`verify_on`].
+    /// As [`verify_log_on`].
     pub fn verify_on(&self, backend: Arc<dyn Backend>) -> Result<Verified, Error> {
         let listing = segment::listing(&*backend)?;
         let promised = self.promised(&*backend, &listing);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::catalog::Full;
+use crate::catalog::files::Full;
 use crate::format::sidecar::Places;
 use crate::sync::Mutex;
 

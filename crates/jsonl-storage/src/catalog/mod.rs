@@ -1,21 +1,24 @@
 //! Which segments a log has, and where in them a record stands.
 
 pub(crate) mod cache;
+pub(crate) mod candidates;
+pub(crate) mod files;
 pub(crate) mod index;
 pub(crate) mod retire;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::backend::{Backend, BackendFile};
 use crate::catalog::cache::Cache;
-use crate::catalog::index::{Mark, MemoryIndex};
-use crate::commit::queue::Batch;
+use crate::catalog::files::{Active, Full};
+use crate::error::Error;
+use crate::format::batch::Batch;
 use crate::format::chain::Link;
-use crate::format::segment::Segment;
+use crate::format::marks::{self, Mark, MemoryIndex};
+use crate::format::segment::{Part, Segment};
+use crate::format::seq::Seq;
 use crate::format::sidecar::{Content, Places, Sidecar};
-use crate::read::lines::Part;
-use crate::sync::{Mutex, RwLock};
-use crate::{Error, Seq};
+use crate::sync::RwLock;
 
 /// Readers take its lock to find out where to read, never while they read.
 #[derive(Debug)]
@@ -31,67 +34,6 @@ struct State {
     /// Those that are complete, in order.
     full: Vec<Arc<Full>>,
     active: Active,
-}
-
-/// A segment that is complete.
-#[derive(Debug)]
-pub(crate) struct Full {
-    pub(crate) segment: Segment,
-    pub(crate) sidecar: Sidecar,
-    file: OnceLock<Arc<dyn BackendFile>>,
-    pub(crate) places: Mutex<Option<Arc<Places>>>,
-}
-
-/// The segment that is appended to.
-#[derive(Debug)]
-pub(crate) struct Active {
-    pub(crate) segment: Segment,
-    pub(crate) file: Arc<dyn BackendFile>,
-    pub(crate) index: MemoryIndex,
-    /// What an earlier close wrote; has the keys that `index` has not.
-    pub(crate) older: Option<Arc<Full>>,
-    pub(crate) end: u64,
-    /// How much of it the sidecar that is on disk knows.
-    pub(crate) noted: u64,
-    /// The last record of the log.
-    pub(crate) last: Seq,
-    pub(crate) link: Option<Link>,
-}
-
-/// Where records with a key may stand, newest first.
-#[derive(Debug)]
-pub(crate) struct Candidates {
-    pub(crate) part: Part,
-    pub(crate) offsets: Vec<u64>,
-}
-
-impl Full {
-    pub(crate) fn new(segment: Segment, sidecar: Sidecar) -> Self {
-        Self {
-            segment,
-            sidecar,
-            file: OnceLock::new(),
-            places: Mutex::new(None),
-        }
-    }
-
-    fn last(&self) -> Seq {
-        self.sidecar.summary.last
-    }
-
-    fn part(&self, backend: &dyn Backend, start: Mark, limit: u64) -> Result<Part, Error> {
-        let mut part = Part {
-            segment: self.segment.clone(),
-            file: self.file.get().cloned(),
-            start,
-            limit,
-        };
-        if part.file.is_none() {
-            let file = part.open(backend)?;
-            part.file = Some(Arc::clone(self.file.get_or_init(|| file)));
-        }
-        Ok(part)
-    }
 }
 
 impl Catalog {
@@ -246,7 +188,7 @@ impl Catalog {
             let active = &state.active;
             let part = overlaps(active.index.times).then(|| {
                 let marks = &active.index.marks;
-                let at = index::last_mark(marks, |mark| mark.time_before < times.start);
+                let at = marks::last_mark(marks, |mark| mark.time_before < times.start);
                 active.part(at.map_or(Mark::start(active.segment.first), |at| marks[at]))
             });
             (state.full.clone(), part)
@@ -270,7 +212,7 @@ impl Catalog {
             return Ok(None);
         }
         if seq >= active.segment.first {
-            let at = index::mark_of(&active.index.marks, seq);
+            let at = marks::mark_of(&active.index.marks, seq);
             let marks = &active.index.marks;
             return Ok(at.map(|at| active.part_from(marks, at)));
         }
@@ -285,18 +227,9 @@ impl Catalog {
             let start = Mark::start(full.segment.first);
             return full.part(&*self.backend, start, bytes).map(Some);
         };
-        let at = index::mark_of(&places.marks, seq).unwrap_or(0);
+        let at = marks::mark_of(&places.marks, seq).unwrap_or(0);
         let limit = places.marks.get(at + 1).map_or(bytes, |next| next.offset);
         full.part(&*self.backend, places.marks[at], limit).map(Some)
-    }
-
-    /// Where the records with a key's hash may stand, the newest segment first.
-    pub(crate) fn candidates(&self, hash: u64) -> Candidate<'_> {
-        Candidate {
-            catalog: self,
-            hash,
-            step: Step::Active,
-        }
     }
 
     fn mark_before(&self, full: &Arc<Full>, before: impl Fn(&Mark) -> bool) -> Mark {
@@ -304,7 +237,7 @@ impl Catalog {
         let Some(places) = self.places(full) else {
             return start;
         };
-        index::last_mark(&places.marks, before).map_or(start, |at| places.marks[at])
+        marks::last_mark(&places.marks, before).map_or(start, |at| places.marks[at])
     }
 
     /// The places of a segment; `None` when its sidecar was damaged since the opening.
@@ -323,92 +256,5 @@ impl Catalog {
         };
         let places = self.places(full).ok_or_else(damaged)?;
         full.sidecar.offsets(&places, hash).ok_or_else(damaged)
-    }
-}
-
-impl Active {
-    fn part(&self, start: Mark) -> Part {
-        Part {
-            segment: self.segment.clone(),
-            file: Some(Arc::clone(&self.file)),
-            start,
-            limit: self.end,
-        }
-    }
-
-    fn part_within(&self, first: Seq, last: Seq) -> Option<Part> {
-        if self.end == 0 || last < self.segment.first || self.last < first {
-            return None;
-        }
-        let marks = &self.index.marks;
-        let at = index::last_mark(marks, |mark| mark.seq <= first);
-        Some(self.part(at.map_or(Mark::start(self.segment.first), |at| marks[at])))
-    }
-
-    fn part_from(&self, marks: &[Mark], at: usize) -> Part {
-        let limit = marks.get(at + 1).map_or(self.end, |next| next.offset);
-        Part {
-            limit,
-            ..self.part(marks[at])
-        }
-    }
-}
-
-/// Goes through the places where a key may be.
-#[derive(Debug)]
-pub(crate) struct Candidate<'a> {
-    catalog: &'a Catalog,
-    hash: u64,
-    step: Step,
-}
-
-#[derive(Debug)]
-enum Step {
-    Active,
-    /// What the active segment held at an earlier close.
-    Older(Part, Option<Arc<Full>>, Vec<Arc<Full>>),
-    Full(Vec<Arc<Full>>),
-}
-
-impl Candidate<'_> {
-    fn advance(&mut self) -> Result<Option<Candidates>, Error> {
-        let catalog = self.catalog;
-        match std::mem::replace(&mut self.step, Step::Full(Vec::new())) {
-            Step::Active => {
-                let state = catalog.state.read();
-                let active = &state.active;
-                let part = active.part(Mark::start(active.segment.first));
-                let offsets = active.index.keys.offsets(self.hash);
-                let (older, full) = (active.older.clone(), state.full.clone());
-                self.step = Step::Older(part.clone(), older, full);
-                Ok(Some(Candidates { part, offsets }))
-            }
-            Step::Older(part, older, full) => {
-                self.step = Step::Full(full);
-                let offsets = match older {
-                    Some(older) => catalog.offsets(&older, self.hash)?,
-                    None => Vec::new(),
-                };
-                Ok(Some(Candidates { part, offsets }))
-            }
-            Step::Full(mut left) => {
-                let Some(full) = left.pop() else {
-                    return Ok(None);
-                };
-                self.step = Step::Full(left);
-                let offsets = catalog.offsets(&full, self.hash)?;
-                let (start, limit) = (Mark::start(full.segment.first), full.sidecar.summary.bytes);
-                let part = full.part(&*catalog.backend, start, limit)?;
-                Ok(Some(Candidates { part, offsets }))
-            }
-        }
-    }
-}
-
-impl Iterator for Candidate<'_> {
-    type Item = Result<Candidates, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.advance().transpose()
     }
 }

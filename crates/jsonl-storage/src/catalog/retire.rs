@@ -3,11 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::backend::fs::FsBackend;
 use crate::backend::{Appender, Backend, Contents, OpenMode};
-use crate::catalog::{Catalog, Full};
+use crate::catalog::Catalog;
+use crate::catalog::files::Full;
+use crate::error::Error;
 use crate::format::compression::Form;
 use crate::format::segment::{self, Segment};
-use crate::{Error, FsBackend, Seq};
+use crate::format::seq::Seq;
 
 /// A file of a log that is complete, as far as its summary goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +73,7 @@ impl Retention {
     }
 
     /// Copies what is retired to another directory first, which is made if it is missing.
-    /// [`verify`](crate::verify()) reads it like a log.
+    /// [`verify_log`](crate::verify_log) reads it like a log.
     #[must_use]
     pub fn archive(mut self, dir: impl Into<PathBuf>) -> Self {
         self.archive = Some(dir.into());
@@ -78,7 +81,7 @@ impl Retention {
     }
 
     /// Compresses what goes to the archive with zstd: `zstdcat segment-*.jsonl.zst | jq` reads it,
-    /// and so do [`verify`](crate::verify()) and [`salvage`](crate::salvage()).
+    /// and so do [`verify_log`](crate::verify_log) and [`salvage`](crate::salvage()).
     #[cfg(feature = "zstd")]
     #[must_use]
     pub fn compressed(mut self) -> Self {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::Error;
 use crate::commit::Committer;
+use crate::error::Error;
 use crate::sync::{AtomicBool, Builder, JoinHandle, Mutex, Ordering, Word};
 
 /// Started by the first ticket that needs it, joined when the log is closed.

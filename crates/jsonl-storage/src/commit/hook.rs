@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
+use crate::format::seq::Seq;
 use crate::sync::OnceLock;
-use crate::{Log, Seq};
 
 type Call = Box<dyn Fn(Seq) + Send + Sync>;
 
@@ -15,6 +12,11 @@ type Call = Box<dyn Fn(Seq) + Send + Sync>;
 pub(crate) struct Hook(OnceLock<Call>);
 
 impl Hook {
+    /// Only the first function that is given is kept.
+    pub(crate) fn set(&self, call: impl Fn(Seq) + Send + Sync + 'static) {
+        let _ = self.0.set(Box::new(call));
+    }
+
     pub(crate) fn call(&self, last: Seq) {
         if let Some(call) = self.0.get() {
             call(last);
@@ -26,18 +28,5 @@ impl fmt::Debug for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_set = self.0.get().is_some();
         f.debug_tuple("Hook").field(&is_set).finish()
-    }
-}
-
-impl<T: Serialize + DeserializeOwned> Log<T> {
-    /// Has a function called after each commit, with the number of the last record that is then as
-    /// durable as the log's level says, and before those who wait for it are woken: for what all of
-    /// them would do otherwise, one after the other. Only the first function that is given is kept.
-    ///
-    /// One thread at a time calls it, and everybody else waits for its end: it must be short, and must
-    /// not wait for what a caller of this log may hold meanwhile. A number is not told twice, unless a
-    /// full disk gave it to another record.
-    pub fn on_commit(&self, call: impl Fn(Seq) + Send + Sync + 'static) {
-        let _ = self.committer().hook.0.set(Box::new(call));
     }
 }

@@ -22,13 +22,16 @@ use std::sync::Arc;
 use crate::commit::flusher::Flusher;
 use crate::commit::hook::Hook;
 use crate::commit::pace::{Bounds, Pace};
-use crate::commit::queue::{Batch, Facts, Place, Queue};
+use crate::commit::queue::{Place, Queue};
 use crate::commit::rounds::Rounds;
 use crate::commit::wakers::Wakers;
 use crate::commit::writer::{Fault, Tail};
+use crate::error::Error;
+use crate::format::batch::{Batch, Facts};
 use crate::format::chain::Link;
+use crate::format::seq::Seq;
+use crate::options::{Durability, LogOptions};
 use crate::sync::{AtomicBool, AtomicU64, Mutex, OnceLock, Ordering, Stopwatch, Word};
-use crate::{Durability, Error, LogOptions, Seq};
 
 /// The queue of framed records and the state of the disk behind it.
 #[derive(Debug)]

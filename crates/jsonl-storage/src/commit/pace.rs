@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::commit::queue::Batch;
-use crate::{Durability, LogOptions};
+use crate::format::batch::Batch;
+use crate::options::{Durability, LogOptions};
 
 /// What a leader knows from the rounds before.
 #[derive(Debug, Default)]

@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 
 use crate::commit::Committer;
 use crate::commit::queue::Place;
-use crate::{Error, Seq};
+use crate::error::Error;
+use crate::format::seq::Seq;
 
 /// A record on its way to the disk, to be waited for by [`Ticket::wait`] in a thread or by
 /// `.await` in async code of any runtime.

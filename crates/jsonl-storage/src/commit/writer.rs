@@ -5,11 +5,14 @@ use std::io;
 use std::sync::Arc;
 
 use crate::backend::{self, Backend, BackendFile, OpenMode};
-use crate::catalog::{Active, Catalog, Full};
-use crate::commit::queue::Batch;
+use crate::catalog::Catalog;
+use crate::catalog::files::{Active, Full};
+use crate::error::Error;
+use crate::format::batch::Batch;
 use crate::format::chain::Link;
 use crate::format::segment::{self, Segment};
-use crate::{Durability, Error, LogOptions, Seq};
+use crate::format::seq::Seq;
+use crate::options::{Durability, LogOptions};
 
 /// Why a batch is not in the log.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use crate::Seq;
+use crate::format::seq::Seq;
 
 /// The hash of a line and, through its key, of every line before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::backend::{Appender, BackendFile, Contents};
+use crate::error::Error;
 use crate::format::segment::Segment;
-use crate::{Error, Seq};
+use crate::format::seq::Seq;
 
 /// How much is copied at a time.
 const COPY_BYTES: usize = 256 << 10;

@@ -2,7 +2,8 @@
 //! `,"chain":"…"` before the checksum in a chained log.
 
 use crate::format::chain::{Link, LinkText};
-use crate::{BreakKind, Seq};
+use crate::format::damage::BreakKind;
+use crate::format::seq::Seq;
 
 const SEQ: &[u8] = b"{\"seq\":";
 const SYNCED: &[u8] = b",\"synced\":";

@@ -2,8 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::backend::Backend;
-use crate::{Error, FsBackend, Seq};
+use std::sync::Arc;
+
+use crate::backend::fs::FsBackend;
+use crate::backend::{Backend, BackendFile, OpenMode};
+use crate::error::Error;
+use crate::format::damage::BreakKind;
+use crate::format::marks::Mark;
+use crate::format::seq::Seq;
 
 const PREFIX: &str = "segment-";
 const SUFFIX: &str = ".jsonl";
@@ -49,6 +55,55 @@ impl Segment {
     /// Under which name a sidecar is written before it gets its own.
     pub(crate) fn unfinished_name(&self) -> String {
         format!("{PREFIX}{:020}{UNFINISHED}", self.first.0)
+    }
+}
+
+/// What to read of a segment.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) segment: Segment,
+    /// Opened by name when it is `None`.
+    pub(crate) file: Option<Arc<dyn BackendFile>>,
+    pub(crate) start: Mark,
+    pub(crate) limit: u64,
+}
+
+impl Part {
+    pub(crate) fn whole(segment: Segment) -> Self {
+        Self {
+            start: Mark::start(segment.first),
+            segment,
+            file: None,
+            limit: u64::MAX,
+        }
+    }
+
+    pub(crate) fn open(&self, backend: &dyn Backend) -> Result<Arc<dyn BackendFile>, Error> {
+        if let Some(file) = &self.file {
+            return Ok(Arc::clone(file));
+        }
+        backend
+            .open(&self.segment.name, OpenMode::Read)
+            .map_err(Error::io("open", &self.segment.path))
+    }
+}
+
+/// Where a tail is torn.
+#[derive(Debug)]
+pub(crate) struct Tear {
+    pub(crate) segment: Segment,
+    pub(crate) line: u64,
+    pub(crate) byte: u64,
+}
+
+impl Tear {
+    pub(crate) fn corrupt(self, kind: BreakKind) -> Error {
+        Error::Corrupt {
+            file: self.segment.path,
+            line: self.line,
+            byte: self.byte,
+            kind,
+        }
     }
 }
 

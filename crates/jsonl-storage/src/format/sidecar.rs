@@ -16,10 +16,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{self, Backend, BackendFile, OpenMode};
-use crate::catalog::index::{Mark, MemoryIndex};
+use crate::error::Error;
 use crate::format::chain::Link;
+use crate::format::marks::{Mark, MemoryIndex};
 use crate::format::segment::{self, Segment};
-use crate::{Error, Seq};
+use crate::format::seq::Seq;
 
 const VERSION: u32 = 1;
 const BLOCK_BYTES: usize = 1024;

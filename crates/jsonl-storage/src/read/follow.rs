@@ -1,27 +1,33 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::catalog::Catalog;
+use crate::commit::rounds::Rounds;
+use crate::error::Error;
+use crate::format::seq::Seq;
+use crate::read::scan::{Record, Scan};
 use crate::sync::Stopwatch;
-use crate::{Error, Log, Record, Scan, Seq};
 
 /// Reads records as they are appended.
 ///
 /// Made by [`Log::follow`]. Each record is given once, in order, when it is as durable as the log's
 /// level says; with [`Durability::Buffered`](crate::Durability::Buffered), when it was written.
 pub struct Follow<'a, T> {
-    log: &'a Log<T>,
+    catalog: &'a Arc<Catalog>,
+    rounds: &'a Rounds,
     next: Seq,
     scan: Option<Scan<T>>,
 }
 
-impl<'a, T: Serialize + DeserializeOwned> Follow<'a, T> {
-    pub(crate) fn new(log: &'a Log<T>, next: Seq) -> Self {
+impl<'a, T: DeserializeOwned> Follow<'a, T> {
+    pub(crate) fn new(catalog: &'a Arc<Catalog>, rounds: &'a Rounds, from: Seq) -> Self {
         Self {
-            log,
-            next,
+            catalog,
+            rounds,
+            next: from.max(catalog.first()),
             scan: None,
         }
     }
@@ -40,9 +46,10 @@ impl<'a, T: Serialize + DeserializeOwned> Follow<'a, T> {
                 return Ok(Some(record));
             }
             self.scan = None;
-            let round = self.log.committer().rounds.any();
-            if self.log.readable() >= self.next {
-                self.scan = Some(self.log.range(self.next..)?);
+            let round = self.rounds.any();
+            let last = self.catalog.last();
+            if last >= self.next {
+                self.scan = Some(Scan::between(self.catalog, self.next, last)?);
                 continue;
             }
             let left = watch.left_of(limit);

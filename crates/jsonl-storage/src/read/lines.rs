@@ -6,45 +6,16 @@ use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 
-use crate::backend::{Backend, BackendFile, OpenMode};
-use crate::catalog::index::Mark;
+use crate::backend::Backend;
+use crate::error::Error;
 use crate::format::chain::{Link, LinkText};
 use crate::format::compression::{self, Source};
+use crate::format::damage::BreakKind;
 use crate::format::line::{self, Chained, Line};
-use crate::format::segment::Segment;
+use crate::format::marks::Mark;
+use crate::format::segment::{Part, Segment, Tear};
+use crate::format::seq::Seq;
 use crate::read::reader::LineReader;
-use crate::recover::Tear;
-use crate::{BreakKind, Error, Seq};
-
-/// What to read of a segment.
-#[derive(Debug, Clone)]
-pub(crate) struct Part {
-    pub(crate) segment: Segment,
-    /// Opened by name when it is `None`.
-    pub(crate) file: Option<Arc<dyn BackendFile>>,
-    pub(crate) start: Mark,
-    pub(crate) limit: u64,
-}
-
-impl Part {
-    pub(crate) fn whole(segment: Segment) -> Self {
-        Self {
-            start: Mark::start(segment.first),
-            segment,
-            file: None,
-            limit: u64::MAX,
-        }
-    }
-
-    pub(crate) fn open(&self, backend: &dyn Backend) -> Result<Arc<dyn BackendFile>, Error> {
-        if let Some(file) = &self.file {
-            return Ok(Arc::clone(file));
-        }
-        backend
-            .open(&self.segment.name, OpenMode::Read)
-            .map_err(Error::io("open", &self.segment.path))
-    }
-}
 
 /// What a line turned out to be.
 #[derive(Debug)]

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::backend;
+use crate::catalog::Catalog;
+use crate::catalog::candidates::{Candidate, Candidates};
 use crate::catalog::index::{self, KeyOf};
-use crate::catalog::{Candidate, Candidates, Catalog};
+use crate::error::Error;
 use crate::format::chain::{ChainLink, Link};
+use crate::format::damage::BreakKind;
 use crate::format::line::{self, Line};
-use crate::read::lines::Part;
-use crate::read::scan;
-use crate::{BreakKind, Error, Log, Record, Seq};
+use crate::format::segment::Part;
+use crate::format::seq::Seq;
+use crate::read::scan::{self, Record};
 
 /// What is read at first for a record of unknown length.
 const GUESS_BYTES: usize = 1 << 10;
@@ -31,7 +34,7 @@ pub(crate) fn get<T: DeserializeOwned>(
 }
 
 /// Reads where a record stands in the chain; `None` when the log does not have it, or no chain.
-fn link(catalog: &Catalog, seq: Seq) -> Result<Option<ChainLink>, Error> {
+pub(crate) fn link(catalog: &Catalog, seq: Seq) -> Result<Option<ChainLink>, Error> {
     let hash = |seq| with_line(catalog, seq, |_, line| Ok((line.synced, own_link(line))));
     let Some((synced, Some(link))) = hash(seq)? else {
         return Ok(None);
@@ -47,24 +50,6 @@ fn link(catalog: &Catalog, seq: Seq) -> Result<Option<ChainLink>, Error> {
         before: before.0,
         hash: link.0,
     }))
-}
-
-impl<T> Log<T> {
-    /// Reads where a record stands in the chain; `None` when the log does not have it, or has no
-    /// chain.
-    ///
-    /// # Errors
-    ///
-    /// As [`Log::get`], but for [`Error::Type`].
-    pub fn link(&self, seq: Seq) -> Result<Option<ChainLink>, Error> {
-        link(&self.catalog, seq)
-    }
-
-    /// Whether the log has a chain.
-    #[must_use]
-    pub fn is_chained(&self) -> bool {
-        self.catalog.head().1.is_some()
-    }
 }
 
 fn own_link(line: &Line<'_>) -> Option<Link> {
@@ -111,7 +96,7 @@ impl<'a, T> Matches<'a, T> {
             catalog,
             key_of,
             key: key.to_owned(),
-            left: catalog.candidates(index::hash(key)),
+            left: Candidate::of(catalog, index::hash(key)),
             at: None,
         }
     }

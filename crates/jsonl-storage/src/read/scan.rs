@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::backend::Backend;
 use crate::catalog::Catalog;
 use crate::catalog::index::TimeOf;
-use crate::read::lines::{Check, Lines, Part, Raw};
-use crate::{BreakKind, Error, Seq};
+use crate::error::Error;
+use crate::format::damage::BreakKind;
+use crate::format::segment::Part;
+use crate::format::seq::Seq;
+use crate::read::lines::{Check, Lines, Raw};
 
 /// One record as it stands in the log; `serde_jsonlines` reads a segment as these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +46,14 @@ impl<T> Scan<T> {
             last: if first <= last { last } else { Seq::ZERO },
             _data: PhantomData,
         }
+    }
+}
+
+impl<T> Scan<T> {
+    /// Reads the records of a log in a range with both ends.
+    pub(crate) fn between(catalog: &Catalog, first: Seq, last: Seq) -> Result<Self, Error> {
+        let parts = catalog.parts(first, last)?;
+        Ok(Self::new(Arc::clone(&catalog.backend), parts, first, last))
     }
 }
 

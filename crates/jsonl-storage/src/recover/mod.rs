@@ -6,16 +6,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::backend::{Backend, OpenMode};
-use crate::catalog::index::{self, Mark, MemoryIndex};
-use crate::catalog::{Active, Full};
-use crate::commit::queue::Facts;
-use crate::commit::writer::Tail;
+use crate::catalog::files::{Active, Full};
+use crate::error::Error;
+use crate::format::batch::Facts;
 use crate::format::chain::{Link, LinkText};
-use crate::format::segment::{self, Listing, Segment};
+use crate::format::damage::BreakKind;
+use crate::format::marks::{self, Mark, MemoryIndex};
+use crate::format::segment::{self, Listing, Part, Segment, Tear};
+use crate::format::seq::Seq;
 use crate::format::sidecar::{Content, Sidecar};
-use crate::read::lines::{Check, Lines, Part, Raw};
-use crate::recover::repair::{rewrite, set_aside};
-use crate::{BreakKind, Error, LogOptions, Seq};
+use crate::options::LogOptions;
+use crate::read::lines::{Check, Lines, Raw};
+use crate::recover::repair::{TornTail, rewrite, set_aside};
 
 /// How much of the end is read again at each opening, even after a clean close. Costs about as
 /// much as opening the files.
@@ -38,29 +40,6 @@ pub struct Recovery {
     pub leftovers: Vec<PathBuf>,
 }
 
-/// The end of a log that never was acknowledged, moved out of the way of what comes next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TornTail {
-    /// The segment that it stood at the end of.
-    pub segment: PathBuf,
-    /// The line at which it began, from 1.
-    pub line: u64,
-    /// The byte at which it began.
-    pub byte: u64,
-    /// How many bytes it had.
-    pub bytes: u64,
-    /// Where these bytes are now.
-    pub kept_in: PathBuf,
-}
-
-/// Where a tail is torn.
-#[derive(Debug)]
-pub(crate) struct Tear {
-    pub(crate) segment: Segment,
-    pub(crate) line: u64,
-    pub(crate) byte: u64,
-}
-
 /// What an index extracts from a record's JSON.
 pub(crate) type FactsOf<'a> = &'a dyn Fn(&[u8]) -> Facts;
 
@@ -71,7 +50,7 @@ pub(crate) fn recover(
     options: &LogOptions,
     index_name: Option<&str>,
     facts: FactsOf<'_>,
-) -> Result<(Recovery, Tail), Error> {
+) -> Result<Recovered, Error> {
     let listing = segment::listing(&*backend)?;
     if let Some(file) = listing.compressed {
         return Err(Error::Compressed { file });
@@ -99,6 +78,13 @@ pub(crate) fn recover(
         None => opening.create()?,
     };
     opening.finish(full, active, options)
+}
+
+/// What was found, in order.
+pub(crate) struct Recovered {
+    pub(crate) recovery: Recovery,
+    pub(crate) full: Vec<Arc<Full>>,
+    pub(crate) active: Active,
 }
 
 struct Opening<'a> {
@@ -254,7 +240,7 @@ impl Opening<'_> {
             let sidecar = self.usable_sidecar(segment)?;
             let places = sidecar.places()?;
             let from = sidecar.summary.bytes.saturating_sub(RECHECKED_BYTES);
-            let at = index::last_mark(&places.marks, |mark| mark.offset <= from);
+            let at = marks::last_mark(&places.marks, |mark| mark.offset <= from);
             Some(Known {
                 read_from: at.map_or(Mark::start(segment.first), |at| places.marks[at]),
                 bytes: sidecar.summary.bytes,
@@ -340,7 +326,7 @@ impl Opening<'_> {
         full: Vec<Arc<Full>>,
         mut active: Active,
         options: &LogOptions,
-    ) -> Result<(Recovery, Tail), Error> {
+    ) -> Result<Recovered, Error> {
         // Records that a killed process wrote but did not sync are about to be taken for part of
         // the log: they must be on disk before anything is built on them. A sync alone would not
         // do: after one that failed, the kernel shows what it could not write and takes it for
@@ -367,8 +353,11 @@ impl Opening<'_> {
             .map_or(active.segment.first, |full| full.segment.first);
         self.recovery.last = active.last;
         self.recovery.records = active.last.next().0 - first.0;
-        let tail = Tail::new(self.backend, self.index_name, full, active, options);
-        Ok((self.recovery, tail))
+        Ok(Recovered {
+            recovery: self.recovery,
+            full,
+            active,
+        })
     }
 }
 
@@ -412,17 +401,6 @@ struct Read {
 impl Read {
     fn link(&self) -> Option<Link> {
         Link::from_text(&self.link_text?)
-    }
-}
-
-impl Tear {
-    fn corrupt(self, kind: BreakKind) -> Error {
-        Error::Corrupt {
-            file: self.segment.path,
-            line: self.line,
-            byte: self.byte,
-            kind,
-        }
     }
 }
 

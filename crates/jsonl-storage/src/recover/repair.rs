@@ -4,10 +4,24 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::Error;
 use crate::backend::{self, Backend, BackendFile, OpenMode};
-use crate::format::segment;
-use crate::recover::{Tear, TornTail};
+use crate::error::Error;
+use crate::format::segment::{self, Tear};
+
+/// The end of a log that never was acknowledged, moved out of the way of what comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TornTail {
+    /// The segment that it stood at the end of.
+    pub segment: PathBuf,
+    /// The line at which it began, from 1.
+    pub line: u64,
+    /// The byte at which it began.
+    pub byte: u64,
+    /// How many bytes it had.
+    pub bytes: u64,
+    /// Where these bytes are now.
+    pub kept_in: PathBuf,
+}
 
 /// Copies the torn bytes to a side file, makes that durable, and only then cuts them off.
 pub(crate) fn set_aside(backend: &dyn Backend, tear: &Tear) -> Result<TornTail, Error> {

@@ -4,10 +4,16 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use crate::audit::verify::Break;
+use crate::backend::fs::FsBackend;
 use crate::backend::{self, Backend, BackendFile, OpenMode};
-use crate::format::segment;
-use crate::read::lines::{Check, Lines, Part, Raw};
-use crate::{Break, BreakKind, Durability, Error, FsBackend, Log, LogOptions, Seq};
+use crate::error::Error;
+use crate::format::damage::BreakKind;
+use crate::format::segment::{self, Part};
+use crate::format::seq::Seq;
+use crate::log::Log;
+use crate::options::{Durability, LogOptions};
+use crate::read::lines::{Check, Lines, Raw};
 
 /// Where [`salvage`] puts the lines that are no records.
 const UNREADABLE: &str = "salvage-unreadable.bin";

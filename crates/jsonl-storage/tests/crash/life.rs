@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use jsonl_storage::{
-    Backend, Durability, Error, Index, Log, LogOptions, Record, Retention, Seq, Ticket, verify_on,
+    Backend, Durability, Error, Index, Log, LogOptions, Record, Retention, Seq, Ticket,
+    verify_log_on,
 };
 use serde::{Deserialize, Serialize};
 
@@ -400,7 +401,7 @@ impl Life<'_> {
         let written = self.check_content(log)?;
         self.model.attempted.truncate(written);
         self.model.acknowledge(written)?;
-        let found = verify_on(Arc::clone(self.backend))?;
+        let found = verify_log_on(Arc::clone(self.backend))?;
         ensure(found.breaks.is_empty(), || {
             format!("after a full disk: {:?}", found.breaks)
         })?;
@@ -425,7 +426,7 @@ impl Life<'_> {
 
     /// What a crash leaves must not look like damage, whoever looks first.
     fn check_before_opening(&self) -> Result<(), Stop> {
-        let found = verify_on(Arc::clone(self.backend))?;
+        let found = verify_log_on(Arc::clone(self.backend))?;
         ensure(found.holds(), || {
             format!("verify reports damage: {:?}", found.breaks)
         })?;
@@ -471,7 +472,7 @@ impl Life<'_> {
             || format!("{recovery:?} with {durable} records, of which {retired:?} are retired"),
         )?;
         self.model.retired = gone..=gone;
-        let found = verify_on(Arc::clone(self.backend))?;
+        let found = verify_log_on(Arc::clone(self.backend))?;
         ensure(
             found.breaks.is_empty() && found.records == recovery.records,
             || format!("verify after the opening, with {recovery:?}: {found:?}"),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use jsonl_storage::{Backend, Error, Log, LogOptions, verify_on};
+use jsonl_storage::{Backend, Error, Log, LogOptions, verify_log_on};
 use serde_json::Value;
 
 use crate::backend::{Machine, Plan};
@@ -82,7 +82,7 @@ fn edited(good: &[u8], input: &[u8]) -> (Vec<u8>, usize) {
 fn check_opening(bytes: &[u8], whole: usize, of: Option<usize>) -> Result<(), String> {
     let machine = Machine::new(Disk::with_file(SEGMENT, bytes), Plan::default());
     let backend = machine.backend();
-    let before = verify_on(Arc::clone(&backend)).map_err(|error| format!("verify: {error}"))?;
+    let before = verify_log_on(Arc::clone(&backend)).map_err(|error| format!("verify: {error}"))?;
     let log = match open(&machine) {
         Ok(log) => log,
         Err(Error::Corrupt { .. }) if before.holds() => {
@@ -124,7 +124,7 @@ fn goes_on(
     log.close().map_err(say)?;
     let log = open(machine).map_err(say)?;
     let again = values(&log)?;
-    let verified = verify_on(Arc::clone(backend)).map_err(say)?;
+    let verified = verify_log_on(Arc::clone(backend)).map_err(say)?;
     if again != found || log.durable() != seq || !verified.breaks.is_empty() {
         return Err(format!("{found:?} became {again:?}, {verified:?}"));
     }

@@ -16,7 +16,7 @@ pub(crate) fn open_chained(dir: &Path) -> anyhow::Result<Box<dyn Peer>> {
 
 /// Checks every record, and the chain if there is one.
 pub(crate) fn count(dir: &Path) -> anyhow::Result<u64> {
-    let found = jsonl_storage::verify(dir)?;
+    let found = jsonl_storage::verify_log(dir)?;
     ensure!(found.breaks.is_empty(), "{:?}", found.breaks);
     let log = LogOptions::new().open::<Record>(dir)?;
     let mut records = 0;

@@ -1,3 +1,5 @@
+mod open;
+
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ops::{Bound, Range, RangeBounds};
@@ -14,15 +16,20 @@ use crate::catalog::Catalog;
 use crate::catalog::index::Index;
 use crate::catalog::retire::{self, Retention, SegmentInfo};
 use crate::commit::Committer;
-use crate::commit::queue::{Facts, Place};
+use crate::commit::queue::Place;
 use crate::commit::ticket::Ticket;
 use crate::commit::writer::{Fault, Tail};
+use crate::error::Error;
+use crate::format::batch::Facts;
+use crate::format::chain::ChainLink;
 use crate::format::compression::Form;
-use crate::read::point;
+use crate::format::seq::Seq;
+use crate::options::LogOptions;
+use crate::read::follow::Follow;
+use crate::read::point::{self, Matches};
 use crate::read::scan::{Between, Record, Scan, ScanBack};
 use crate::recover::{self, Recovery};
 use crate::sync::{Mutex, thread_local};
-use crate::{Error, Follow, LogOptions, Matches, Seq};
 
 /// An open log. Share it by reference or in an [`Arc`].
 ///
@@ -54,14 +61,15 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
             None => Facts::default(),
         };
         let name = index.as_ref().map(|index| index.name.as_str());
-        let (recovery, tail) = recover::recover(backend, options, name, &facts)?;
+        let found = recover::recover(Arc::clone(&backend), options, name, &facts)?;
+        let tail = Tail::new(backend, name, found.full, found.active, options);
         let catalog = Arc::clone(&tail.catalog);
         let committer = Committer::new(catalog.backend.dir(), tail, options);
         Ok(Self {
             committer: Arc::new(committer),
             catalog,
             index,
-            recovery,
+            recovery: found.recovery,
             retiring: Mutex::new(()),
             _lock: lock,
             _records: PhantomData,
@@ -177,8 +185,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     /// As [`Log::scan`].
     pub fn range(&self, range: impl RangeBounds<Seq>) -> Result<Scan<T>, Error> {
         let (first, last) = self.bounds(range);
-        let parts = self.catalog.parts(first, last)?;
-        Ok(Scan::new(self.catalog.backend.clone(), parts, first, last))
+        Scan::between(&self.catalog, first, last)
     }
 
     /// Reads the records with numbers in a range from the last to the first.
@@ -232,7 +239,18 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
 
     /// Reads from a record on, and goes on with what is appended.
     pub fn follow(&self, from: Seq) -> Follow<'_, T> {
-        Follow::new(self, from.max(self.catalog.first()))
+        Follow::new(&self.catalog, &self.committer.rounds, from)
+    }
+
+    /// Has a function called after each commit, with the number of the last record that is then as
+    /// durable as the log's level says, and before those who wait for it are woken: for what all of
+    /// them would do otherwise, one after the other. Only the first function that is given is kept.
+    ///
+    /// One thread at a time calls it, and everybody else waits for its end: it must be short, and must
+    /// not wait for what a caller of this log may hold meanwhile. A number is not told twice, unless a
+    /// full disk gave it to another record.
+    pub fn on_commit(&self, call: impl Fn(Seq) + Send + Sync + 'static) {
+        self.committer.hook.set(call);
     }
 
     /// Ends the current file and begins another, unless it is empty. For owners of a clock: a log
@@ -326,14 +344,6 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         Ok(files)
     }
 
-    pub(crate) fn committer(&self) -> &Committer {
-        &self.committer
-    }
-
-    pub(crate) fn readable(&self) -> Seq {
-        self.catalog.last()
-    }
-
     /// Both ends included, and within what can be read.
     fn bounds(&self, range: impl RangeBounds<Seq>) -> (Seq, Seq) {
         let first = match range.start_bound() {
@@ -346,7 +356,10 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
             Bound::Excluded(behind) => Seq(behind.0.saturating_sub(1)),
             Bound::Unbounded => Seq(u64::MAX),
         };
-        (first.max(self.catalog.first()), last.min(self.readable()))
+        (
+            first.max(self.catalog.first()),
+            last.min(self.catalog.last()),
+        )
     }
 
     fn not_indexed(&self, by: &'static str) -> Error {
@@ -373,6 +386,24 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     /// As [`Log::append`], for everything that was submitted and not waited for.
     pub fn close(self) -> Result<(), Error> {
         self.committer.finish()
+    }
+}
+
+impl<T> Log<T> {
+    /// Reads where a record stands in the chain; `None` when the log does not have it, or has no
+    /// chain.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::get`], but for [`Error::Type`].
+    pub fn link(&self, seq: Seq) -> Result<Option<ChainLink>, Error> {
+        point::link(&self.catalog, seq)
+    }
+
+    /// Whether the log has a chain.
+    #[must_use]
+    pub fn is_chained(&self) -> bool {
+        self.catalog.head().1.is_some()
     }
 }
 
