@@ -201,7 +201,7 @@ impl Settings {
                 .map(|path| std::fs::read_to_string(path).map_err(|error| error.to_string()))
                 .collect()
         };
-        self.save("sweep.md", &saved("md")?.concat())?;
+        self.save("sweep.md", &saved("md")?.join("\n"))?;
         self.save("sweep.json", &format!("[{}]\n", saved("json")?.join(",")))
     }
 

@@ -26,7 +26,6 @@ pub(crate) fn markdown(kind: &Kind, swept: &Swept) -> String {
         let held = if fitted.held { "" } else { ": **not held**" };
         let _ = writeln!(text, " {growth} | {}{held} |", fitted.expected.word());
     }
-    text.push('\n');
     text
 }
 
