@@ -85,7 +85,7 @@ pub use crate::model::state::{
     AgentRun, Checkpoint, CheckpointId, Difference, Expected, Retention, Versioned,
 };
 pub use crate::model::stats::Stats;
-pub use crate::model::time::{Version, When};
+pub use crate::model::time::{Moment, Version, When};
 pub use crate::options::Options;
 pub use crate::relations::{Direction, Traversal};
 pub use crate::similarity::{

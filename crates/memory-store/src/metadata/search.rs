@@ -42,9 +42,10 @@ pub(crate) fn find_where(
     readers: &ReaderPool,
     namespace: &Namespace,
     filter: &Filter,
+    most: usize,
 ) -> Result<Vec<Memory>> {
     // Which they are is sorted out first: a sort of whole rows would carry every vector and text.
-    let (which, values) = filter_sql("m.row", namespace, filter);
+    let (which, values) = filter_sql("m.row", namespace, filter, most);
     let sql = format!(
         "SELECT {MEMORY_COLUMNS} FROM ({which}) f CROSS JOIN memories m ON m.row = f.row
          ORDER BY m.at DESC, m.id DESC"
@@ -57,25 +58,22 @@ pub(crate) fn find_newest(
     readers: &ReaderPool,
     namespace: &Namespace,
     filter: &Filter,
+    most: usize,
 ) -> Result<Vec<(MemoryId, Timestamp)>> {
-    let (sql, values) = filter_sql("m.id, m.at", namespace, filter);
+    let (sql, values) = filter_sql("m.id, m.at", namespace, filter, most);
     read_where(readers, &sql, values, |row| {
         let at = Timestamp::from_unix_millis(row.get(1)?);
         Ok((MemoryId::from_sql(row.get(0)?)?, at))
     })
 }
 
-/// The ids of the memories that meet a filter, whatever its limit.
+/// The ids of the memories that meet a filter.
 pub(crate) fn find_ids_where(
     readers: &ReaderPool,
     namespace: &Namespace,
     filter: &Filter,
 ) -> Result<HashSet<MemoryId>> {
-    let unlimited = Filter {
-        limit: usize::MAX,
-        ..filter.clone()
-    };
-    let (sql, values) = filter_sql("m.id", namespace, &unlimited);
+    let (sql, values) = filter_sql("m.id", namespace, filter, usize::MAX);
     read_where(readers, &sql, values, |row| MemoryId::from_sql(row.get(0)?))
 }
 
@@ -167,7 +165,12 @@ pub(crate) fn find_usage(readers: &ReaderPool, namespace: &Namespace) -> Result<
 /// The tables of tags and attributes come first and are joined with CROSS JOIN, which SQLite does
 /// not reorder: walking all of a namespace by time for a rare tag would cost far more than sorting
 /// what a common one finds.
-fn filter_sql(columns: &str, namespace: &Namespace, filter: &Filter) -> (String, Vec<Value>) {
+fn filter_sql(
+    columns: &str,
+    namespace: &Namespace,
+    filter: &Filter,
+    most: usize,
+) -> (String, Vec<Value>) {
     let mut query = QueryText::new(namespace);
     for tag in &filter.tags {
         let table = query.join("tags");
@@ -203,7 +206,7 @@ fn filter_sql(columns: &str, namespace: &Namespace, filter: &Filter) -> (String,
         }
         When::Ever => {}
     }
-    query.finish(columns, filter.limit)
+    query.finish(columns, most)
 }
 
 /// How an attribute's value stands in its index.
@@ -266,11 +269,11 @@ mod tests {
 
     use super::*;
 
-    fn plan(filter: &Filter) -> String {
+    fn plan(filter: &Filter, most: usize) -> String {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("db");
         let connection = super::super::open_writer(&path).unwrap();
-        let (sql, values) = filter_sql("m.id", &Namespace::new("n").unwrap(), filter);
+        let (sql, values) = filter_sql("m.id", &Namespace::new("n").unwrap(), filter, most);
         let mut statement = connection
             .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
             .unwrap();
@@ -286,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_filter_by_tag_starts_at_the_index_of_tags() {
-        let plan = plan(&Filter::new().tag("rare").attribute("agent", "a").limit(10));
+        let plan = plan(&Filter::new().tag("rare").attribute("agent", "a"), 10);
         let first = plan.lines().next().unwrap();
         assert!(
             first.contains("SEARCH j0 USING PRIMARY KEY (ns=? AND tag=?)"),
@@ -300,11 +303,8 @@ mod tests {
 
     #[test]
     fn the_newest_are_found_without_sorting() {
-        let plan = plan(
-            &Filter::new()
-                .from(crate::Timestamp::from_unix_millis(5))
-                .limit(10),
-        );
+        let since = Filter::new().from(crate::Timestamp::from_unix_millis(5));
+        let plan = plan(&since, 10);
         assert!(plan.contains("memories_by_time (ns=? AND at>?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }

@@ -32,7 +32,7 @@ const RANK_CONSTANT: f64 = 60.0;
 ///     .only(Filter::new().tag("build"))
 ///     .recency()
 ///     .max_tokens(2_000);
-/// assert_eq!(query.limit, 10);
+/// assert_eq!(query.max_tokens, Some(2_000));
 /// # Ok::<(), memory_store::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub struct Query {
     /// Whether younger memories rank higher. The other signals choose the candidates; alone, the
     /// youngest of all are found.
     pub recency: bool,
-    /// What every result must meet. Its limit is not used.
+    /// What every result must meet.
     pub filter: Filter,
     /// How much results shall differ from each other, in [0, 1].
     #[serde(default)]
@@ -57,8 +57,10 @@ pub struct Query {
     /// How much less a memory weighs as it gets older.
     #[serde(default)]
     pub decay: Option<Decay>,
-    /// How many results there are at most.
-    pub limit: usize,
+    /// How many results there are at most. Default: 10, or all matches of a query that ranks by
+    /// nothing.
+    #[serde(default)]
+    pub limit: Option<usize>,
     /// How many tokens the results' texts may have together, at about four bytes a token.
     pub max_tokens: Option<usize>,
 }
@@ -74,14 +76,14 @@ impl Default for Query {
             filter: Filter::new(),
             diversity: 0.0,
             decay: None,
-            limit: 10,
+            limit: None,
             max_tokens: None,
         }
     }
 }
 
 impl Query {
-    /// A query without any signal, which finds nothing.
+    /// A query without any signal: it lists what its filter lets through, the newest first.
     pub fn new() -> Self {
         Self::default()
     }
@@ -166,10 +168,11 @@ impl Query {
         self
     }
 
-    /// Sets how many results there are at most. Default: 10.
+    /// Sets how many results there are at most. Default: 10, or all matches of a query that ranks
+    /// by nothing.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = limit;
+        self.limit = Some(limit);
         self
     }
 
@@ -181,11 +184,42 @@ impl Query {
         self
     }
 
-    /// How many candidates each signal contributes. Deeper than the limit, as a memory that two
-    /// signals rank in the middle may beat the first of one.
+    /// How many results there are at most, of a query that ranks.
+    pub(crate) fn most_results(&self) -> usize {
+        const DEFAULT: usize = 10;
+        self.limit.unwrap_or(DEFAULT)
+    }
+
+    /// Whether no signal is set, so that its filter alone says what is found.
+    pub(crate) fn is_listing(&self) -> bool {
+        self.signals() == 0
+    }
+
+    /// How many candidates each signal contributes. Deeper than the limit where the ranks change
+    /// later on: a memory that two signals rank in the middle may beat the first of one.
     pub(crate) fn depth(&self) -> usize {
         const LEAST_DEPTH: usize = 50;
-        self.limit.saturating_mul(4).max(LEAST_DEPTH)
+        let keeps_order = self.signals() == 1
+            && self.decay.is_none()
+            && self.max_tokens.is_none()
+            && self.diversity == 0.0;
+        let limit = self.most_results();
+        if keeps_order {
+            limit
+        } else {
+            limit.saturating_mul(4).max(LEAST_DEPTH)
+        }
+    }
+
+    fn signals(&self) -> usize {
+        let set = [
+            self.text.is_some(),
+            self.vector.is_some(),
+            self.related.is_some(),
+            self.preferred.is_some(),
+            self.recency,
+        ];
+        set.into_iter().filter(|is_set| *is_set).count()
     }
 }
 
@@ -264,9 +298,23 @@ pub struct Found {
     /// The memory.
     pub memory: Arc<Memory>,
     /// The sum of its shares of all signals, less its decay; comparable within one result only.
+    /// Zero if nothing ranked it. A signal's own score is in its reason.
     pub score: f64,
     /// The signals that found it, in the order of [`Signal`].
     pub reasons: Vec<Reason>,
+}
+
+impl Found {
+    /// Why a signal found it, if it did: its rank and score there.
+    pub fn reason(&self, signal: Signal) -> Option<&Reason> {
+        self.reasons.iter().find(|reason| reason.signal == signal)
+    }
+
+    /// The way along edges, from the start to this memory; empty if no edges led to it.
+    pub fn path(&self) -> &[MemoryId] {
+        self.reason(Signal::Relation)
+            .map_or(&[], |reason| &reason.path)
+    }
 }
 
 /// A memory as one signal ranks it; the place in its list is the rank.
@@ -296,7 +344,11 @@ pub(crate) struct Fused {
 }
 
 /// Fuses ranked lists by reciprocal rank, the best first; equals by id.
-pub(crate) fn fuse(lists: Vec<(Signal, Vec<Candidate>)>) -> Vec<Fused> {
+pub(crate) fn fuse(mut lists: Vec<(Signal, Vec<Candidate>)>) -> Vec<Fused> {
+    if lists.len() == 1 {
+        let (signal, candidates) = lists.remove(0);
+        return ranked_alone(signal, candidates);
+    }
     let mut fused: HashMap<MemoryId, Fused> = HashMap::new();
     for (signal, candidates) in lists {
         for (place, Candidate { id, score, path }) in candidates.into_iter().enumerate() {
@@ -306,7 +358,7 @@ pub(crate) fn fuse(lists: Vec<(Signal, Vec<Candidate>)>) -> Vec<Fused> {
                 score: 0.0,
                 reasons: Vec::new(),
             });
-            entry.score += 1.0 / (RANK_CONSTANT + rank as f64);
+            entry.score += share(rank);
             entry.reasons.push(Reason {
                 signal,
                 rank,
@@ -321,6 +373,26 @@ pub(crate) fn fuse(lists: Vec<(Signal, Vec<Candidate>)>) -> Vec<Fused> {
         .for_each(|fused| fused.reasons.sort_by_key(|reason| reason.signal));
     fused.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
     fused
+}
+
+/// One list is in its order already.
+fn ranked_alone(signal: Signal, candidates: Vec<Candidate>) -> Vec<Fused> {
+    let ranked = (1..).zip(candidates);
+    let fused = ranked.map(|(rank, Candidate { id, score, path })| Fused {
+        id,
+        score: share(rank),
+        reasons: vec![Reason {
+            signal,
+            rank,
+            score,
+            path,
+        }],
+    });
+    fused.collect()
+}
+
+fn share(rank: usize) -> f64 {
+    1.0 / (RANK_CONSTANT + rank as f64)
 }
 
 #[cfg(test)]

@@ -47,6 +47,16 @@ impl When {
     }
 }
 
+/// Which of the two times a look back is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// What was true at that moment, as far as is known now, and had not expired.
+    TrueAt(Timestamp),
+    /// What was known at that moment, whenever it is true.
+    KnownAt(Timestamp),
+}
+
 /// One version of a memory or an edge, and when another took its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

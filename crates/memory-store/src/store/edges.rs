@@ -74,14 +74,9 @@ impl MemoryStore {
         })
     }
 
-    /// The edges at a memory that hold without an end, ordered by source, relation and target.
-    pub fn edges_of(&self, namespace: &Namespace, id: MemoryId, direction: Direction) -> Vec<Edge> {
-        self.edges_when(namespace, id, direction, When::Current)
-    }
-
     /// The edges at a memory as of when they are asked for, ordered by source, relation, target and
-    /// beginning.
-    pub fn edges_when(
+    /// start of validity.
+    pub fn edges_of(
         &self,
         namespace: &Namespace,
         id: MemoryId,

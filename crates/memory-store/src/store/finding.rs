@@ -156,7 +156,7 @@ impl MemoryStore {
     ///
     /// If the database cannot be read.
     pub fn recall_where(&self, namespace: &Namespace, filter: &Filter) -> Result<Vec<Memory>> {
-        find_where(&self.readers, namespace, filter)
+        find_where(&self.readers, namespace, filter, filter.limit)
     }
 
     /// The best by similarity, of `allowed` ones if such a set is given.

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::metadata::{PreparedMemory, find_versions};
 use crate::model::memory::{Memory, NewMemory};
 use crate::model::names::{MemoryId, Namespace, Timestamp};
-use crate::model::time::{Version, When};
+use crate::model::time::{Moment, Version, When};
 use crate::writer::{Write, Written};
 
 use super::MemoryStore;
@@ -65,38 +65,35 @@ impl MemoryStore {
         })
     }
 
-    /// The memory of that id if it was true at a moment and had not expired, as far as is known
-    /// now; from the cache if it is there.
+    /// What was true of a memory at a moment, or what was known of it then.
     ///
     /// # Errors
     ///
     /// If the database cannot be read.
-    pub fn get_as_of(
+    pub fn get_when(
+        &self,
+        namespace: &Namespace,
+        id: MemoryId,
+        moment: Moment,
+    ) -> Result<Option<Arc<Memory>>> {
+        match moment {
+            Moment::TrueAt(moment) => self.find(namespace, id, When::AsOf(moment)),
+            Moment::KnownAt(moment) => self.known_at(namespace, id, moment),
+        }
+    }
+
+    fn known_at(
         &self,
         namespace: &Namespace,
         id: MemoryId,
         moment: Timestamp,
     ) -> Result<Option<Arc<Memory>>> {
-        self.find(namespace, id, When::AsOf(moment))
-    }
-
-    /// What was known of a memory at a moment, whenever it is true.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be read.
-    pub fn get_known_at(
-        &self,
-        namespace: &Namespace,
-        id: MemoryId,
-        moment: Timestamp,
-    ) -> Result<Option<Memory>> {
         let mut versions = self.history(namespace, id)?;
         // The last of those: of two that were recorded at once, the earlier was known to nobody.
         let known = versions
             .iter()
             .rposition(|version| version.fact.recorded_at <= moment);
-        Ok(known.map(|place| versions.swap_remove(place).fact))
+        Ok(known.map(|place| Arc::new(versions.swap_remove(place).fact)))
     }
 
     /// Every version of a memory, the oldest first; the last is what is known now. None if there is

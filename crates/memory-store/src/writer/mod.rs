@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::metadata::Session;
 use crate::model::fault;
 use crate::store::tiers::Tiers;
-use crate::writer::pace::{Moment, Pace};
+use crate::writer::pace::{Pace, Stopwatch};
 
 pub(crate) use operations::{Write, Written};
 use operations::{apply, for_each_change};
@@ -194,7 +194,7 @@ impl Worker {
             return;
         }
         let writes: Vec<&Write> = group.iter().map(|(write, _)| write).collect();
-        let began = Moment::now();
+        let began = Stopwatch::now();
         let committed = self.commit(&writes);
         self.pace.learn(group.len(), began);
         self.tiers.counters().commit.record(began.elapsed());
@@ -283,7 +283,7 @@ impl Worker {
 
 /// Collects what is queued behind a job, up to what ends the group.
 fn gather(first: Job, jobs: &Receiver<Job>, pace: &Pace) -> (Vec<Pending>, Option<Interlude>) {
-    let began = Moment::now();
+    let began = Stopwatch::now();
     let mut group = Vec::new();
     let mut next = Some(first);
     while let Some(job) = next {

@@ -21,13 +21,18 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// Learns from a commit of that many writes that began at that moment.
-    pub(crate) fn learn(&mut self, group: usize, began: Moment) {
+    pub(crate) fn learn(&mut self, group: usize, began: Stopwatch) {
         self.last_group = group;
         self.last_commit = began.0.elapsed();
     }
 
     /// The next job, or none once there is nothing to gain from waiting.
-    pub(crate) fn next<T>(&self, gathered: usize, jobs: &Receiver<T>, began: Moment) -> Option<T> {
+    pub(crate) fn next<T>(
+        &self,
+        gathered: usize,
+        jobs: &Receiver<T>,
+        began: Stopwatch,
+    ) -> Option<T> {
         if let Ok(job) = jobs.try_recv() {
             return Some(job);
         }
@@ -40,11 +45,11 @@ impl Pace {
     }
 }
 
-/// A reading of the clock.
+/// Measures how long something takes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment(Instant);
+pub(crate) struct Stopwatch(Instant);
 
-impl Moment {
+impl Stopwatch {
     pub(crate) fn now() -> Self {
         Self(Instant::now())
     }

@@ -158,5 +158,6 @@ fn a_budget_of_tokens_leaves_out_what_does_not_fit() {
     assert_eq!(found(&query.clone().max_tokens(3)), [3, 2]);
     assert_eq!(found(&query.clone().max_tokens(1)), [2]);
     assert_eq!(found(&query.clone().limit(1)), [3]);
-    assert_eq!(found(&Query::new()), [0; 0]);
+    assert_eq!(found(&Query::new()), [3, 2, 1]);
+    assert_eq!(found(&Query::new().max_tokens(3)), [3, 2]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memory_store::{Direction, Edge, Filter, MemoryStore, NewMemory, Traversal};
+use memory_store::{Direction, Edge, Filter, MemoryStore, NewMemory, Traversal, When};
 use proptest::prelude::*;
 
 use super::{at, edge, id, ids, memory, namespace, relation};
@@ -226,7 +226,7 @@ impl Model {
             let touching = |edge: &&Edge| [edge.source, edge.target].contains(&id(number));
             let expected: Vec<Edge> = self.edges.values().filter(touching).cloned().collect();
             assert_eq!(
-                store.edges_of(&namespace(), id(number), Direction::Both),
+                store.edges_of(&namespace(), id(number), Direction::Both, When::Current),
                 expected
             );
             let mut targets: Vec<u64> = self

@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU32;
 
-use memory_store::{Direction, Error, Filter, MemoryStore, Namespace, NewMemory, Traversal};
+use memory_store::{
+    Direction, Error, Filter, MemoryStore, Namespace, NewMemory, Query, Signal, Traversal, When,
+};
 
 use super::{at, edge, id, ids, memory, namespace, open_temporary, relation};
 
@@ -236,12 +238,94 @@ fn linking_again_replaces_the_weight_and_unlinking_removes_one_relation_only() {
     store.link(edge(a, "s", b)).unwrap();
     assert_eq!(store.stats().edges, 2);
     assert_eq!(
-        store.edges_of(&namespace(), b, Direction::Incoming)[0].weight,
+        store.edges_of(&namespace(), b, Direction::Incoming, When::Current)[0].weight,
         2.0
     );
     assert!(store.unlink(&namespace(), a, &relation("r"), b).unwrap());
     assert!(!store.unlink(&namespace(), a, &relation("r"), b).unwrap());
-    let left = store.edges_of(&namespace(), a, Direction::Both);
+    let left = store.edges_of(&namespace(), a, Direction::Both, When::Current);
     assert_eq!(left, [edge(a, "s", b)]);
     assert!(store.check().unwrap().is_clean());
+}
+
+/// The order of ids, and the scores by which a signal ranks them.
+type Ranked = Vec<(u64, f32)>;
+
+fn by_signal(store: &MemoryStore, query: &Query, signal: Signal) -> Ranked {
+    let found = store.recall(&namespace(), query).unwrap();
+    let ranked = found.iter().map(|found| {
+        let score = found.reason(signal).map_or(0.0, |reason| reason.score);
+        (found.memory.id.get(), score as f32)
+    });
+    ranked.collect()
+}
+
+#[test]
+fn a_query_with_one_signal_finds_what_the_methods_of_one_tier_find() {
+    let (_directory, store) = open_temporary();
+    let words = ["linker", "memory", "build", "garden", "nightly"];
+    for number in 1..=60_u64 {
+        let word = |step: usize| words[(number as usize * step) % words.len()];
+        let mut new = memory(&format!("{} {} {}", word(1), word(2), word(3)))
+            .id(id(number))
+            .vector(vec![number as f32, 30.0 - number as f32, 1.0]);
+        new.at = at(number as i64 % 7);
+        if number % 3 == 0 {
+            new = new.tag("third");
+        }
+        if number % 10 == 0 {
+            new = new.valid_until(at(50));
+        }
+        store.remember(new).unwrap();
+    }
+    for number in 1..60 {
+        let link = edge(id(number), "next", id(number + 1)).weight(0.9);
+        store.link(link).unwrap();
+    }
+    for when in [When::Current, When::AsOf(at(20)), When::Ever] {
+        let as_of = |mut query: Query| {
+            query.filter.when = when;
+            query
+        };
+        for k in [1, 5, 99] {
+            let old = store.recall_similar_when(&namespace(), &[1.0, 0.5, 0.2], k, when);
+            let old: Ranked = recalled(old.unwrap());
+            let new = as_of(Query::new().vector(vec![1.0, 0.5, 0.2]).limit(k));
+            assert_eq!(by_signal(&store, &new, Signal::Similarity), old);
+
+            let old = store.recall_text_when(&namespace(), "memory garden", k, when);
+            let old: Ranked = recalled(old.unwrap());
+            let new = as_of(Query::new().text("memory garden").limit(k));
+            assert_eq!(by_signal(&store, &new, Signal::Text), old);
+
+            let filter = Filter::new().tag("third").when(when);
+            let old = store.recall_where(&namespace(), &filter.clone().limit(k));
+            let new = store.recall(&namespace(), &Query::new().only(filter).limit(k));
+            let new = new.unwrap();
+            assert_eq!(
+                ids(new.iter().map(|found| &*found.memory)),
+                ids(&old.unwrap())
+            );
+        }
+        let hops = NonZeroU32::new(40).unwrap();
+        let walk = Traversal::new(id(3)).hops(hops).when(when);
+        let old = store.recall_related(&namespace(), &walk).unwrap();
+        let query = as_of(Query::new().related(walk).limit(99));
+        let new = store.recall(&namespace(), &query).unwrap();
+        assert_eq!(new.len(), old.len());
+        for (new, old) in new.iter().zip(&old) {
+            assert_eq!((new.memory.id, new.path()), (old.memory.id, &*old.path));
+            assert_eq!(new.reason(Signal::Relation).unwrap().score, old.strength);
+        }
+    }
+    let all = store.recall(&namespace(), &Query::new()).unwrap();
+    let old = store.recall_where(&namespace(), &Filter::new()).unwrap();
+    assert_eq!(ids(all.iter().map(|found| &*found.memory)), ids(&old));
+}
+
+fn recalled(recalled: Vec<memory_store::Recalled>) -> Ranked {
+    let ranked = recalled.iter();
+    ranked
+        .map(|recalled| (recalled.memory.id.get(), recalled.score))
+        .collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use memory_store::{AgentRun, Expected, Filter, MemoryStore, When};
+use memory_store::{AgentRun, Expected, Filter, MemoryStore, Moment, When};
 
 use super::{at, edge, id, memory, namespace, open_temporary};
 
@@ -200,7 +200,9 @@ fn a_hundred_threads_of_every_kind_of_operation_leave_what_their_ledger_says() {
                 }
                 3 => {
                     for (id, digest) in &memories {
-                        let read = store.get_as_of(&namespace(), *id, at(50)).unwrap();
+                        let read = store
+                            .get_when(&namespace(), *id, Moment::TrueAt(at(50)))
+                            .unwrap();
                         assert!(read.is_none_or(|read| read.digest() == *digest));
                     }
                 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use memory_store::{Direction, Edge, Error, Filter, MemoryStore, Query, Traversal, When};
+use memory_store::{Direction, Edge, Error, Filter, MemoryStore, Moment, Query, Traversal, When};
 
 use super::{at, edge, id, ids, memory, namespace, open_temporary, relation};
 
@@ -36,8 +36,10 @@ fn an_update_leaves_what_was_known_before_in_the_history() {
     );
 
     let text = |moment| {
-        let known = store.get_known_at(&namespace(), own, at(moment)).unwrap();
-        known.map(|memory| memory.text)
+        let known = store
+            .get_when(&namespace(), own, Moment::KnownAt(at(moment)))
+            .unwrap();
+        known.map(|memory| memory.text.clone())
     };
     assert_eq!(text(9), None);
     assert_eq!(text(19).as_deref(), Some("lives in Rome"));
@@ -129,13 +131,13 @@ fn what_was_superseded_is_found_as_of_the_time_when_it_was_true() {
     assert_eq!(found(When::Ever), [rome.get(), oslo.get()]);
     assert!(
         store
-            .get_as_of(&namespace(), rome, at(100))
+            .get_when(&namespace(), rome, Moment::TrueAt(at(100)))
             .unwrap()
             .is_none()
     );
     // Until it was recorded, it was not known that it would end.
     let known = store
-        .get_known_at(&namespace(), rome, at(149))
+        .get_when(&namespace(), rome, Moment::KnownAt(at(149)))
         .unwrap()
         .unwrap();
     assert_eq!(known.valid_until, None);
@@ -182,7 +184,7 @@ fn an_expired_memory_is_never_found_at_the_callers_moment_and_a_sweep_removes_it
         let read = (1..=1_100)
             .filter(|number| {
                 store
-                    .get_as_of(&namespace(), id(*number), at(moment))
+                    .get_when(&namespace(), id(*number), Moment::TrueAt(at(moment)))
                     .unwrap()
                     .is_some()
             })
@@ -262,7 +264,7 @@ fn edges_of_one_kind_follow_each_other_in_time() {
     link(0, 3.0);
     link(20, 4.0);
     let held = |store: &MemoryStore| -> Vec<(i64, Option<i64>, f64)> {
-        let edges = store.edges_when(&namespace(), id(1), Direction::Outgoing, When::Ever);
+        let edges = store.edges_of(&namespace(), id(1), Direction::Outgoing, When::Ever);
         let times = edges.iter().map(|edge| {
             let until = edge.valid_until.map(memory_store::Timestamp::unix_millis);
             (edge.valid_from.unix_millis(), until, edge.weight)
@@ -272,7 +274,9 @@ fn edges_of_one_kind_follow_each_other_in_time() {
     let expected = [(0, Some(10), 3.0), (10, Some(20), 1.0), (20, None, 4.0)];
     assert_eq!(held(&store), expected);
     assert_eq!(
-        store.edges_of(&namespace(), id(1), Direction::Both).len(),
+        store
+            .edges_of(&namespace(), id(1), Direction::Both, When::Current)
+            .len(),
         1
     );
     let history = store
@@ -318,7 +322,7 @@ fn edges_of_one_kind_follow_each_other_in_time() {
     assert_eq!(strength(30), None);
     assert!(
         store
-            .edges_of(&namespace(), id(1), Direction::Both)
+            .edges_of(&namespace(), id(1), Direction::Both, When::Current)
             .is_empty()
     );
     assert!(store.check().unwrap().is_clean());

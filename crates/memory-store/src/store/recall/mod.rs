@@ -4,14 +4,15 @@ mod diversity;
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::error::Result;
-use crate::metadata::{find_ids_where, find_newest};
+use crate::metadata::{find_ids_where, find_newest, find_where};
 use crate::model::filter::Filter;
 use crate::model::names::{MemoryId, Namespace};
 use crate::model::query::{Candidate, Found, Fused, Query, Signal, fuse};
 use crate::relations::Traversal;
-use crate::writer::pace::Moment;
+use crate::writer::pace::Stopwatch;
 
 use super::MemoryStore;
 use diversity::diversify;
@@ -26,20 +27,23 @@ impl MemoryStore {
     /// [`Error::Dimension`](crate::Error::Dimension) if the query's vector cannot be compared; and
     /// if the database cannot be read.
     pub fn recall(&self, namespace: &Namespace, query: &Query) -> Result<Vec<Found>> {
-        let began = Moment::now();
+        let began = Stopwatch::now();
         let found = self.recall_untimed(namespace, query);
         self.tiers.counters().recall.record(began.elapsed());
         found
     }
 
     fn recall_untimed(&self, namespace: &Namespace, query: &Query) -> Result<Vec<Found>> {
+        if query.is_listing() {
+            return self.listed(namespace, query);
+        }
         let allowed = self.allowed(namespace, &query.filter)?;
         let mut lists = self.ranked(namespace, query, allowed.as_ref())?;
         if query.recency {
             lists.push((Signal::Recency, self.youngest(namespace, query, &lists)?));
         }
         let mut budget = Budget {
-            items: query.limit,
+            items: query.most_results(),
             tokens: query.max_tokens,
         };
         let mut found = Vec::new();
@@ -63,6 +67,31 @@ impl MemoryStore {
         Ok(found)
     }
 
+    /// What a filter lets through, the newest first.
+    fn listed(&self, namespace: &Namespace, query: &Query) -> Result<Vec<Found>> {
+        let items = query.limit.unwrap_or(usize::MAX);
+        let mut budget = Budget {
+            items,
+            tokens: query.max_tokens,
+        };
+        // What does not fit leaves its place to others.
+        let most = query.max_tokens.map_or(items, |_| usize::MAX);
+        let mut found = Vec::new();
+        for memory in find_where(&self.readers, namespace, &query.filter, most)? {
+            if budget.items == 0 {
+                break;
+            }
+            if budget.admits(&memory.text) {
+                found.push(Found {
+                    memory: Arc::new(memory),
+                    score: 0.0,
+                    reasons: Vec::new(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
     /// In the order of what is relevant and new, if that is asked for.
     fn diversified(&self, namespace: &Namespace, query: &Query, ranking: Vec<Fused>) -> Vec<Fused> {
         let diversity = query.diversity.clamp(0.0, 1.0);
@@ -80,7 +109,6 @@ impl MemoryStore {
     /// when it is asked for.
     fn allowed(&self, namespace: &Namespace, filter: &Filter) -> Result<Option<HashSet<MemoryId>>> {
         let is_open = Filter {
-            limit: filter.limit,
             when: filter.when,
             ..Filter::new()
         } == *filter;
@@ -114,10 +142,9 @@ impl MemoryStore {
         }
         if let Some(preferred) = &query.preferred {
             let preferred = preferred.clone().when(preferred.when.or(when));
-            let is_allowed = |id| allowed.is_none_or(|allowed| allowed.contains(&id));
             lists.push((
                 Signal::Metadata,
-                self.newest(namespace, &preferred, depth, is_allowed)?,
+                self.newest(namespace, &preferred, depth, allowed)?,
             ));
         }
         Ok(lists)
@@ -177,10 +204,13 @@ impl MemoryStore {
         namespace: &Namespace,
         filter: &Filter,
         depth: usize,
-        is_allowed: impl Fn(MemoryId) -> bool,
+        allowed: Option<&HashSet<MemoryId>>,
     ) -> Result<Vec<Candidate>> {
-        let newest = find_newest(&self.readers, namespace, filter)?;
-        let newest = newest.into_iter().filter(|(id, _)| is_allowed(*id));
+        // How many of the newest are allowed is not known beforehand.
+        let most = allowed.map_or(depth, |_| usize::MAX);
+        let newest = find_newest(&self.readers, namespace, filter, most)?;
+        let is_allowed = |id: &MemoryId| allowed.is_none_or(|allowed| allowed.contains(id));
+        let newest = newest.into_iter().filter(|(id, _)| is_allowed(id));
         Ok(newest
             .take(depth)
             .map(|(id, at)| Candidate::new(id, at.unix_millis() as f64))
@@ -195,8 +225,7 @@ impl MemoryStore {
         lists: &[(Signal, Vec<Candidate>)],
     ) -> Result<Vec<Candidate>> {
         if lists.is_empty() {
-            let filter = query.filter.clone().limit(query.depth());
-            return self.newest(namespace, &filter, query.depth(), |_| true);
+            return self.newest(namespace, &query.filter, query.depth(), None);
         }
         let ids: HashSet<MemoryId> = lists
             .iter()

@@ -11,7 +11,7 @@ use crate::check::verify::verify;
 use crate::model::names::Timestamp;
 use crate::model::time::When;
 use crate::relations::Direction;
-use crate::{AgentRun, CheckpointId};
+use crate::{AgentRun, CheckpointId, Moment, When};
 
 /// The schema as version 3 created it, and what a store of that version wrote.
 const VERSION_3: &str = include_str!("fixtures/version_3.sql");
@@ -66,12 +66,17 @@ fn a_store_of_version_3_is_brought_up_to_date_with_all_it_holds() {
     let memory = store.get(&team, id(1)).unwrap().unwrap();
     let times = (memory.version, memory.valid_from, memory.recorded_at);
     assert_eq!(times, (1, at(0), at(0)));
-    assert!(store.get_as_of(&team, id(1), at(-1)).unwrap().is_none());
+    assert!(
+        store
+            .get_when(&team, id(1), Moment::TrueAt(at(-1)))
+            .unwrap()
+            .is_none()
+    );
     assert_eq!(store.recall_text(&team, "memories xx", 9).unwrap().len(), 2);
     assert_eq!(store.recall_similar(&team, &[1.0], 9).unwrap().len(), 2);
     let tagged = Filter::new().tag("t");
     assert_eq!(store.recall_where(&team, &tagged).unwrap().len(), 2);
-    let edges = store.edges_when(&team, id(1), Direction::Outgoing, When::AsOf(at(3000)));
+    let edges = store.edges_of(&team, id(1), Direction::Outgoing, When::AsOf(at(3000)));
     assert_eq!((edges.len(), edges[0].weight), (1, 0.5));
     let usage = store.usage(&team).unwrap();
     assert_eq!((usage.items, usage.bytes), (2, 21 + 2 * (5 + 2 + 4)));

@@ -3,7 +3,9 @@
 
 mod operations;
 
-use memory_store::{Direction, Edge, Filter, MemoryStore, NewMemory, Timestamp, Traversal, When};
+use memory_store::{
+    Direction, Edge, Filter, MemoryStore, Moment, NewMemory, Timestamp, Traversal, When,
+};
 use proptest::prelude::*;
 
 use super::{at, id, ids, memory, namespace, relation};
@@ -220,7 +222,7 @@ impl Model {
             Operation::Read(number) => {
                 for moment in MOMENTS {
                     let read = store
-                        .get_as_of(&namespace(), id(number), at(moment))
+                        .get_when(&namespace(), id(number), Moment::TrueAt(at(moment)))
                         .unwrap();
                     let found = self.found(When::AsOf(at(moment)));
                     assert_eq!(read.is_some(), found.iter().any(|known| known.id == number));
@@ -285,7 +287,7 @@ impl Model {
                 .cloned()
                 .collect();
             expected.sort_by_key(|link| (link.relation, link.target, link.from));
-            let edges = store.edges_when(&namespace(), id(number), Direction::Outgoing, when);
+            let edges = store.edges_of(&namespace(), id(number), Direction::Outgoing, when);
             let found: Vec<Link> = edges
                 .iter()
                 .map(|edge| Link {
