@@ -92,7 +92,7 @@ pub fn inspect_against(
         if jsonl_storage::is_log(directory) {
             found.logs.push(inspect_log(directory, checkpoints)?);
         }
-        match memory_store::verify(directory) {
+        match memory_store::verify_store(directory) {
             Ok(report) => found
                 .memory_stores
                 .push(MemoryInspection::new(directory, &report)),
@@ -238,7 +238,7 @@ fn inspect_log(
 }
 
 impl MemoryInspection {
-    fn new(directory: &Path, found: &memory_store::Report) -> Self {
+    fn new(directory: &Path, found: &memory_store::CheckReport) -> Self {
         Self {
             directory: directory.to_owned(),
             items: found.items,

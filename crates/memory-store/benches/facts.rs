@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use common::{Numbers, at, export, id, imported, is_trial, memories, namespace, report};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use memory_store::{AgentRun, Expected, MemoryStore, Traversal, When};
+use memory_store::{AgentRun, Expected, MemoryStore, Query, Traversal, When};
 
 criterion_group!(benches, walk_as_of, state_versions, cache_hit_rate);
 criterion_main!(benches);
@@ -27,7 +27,10 @@ fn walk_as_of(criterion: &mut Criterion) {
     let walk = |start| {
         let walk = Traversal::new(id(start)).hops(NonZeroU32::new(2).unwrap());
         let walk = walk.when(When::AsOf(at(200_000)));
-        store.recall_related(&namespace(), &walk).unwrap().len()
+        store
+            .recall(&namespace(), &Query::new().related(walk).limit(usize::MAX))
+            .unwrap()
+            .len()
     };
     // Once through all, so that the cache holds what it can.
     (1..=memories).for_each(|number| drop(store.get(&namespace(), id(number)).unwrap()));

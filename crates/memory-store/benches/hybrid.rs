@@ -94,7 +94,7 @@ fn recall_in_turns(store: &MemoryStore, writers: &str) {
         let vector = embedder.embed(&words).unwrap().unwrap();
         let start = id(numbers.below(memories()) + 1);
         let walk = || Traversal::new(start).hops(NonZeroU32::new(2).unwrap());
-        let agent = || Filter::new().attribute("agent", "agent-7").limit(50);
+        let agent = || Filter::new().attribute("agent", "agent-7");
         let queries = [
             Query::new().text(words.clone()),
             Query::new().vector(vector.clone()),

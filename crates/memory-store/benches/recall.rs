@@ -127,7 +127,10 @@ fn similarity_and_hybrid(criterion: &mut Criterion) {
         criterion.bench_function(&format!("similarity-{name}/10000x384-top10"), |bencher| {
             bencher.iter(|| {
                 store
-                    .recall_similar(&namespace(), black_box(&query), 10)
+                    .recall(
+                        &namespace(),
+                        &Query::new().vector(black_box(&query).clone()).limit(10),
+                    )
                     .unwrap()
             });
         });
@@ -136,7 +139,7 @@ fn similarity_and_hybrid(criterion: &mut Criterion) {
     criterion.bench_function("text/10000-four-terms-top10", |bencher| {
         bencher.iter(|| {
             store
-                .recall_text(&namespace(), black_box(words), 10)
+                .recall(&namespace(), &Query::new().text(black_box(words)))
                 .unwrap()
         });
     });

@@ -1,25 +1,32 @@
-//! What agents share: memories that are found by id, by similarity, by relation and by metadata.
+//! Stores and searches the memories that agents share.
 //!
 //! Four embedded tiers stand behind one [`MemoryStore`]. The *metadata* tier, a SQLite database, is
 //! the source of truth: each write is one of its transactions, committed together with those of
 //! other callers and acknowledged when it is on disk. The *similarity* tier (vectors), the
-//! *relation* tier (a graph) and the *cache* are derived from it, so they cannot disagree with it
-//! for longer than a write takes, and [`MemoryStore::check`] shows that they don't.
+//! *relation* tier (a graph) and the *cache* are derived from it and brought up to date before a
+//! write is acknowledged; [`MemoryStore::check`] compares them with the database.
+//!
+//! One search, [`MemoryStore::recall`], takes a [`Query`]: words, a vector, a walk along edges, a
+//! preference and recency each rank memories, the ranks are fused, and a [`Filter`] says what may be
+//! found. A query that ranks by nothing lists what its filter lets through.
 //!
 //! Facts change: an [`update`](MemoryStore::update) keeps what was known before, and a fact that
 //! ended or was [superseded](MemoryStore::supersede) is found as of the time when it was true
-//! ([`When`]). What expires is never found at the caller's moment, and
-//! [swept](MemoryStore::sweep) later.
+//! ([`When`]). Expired memories are not found as of later moments, and a
+//! [`sweep`](MemoryStore::sweep) removes them.
 //!
 //! Beside memories, the store keeps the versioned state of agents' runs ([`AgentRun`]), with
 //! checkpoints to return to and to fork from; a version stores what changed.
 //!
-//! Everything lives in a [`Namespace`], which has a [`Quota`] and can be
-//! [deleted](MemoryStore::delete_namespace) to the last byte; nothing is found across two. All of it
-//! can be [exported](MemoryStore::export) and [imported](MemoryStore::import). Time is an argument.
+//! Everything belongs to a [`Namespace`], which has a [`Quota`] and can be
+//! [deleted](MemoryStore::delete_namespace) to the last byte; no search reaches another one. A store
+//! can be [exported](MemoryStore::export) and [imported](MemoryStore::import). The store reads no
+//! clock: times are arguments.
 //!
 //! ```
-//! use memory_store::{Edge, Filter, MemoryStore, Namespace, NewMemory, Relation, Timestamp, Traversal};
+//! use memory_store::{
+//!     Edge, Filter, MemoryStore, Namespace, NewMemory, Query, Relation, Timestamp, Traversal,
+//! };
 //!
 //! let directory = tempfile::tempdir()?;
 //! let store = MemoryStore::open(directory.path())?;
@@ -36,15 +43,15 @@
 //! )?;
 //! store.link(Edge::new(team.clone(), cause, Relation::new("caused")?, effect, at))?;
 //!
-//! let nearest = store.recall_similar(&team, &[1.0, 0.0], 1)?;
+//! let nearest = store.recall(&team, &Query::new().vector(vec![1.0, 0.0]))?;
 //! assert_eq!(nearest[0].memory.id, cause);
-//! let effects = store.recall_related(&team, &Traversal::new(cause))?;
-//! assert_eq!(effects[0].memory.text, "the nightly build failed");
-//! let failures = store.recall_where(&team, &Filter::new().tag("failure"))?;
-//! assert_eq!(failures.len(), 1);
+//! let effects = Query::new().related(Traversal::new(cause));
+//! assert_eq!(store.recall(&team, &effects)?[0].memory.text, "the nightly build failed");
+//! let failures = Query::new().only(Filter::new().tag("failure"));
+//! assert_eq!(store.recall(&team, &failures)?.len(), 1);
 //!
 //! store.forget(&team, cause)?;
-//! assert!(store.recall_related(&team, &Traversal::new(cause))?.is_empty());
+//! assert!(store.recall(&team, &effects)?.is_empty());
 //! assert!(store.check()?.is_clean());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -68,7 +75,7 @@ mod transfer;
 
 mod error;
 
-pub use crate::check::verify::{read_all, verify};
+pub use crate::check::verify::{read_all, verify_store};
 pub use crate::error::{Error, Result};
 pub use crate::model::digest::MemoryDigest;
 pub use crate::model::edge::Edge;
@@ -80,7 +87,7 @@ pub use crate::model::memory::{AttributeValue, Memory, NewMemory};
 pub use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
 pub use crate::model::query::{Decay, Found, Query, Reason, Signal};
 pub use crate::model::quota::{Quota, Usage};
-pub use crate::model::report::{Disagreement, Report};
+pub use crate::model::report::{CheckReport, Disagreement};
 pub use crate::model::state::{
     AgentRun, Checkpoint, CheckpointId, Difference, Expected, Retention, Versioned,
 };
@@ -91,5 +98,5 @@ pub use crate::relations::{Direction, Traversal};
 pub use crate::similarity::{
     IndexCoverage, IndexHealth, IndexOptions, IndexOrigin, Metric, VectorIndex,
 };
-pub use crate::store::{Duplicate, DuplicateKind, MemoryStore, Recalled, Related};
+pub use crate::store::{Duplicate, DuplicateKind, MemoryStore};
 pub use crate::transfer::Transferred;

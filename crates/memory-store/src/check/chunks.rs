@@ -7,12 +7,15 @@ use rusqlite::Connection;
 use crate::metadata::{CHUNK_OF_BYTES, NODE_OF_CHUNKS, ids_from_bytes, namespace_from_row};
 use crate::model::chunking::{ChunkDigest, chunk_digest, node_digest};
 use crate::model::names::Namespace;
-use crate::model::report::{Disagreement, Report};
+use crate::model::report::{CheckReport, Disagreement};
 
 /// How often each chunk is referred to.
 type Counts = BTreeMap<i64, u64>;
 
-pub(super) fn check_chunks(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+pub(super) fn check_chunks(
+    connection: &Connection,
+    report: &mut CheckReport,
+) -> rusqlite::Result<()> {
     let digests = check_digests(connection, report)?;
     check_nodes(connection, &digests, report)?;
     check_values(connection, &digests, report)?;
@@ -21,7 +24,7 @@ pub(super) fn check_chunks(connection: &Connection, report: &mut Report) -> rusq
 
 fn check_digests(
     connection: &Connection,
-    report: &mut Report,
+    report: &mut CheckReport,
 ) -> rusqlite::Result<HashMap<i64, ChunkDigest>> {
     let mut digests = HashMap::new();
     let mut statement = connection.prepare(
@@ -46,7 +49,7 @@ fn check_digests(
 fn check_nodes(
     connection: &Connection,
     digests: &HashMap<i64, ChunkDigest>,
-    report: &mut Report,
+    report: &mut CheckReport,
 ) -> rusqlite::Result<()> {
     for (namespace, node, chunks) in nodes(connection)? {
         let parts: Option<Vec<ChunkDigest>> = chunks
@@ -68,7 +71,7 @@ fn check_nodes(
 fn check_values(
     connection: &Connection,
     digests: &HashMap<i64, ChunkDigest>,
-    report: &mut Report,
+    report: &mut CheckReport,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "SELECT n.name, r.agent, r.name, s.key, s.seq, s.chunks FROM state s
@@ -90,7 +93,7 @@ fn check_values(
     Ok(())
 }
 
-fn check_counts(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn check_counts(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
     let expected = count_references(connection, |_| true)?;
     let mut statement = connection.prepare(
         "SELECT n.name, c.chunk, r.count FROM chunks c JOIN namespaces n ON n.ns = c.ns

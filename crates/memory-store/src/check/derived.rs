@@ -10,7 +10,7 @@ use crate::metadata::{MEMORY_COLUMNS, for_each_edge, for_each_vector, memory_fro
 use crate::model::edge::Edge;
 use crate::model::memory::Memory;
 use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
-use crate::model::report::{Disagreement, Report};
+use crate::model::report::{CheckReport, Disagreement};
 use crate::similarity::unit_vector;
 use crate::store::tiers::Tiers;
 
@@ -19,7 +19,7 @@ pub(crate) fn check_derived(
     connection: &Connection,
     path: &Path,
     tiers: &Tiers,
-    report: &mut Report,
+    report: &mut CheckReport,
 ) -> Result<()> {
     check_text_content(connection, report).sqlite("check the full text", path)?;
     check_vectors(connection, tiers, report).sqlite("check the vectors", path)?;
@@ -38,7 +38,7 @@ pub(crate) fn check_derived(
 }
 
 /// Lets FTS5 compare its index with the texts word by word, unless it was already found to differ.
-fn check_text_content(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn check_text_content(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
     let is_text = |found: &Disagreement| {
         matches!(
             found,
@@ -61,7 +61,7 @@ fn check_text_content(connection: &Connection, report: &mut Report) -> rusqlite:
 fn check_vectors(
     connection: &Connection,
     tiers: &Tiers,
-    report: &mut Report,
+    report: &mut CheckReport,
 ) -> rusqlite::Result<()> {
     let mut stored = HashSet::new();
     for_each_vector(connection, |namespace, id, vector| {
@@ -108,7 +108,7 @@ type EdgeKey = (Namespace, MemoryId, Relation, MemoryId, Timestamp);
 fn check_relations(
     connection: &Connection,
     tiers: &Tiers,
-    report: &mut Report,
+    report: &mut CheckReport,
 ) -> rusqlite::Result<()> {
     let mut derived: BTreeMap<EdgeKey, Edge> = BTreeMap::new();
     tiers.relations.for_each(|edge| {
@@ -151,7 +151,7 @@ fn edge_key(edge: &Edge) -> EdgeKey {
 fn check_cache(
     connection: &Connection,
     tiers: &Tiers,
-    report: &mut Report,
+    report: &mut CheckReport,
 ) -> rusqlite::Result<()> {
     let mut cached = Vec::new();
     tiers.cache.for_each(|memory| cached.push(memory));

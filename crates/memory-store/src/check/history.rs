@@ -4,16 +4,19 @@ use rusqlite::Connection;
 
 use crate::metadata::{AFTER_MEMORY, MEMORY_COLUMNS, count, memory_from_row, namespace_from_row};
 use crate::model::names::{MemoryId, Namespace};
-use crate::model::report::{Disagreement, Report};
+use crate::model::report::{CheckReport, Disagreement};
 
-pub(super) fn check_history(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+pub(super) fn check_history(
+    connection: &Connection,
+    report: &mut CheckReport,
+) -> rusqlite::Result<()> {
     check_versions(connection, report)?;
     check_edge_versions(connection, report)?;
     check_overlaps(connection, report)?;
     check_usage(connection, report)
 }
 
-fn check_versions(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn check_versions(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(&format!(
         "SELECT {MEMORY_COLUMNS}, n.name, m.digest, coalesce(m.version < now.version, 0)
          FROM versions m JOIN namespaces n ON n.ns = m.ns
@@ -36,7 +39,7 @@ fn check_versions(connection: &Connection, report: &mut Report) -> rusqlite::Res
     Ok(())
 }
 
-fn check_edge_versions(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn check_edge_versions(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
     let versions = count(
         connection,
         "SELECT count(*) FROM edge_versions e
@@ -50,7 +53,7 @@ fn check_edge_versions(connection: &Connection, report: &mut Report) -> rusqlite
     Ok(())
 }
 
-fn check_overlaps(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn check_overlaps(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "SELECT n.name, e.source, e.relation, e.target
          FROM edges e JOIN edges later USING (ns, source, relation, target)
@@ -71,7 +74,7 @@ fn check_overlaps(connection: &Connection, report: &mut Report) -> rusqlite::Res
     Ok(())
 }
 
-fn check_usage(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn check_usage(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "WITH held AS (
              SELECT ns, 1 AS items, octet_length(text) + octet_length(tags)

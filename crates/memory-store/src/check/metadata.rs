@@ -10,14 +10,14 @@ use crate::metadata::{
     stored_memory_from_row,
 };
 use crate::model::names::MemoryId;
-use crate::model::report::{Disagreement, Report};
+use crate::model::report::{CheckReport, Disagreement};
 
 use super::chunks::check_chunks;
 use super::history::check_history;
 
 /// Checks the database against itself.
-pub(crate) fn check_metadata(connection: &Connection, path: &Path) -> Result<Report> {
-    let mut report = Report::default();
+pub(crate) fn check_metadata(connection: &Connection, path: &Path) -> Result<CheckReport> {
+    let mut report = CheckReport::default();
     check_integrity(connection, &mut report).sqlite("check the integrity", path)?;
     check_memories(connection, &mut report).sqlite("check the memories", path)?;
     check_edges(connection, &mut report).sqlite("check the edges", path)?;
@@ -28,7 +28,7 @@ pub(crate) fn check_metadata(connection: &Connection, path: &Path) -> Result<Rep
     Ok(report)
 }
 
-fn check_integrity(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn check_integrity(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("PRAGMA integrity_check")?;
     let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
     for line in lines {
@@ -43,7 +43,7 @@ fn check_integrity(connection: &Connection, report: &mut Report) -> rusqlite::Re
 }
 
 /// Content against digest, and labels against their indexes.
-fn check_memories(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn check_memories(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
     let mut tags = LabelCheck::new(connection, "tags")?;
     let mut attributes = LabelCheck::new(connection, "attributes")?;
     let mut statement = connection.prepare(&format!(
@@ -123,7 +123,7 @@ impl<'c> LabelCheck<'c> {
     }
 }
 
-fn check_edges(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn check_edges(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
     report.edges = count(connection, "SELECT count(*) FROM edges")?;
     report.namespaces = count(connection, "SELECT count(*) FROM namespaces")?;
     let mut statement = connection.prepare(
@@ -147,7 +147,7 @@ fn check_edges(connection: &Connection, report: &mut Report) -> rusqlite::Result
 
 /// Every memory has its document in the full-text index, and every document its memory. What the
 /// documents say is compared by [`check_text_content`], which needs a connection that may write.
-fn check_texts(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn check_texts(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "SELECT n.name, m.id FROM memories m JOIN namespaces n ON n.ns = m.ns
          WHERE NOT EXISTS(SELECT 1 FROM memories_text_docsize d WHERE d.id = m.row)",
@@ -175,7 +175,7 @@ fn check_texts(connection: &Connection, report: &mut Report) -> rusqlite::Result
     Ok(())
 }
 
-fn check_sequences(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+fn check_sequences(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "SELECT n.name FROM namespaces n WHERE n.next_id < 9223372036854775807
          AND EXISTS(SELECT 1 FROM memories m WHERE m.ns = n.ns AND m.id >= n.next_id)",

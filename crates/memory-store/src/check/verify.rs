@@ -6,7 +6,7 @@ use crate::check::check_metadata;
 use crate::error::{Error, Result};
 use crate::metadata::{DATABASE_FILE, begin_reading, open_for_verification};
 use crate::model::entries::Entries;
-use crate::model::report::Report;
+use crate::model::report::CheckReport;
 
 /// Checks the store in a directory without changing its database: SQLite's integrity check, every
 /// content digest, the label indexes, and that no edge dangles.
@@ -21,7 +21,7 @@ use crate::model::report::Report;
 /// [`Error::NoStore`] if there is no database, [`Error::Corrupt`] if it cannot be read,
 /// [`Error::SchemaVersion`] or [`Error::NotAMemoryStore`] if it is not one of this version. Damage
 /// that can be read around is in the report.
-pub fn verify(directory: impl AsRef<Path>) -> Result<Report> {
+pub fn verify_store(directory: impl AsRef<Path>) -> Result<CheckReport> {
     let path = existing_database(directory.as_ref())?;
     let connection = open_for_verification(&path)?;
     begin_reading(&connection, &path)?;
@@ -29,11 +29,11 @@ pub fn verify(directory: impl AsRef<Path>) -> Result<Report> {
 }
 
 /// Streams every memory and every edge of a store that is not open, each with its digest, without
-/// changing its database. See [`verify`] for what is done with a log that was left behind.
+/// changing its database. See [`verify_store`] for what is done with a log that was left behind.
 ///
 /// # Errors
 ///
-/// Those of [`verify`].
+/// Those of [`verify_store`].
 pub fn read_all(directory: impl AsRef<Path>) -> Result<Entries> {
     Entries::open(&existing_database(directory.as_ref())?)
 }

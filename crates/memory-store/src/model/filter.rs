@@ -1,4 +1,4 @@
-//! Which memories a recall by metadata asks for.
+//! Conditions on what a query may find.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,9 +17,8 @@ use crate::model::time::When;
 /// let recent_failures = Filter::new()
 ///     .tag("failure")
 ///     .attribute("agent", "builder-7")
-///     .from(Timestamp::from_unix_millis(1_700_000_000_000))
-///     .limit(20);
-/// assert_eq!(recent_failures.limit, 20);
+///     .from(Timestamp::from_unix_millis(1_700_000_000_000));
+/// assert!(recent_failures.tags.contains("failure"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -37,8 +36,6 @@ pub struct Filter {
     /// As of when it must be true.
     #[serde(default)]
     pub when: When,
-    /// How many are returned at most, the newest first.
-    pub limit: usize,
 }
 
 impl Default for Filter {
@@ -50,7 +47,6 @@ impl Default for Filter {
             from: None,
             until: None,
             when: When::Current,
-            limit: usize::MAX,
         }
     }
 }
@@ -100,13 +96,6 @@ impl Filter {
     #[must_use]
     pub fn when(mut self, when: When) -> Self {
         self.when = when;
-        self
-    }
-
-    /// Sets how many are returned at most. Default: all.
-    #[must_use]
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = limit;
         self
     }
 }

@@ -13,7 +13,7 @@ use crate::model::filter::Filter;
 use crate::model::memory::Memory;
 use crate::model::names::{MemoryId, Timestamp};
 use crate::model::time::When;
-use crate::relations::Traversal;
+use crate::relations::{Traversal, Visit};
 
 /// The constant of reciprocal rank fusion: a memory at rank r of a signal gains 1 / (60 + r). 60 is
 /// the value of the paper (Cormack, Clarke and Büttcher, SIGIR 2009), where results were flat
@@ -305,6 +305,21 @@ pub struct Found {
 }
 
 impl Found {
+    /// As one signal alone finds it.
+    pub(crate) fn by(
+        memory: Arc<Memory>,
+        signal: Signal,
+        rank: usize,
+        candidate: Candidate,
+    ) -> Self {
+        let fused = Fused::by(signal, rank, candidate);
+        Self {
+            memory,
+            score: fused.score,
+            reasons: fused.reasons,
+        }
+    }
+
     /// Why a signal found it, if it did: its rank and score there.
     pub fn reason(&self, signal: Signal) -> Option<&Reason> {
         self.reasons.iter().find(|reason| reason.signal == signal)
@@ -335,12 +350,37 @@ impl Candidate {
     }
 }
 
+impl From<Visit> for Candidate {
+    fn from(visit: Visit) -> Self {
+        Self {
+            id: visit.id,
+            score: visit.strength,
+            path: visit.path,
+        }
+    }
+}
+
 /// A memory as all signals rank it together.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Fused {
     pub(crate) id: MemoryId,
     pub(crate) score: f64,
     pub(crate) reasons: Vec<Reason>,
+}
+
+impl Fused {
+    fn by(signal: Signal, rank: usize, Candidate { id, score, path }: Candidate) -> Self {
+        Self {
+            id,
+            score: share(rank),
+            reasons: vec![Reason {
+                signal,
+                rank,
+                score,
+                path,
+            }],
+        }
+    }
 }
 
 /// Fuses ranked lists by reciprocal rank, the best first; equals by id.
@@ -378,17 +418,9 @@ pub(crate) fn fuse(mut lists: Vec<(Signal, Vec<Candidate>)>) -> Vec<Fused> {
 /// One list is in its order already.
 fn ranked_alone(signal: Signal, candidates: Vec<Candidate>) -> Vec<Fused> {
     let ranked = (1..).zip(candidates);
-    let fused = ranked.map(|(rank, Candidate { id, score, path })| Fused {
-        id,
-        score: share(rank),
-        reasons: vec![Reason {
-            signal,
-            rank,
-            score,
-            path,
-        }],
-    });
-    fused.collect()
+    ranked
+        .map(|(rank, candidate)| Fused::by(signal, rank, candidate))
+        .collect()
 }
 
 fn share(rank: usize) -> f64 {

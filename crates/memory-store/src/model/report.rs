@@ -9,7 +9,7 @@ use crate::model::names::{MemoryId, Namespace};
 /// What a check or a verification found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Report {
+pub struct CheckReport {
     /// Memories in the metadata tier.
     pub items: u64,
     /// Edges in the metadata tier.
@@ -22,7 +22,7 @@ pub struct Report {
     pub disagreements: Vec<Disagreement>,
 }
 
-impl Report {
+impl CheckReport {
     /// Whether all tiers agree.
     pub fn is_clean(&self) -> bool {
         self.disagreements.is_empty()

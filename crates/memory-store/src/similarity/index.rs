@@ -12,7 +12,7 @@ use super::block::Width;
 use super::graph::Shape;
 use super::metric::Metric;
 use super::search::Allowed;
-use super::space::{Plan, Space};
+use super::space::{IndexCoverage, Plan, Space};
 
 /// How vectors are compared and indexed.
 ///
@@ -105,16 +105,6 @@ impl IndexOptions {
             exact_below: self.exact_below,
         }
     }
-}
-
-/// How far the graph of an index has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct IndexCoverage {
-    /// Vectors that can be found.
-    pub vectors: usize,
-    /// Those that the graph does not have yet, and that are compared one by one meanwhile.
-    pub waiting: usize,
 }
 
 /// Vectors that are found by similarity: the [`MemoryStore`](crate::MemoryStore)'s own index,

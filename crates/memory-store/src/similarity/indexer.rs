@@ -12,41 +12,41 @@ use super::SimilarityTier;
 
 /// Wakes the threads when there is work.
 #[derive(Debug, Default)]
-pub(super) struct Bell {
-    state: Mutex<BellState>,
-    rung: Condvar,
+pub(super) struct Notify {
+    state: Mutex<NotifyState>,
+    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct BellState {
-    rings: u64,
+struct NotifyState {
+    notified: u64,
     is_closed: bool,
 }
 
-impl Bell {
-    pub(super) fn ring(&self) {
-        self.state.lock().rings += 1;
-        self.rung.notify_all();
+impl Notify {
+    pub(super) fn wake(&self) {
+        self.state.lock().notified += 1;
+        self.changed.notify_all();
     }
 
     fn close(&self) {
         self.state.lock().is_closed = true;
-        self.rung.notify_all();
+        self.changed.notify_all();
     }
 
-    fn rings(&self) -> u64 {
-        self.state.lock().rings
+    fn notified(&self) -> u64 {
+        self.state.lock().notified
     }
 
     fn is_closed(&self) -> bool {
         self.state.lock().is_closed
     }
 
-    /// Waits until it rings more often than that, or closes.
-    fn wait(&self, rings: u64) {
+    /// Waits until it was notified more often than that, or is closed.
+    fn wait(&self, notified: u64) {
         let mut state = self.state.lock();
-        while !state.is_closed && state.rings == rings {
-            self.rung.wait(&mut state);
+        while !state.is_closed && state.notified == notified {
+            self.changed.wait(&mut state);
         }
     }
 }
@@ -75,7 +75,7 @@ impl Indexer {
     /// Ends the threads after the piece of work that each one has, and saves the graphs. What is
     /// not in them yet waits for the next opening.
     pub(crate) fn close(&self) {
-        self.tiers.similarity.bell().close();
+        self.tiers.similarity.notify().close();
         for thread in self.threads.lock().drain(..) {
             // A thread that panicked has left a graph that is not as it should be: it is not
             // saved, and built anew at the next opening.
@@ -93,13 +93,13 @@ fn run(tier: &SimilarityTier) {
     /// Fewer changes than this are done again after a crash in a second or so.
     const LEAST_UNSAVED: usize = 10_000;
     loop {
-        let rings = tier.bell().rings();
-        if tier.bell().is_closed() {
+        let notified = tier.notify().notified();
+        if tier.notify().is_closed() {
             return;
         }
         if !tier.work(PIECE) {
             tier.save(|unsaved, vectors| unsaved > LEAST_UNSAVED.max(vectors / 4));
-            tier.bell().wait(rings);
+            tier.notify().wait(notified);
         }
     }
 }

@@ -31,17 +31,18 @@ use crate::error::{Error, Result};
 use crate::model::change::{Change, DerivedTier};
 use crate::model::names::{MemoryId, Namespace};
 
-use indexer::Bell;
+use indexer::Notify;
 use restore::Restoring;
 use space::Space;
 
 pub(crate) use file::FOLDER;
-pub use index::{IndexCoverage, IndexOptions, VectorIndex};
+pub use index::{IndexOptions, VectorIndex};
 pub(crate) use indexer::Indexer;
 pub use metric::Metric;
 pub(crate) use metric::{unit_cosine, unit_vector};
 pub use restore::IndexOrigin;
 pub(crate) use search::Allowed;
+pub use space::IndexCoverage;
 
 /// A memory's id and its score for a query.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,7 +77,7 @@ pub(crate) struct SimilarityTier {
     files: Mutex<()>,
     /// Why one could not be saved.
     save_errors: Mutex<HashMap<Namespace, String>>,
-    bell: Bell,
+    notify: Notify,
 }
 
 impl SimilarityTier {
@@ -109,7 +110,7 @@ impl SimilarityTier {
     pub(crate) fn insert(&self, namespace: &Namespace, id: MemoryId, unit: &[f32]) {
         let space = self.space_or_create(namespace, unit.len());
         if space.dimension() == unit.len() && space.insert(id, unit) {
-            self.bell.ring();
+            self.notify.wake();
         }
     }
 
@@ -123,7 +124,7 @@ impl SimilarityTier {
     pub(crate) fn replace(&self, other: Self) {
         *self.origins.lock() = other.origins.into_inner();
         *self.spaces.write() = other.spaces.into_inner();
-        self.bell.ring();
+        self.notify.wake();
     }
 
     /// How the index of every namespace with vectors is, ordered by namespace.
@@ -251,8 +252,8 @@ impl SimilarityTier {
             .collect()
     }
 
-    fn bell(&self) -> &Bell {
-        &self.bell
+    fn notify(&self) -> &Notify {
+        &self.notify
     }
 
     /// The memories of a namespace that have a vector, in no order.

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize};
 
 use crate::model::names::MemoryId;
 
 use super::block::{BLOCK, Block, Blocks, Nodes, Slot, Vectors};
 use super::graph::{Graph, Shape};
-use super::index::IndexCoverage;
 use super::metric::Metric;
 use super::slab::Slab;
 
@@ -34,6 +34,16 @@ pub(super) struct Plan {
     pub(super) search_effort: usize,
     /// With fewer vectors than this there is no graph.
     pub(super) exact_below: usize,
+}
+
+/// How far the graph of an index has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct IndexCoverage {
+    /// Vectors that can be found.
+    pub vectors: usize,
+    /// Those that the graph does not have yet, and that are compared one by one meanwhile.
+    pub waiting: usize,
 }
 
 #[derive(Debug)]

@@ -46,7 +46,8 @@ impl MemoryStore {
     /// digests, of which each is paired with the one of the lowest id; and those whose vectors'
     /// cosine is at least `threshold`, for each memory among the 32 nearest to it. With a graph
     /// over the vectors a few pairs of a hundred may be missed (see
-    /// [`recall_similar`](Self::recall_similar)). Takes as long as a search for each memory.
+    /// [`IndexOptions::exact_below`](crate::IndexOptions::exact_below)). Takes as long as a search
+    /// for each memory.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl MemoryStore {
     ///
     /// # Errors
     ///
-    /// Those of [`recall_similar`](Self::recall_similar).
+    /// Those of [`recall`](Self::recall).
     pub fn near_duplicates_of(
         &self,
         namespace: &Namespace,

@@ -28,15 +28,13 @@ use crate::metadata::{
 use crate::model::entries::Entries;
 use crate::model::memory::{Memory, NewMemory};
 use crate::model::names::{MemoryId, Namespace};
-use crate::model::report::Report;
+use crate::model::report::CheckReport;
 use crate::model::stats::Stats;
 use crate::options::Options;
 use crate::similarity::{IndexCoverage, IndexHealth, Indexer};
 use crate::store::lock::DirectoryLock;
 use crate::store::tiers::Tiers;
 use crate::writer::{Write, Writer, Written};
-
-pub use finding::{Recalled, Related};
 
 /// What agents share: memories, their vectors, and the edges between them, in namespaces.
 ///
@@ -77,7 +75,12 @@ impl MemoryStore {
         let lock = DirectoryLock::acquire(directory)?;
         let database = directory.join(DATABASE_FILE);
         let connection = open_writer(&database)?;
-        let tiers = Arc::new(Tiers::load(&connection, &database, options)?);
+        let tiers = Arc::new(Tiers::load(
+            &connection,
+            &database,
+            options.index,
+            options.cache_bytes,
+        )?);
         let readers = ReaderPool::open(&database, options.readers)?;
         let session = Session::new(connection, database.clone());
         let writer = Writer::start(session, Arc::clone(&tiers), options.queue_length)
@@ -185,7 +188,7 @@ impl MemoryStore {
     /// # Errors
     ///
     /// If the database cannot be read, or the writer is gone.
-    pub fn check(&self) -> Result<Report> {
+    pub fn check(&self) -> Result<CheckReport> {
         let tiers = Arc::clone(&self.tiers);
         self.writer
             .inspect(move |session| check_all(session, &tiers))?
@@ -198,7 +201,7 @@ impl MemoryStore {
     /// # Errors
     ///
     /// If the database cannot be read or written, or the writer is gone.
-    pub fn repair(&self) -> Result<Report> {
+    pub fn repair(&self) -> Result<CheckReport> {
         let tiers = Arc::clone(&self.tiers);
         self.writer.inspect(move |session| {
             session.in_transaction("repair", rebuild_indexes)?;
@@ -227,7 +230,7 @@ impl MemoryStore {
     }
 }
 
-fn check_all(session: &Session, tiers: &Tiers) -> Result<Report> {
+fn check_all(session: &Session, tiers: &Tiers) -> Result<CheckReport> {
     let mut report = check_metadata(session.connection(), session.path())?;
     check_derived(session.connection(), session.path(), tiers, &mut report)?;
     Ok(report)

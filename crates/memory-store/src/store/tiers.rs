@@ -9,7 +9,6 @@ use crate::error::{Result, SqliteContext};
 use crate::metadata::{count, for_each_edge, for_each_vector};
 use crate::model::change::{Change, DerivedTier};
 use crate::model::stats::Counters;
-use crate::options::Options;
 use crate::relations::RelationTier;
 use crate::similarity::{self, IndexOptions, SimilarityTier, TierRestoring, unit_vector};
 
@@ -23,13 +22,18 @@ pub(crate) struct Tiers {
 
 impl Tiers {
     /// Builds the derived tiers from the metadata.
-    pub(crate) fn load(connection: &Connection, path: &Path, options: &Options) -> Result<Self> {
+    pub(crate) fn load(
+        connection: &Connection,
+        path: &Path,
+        index: IndexOptions,
+        cache_bytes: u64,
+    ) -> Result<Self> {
         let folder = path.with_file_name(similarity::FOLDER);
-        let vectors = TierRestoring::begin(options.index, Some(folder));
+        let vectors = TierRestoring::begin(index, Some(folder));
         let tiers = Self {
-            cache: CacheTier::new(options.cache_bytes),
+            cache: CacheTier::new(cache_bytes),
             similarity: load_vectors(connection, vectors).sqlite("load the vectors", path)?,
-            index: options.index,
+            index,
             relations: RelationTier::default(),
             counters: Counters::default(),
         };

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, fs, thread};
 
-use memory_store::{Entry, MemoryStore, read_all, verify};
+use memory_store::{Entry, MemoryStore, read_all, verify_store};
 
 use super::{edge, id, memory};
 
@@ -82,7 +82,7 @@ fn a_killed_process_loses_no_acknowledged_write() {
 
     let files = |name: &str| fs::read(directory.path().join(name)).unwrap();
     let before = (files("memory.sqlite"), files("memory.sqlite-wal"));
-    let report = verify(directory.path()).unwrap();
+    let report = verify_store(directory.path()).unwrap();
     assert!(report.is_clean(), "{:?}", report.disagreements);
     let mut memories = 0;
     let mut edges = std::collections::BTreeSet::new();

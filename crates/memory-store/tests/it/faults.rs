@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use memory_store::{Error, MemoryStore, verify};
+use memory_store::{Error, MemoryStore, verify_store};
 
 use super::{id, memory, namespace, open_temporary};
 
@@ -76,7 +76,7 @@ fn a_disk_that_takes_no_more_loses_nothing_that_was_acknowledged() {
     assert!(acknowledged.len() > 20, "{output}");
     assert!(output.contains("1 passed"), "{output}");
 
-    assert!(verify(directory.path()).unwrap().is_clean());
+    assert!(verify_store(directory.path()).unwrap().is_clean());
     let store = MemoryStore::open(directory.path()).unwrap();
     for number in acknowledged {
         let number: u64 = number.parse().unwrap();
@@ -114,7 +114,7 @@ fn a_database_that_was_cut_or_overwritten_is_an_error_and_stays_as_it_is() {
     for damaged in damages {
         let directory = tempfile::tempdir().unwrap();
         fs::write(database(directory.path()), &damaged).unwrap();
-        let verified = verify(directory.path());
+        let verified = verify_store(directory.path());
         let is_named = match &verified {
             Err(Error::Corrupt { .. }) => true,
             Ok(report) => !report.is_clean(),

@@ -4,7 +4,7 @@ use memory_store::{
     Embedder, Filter, Found, HashedNgrams, MemoryStore, Namespace, NewMemory, Query, Traversal,
 };
 
-use super::{at, edge, id, ids, memory, namespace, open_temporary};
+use super::{any_word, at, edge, id, ids, memory, namespace, open_temporary};
 
 /// One line a result: its id and its reasons.
 fn render(found: &[Found]) -> Vec<String> {
@@ -41,7 +41,7 @@ const TEXTS: [&str; 4] = [
 fn words_are_found_by_bm25_whatever_their_ending_or_case() {
     let (_directory, store) = store_of(&TEXTS);
     let found = |words: &str| {
-        let recalled = store.recall_text(&namespace(), words, 9).unwrap();
+        let recalled = store.recall(&namespace(), &any_word(words, 9)).unwrap();
         ids(recalled.iter().map(|recalled| &*recalled.memory))
     };
     assert_eq!(found("MEMORIES"), [3, 1]);
@@ -66,7 +66,7 @@ fn no_text_is_read_as_an_operator_of_the_index() {
         "n1",
         "-",
     ] {
-        let found = store.recall_text(&namespace(), words, 9).unwrap();
+        let found = store.recall(&namespace(), &any_word(words, 9)).unwrap();
         assert_eq!(found.len(), usize::from(words.contains("plain")), "{words}");
     }
 }
@@ -79,9 +79,9 @@ fn text_of_a_forgotten_memory_or_of_another_namespace_is_not_found() {
         .remember(NewMemory::new(other.clone(), "their memory", at(0)))
         .unwrap();
     store.forget(&namespace(), id(3)).unwrap();
-    let ours = store.recall_text(&namespace(), "memory", 9).unwrap();
+    let ours = store.recall(&namespace(), &any_word("memory", 9)).unwrap();
     assert_eq!(ids(ours.iter().map(|recalled| &*recalled.memory)), [1]);
-    let theirs = store.recall_text(&other, "memory", 9).unwrap();
+    let theirs = store.recall(&other, &any_word("memory", 9)).unwrap();
     assert_eq!(theirs.len(), 1);
     assert_eq!(theirs[0].memory.text, "their memory");
     assert!(store.check().unwrap().is_clean());

@@ -8,7 +8,7 @@ use memory_store::{
     DuplicateKind, IndexHealth, IndexOptions, IndexOrigin, MemoryStore, Namespace, NewMemory, Query,
 };
 
-use super::{at, id, memory, namespace, open_temporary};
+use super::{at, id, memory, namespace, near_to, open_temporary};
 
 const VECTORS: u64 = 1_100;
 
@@ -50,7 +50,7 @@ fn health(store: &MemoryStore) -> IndexHealth {
 
 fn nearest(store: &MemoryStore, number: u64) -> Vec<u64> {
     let found = store
-        .recall_similar(&namespace(), &vector(number), 3)
+        .recall(&namespace(), &near_to(&vector(number), 3))
         .unwrap();
     found.iter().map(|found| found.memory.id.get()).collect()
 }
@@ -183,7 +183,7 @@ fn namespaces_have_an_index_each_and_nothing_is_found_across() {
         store.remember(new(other.clone())).unwrap();
     }
     store.forget(&other, id(7)).unwrap();
-    let found = store.recall_similar(&other, &vector(7), 30).unwrap();
+    let found = store.recall(&other, &near_to(&vector(7), 30)).unwrap();
     assert_eq!(found.len(), 29);
     assert!(found.iter().all(|found| found.memory.namespace == other));
     assert_eq!(nearest(&store, 7)[0], 7);

@@ -17,7 +17,10 @@ mod state;
 mod time;
 mod transfer;
 
-use memory_store::{Edge, MemoryId, MemoryStore, Namespace, NewMemory, Relation, Timestamp};
+use memory_store::{
+    Edge, Filter, Found, Memory, MemoryId, MemoryStore, Namespace, NewMemory, Query, Relation,
+    Signal, Timestamp, Traversal, When,
+};
 
 fn namespace() -> Namespace {
     Namespace::new("team").unwrap()
@@ -46,6 +49,40 @@ fn edge(source: MemoryId, name: &str, target: MemoryId) -> Edge {
 /// The ids of memories, in their order.
 fn ids<'a>(memories: impl IntoIterator<Item = &'a memory_store::Memory>) -> Vec<u64> {
     memories.into_iter().map(|memory| memory.id.get()).collect()
+}
+
+/// A query for the vectors nearest to one.
+fn near_to(vector: &[f32], k: usize) -> Query {
+    Query::new().vector(vector.to_vec()).limit(k)
+}
+
+/// A query for texts with any of some words.
+fn any_word(text: &str, k: usize) -> Query {
+    Query::new().text(text).limit(k)
+}
+
+/// A query for all that a traversal reaches.
+fn reached_by(traversal: &Traversal) -> Query {
+    let when = traversal.when;
+    found_when(Query::new().related(traversal.clone()), when).limit(usize::MAX)
+}
+
+/// The same query as of when it is asked for.
+fn found_when(mut query: Query, when: When) -> Query {
+    query.filter.when = when;
+    query
+}
+
+/// What a filter lets through, the newest first.
+fn listed(store: &MemoryStore, namespace: &Namespace, filter: &Filter) -> Vec<Memory> {
+    let query = Query::new().only(filter.clone());
+    let found = store.recall(namespace, &query).unwrap();
+    found.iter().map(|found| (*found.memory).clone()).collect()
+}
+
+/// The product of the weights along the way that led to a memory.
+fn strength(found: &Found) -> f64 {
+    found.reason(Signal::Relation).unwrap().score
 }
 
 /// Exports a store and imports it into a new one, whose export must be the same.

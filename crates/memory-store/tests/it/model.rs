@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use memory_store::{Direction, Edge, Filter, MemoryStore, NewMemory, Traversal, When};
+use memory_store::{Direction, Edge, Filter, MemoryStore, NewMemory, Signal, Traversal, When};
 use proptest::prelude::*;
 
-use super::{at, edge, id, ids, memory, namespace, relation};
+use super::{
+    any_word, at, edge, id, ids, listed, memory, namespace, near_to, reached_by, relation,
+};
 
 const IDS: std::ops::RangeInclusive<u64> = 1..=5;
 const RELATIONS: [&str; 2] = ["a", "b"];
@@ -161,7 +163,7 @@ impl Model {
             found.sort_unstable_by(|a, b| b.cmp(a));
             found.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
         };
-        let found = |filter: Filter| ids(&store.recall_where(&namespace(), &filter).unwrap());
+        let found = |filter: Filter| ids(&listed(store, &namespace(), &filter));
         assert_eq!(found(Filter::new()), newest_first(&|_| true));
         assert_eq!(
             found(Filter::new().tag("t")),
@@ -182,7 +184,7 @@ impl Model {
     fn compare_texts(&self, store: &MemoryStore) {
         for word in WORDS {
             let mut found: Vec<u64> = store
-                .recall_text(&namespace(), word, 99)
+                .recall(&namespace(), &any_word(word, 99))
                 .unwrap()
                 .iter()
                 .map(|recalled| recalled.memory.id.get())
@@ -206,18 +208,15 @@ impl Model {
                 expected.push((dot / lengths, *id));
             }
         }
-        let recalled = store.recall_similar(&namespace(), &query, 99).unwrap();
+        let recalled = store.recall(&namespace(), &near_to(&query, 99)).unwrap();
         assert_eq!(recalled.len(), expected.len());
         for found in recalled {
             let (score, _) = expected
                 .iter()
                 .find(|(_, id)| *id == found.memory.id.get())
                 .unwrap();
-            assert!(
-                (score - found.score).abs() < 1e-5,
-                "{score} {}",
-                found.score
-            );
+            let told = found.reason(Signal::Similarity).unwrap().score as f32;
+            assert!((score - told).abs() < 1e-5, "{score} {told}");
         }
     }
 
@@ -238,7 +237,7 @@ impl Model {
             targets.sort_unstable();
             targets.dedup();
             let related = store
-                .recall_related(&namespace(), &Traversal::new(id(number)))
+                .recall(&namespace(), &reached_by(&Traversal::new(id(number))))
                 .unwrap();
             let mut found = ids(related.iter().map(|related| &*related.memory));
             found.sort_unstable();

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use memory_store::{
-    AgentRun, Edge, Error, Expected, MemoryStore, Namespace, NewMemory, Quota, verify,
+    AgentRun, Edge, Error, Expected, MemoryStore, Namespace, NewMemory, Quota, verify_store,
 };
 
-use super::{at, id, memory, namespace, open_temporary, relation};
+use super::{any_word, at, id, memory, namespace, near_to, open_temporary, relation};
 
 #[test]
 fn a_quota_refuses_what_is_too_much_and_nothing_else() {
@@ -189,10 +189,15 @@ fn nothing_of_a_deleted_namespace_is_left_in_any_file() {
     assert_eq!(files_with(directory.path(), b"zqte"), [""; 0]);
     assert_eq!(files_with(directory.path(), &vector), [""; 0]);
     assert!(store.get(&name, id(1)).unwrap().is_none());
-    assert!(store.recall_text(&name, "stays", 9).unwrap().is_empty());
     assert!(
         store
-            .recall_similar(&name, &marked_vector(), 9)
+            .recall(&name, &any_word("stays", 9))
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        store
+            .recall(&name, &near_to(&marked_vector(), 9))
             .unwrap()
             .is_empty()
     );
@@ -205,7 +210,10 @@ fn nothing_of_a_deleted_namespace_is_left_in_any_file() {
         (50, 0, 0)
     );
     assert_eq!(
-        store.recall_text(&namespace(), "kept", 99).unwrap().len(),
+        store
+            .recall(&namespace(), &any_word("kept", 99))
+            .unwrap()
+            .len(),
         50
     );
     let report = store.check().unwrap();
@@ -217,7 +225,7 @@ fn nothing_of_a_deleted_namespace_is_left_in_any_file() {
         .unwrap();
     assert_eq!(store.usage(&name).unwrap().items, 1);
     drop(store);
-    assert!(verify(directory.path()).unwrap().is_clean());
+    assert!(verify_store(directory.path()).unwrap().is_clean());
 }
 
 #[test]
@@ -252,7 +260,9 @@ fn how_often_another_tenant_uses_a_word_does_not_change_its_rank() {
                 .remember(NewMemory::new(other.clone(), "rare word", at(0)))
                 .unwrap();
         }
-        let found = store.recall_text(&namespace(), "rare common", 9).unwrap();
+        let found = store
+            .recall(&namespace(), &any_word("rare common", 9))
+            .unwrap();
         super::ids(found.iter().map(|found| &*found.memory))
     };
     // Where all tenants' rows counted, "rare" would be the commoner word with 100 of another's.
@@ -282,7 +292,10 @@ fn compaction_gives_back_the_room_of_what_was_forgotten() {
     store.compact().unwrap();
     assert!(size() * 4 < full, "{} of {full}", size());
     assert_eq!(
-        store.recall_text(&namespace(), "word", 99).unwrap().len(),
+        store
+            .recall(&namespace(), &any_word("word", 99))
+            .unwrap()
+            .len(),
         10
     );
     assert!(store.check().unwrap().is_clean());

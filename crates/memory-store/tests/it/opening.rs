@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use memory_store::{Entry, Error, MemoryStore, read_all, verify};
+use memory_store::{Entry, Error, MemoryStore, read_all, verify_store};
 
 use super::{edge, id, memory, namespace, open_temporary};
 
@@ -32,7 +32,7 @@ fn another_schema_version_is_refused_and_both_are_named() {
     drop(connection);
     for error in [
         MemoryStore::open(directory.path()).unwrap_err(),
-        verify(directory.path()).unwrap_err(),
+        verify_store(directory.path()).unwrap_err(),
     ] {
         let Error::SchemaVersion {
             found, expected, ..
@@ -69,7 +69,7 @@ fn a_corrupt_database_is_an_error_and_not_overwritten() {
     let before = fs::read(&path).unwrap();
     for error in [
         MemoryStore::open(directory.path()).unwrap_err(),
-        verify(directory.path()).unwrap_err(),
+        verify_store(directory.path()).unwrap_err(),
     ] {
         assert!(matches!(error, Error::Corrupt { .. }), "{error}");
     }
@@ -94,7 +94,7 @@ fn damage_to_a_page_is_found_when_verified() {
         .unwrap();
     bytes[place + 8] = b'y';
     fs::write(&path, bytes).unwrap();
-    let report = verify(directory.path()).unwrap();
+    let report = verify_store(directory.path()).unwrap();
     assert_eq!(report.disagreements.len(), 1);
     assert!(
         report.disagreements[0]
@@ -106,7 +106,7 @@ fn damage_to_a_page_is_found_when_verified() {
 #[test]
 fn a_directory_without_a_store_is_not_verified_into_one() {
     let directory = tempfile::tempdir().unwrap();
-    let error = verify(directory.path()).unwrap_err();
+    let error = verify_store(directory.path()).unwrap_err();
     assert!(matches!(error, Error::NoStore { .. }), "{error}");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }

@@ -3,10 +3,13 @@
 use std::num::NonZeroU32;
 
 use memory_store::{
-    Direction, Error, Filter, MemoryStore, Namespace, NewMemory, Query, Signal, Traversal, When,
+    Direction, Error, Filter, MemoryStore, Namespace, NewMemory, Query, Traversal, When,
 };
 
-use super::{at, edge, id, ids, memory, namespace, open_temporary, relation};
+use super::{
+    at, edge, id, ids, listed, memory, namespace, near_to, open_temporary, reached_by, relation,
+    strength,
+};
 
 #[test]
 fn a_memory_is_read_back_exactly() {
@@ -44,15 +47,16 @@ fn a_reopened_store_has_everything_in_every_tier() {
     drop(store);
 
     let store = MemoryStore::open(directory.path()).unwrap();
-    let similar = store.recall_similar(&namespace(), &[0.1, 0.9], 1).unwrap();
+    let similar = store
+        .recall(&namespace(), &near_to(&[0.1, 0.9], 1))
+        .unwrap();
     assert_eq!(similar[0].memory.id, second);
     let related = store
-        .recall_related(&namespace(), &Traversal::new(first))
+        .recall(&namespace(), &reached_by(&Traversal::new(first)))
         .unwrap();
-    assert_eq!((related[0].memory.id, related[0].strength), (second, 0.5));
-    let tagged = store
-        .recall_where(&namespace(), &Filter::new().tag("t"))
-        .unwrap();
+    assert_eq!(related[0].memory.id, second);
+    assert_eq!(strength(&related[0]), 0.5);
+    let tagged = listed(&store, &namespace(), &Filter::new().tag("t"));
     assert_eq!(ids(&tagged), [first.get()]);
     let stats = store.stats();
     assert_eq!((stats.items, stats.edges, stats.vectors), (2, 1, 2));
@@ -78,21 +82,18 @@ fn a_forgotten_memory_is_gone_from_every_tier_and_its_edges_with_it() {
     assert!(store.forget(&namespace(), id(2)).unwrap());
     assert!(!store.forget(&namespace(), id(2)).unwrap());
     assert!(store.get(&namespace(), id(2)).unwrap().is_none());
-    let similar = store.recall_similar(&namespace(), &[1.0], 9).unwrap();
+    let similar = store.recall(&namespace(), &near_to(&[1.0], 9)).unwrap();
     assert_eq!(ids(similar.iter().map(|found| &*found.memory)), [1, 3]);
     for filter in [
         Filter::new().tag("t"),
         Filter::new().attribute("n", 1),
         Filter::new(),
     ] {
-        assert_eq!(
-            ids(&store.recall_where(&namespace(), &filter).unwrap()),
-            [3, 1]
-        );
+        assert_eq!(ids(&listed(&store, &namespace(), &filter)), [3, 1]);
     }
     let hops = NonZeroU32::new(5).unwrap();
     let walk = Traversal::new(id(1)).direction(Direction::Both).hops(hops);
-    let related = store.recall_related(&namespace(), &walk).unwrap();
+    let related = store.recall(&namespace(), &reached_by(&walk)).unwrap();
     assert_eq!(ids(related.iter().map(|found| &*found.memory)), [3]);
     let report = store.check().unwrap();
     assert!(report.is_clean(), "{:?}", report.disagreements);
@@ -114,10 +115,10 @@ fn nothing_is_found_across_namespaces() {
 
     assert_eq!(store.get(&namespace(), ours).unwrap().unwrap().text, "ours");
     assert_eq!(store.get(&other, theirs).unwrap().unwrap().text, "theirs");
-    let similar = store.recall_similar(&other, &[1.0], 9).unwrap();
+    let similar = store.recall(&other, &near_to(&[1.0], 9)).unwrap();
     assert_eq!(similar.len(), 1);
     assert_eq!(similar[0].memory.text, "theirs");
-    let tagged = store.recall_where(&other, &Filter::new().tag("t")).unwrap();
+    let tagged = listed(&store, &other, &Filter::new().tag("t"));
     assert_eq!(tagged.len(), 1);
     assert!(store.forget(&other, theirs).unwrap());
     assert!(store.get(&namespace(), ours).unwrap().is_some());
@@ -139,7 +140,7 @@ fn a_filter_combines_its_conditions() {
             })
             .unwrap();
     }
-    let found = |filter: Filter| ids(&store.recall_where(&namespace(), &filter).unwrap());
+    let found = |filter: Filter| ids(&listed(&store, &namespace(), &filter));
     assert_eq!(
         found(Filter::new().tag("even").attribute("third", true)),
         [18, 12, 6]
@@ -150,8 +151,14 @@ fn a_filter_combines_its_conditions() {
     );
     assert_eq!(found(Filter::new().text_contains("number 2")), [20, 2]);
     assert_eq!(found(Filter::new().tag("even").tag("odd")), [0; 0]);
-    assert_eq!(found(Filter::new().limit(2)), [20, 19]);
-    assert_eq!(found(Filter::new().limit(0)), [0; 0]);
+    let newest = |limit| {
+        let found = store
+            .recall(&namespace(), &Query::new().limit(limit))
+            .unwrap();
+        ids(found.iter().map(|found| &*found.memory))
+    };
+    assert_eq!(newest(2), [20, 19]);
+    assert_eq!(newest(0), [0; 0]);
 }
 
 #[test]
@@ -166,12 +173,7 @@ fn a_taken_id_is_refused_and_the_old_memory_stays() {
         "memory 5 already exists in namespace team"
     );
     assert_eq!(store.get(&namespace(), id(5)).unwrap().unwrap().text, "old");
-    assert!(
-        store
-            .recall_where(&namespace(), &Filter::new().tag("new"))
-            .unwrap()
-            .is_empty()
-    );
+    assert!(listed(&store, &namespace(), &Filter::new().tag("new")).is_empty());
     assert_eq!(store.remember(memory("next")).unwrap(), id(6));
     assert!(store.check().unwrap().is_clean());
 }
@@ -184,7 +186,7 @@ fn an_id_may_be_used_again_after_it_was_forgotten() {
             .remember(memory(text).id(id(1)).vector(vec![1.0]))
             .unwrap();
         assert_eq!(store.get(&namespace(), id(1)).unwrap().unwrap().text, text);
-        let similar = store.recall_similar(&namespace(), &[1.0], 9).unwrap();
+        let similar = store.recall(&namespace(), &near_to(&[1.0], 9)).unwrap();
         assert_eq!(similar.len(), 1);
         store.forget(&namespace(), id(1)).unwrap();
     }
@@ -248,84 +250,9 @@ fn linking_again_replaces_the_weight_and_unlinking_removes_one_relation_only() {
     assert!(store.check().unwrap().is_clean());
 }
 
-/// The order of ids, and the scores by which a signal ranks them.
-type Ranked = Vec<(u64, f32)>;
-
-fn by_signal(store: &MemoryStore, query: &Query, signal: Signal) -> Ranked {
-    let found = store.recall(&namespace(), query).unwrap();
-    let ranked = found.iter().map(|found| {
-        let score = found.reason(signal).map_or(0.0, |reason| reason.score);
-        (found.memory.id.get(), score as f32)
-    });
-    ranked.collect()
-}
-
 #[test]
-fn a_query_with_one_signal_finds_what_the_methods_of_one_tier_find() {
-    let (_directory, store) = open_temporary();
-    let words = ["linker", "memory", "build", "garden", "nightly"];
-    for number in 1..=60_u64 {
-        let word = |step: usize| words[(number as usize * step) % words.len()];
-        let mut new = memory(&format!("{} {} {}", word(1), word(2), word(3)))
-            .id(id(number))
-            .vector(vec![number as f32, 30.0 - number as f32, 1.0]);
-        new.at = at(number as i64 % 7);
-        if number % 3 == 0 {
-            new = new.tag("third");
-        }
-        if number % 10 == 0 {
-            new = new.valid_until(at(50));
-        }
-        store.remember(new).unwrap();
-    }
-    for number in 1..60 {
-        let link = edge(id(number), "next", id(number + 1)).weight(0.9);
-        store.link(link).unwrap();
-    }
-    for when in [When::Current, When::AsOf(at(20)), When::Ever] {
-        let as_of = |mut query: Query| {
-            query.filter.when = when;
-            query
-        };
-        for k in [1, 5, 99] {
-            let old = store.recall_similar_when(&namespace(), &[1.0, 0.5, 0.2], k, when);
-            let old: Ranked = recalled(old.unwrap());
-            let new = as_of(Query::new().vector(vec![1.0, 0.5, 0.2]).limit(k));
-            assert_eq!(by_signal(&store, &new, Signal::Similarity), old);
-
-            let old = store.recall_text_when(&namespace(), "memory garden", k, when);
-            let old: Ranked = recalled(old.unwrap());
-            let new = as_of(Query::new().text("memory garden").limit(k));
-            assert_eq!(by_signal(&store, &new, Signal::Text), old);
-
-            let filter = Filter::new().tag("third").when(when);
-            let old = store.recall_where(&namespace(), &filter.clone().limit(k));
-            let new = store.recall(&namespace(), &Query::new().only(filter).limit(k));
-            let new = new.unwrap();
-            assert_eq!(
-                ids(new.iter().map(|found| &*found.memory)),
-                ids(&old.unwrap())
-            );
-        }
-        let hops = NonZeroU32::new(40).unwrap();
-        let walk = Traversal::new(id(3)).hops(hops).when(when);
-        let old = store.recall_related(&namespace(), &walk).unwrap();
-        let query = as_of(Query::new().related(walk).limit(99));
-        let new = store.recall(&namespace(), &query).unwrap();
-        assert_eq!(new.len(), old.len());
-        for (new, old) in new.iter().zip(&old) {
-            assert_eq!((new.memory.id, new.path()), (old.memory.id, &*old.path));
-            assert_eq!(new.reason(Signal::Relation).unwrap().score, old.strength);
-        }
-    }
-    let all = store.recall(&namespace(), &Query::new()).unwrap();
-    let old = store.recall_where(&namespace(), &Filter::new()).unwrap();
-    assert_eq!(ids(all.iter().map(|found| &*found.memory)), ids(&old));
-}
-
-fn recalled(recalled: Vec<memory_store::Recalled>) -> Ranked {
-    let ranked = recalled.iter();
-    ranked
-        .map(|recalled| (recalled.memory.id.get(), recalled.score))
-        .collect()
+fn the_readme_shows_the_example_program() {
+    let program = include_str!("../../examples/remember_and_recall.rs");
+    assert!(program.lines().count() <= 40);
+    assert!(include_str!("../../README.md").contains(program));
 }

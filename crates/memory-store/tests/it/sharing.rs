@@ -5,9 +5,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use memory_store::{AgentRun, Expected, Filter, MemoryStore, Moment, When};
+use memory_store::{AgentRun, Expected, Filter, MemoryStore, Moment, Query, When};
 
-use super::{at, edge, id, memory, namespace, open_temporary};
+use super::{
+    any_word, at, edge, found_when, id, listed, memory, namespace, near_to, open_temporary,
+};
 
 const THREADS: u64 = 100;
 
@@ -49,13 +51,7 @@ fn a_hundred_writers_read_their_own_writes_and_share_commits() {
     assert!(report.is_clean(), "{:?}", report.disagreements);
     drop(store);
     let store = MemoryStore::open(directory.path()).unwrap();
-    assert_eq!(
-        store
-            .recall_where(&namespace(), &Filter::new())
-            .unwrap()
-            .len(),
-        500
-    );
+    assert_eq!(listed(&store, &namespace(), &Filter::new()).len(), 500);
 }
 
 #[test]
@@ -75,7 +71,7 @@ fn no_reader_sees_a_memory_after_its_forget_was_acknowledged() {
                         // Asked before the read: what was gone then must be gone in the read.
                         let was_gone = gone.load(Ordering::SeqCst);
                         let read = store.get(&namespace(), own).unwrap();
-                        let similar = store.recall_similar(&namespace(), &[1.0], 1).unwrap();
+                        let similar = store.recall(&namespace(), &near_to(&[1.0], 1)).unwrap();
                         if was_gone {
                             assert!(read.is_none() && similar.is_empty());
                             break;
@@ -123,19 +119,14 @@ fn a_hundred_threads_of_reads_and_writes_leave_what_their_ledger_says() {
                     let query = [thread as f32 + 1.0, turn as f32];
                     assert!(
                         !store
-                            .recall_similar(&namespace(), &query, 3)
+                            .recall(&namespace(), &near_to(&query, 3))
                             .unwrap()
                             .is_empty()
                     );
                 }
                 _ => {
-                    let filter = Filter::new().tag("t").limit(3);
-                    assert!(
-                        !store
-                            .recall_where(&namespace(), &filter)
-                            .unwrap()
-                            .is_empty()
-                    );
+                    let query = Query::new().only(Filter::new().tag("t")).limit(3);
+                    assert!(!store.recall(&namespace(), &query).unwrap().is_empty());
                 }
             }
         }
@@ -194,7 +185,7 @@ fn a_hundred_threads_of_every_kind_of_operation_leave_what_their_ledger_says() {
                 }
                 2 => {
                     let found = store
-                        .recall_text_when(&namespace(), &word, 9, When::Ever)
+                        .recall(&namespace(), &found_when(any_word(&word, 9), When::Ever))
                         .unwrap();
                     assert_eq!(found.len(), memories.len());
                 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use memory_store::{Direction, Edge, Error, Filter, MemoryStore, Moment, Query, Traversal, When};
 
-use super::{at, edge, id, ids, memory, namespace, open_temporary, relation};
+use super::{
+    any_word, at, edge, found_when, id, ids, listed, memory, namespace, near_to, open_temporary,
+    reached_by, relation,
+};
 
 fn where_(store: &MemoryStore, when: When) -> Vec<u64> {
-    ids(&store
-        .recall_where(&namespace(), &Filter::new().when(when))
-        .unwrap())
+    ids(&listed(store, &namespace(), &Filter::new().when(when)))
 }
 
 #[test]
@@ -67,23 +68,24 @@ fn an_update_leaves_what_was_known_before_in_the_history() {
     // No tier finds what is known no more.
     assert!(
         store
-            .recall_text(&namespace(), "Rome Oslo", 9)
+            .recall(&namespace(), &any_word("Rome Oslo", 9))
             .unwrap()
             .is_empty()
     );
-    assert_eq!(store.recall_text(&namespace(), "Bonn", 9).unwrap().len(), 1);
+    assert_eq!(
+        store
+            .recall(&namespace(), &any_word("Bonn", 9))
+            .unwrap()
+            .len(),
+        1
+    );
     assert!(
         store
-            .recall_similar(&namespace(), &[1.0, 0.0], 9)
+            .recall(&namespace(), &near_to(&[1.0, 0.0], 9))
             .unwrap()
             .is_empty()
     );
-    assert!(
-        store
-            .recall_where(&namespace(), &Filter::new().tag("old"))
-            .unwrap()
-            .is_empty()
-    );
+    assert!(listed(&store, &namespace(), &Filter::new().tag("old")).is_empty());
     assert!(store.check().unwrap().is_clean());
     drop(store);
     let store = MemoryStore::open(directory.path()).unwrap();
@@ -106,10 +108,10 @@ fn what_was_superseded_is_found_as_of_the_time_when_it_was_true() {
     let oslo = store.supersede(rome, new.recorded_at(at(150))).unwrap();
     let found = |when| {
         let mut similar = store
-            .recall_similar_when(&namespace(), &[1.0, 0.0], 9, when)
+            .recall(&namespace(), &found_when(near_to(&[1.0, 0.0], 9), when))
             .unwrap();
         let text = store
-            .recall_text_when(&namespace(), "lives", 9, when)
+            .recall(&namespace(), &found_when(any_word("lives", 9), when))
             .unwrap();
         similar.sort_by_key(|found| found.memory.id);
         assert_eq!(
@@ -145,7 +147,9 @@ fn what_was_superseded_is_found_as_of_the_time_when_it_was_true() {
     let successors = Traversal::new(oslo)
         .relation(relation("supersedes"))
         .when(When::Ever);
-    let related = store.recall_related(&namespace(), &successors).unwrap();
+    let related = store
+        .recall(&namespace(), &reached_by(&successors))
+        .unwrap();
     assert_eq!(
         ids(related.iter().map(|related| &*related.memory)),
         [rome.get()]
@@ -175,10 +179,10 @@ fn an_expired_memory_is_never_found_at_the_callers_moment_and_a_sweep_removes_it
     let found = |moment| {
         let when = When::AsOf(at(moment));
         let similar = store
-            .recall_similar_when(&namespace(), &[1.0], 10_000, when)
+            .recall(&namespace(), &found_when(near_to(&[1.0], 10_000), when))
             .unwrap();
         let text = store
-            .recall_text_when(&namespace(), "short", 10_000, when)
+            .recall(&namespace(), &found_when(any_word("short", 10_000), when))
             .unwrap();
         // From the cache, which holds them all by now.
         let read = (1..=1_100)
@@ -197,7 +201,7 @@ fn an_expired_memory_is_never_found_at_the_callers_moment_and_a_sweep_removes_it
     let walk = Traversal::new(lasting).when(When::AsOf(at(10)));
     assert!(
         store
-            .recall_related(&namespace(), &walk)
+            .recall(&namespace(), &reached_by(&walk))
             .unwrap()
             .is_empty()
     );
@@ -231,7 +235,7 @@ fn a_few_best_that_have_ended_do_not_hide_those_behind_them() {
     }
     let similar = |k, when| {
         let found = store
-            .recall_similar_when(&namespace(), &[0.0, 1.0], k, when)
+            .recall(&namespace(), &found_when(near_to(&[0.0, 1.0], k), when))
             .unwrap();
         ids(found.iter().map(|found| &*found.memory))
     };
@@ -239,7 +243,7 @@ fn a_few_best_that_have_ended_do_not_hide_those_behind_them() {
     assert_eq!(similar(3, When::AsOf(at(10))), [600, 599, 598]);
     assert_eq!(similar(3, When::Current), [60, 59, 58]);
     assert_eq!(similar(100, When::Current).len(), 60);
-    let text = store.recall_text(&namespace(), "words", 5).unwrap();
+    let text = store.recall(&namespace(), &any_word("words", 5)).unwrap();
     assert_eq!(
         ids(text.iter().map(|found| &*found.memory)),
         [1, 2, 3, 4, 5]
@@ -297,11 +301,12 @@ fn edges_of_one_kind_follow_each_other_in_time() {
             .hops(NonZeroU32::new(2).unwrap())
             .when(When::AsOf(at(moment)))
     };
+    let weights = super::strength;
     let strength = |moment| {
         let path = store
             .shortest_path(&namespace(), &walk(moment), id(3))
             .unwrap();
-        path.map(|related| (related.hops(), related.strength))
+        path.map(|found| (found.path().len() - 1, weights(&found)))
     };
     assert_eq!(strength(-1), None);
     assert_eq!(

@@ -4,7 +4,10 @@ use memory_store::{
     AgentRun, Error, Expected, MemoryStore, Namespace, NewMemory, Quota, Traversal,
 };
 
-use super::{at, edge, id, memory, namespace, open_temporary, transferred};
+use super::{
+    any_word, at, edge, found_when, id, memory, namespace, open_temporary, reached_by, strength,
+    transferred,
+};
 
 fn other() -> Namespace {
     Namespace::new("other").unwrap()
@@ -76,7 +79,10 @@ fn all_kinds_come_back_as_they_were_in_every_tier() {
     let copy = transferred(&store, target.path());
     for (number, text) in [(1, "quotes"), (2, "corrected")] {
         let found = copy
-            .recall_text_when(&namespace(), text, 9, memory_store::When::Ever)
+            .recall(
+                &namespace(),
+                &found_when(any_word(text, 9), memory_store::When::Ever),
+            )
             .unwrap();
         assert_eq!(
             found[0].memory,
@@ -100,10 +106,10 @@ fn all_kinds_come_back_as_they_were_in_every_tier() {
     );
     let walk = Traversal::new(id(1));
     let related = [&store, &copy].map(|store| {
-        let related = store.recall_related(&namespace(), &walk).unwrap();
+        let related = store.recall(&namespace(), &reached_by(&walk)).unwrap();
         related
-            .into_iter()
-            .map(|found| (found.path, found.strength))
+            .iter()
+            .map(|found| (found.path().to_vec(), strength(found)))
             .collect::<Vec<_>>()
     });
     assert_eq!(related[0], related[1]);

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use load_engine::{Digest, Failure, Found, Iteration, Rng, StepSpec, Workload};
 use memory_store::{
-    Edge, Entry, Filter, MemoryDigest, MemoryId, MemoryStore, Namespace, NewMemory, Relation,
-    Timestamp, Traversal,
+    Edge, Entry, Filter, MemoryDigest, MemoryId, MemoryStore, Namespace, NewMemory, Query,
+    Relation, Timestamp, Traversal,
 };
 
 pub(crate) use self::turns::{MemoryOptions, Turn};
@@ -99,7 +99,7 @@ impl MemoryTarget {
         it.step(RELATED, |_| {
             let related = self
                 .store
-                .recall_related(&agent.namespace, &Traversal::new(source.id))?;
+                .recall(&agent.namespace, &neighbours(source.id))?;
             expect(
                 related.iter().any(|found| found.memory.id == target.id),
                 "the linked memory",
@@ -126,9 +126,7 @@ impl MemoryTarget {
 
     fn similar(&self, agent: &Agent, own: &Own, it: &mut Iteration<'_>) -> Result<(), Failure> {
         it.step(SIMILAR, |_| {
-            let nearest = self
-                .store
-                .recall_similar(&agent.namespace, &own.vector, 3)?;
+            let nearest = self.store.recall(&agent.namespace, &nearest(&own.vector))?;
             let first = nearest.first().map(|found| found.memory.id);
             expect(
                 first == Some(own.id),
@@ -142,11 +140,10 @@ impl MemoryTarget {
             let filter = Filter::new()
                 .tag("load")
                 .attribute("agent", agent.name.as_str());
-            let found = self
-                .store
-                .recall_where(&agent.namespace, &filter.limit(1000))?;
+            let query = Query::new().only(filter).limit(1_000);
+            let found = self.store.recall(&agent.namespace, &query)?;
             expect(
-                found.iter().any(|memory| memory.id == own.id),
+                found.iter().any(|found| found.memory.id == own.id),
                 "the memory with its attribute",
             )
         })
@@ -203,18 +200,26 @@ impl MemoryTarget {
             )
         })?;
         it.step(SIMILAR, |_| {
-            let nearest = self.store.recall_similar(namespace, &own.vector, 3)?;
+            let nearest = self.store.recall(namespace, &nearest(&own.vector))?;
             let ghost = nearest.iter().any(|found| found.memory.id == own.id);
             expect(!ghost, "no forgotten memory among the similar ones")
         })?;
         it.step(RELATED, |_| {
-            let related = self
-                .store
-                .recall_related(namespace, &Traversal::new(anchor.id))?;
+            let related = self.store.recall(namespace, &neighbours(anchor.id))?;
             let ghost = related.iter().any(|found| found.memory.id == own.id);
             expect(!ghost, "no forgotten memory among the related ones")
         })
     }
+}
+
+/// A query for the three vectors nearest to one.
+fn nearest(vector: &[f32]) -> Query {
+    Query::new().vector(vector.to_vec()).limit(3)
+}
+
+/// A query for all that edges lead to from a memory.
+fn neighbours(id: MemoryId) -> Query {
+    Query::new().related(Traversal::new(id)).limit(usize::MAX)
 }
 
 impl Agent {

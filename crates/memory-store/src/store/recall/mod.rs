@@ -167,11 +167,7 @@ impl MemoryStore {
                 None => self.find(namespace, visit.id, when)?.is_some(),
             };
             if is_allowed {
-                reached.push(Candidate {
-                    id: visit.id,
-                    score: visit.strength,
-                    path: visit.path,
-                });
+                reached.push(visit.into());
             }
             if reached.len() == query.depth() {
                 break;

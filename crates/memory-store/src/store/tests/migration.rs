@@ -7,11 +7,11 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::*;
-use crate::check::verify::verify;
+use crate::check::verify::verify_store;
 use crate::model::names::Timestamp;
-use crate::model::time::When;
+use crate::model::time::{Moment, When};
 use crate::relations::Direction;
-use crate::{AgentRun, CheckpointId, Moment, When};
+use crate::{AgentRun, CheckpointId};
 
 /// The schema as version 3 created it, and what a store of that version wrote.
 const VERSION_3: &str = include_str!("fixtures/version_3.sql");
@@ -72,10 +72,22 @@ fn a_store_of_version_3_is_brought_up_to_date_with_all_it_holds() {
             .unwrap()
             .is_none()
     );
-    assert_eq!(store.recall_text(&team, "memories xx", 9).unwrap().len(), 2);
-    assert_eq!(store.recall_similar(&team, &[1.0], 9).unwrap().len(), 2);
+    assert_eq!(
+        store
+            .recall(&team, &Query::new().text("memories xx"))
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(
+        store
+            .recall(&team, &Query::new().vector(vec![1.0]))
+            .unwrap()
+            .len(),
+        2
+    );
     let tagged = Filter::new().tag("t");
-    assert_eq!(store.recall_where(&team, &tagged).unwrap().len(), 2);
+    assert_eq!(listed(&store, &team, &tagged).len(), 2);
     let edges = store.edges_of(&team, id(1), Direction::Outgoing, When::AsOf(at(3000)));
     assert_eq!((edges.len(), edges[0].weight), (1, 0.5));
     let usage = store.usage(&team).unwrap();
@@ -89,7 +101,7 @@ fn a_store_of_version_3_is_brought_up_to_date_with_all_it_holds() {
     let fresh = tempfile::tempdir().unwrap();
     drop(MemoryStore::open(fresh.path()).unwrap());
     assert_eq!(shape(directory.path()), shape(fresh.path()));
-    assert!(verify(directory.path()).unwrap().is_clean());
+    assert!(verify_store(directory.path()).unwrap().is_clean());
 }
 
 #[test]
@@ -122,7 +134,7 @@ fn a_later_version_is_refused_and_not_one_byte_of_it_changes() {
     let before = fs::read(database(directory.path())).unwrap();
     for error in [
         MemoryStore::open(directory.path()).unwrap_err(),
-        verify(directory.path()).unwrap_err(),
+        verify_store(directory.path()).unwrap_err(),
     ] {
         assert!(
             matches!(error, Error::SchemaVersion { found: 99, .. }),

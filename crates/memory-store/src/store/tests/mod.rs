@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::model::edge::Edge;
 use crate::model::filter::Filter;
 use crate::model::names::{Relation, Timestamp};
+use crate::model::query::Query;
 
 fn namespace() -> Namespace {
     Namespace::new("n").unwrap()
@@ -31,6 +32,13 @@ fn edge(source: u64, target: u64) -> Edge {
         id(target),
         Timestamp::default(),
     )
+}
+
+/// What a filter lets through, the newest first.
+fn listed(store: &MemoryStore, namespace: &Namespace, filter: &Filter) -> Vec<Arc<Memory>> {
+    let query = Query::new().only(filter.clone());
+    let found = store.recall(namespace, &query).unwrap();
+    found.into_iter().map(|found| found.memory).collect()
 }
 
 #[test]
@@ -108,10 +116,10 @@ fn after_a_failed_sync_nothing_is_acknowledged_and_what_was_is_kept() {
     let error = store.remember(memory("late")).unwrap_err();
     assert!(matches!(error, Error::Poisoned { .. }), "{error}");
     let tagged = Filter::new().tag("t");
-    assert_eq!(store.recall_where(&namespace(), &tagged).unwrap().len(), 1);
+    assert_eq!(listed(&store, &namespace(), &tagged).len(), 1);
     assert!(
         store
-            .recall_text(&namespace(), "lost", 9)
+            .recall(&namespace(), &Query::new().text("lost"))
             .unwrap()
             .is_empty()
     );
@@ -171,10 +179,7 @@ fn one_write_that_fails_does_not_fail_its_group() {
         }
     });
     assert_eq!(
-        store
-            .recall_where(&namespace(), &Filter::new().tag("t"))
-            .unwrap()
-            .len(),
+        listed(&store, &namespace(), &Filter::new().tag("t")).len(),
         16
     );
     assert!(store.check().unwrap().is_clean());

@@ -23,7 +23,7 @@ pub(super) fn store_to_damage() -> (tempfile::TempDir, MemoryStore) {
 fn found_and_left(plant: impl FnOnce(&MemoryStore)) -> (Vec<String>, Vec<String>) {
     let (_directory, store) = store_to_damage();
     plant(&store);
-    let lines = |report: Report| {
+    let lines = |report: CheckReport| {
         report
             .disagreements
             .iter()

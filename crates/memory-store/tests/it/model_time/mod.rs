@@ -8,7 +8,9 @@ use memory_store::{
 };
 use proptest::prelude::*;
 
-use super::{at, id, ids, memory, namespace, relation};
+use super::{
+    any_word, at, found_when, id, ids, listed, memory, namespace, near_to, reached_by, relation,
+};
 use operations::{Fact, IDS, MOMENTS, Operation, WORDS, operation};
 
 /// A memory as the model knows it.
@@ -255,15 +257,17 @@ impl Model {
                 passing.map(|known| known.id).collect()
             };
             let filter = Filter::new().when(when);
-            let by_filter = store.recall_where(&namespace(), &filter).unwrap();
+            let by_filter = listed(store, &namespace(), &filter);
             assert_eq!(sorted(ids(&by_filter)), of(&|_| true));
             for (word, text) in WORDS.iter().enumerate() {
-                let matching = store.recall_text_when(&namespace(), text, 9, when).unwrap();
+                let matching = store
+                    .recall(&namespace(), &found_when(any_word(text, 9), when))
+                    .unwrap();
                 let matching = ids(matching.iter().map(|found| &*found.memory));
                 assert_eq!(sorted(matching), of(&|known| known.fact.word == word));
             }
             let similar = store
-                .recall_similar_when(&namespace(), &[1.0, 1.0], 9, when)
+                .recall(&namespace(), &found_when(near_to(&[1.0, 1.0], 9), when))
                 .unwrap();
             let similar = ids(similar.iter().map(|found| &*found.memory));
             assert_eq!(sorted(similar), of(&|known| known.fact.vector.is_some()));
@@ -305,7 +309,10 @@ impl Model {
                 .collect();
             assert_eq!(found, expected);
             let reached = store
-                .recall_related(&namespace(), &Traversal::new(id(number)).when(when))
+                .recall(
+                    &namespace(),
+                    &reached_by(&Traversal::new(id(number)).when(when)),
+                )
                 .unwrap();
             let mut reached = ids(reached.iter().map(|related| &*related.memory));
             reached.sort_unstable();

@@ -1,0 +1,35 @@
+//! Remembers what happened in a build, and recalls it by words, by edges and by tag.
+
+#![allow(clippy::print_stdout, reason = "it prints what it recalls")]
+
+use memory_store::{
+    Edge, Filter, HashedNgrams, MemoryStore, Namespace, NewMemory, Query, Relation, Timestamp,
+    Traversal,
+};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let directory = tempfile::tempdir()?;
+    let store = MemoryStore::open(directory.path())?;
+    let team = Namespace::new("team-a")?;
+    let now = Timestamp::from_unix_millis(1_767_225_600_000);
+    let embedder = HashedNgrams::default();
+
+    let cause = NewMemory::new(team.clone(), "the linker ran out of memory", now)
+        .tag("failure")
+        .embedded(&embedder)?;
+    let cause = store.remember(cause)?;
+    let effect = NewMemory::new(team.clone(), "the nightly build failed", now);
+    let effect = store.remember(effect.embedded(&embedder)?)?;
+    let caused = Relation::new("caused")?;
+    store.link(Edge::new(team.clone(), cause, caused, effect, now))?;
+
+    let query = Query::new().about("why do linkers fail?", &embedder)?;
+    for found in store.recall(&team, &query)? {
+        println!("{} (score {:.3})", found.memory.text, found.score);
+    }
+    let consequences = Query::new().related(Traversal::new(cause));
+    assert_eq!(store.recall(&team, &consequences)?[0].memory.id, effect);
+    let failures = Query::new().only(Filter::new().tag("failure"));
+    assert_eq!(store.recall(&team, &failures)?.len(), 1);
+    Ok(())
+}
