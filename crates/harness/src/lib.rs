@@ -39,8 +39,7 @@ pub use crate::progress::{NoProgress, Progress};
 pub use crate::proof::{EffectsFound, Target, Trial, prove};
 pub use crate::scenario::Scenario;
 pub use crate::scenario_file::{
-    ArrivalKind, Course, DataSpec, Executor, ModelKind, ModelSpec, PhaseSpec, PoolSpec,
-    ScenarioFile, ScenarioSpec, Size, StopSpec, TargetKind, TargetSpec, ThinkSpec, Time,
-    scenario_schema,
+    AbortSpec, ArrivalKind, Course, DataSpec, Executor, ModelKind, ModelSpec, PhaseSpec, PoolSpec,
+    ScenarioFile, ScenarioSpec, Size, TargetKind, TargetSpec, ThinkSpec, Time, scenario_schema,
 };
 pub use crate::suite::Suite;

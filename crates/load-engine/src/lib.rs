@@ -111,7 +111,7 @@
 //! users of a blocking workload as such tasks. Plan, record, ledger and thresholds are the same for all
 //! of them.
 //!
-//! A phase can end on a [`Condition`], and a run on a broken [`Threshold`]. A ledger too long for memory
+//! A phase can end on a [`Condition`], and a run on a violated [`Threshold`]. A ledger too long for memory
 //! goes to disk by a [`SpillPolicy`]; another process is watched by [`Plan::watch`]; [`search`] finds
 //! the highest rate that still holds.
 //!
@@ -153,7 +153,7 @@ mod error;
 
 pub use crate::clock::{Clock, MonotonicClock, SimulatedClock};
 pub use crate::error::RunError;
-pub use crate::exec::abort::{EarlyEnd, StopRule};
+pub use crate::exec::abort::{Abort, AbortRule};
 pub use crate::exec::outcome::Outcome;
 pub use crate::exec::stragglers::Stragglers;
 pub use crate::exec::{Progress, Stage, run, run_async, run_on, run_pooled, run_shared};

@@ -157,7 +157,7 @@ fn a_mistake_is_refused_with_its_place_before_anything_runs() {
     assert_eq!(
         refused(&APPENDS.replace("users", "usres"), &[]),
         "error: s.toml:7:1: unknown field `usres`, expected one of `kind`, `executor`, `users`, \
-         `iterations`, `for`, `think_time`, `arrivals`, `max_in_flight`, `patience`; did you mean `users`?\n"
+         `iterations`, `for`, `think_time`, `arrivals`, `max_in_flight`, `max_start_delay`; did you mean `users`?\n"
     );
     assert_eq!(
         refused(APPENDS, &["--set", "target.kind=storge"]),

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
-use load_engine::search::TrialRuling;
+use load_engine::search::ProbeResult;
 use load_engine::{RunRecord, Threshold, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,19 +90,19 @@ impl Report {
     /// What the run shows of a target that is searched for its limit: by its scenarios one after the
     /// other, and then by the verdict.
     #[must_use]
-    pub fn ruling(&self) -> TrialRuling {
+    pub fn ruling(&self) -> ProbeResult {
         let mut rulings = self.scenarios.iter().map(|scenario| {
-            TrialRuling::of(
+            ProbeResult::of(
                 &scenario.run,
                 Some(&scenario.verification),
                 &scenario.thresholds,
             )
         });
-        let found = rulings.find(|ruling| *ruling != TrialRuling::Held);
+        let found = rulings.find(|ruling| *ruling != ProbeResult::Held);
         found.unwrap_or_else(|| match self.verdict.health {
-            Health::Pass => TrialRuling::Held,
-            Health::Fail => TrialRuling::Broken(self.verdict.reason.clone()),
-            Health::NotJudged => TrialRuling::NotJudged(self.verdict.reason.clone()),
+            Health::Pass => ProbeResult::Held,
+            Health::Fail => ProbeResult::Violated(self.verdict.reason.clone()),
+            Health::NotJudged => ProbeResult::Inconclusive(self.verdict.reason.clone()),
         })
     }
 

@@ -71,7 +71,7 @@ pub(super) fn compile(spec: &ScenarioSpec, folder: &Path) -> Result<Compiled, Fa
         if !thresholds.contains(&threshold) {
             thresholds.push(threshold.clone());
         }
-        plan = plan.stop_if_broken(threshold, after);
+        plan = plan.abort_on_fail(threshold, after);
     }
     if let Some(name) = &spec.no_leak_in {
         phase_number(name, &timed, &Way::to("no_leak_in"))?;

@@ -21,8 +21,8 @@ use self::compile::{Compiled, compile};
 use self::place::{Fault, byte_of, line_and_column, with_suggestion};
 pub use self::quantity::{Size, Time};
 pub use self::spec::{
-    ArrivalKind, Course, DataSpec, Executor, ModelKind, ModelSpec, PhaseSpec, PoolSpec,
-    ScenarioSpec, StopSpec, TargetKind, TargetSpec, ThinkSpec,
+    AbortSpec, ArrivalKind, Course, DataSpec, Executor, ModelKind, ModelSpec, PhaseSpec, PoolSpec,
+    ScenarioSpec, TargetKind, TargetSpec, ThinkSpec,
 };
 use crate::{Error, Journal, Progress, Trial};
 use report::ScenarioResult;
@@ -190,7 +190,7 @@ impl ScenarioFile {
         for phase in &mut self.spec.phases {
             phase.length = scale(phase.length);
         }
-        for stop in &mut self.spec.stop_if_broken {
+        for stop in &mut self.spec.abort_on_fail {
             stop.after = stop.after.map(scale);
         }
         self.spec.model.length = self.spec.model.length.map(scale);

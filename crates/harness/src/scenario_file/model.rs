@@ -65,7 +65,7 @@ fn refuse_the_other_kind(spec: &ScenarioSpec) -> Result<(), Fault> {
     let of_open = [
         ("arrivals", model.arrivals.is_some()),
         ("max_in_flight", model.max_in_flight.is_some()),
-        ("patience", model.patience.is_some()),
+        ("max_start_delay", model.max_start_delay.is_some()),
     ];
     for (key, is_set) in of_open {
         if is_set && closed {
@@ -192,21 +192,23 @@ fn open(spec: &ScenarioSpec, timed: &[Timed<'_>]) -> Result<Model, Fault> {
     let in_flight = NonZeroU32::new(model.max_in_flight.unwrap_or(MAX_IN_FLIGHT))
         .filter(|in_flight| in_flight.get() <= most)
         .ok_or_else(|| Fault::new(at, format!("expected 1 to {most}")))?;
-    Ok(match (Model::open(schedule, in_flight), model.patience) {
-        (
-            Model::Open {
+    Ok(
+        match (Model::open(schedule, in_flight), model.max_start_delay) {
+            (
+                Model::Open {
+                    schedule,
+                    max_in_flight,
+                    ..
+                },
+                Some(max_start_delay),
+            ) => Model::Open {
                 schedule,
                 max_in_flight,
-                ..
+                max_start_delay: max_start_delay.0,
             },
-            Some(patience),
-        ) => Model::Open {
-            schedule,
-            max_in_flight,
-            patience: patience.0,
+            (model, _) => model,
         },
-        (model, _) => model,
-    })
+    )
 }
 
 fn check_course(course: Course, at: &Way) -> Result<(), Fault> {

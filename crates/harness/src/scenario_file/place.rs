@@ -156,12 +156,26 @@ pub(super) fn unknown<'n>(
     )
 }
 
+/// Keys of earlier versions, and what they are called now.
+const RENAMED: [(&str, &str); 2] = [
+    ("stop_if_broken", "abort_on_fail"),
+    ("patience", "max_start_delay"),
+];
+
+fn renamed(key: &str) -> Option<&'static str> {
+    let pair = RENAMED.iter().find(|(old, _)| *old == key);
+    pair.map(|(_, new)| *new)
+}
+
 /// Adds the name that was probably meant to serde's list of the names that are known.
 pub(super) fn with_suggestion(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let lists_names =
         message.starts_with("unknown field") || message.starts_with("unknown variant");
     match quoted.as_slice() {
+        [name, ..] if lists_names && renamed(name).is_some() => {
+            format!("`{name}` is now `{}`", renamed(name).unwrap_or_default())
+        }
         [name, known @ ..] if lists_names => match nearest(name, known.iter().copied()) {
             Some(meant) => format!("{message}; did you mean `{meant}`?"),
             None => message.to_owned(),

@@ -33,7 +33,7 @@ pub struct ScenarioSpec {
     pub thresholds: Vec<String>,
     /// Thresholds that are also judged while the load runs, and end it when they are broken.
     #[serde(default)]
-    pub stop_if_broken: Vec<StopSpec>,
+    pub abort_on_fail: Vec<AbortSpec>,
     /// The phase in which memory must not leak, by the trend of its floors.
     #[serde(default)]
     pub no_leak_in: Option<String>,
@@ -142,7 +142,7 @@ pub struct ModelSpec {
     pub max_in_flight: Option<u32>,
     /// Open: how long an arrival may wait to be started before it is dropped and counted (30s).
     #[serde(default)]
-    pub patience: Option<Time>,
+    pub max_start_delay: Option<Time>,
 }
 
 /// The two kinds of models.
@@ -214,7 +214,7 @@ pub struct PhaseSpec {
 /// A threshold that ends the load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct StopSpec {
+pub struct AbortSpec {
     /// What has to hold.
     pub threshold: String,
     /// How long the load runs before it is judged (at once).

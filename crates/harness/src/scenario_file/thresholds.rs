@@ -39,10 +39,10 @@ impl ThresholdReader<'_> {
 
     /// Those that end the load, each with the time from which on it is judged.
     pub(super) fn stops(&self, spec: &ScenarioSpec) -> Result<Vec<(Threshold, Duration)>, Fault> {
-        let stops = spec.stop_if_broken.iter().enumerate();
+        let stops = spec.abort_on_fail.iter().enumerate();
         stops
             .map(|(number, stop)| {
-                let at = Way::to("stop_if_broken").then(number).then("threshold");
+                let at = Way::to("abort_on_fail").then(number).then("threshold");
                 let after = stop.after.map_or(Duration::ZERO, |time| time.0);
                 Ok((live(self.read(&stop.threshold, &at)?, &at)?, after))
             })

@@ -15,9 +15,9 @@ use crate::clock::Clock;
 use crate::context::counter::Counter;
 use crate::context::skips::Skips;
 use crate::context::slot::Slot;
-use crate::context::start_barrier::{Gate, Signal};
+use crate::context::start_barrier::{Signal, StartBarrier};
 use crate::context::timer::Timer;
-use crate::exec::arrivals::Desk;
+use crate::exec::arrivals::ArrivalQueue;
 use crate::ledger::Ledger;
 use crate::ledger::spill::Spill;
 use crate::plan::model::Model;
@@ -29,7 +29,7 @@ use crate::record::timeline::Timeline;
 use crate::workload::StepSpec;
 
 /// All that the users of one run share. It owns what threads need that may outlive the run.
-pub(crate) struct Crew<'c> {
+pub(crate) struct RunContext<'c> {
     pub(crate) plan: Plan,
     pub(crate) stop: StopHandle,
     pub(crate) clock: ClockOf<'c>,
@@ -40,7 +40,7 @@ pub(crate) struct Crew<'c> {
     recorders: Vec<CachePadded<Slot<Recorder>>>,
     /// One for each runtime, if users are tasks.
     lags: Vec<Slot<LagTally>>,
-    pub(crate) gate: Gate,
+    pub(crate) start_barrier: StartBarrier,
     pub(crate) timeline: Arc<Timeline>,
     pub(crate) phases: PhaseEnds,
     /// What was left out of phases.
@@ -48,9 +48,9 @@ pub(crate) struct Crew<'c> {
     /// Where ledgers go that get too long.
     pub(crate) spill: Option<Spill>,
     /// Where the arrivals of an open model are handed out.
-    pub(crate) desk: Option<Desk>,
+    pub(crate) arrival_queue: Option<ArrivalQueue>,
     /// Given when the run ends, with or without its users.
-    pub(crate) over: Gate,
+    pub(crate) over: StartBarrier,
     /// What wakes tasks.
     timer: Option<Arc<Timer>>,
 }
@@ -72,8 +72,8 @@ impl<'c> Deref for ClockOf<'c> {
     }
 }
 
-impl<'c> Crew<'c> {
-    /// A crew whose users write down what they do each for itself, or so many threads for all of them.
+impl<'c> RunContext<'c> {
+    /// A context whose users write down what they do each for itself, or so many threads for all of them.
     pub(crate) fn new(
         plan: &Plan,
         stop: StopHandle,
@@ -85,13 +85,15 @@ impl<'c> Crew<'c> {
         let writers = writers.map_or(users, |writers| writers.min(users));
         let phases = plan.phases.len();
         let timeline = Arc::new(Timeline::new(steps.len(), phases));
-        let desk = match &plan.model {
+        let arrival_queue = match &plan.model {
             Model::Closed { .. } | Model::Staged { .. } => None,
             Model::Open {
-                schedule, patience, ..
-            } => Some(Desk::new(schedule, *patience, plan.seed)),
+                schedule,
+                max_start_delay,
+                ..
+            } => Some(ArrivalQueue::new(schedule, *max_start_delay, plan.seed)),
         };
-        let mut crew = Self {
+        let mut context = Self {
             plan: plan.clone(),
             stop,
             clock,
@@ -100,28 +102,28 @@ impl<'c> Crew<'c> {
             ledgers: (0..users).map(|_| Slot::new(Ledger::new())).collect(),
             recorders: Vec::new(),
             lags: Vec::new(),
-            gate: Gate::default(),
+            start_barrier: StartBarrier::default(),
             timeline,
             phases: PhaseEnds::new(phases),
             skips: Skips::new(!plan.phase_ends.is_empty()),
             spill: None,
-            desk,
-            over: Gate::default(),
+            arrival_queue,
+            over: StartBarrier::default(),
             timer: None,
         };
-        crew.recorders = (0..writers)
-            .map(|_| CachePadded::new(Slot::new(crew.recorder())))
+        context.recorders = (0..writers)
+            .map(|_| CachePadded::new(Slot::new(context.recorder())))
             .collect();
-        crew
+        context
     }
 
-    /// A crew whose ledgers go to disk.
+    /// A context whose ledgers go to disk.
     pub(crate) fn with_spill(mut self, spill: Option<Spill>) -> Self {
         self.spill = spill;
         self
     }
 
-    /// A crew of tasks on so many runtimes, which are probed for their lag.
+    /// A context of tasks on so many runtimes, which are probed for their lag.
     pub(crate) fn with_timer(mut self, timer: Arc<Timer>, runtimes: usize) -> Self {
         self.timer = Some(timer);
         let runtimes = runtimes.min(self.counters.len());
@@ -152,7 +154,7 @@ impl<'c> Crew<'c> {
     pub(crate) fn recorder(&self) -> Recorder {
         let timeline = Arc::clone(&self.timeline);
         let recorder = Recorder::new(&self.steps, self.plan.phases.len(), timeline);
-        if self.desk.is_some() {
+        if self.arrival_queue.is_some() {
             recorder.with_arrivals()
         } else {
             recorder
@@ -209,13 +211,13 @@ impl<'c> Crew<'c> {
     }
 }
 
-/// Sends the waiting users home when the coordinator leaves before it has opened the gate, be it by an
+/// Sends the waiting users home when the coordinator leaves before it has opened the start barrier, be it by an
 /// error or by a panic of `on_progress`: they would wait for ever.
-pub(crate) struct Dismissal<'c, 'r>(pub(crate) &'c Crew<'r>);
+pub(crate) struct Dismissal<'c, 'r>(pub(crate) &'c RunContext<'r>);
 
 impl Drop for Dismissal<'_, '_> {
     fn drop(&mut self) {
-        self.0.gate.give(Signal::GiveUp);
+        self.0.start_barrier.give(Signal::GiveUp);
         self.0.stop.stop();
         self.0.wake_sleepers();
         self.0.over.give(Signal::GiveUp);

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 /// Holds those who wait, threads and tasks, until the signal is given.
 #[derive(Default)]
-pub(crate) struct Gate {
+pub(crate) struct StartBarrier {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -26,7 +26,7 @@ pub(crate) enum Signal {
     GiveUp,
 }
 
-impl Gate {
+impl StartBarrier {
     /// Gives the signal, unless one was given already.
     pub(crate) fn give(&self, signal: Signal) {
         let tasks = {

@@ -1,11 +1,11 @@
-//! Thresholds that are judged while the load runs, and end it when they are broken.
+//! Thresholds that are judged while the load runs, and end it when they are violated.
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::context::Crew;
+use crate::context::RunContext;
 use crate::error::RunError;
 use crate::plan::Plan;
 use crate::plan::condition::Kind;
@@ -16,12 +16,12 @@ use crate::record::{IterationCounts, RunRecord, StepSummary};
 use crate::threshold::{Judgement, Ruling, Threshold};
 use crate::workload::StepSpec;
 
-/// A threshold that ends the run when it is broken while the load runs.
+/// A threshold that ends the run when it is violated while the load runs.
 ///
 /// It is judged about twice a second on what the users have brought together until then, which
-/// they do once a second; so a run ends a second or two after the threshold broke.
+/// they do once a second; so a run ends a second or two after the violation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct StopRule {
+pub struct AbortRule {
     /// What has to hold. Times, `failed`, `error_rate` and `failed_iterations` are
     /// known while the load runs; other figures are not.
     pub threshold: Threshold,
@@ -34,17 +34,17 @@ pub struct StopRule {
 /// Why a run ended before it was through.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
-pub struct EarlyEnd {
+pub struct Abort {
     /// When it was judged, from the start of the load.
     pub at_ns: u64,
-    /// The broken threshold with the figure that broke it. The whole run's figure may differ, since
+    /// The violated threshold with the figure that violated it. The whole run's figure may differ, since
     /// it includes what was under way.
     pub judgement: Judgement,
 }
 
 /// Checks, before a run, that every rule can be judged while it goes on.
 pub(crate) fn check(plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {
-    for StopRule { threshold, .. } in &plan.stop_rules {
+    for AbortRule { threshold, .. } in &plan.abort_rules {
         check_threshold(threshold, plan, steps)?;
     }
     for (_, condition) in &plan.phase_ends {
@@ -61,39 +61,39 @@ fn check_threshold(threshold: &Threshold, plan: &Plan, steps: &[StepSpec]) -> Re
 }
 
 /// Ends the current phase if what is known now says so.
-pub(crate) fn end_phase(crew: &Crew<'_>, began_ns: u64) {
-    let now_ns = crew.clock.now_ns();
-    let current = crew.phases.advance(0, now_ns);
-    let mut ends = crew.plan.phase_ends.iter();
+pub(crate) fn end_phase(context: &RunContext<'_>, began_ns: u64) {
+    let now_ns = context.clock.now_ns();
+    let current = context.phases.advance(0, now_ns);
+    let mut ends = context.plan.phase_ends.iter();
     let Some((_, condition)) = ends.find(|(phase, _)| *phase == current) else {
         return;
     };
-    if condition.holds(&so_far(crew, now_ns.saturating_sub(began_ns))) {
+    if condition.holds(&so_far(context, now_ns.saturating_sub(began_ns))) {
         // By the clock of now: looking has taken time too.
-        let now_ns = crew.clock.now_ns();
-        if let Some(left_ns) = crew.phases.end_early(current, now_ns) {
-            crew.skips.skip(now_ns.saturating_sub(began_ns), left_ns);
+        let now_ns = context.clock.now_ns();
+        if let Some(left_ns) = context.phases.end_early(current, now_ns) {
+            context.skips.skip(now_ns.saturating_sub(began_ns), left_ns);
         }
     }
 }
 
-/// The first rule that is broken by what is known now, if any is.
-pub(crate) fn judge(crew: &Crew<'_>, began_ns: u64) -> Option<EarlyEnd> {
-    let at_ns = crew.clock.now_ns().saturating_sub(began_ns);
+/// The first rule that is violated by what is known now, if any is.
+pub(crate) fn judge(context: &RunContext<'_>, began_ns: u64) -> Option<Abort> {
+    let at_ns = context.clock.now_ns().saturating_sub(began_ns);
     let elapsed = Duration::from_nanos(at_ns);
-    let due = |rule: &&StopRule| rule.after <= elapsed;
-    let mut rules = crew.plan.stop_rules.iter().filter(due).peekable();
+    let due = |rule: &&AbortRule| rule.after <= elapsed;
+    let mut rules = context.plan.abort_rules.iter().filter(due).peekable();
     rules.peek()?;
-    let record = so_far(crew, at_ns);
+    let record = so_far(context, at_ns);
     rules
         .map(|rule| rule.threshold.judge(&record, None))
-        .find(|judgement| judgement.ruling == Ruling::Broken)
-        .map(|judgement| EarlyEnd { at_ns, judgement })
+        .find(|judgement| judgement.ruling == Ruling::Violated)
+        .map(|judgement| Abort { at_ns, judgement })
 }
 
 /// As much of the record as there is while users iterate.
-pub(crate) fn so_far(crew: &Crew<'_>, wall_ns: u64) -> RunRecord {
-    let (done, failed) = crew.counted();
+pub(crate) fn so_far(context: &RunContext<'_>, wall_ns: u64) -> RunRecord {
+    let (done, failed) = context.counted();
     RunRecord {
         wall_ns,
         iterations: IterationCounts {
@@ -101,24 +101,27 @@ pub(crate) fn so_far(crew: &Crew<'_>, wall_ns: u64) -> RunRecord {
             failed,
             ..IterationCounts::default()
         },
-        steps: (0..crew.steps.len())
-            .map(|step| step_so_far(crew, step))
+        steps: (0..context.steps.len())
+            .map(|step| step_so_far(context, step))
             .collect(),
-        phases: phases_so_far(crew),
+        phases: phases_so_far(context),
         ..RunRecord::default()
     }
 }
 
-fn step_so_far(crew: &Crew<'_>, step: usize) -> StepSummary {
+fn step_so_far(context: &RunContext<'_>, step: usize) -> StepSummary {
     // Copied under the lock and summed up outside it: a user that flushes waits for a copy at most.
     let (service, response, failed) = {
-        let times = crew.timeline.step(step);
-        let response = crew.desk.is_some().then(|| times.response.clone());
+        let times = context.timeline.step(step);
+        let response = context
+            .arrival_queue
+            .is_some()
+            .then(|| times.response.clone());
         (times.service.clone(), response, times.intervals.failed())
     };
     let attempted = service.len();
     StepSummary {
-        name: crew.steps[step].name.to_owned(),
+        name: context.steps[step].name.to_owned(),
         attempted,
         succeeded: attempted.saturating_sub(failed),
         failed,
@@ -128,10 +131,10 @@ fn step_so_far(crew: &Crew<'_>, step: usize) -> StepSummary {
     }
 }
 
-fn phases_so_far(crew: &Crew<'_>) -> Vec<PhaseSummary> {
+fn phases_so_far(context: &RunContext<'_>) -> Vec<PhaseSummary> {
     let asked = |name: &str| {
-        let plan = &crew.plan;
-        let rules = plan.stop_rules.iter().map(|rule| Some(&rule.threshold));
+        let plan = &context.plan;
+        let rules = plan.abort_rules.iter().map(|rule| Some(&rule.threshold));
         let conditions = plan.phase_ends.iter().map(|(_, end)| match &end.0 {
             Kind::Held(threshold) => Some(threshold),
             Kind::Code(_) => None,
@@ -144,16 +147,17 @@ fn phases_so_far(crew: &Crew<'_>) -> Vec<PhaseSummary> {
             })
         })
     };
-    let phases = crew.plan.phases.iter().enumerate();
+    let phases = context.plan.phases.iter().enumerate();
     phases
         .filter(|(_, phase)| asked(&phase.name))
         .map(|(number, phase)| PhaseSummary {
             name: phase.name.clone(),
-            steps: (0..crew.steps.len())
+            steps: (0..context.steps.len())
                 .map(|step| {
-                    crew.timeline
+                    context
+                        .timeline
                         .step(step)
-                        .phase(number, crew.steps[step].name)
+                        .phase(number, context.steps[step].name)
                 })
                 .collect(),
             ..PhaseSummary::default()

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::context::Crew;
+use crate::context::RunContext;
 use crate::exec::user::Turn;
 use crate::plan::schedule::{Schedule, Timetable};
 use crate::record::recorder::OpenTally;
@@ -13,19 +13,19 @@ use crate::workload::iteration::Iteration;
 ///
 /// Whoever is free takes the next one and waits until it is due. So there is no dispatcher that could
 /// be late and no queue that could grow: an arrival that nobody has taken when it is due is the queue.
-pub(crate) struct Desk {
+pub(crate) struct ArrivalQueue {
     /// Locked once an arrival, before the arrival is due or while it is late anyway.
     arrivals: Mutex<Timetable>,
     schedule_ns: u64,
-    patience_ns: u64,
+    max_start_delay_ns: u64,
 }
 
-impl Desk {
-    pub(crate) fn new(schedule: &Schedule, patience: Duration, seed: u64) -> Self {
+impl ArrivalQueue {
+    pub(crate) fn new(schedule: &Schedule, max_start_delay: Duration, seed: u64) -> Self {
         Self {
             arrivals: Mutex::new(Timetable::new(schedule.clone(), seed)),
             schedule_ns: schedule.duration().as_nanos() as u64,
-            patience_ns: u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX),
+            max_start_delay_ns: u64::try_from(max_start_delay.as_nanos()).unwrap_or(u64::MAX),
         }
     }
 
@@ -45,9 +45,9 @@ struct Taken {
     after_ns: u64,
 }
 
-/// One user at the desk.
+/// One user at the queue.
 pub(crate) struct Arrivals<'c> {
-    desk: &'c Desk,
+    arrival_queue: &'c ArrivalQueue,
     began_ns: u64,
     /// What it waits for.
     awaited: Option<Taken>,
@@ -58,9 +58,9 @@ pub(crate) struct Arrivals<'c> {
 }
 
 impl<'c> Arrivals<'c> {
-    pub(crate) fn new(desk: &'c Desk, began_ns: u64) -> Self {
+    pub(crate) fn new(arrival_queue: &'c ArrivalQueue, began_ns: u64) -> Self {
         Self {
-            desk,
+            arrival_queue,
             began_ns,
             awaited: None,
             under_way: (0, 0),
@@ -68,19 +68,19 @@ impl<'c> Arrivals<'c> {
         }
     }
 
-    pub(crate) fn next(&mut self, crew: &Crew<'_>, it: &mut Iteration<'_>) -> Turn {
+    pub(crate) fn next(&mut self, context: &RunContext<'_>, it: &mut Iteration<'_>) -> Turn {
         loop {
             let (taken, has_waited) = match self.awaited.take() {
                 Some(taken) => (taken, true),
-                None => match self.desk.next() {
+                None => match self.arrival_queue.next() {
                     Some((number, after_ns)) => (Taken { number, after_ns }, false),
                     None => return Turn::End { interrupted: false },
                 },
             };
-            if crew.stop.is_stopped() {
+            if context.stop.is_stopped() {
                 return Turn::End { interrupted: true };
             }
-            let Some(elapsed_ns) = crew.skips.elapsed_at(taken.after_ns) else {
+            let Some(elapsed_ns) = context.skips.elapsed_at(taken.after_ns) else {
                 it.book(|recorder| recorder.arrivals().skipped += 1);
                 continue;
             };
@@ -89,12 +89,12 @@ impl<'c> Arrivals<'c> {
             let late_ns = now_ns.saturating_sub(due_ns);
             if now_ns < due_ns {
                 self.awaited = Some(taken);
-                let until_ns = crew.skips.nap(now_ns, due_ns);
+                let until_ns = context.skips.nap(now_ns, due_ns);
                 return Turn::Pause { until_ns };
             } else if has_waited || late_ns == 0 {
                 it.book(|recorder| recorder.arrivals().lag.record(late_ns));
                 return self.start(taken.number, due_ns, it);
-            } else if late_ns > self.desk.patience_ns {
+            } else if late_ns > self.arrival_queue.max_start_delay_ns {
                 it.book(|recorder| recorder.arrivals().dropped += 1);
             } else {
                 it.book(|recorder| recorder.arrivals().late += 1);
@@ -106,7 +106,7 @@ impl<'c> Arrivals<'c> {
     /// Books an arrival that has ended.
     pub(crate) fn end(&mut self, it: &mut Iteration<'_>, succeeded: bool) {
         let (due_ns, started_ns) = self.under_way;
-        let end_ns = self.began_ns + self.desk.schedule_ns;
+        let end_ns = self.began_ns + self.arrival_queue.schedule_ns;
         let schedule_end_ns = end_ns.saturating_sub(it.skipped_ns());
         it.end_arrival(succeeded, |recorder, ended_ns| {
             recorder

@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::clock::{Clock, MonotonicClock};
 use crate::context::counter::Doing;
 use crate::context::start_barrier::Signal;
-use crate::context::{Crew, Dismissal};
+use crate::context::{Dismissal, RunContext};
 use crate::error::{RunError, panicked};
-use crate::exec::abort::{self, EarlyEnd};
-use crate::exec::deadline::{Cut, PROGRESS_PERIOD, Patience};
-use crate::exec::live::Glance;
+use crate::exec::abort::{self, Abort};
+use crate::exec::deadline::{Cut, PROGRESS_PERIOD, WaitLimit};
+use crate::exec::live::LiveSnapshot;
 use crate::exec::user::UserEnd;
 use crate::exec::{Progress, Stage};
 use crate::ledger::Ledger;
@@ -30,7 +30,7 @@ const JUDGED_EACH: u32 = 5;
 /// So many calls of `on_progress` are between two looks at the record: it changes once a second.
 const LOOKED_EACH: u32 = 10;
 
-/// Time between opening the gate and the first arrival of an open model.
+/// Time between opening the start barrier and the first arrival of an open model.
 const LEAD_NS: u64 = 10_000_000;
 
 /// How long it waits for threads that have no more to do to end.
@@ -73,7 +73,7 @@ pub(crate) struct Load {
     pub(crate) completed: u64,
     pub(crate) failed: u64,
     pub(crate) interrupted: bool,
-    pub(crate) early_end: Option<EarlyEnd>,
+    pub(crate) abort: Option<Abort>,
     pub(crate) recorders: Vec<Recorder>,
     pub(crate) ledgers: Vec<Ledger>,
     /// Of each runtime, if users are tasks.
@@ -85,7 +85,7 @@ pub(crate) struct Load {
 
 /// The thread that called, at its work.
 struct Coordinator<'r, 'c> {
-    crew: &'r Crew<'c>,
+    context: &'r RunContext<'c>,
     /// Whether the run may end without its threads.
     may_leave: bool,
     inbox: Receiver<Report>,
@@ -97,7 +97,7 @@ struct Coordinator<'r, 'c> {
     /// Threads that have not ended.
     threads: u32,
     /// If somebody wants to see the record meanwhile.
-    glance: Option<Glance>,
+    live: Option<LiveSnapshot>,
     record: Option<Arc<RunRecord>>,
 }
 
@@ -109,30 +109,33 @@ pub(crate) struct Left {
 
 /// Puts the load on. `start` starts the threads of all users, which report to whom it is given.
 pub(crate) fn coordinate<T>(
-    crew: &Crew<'_>,
+    context: &RunContext<'_>,
     may_leave: bool,
     monitor: &Monitor,
     on_progress: &mut dyn FnMut(&Progress),
     start: impl FnOnce(SyncSender<Report>) -> Result<Vec<T>, RunError>,
     join: impl Fn(T) -> std::thread::Result<()>,
 ) -> Result<(Load, Left, Vec<T>), RunError> {
-    let users = crew.users();
+    let users = context.users();
     let (reports, inbox) = sync_channel(REPORTS_A_USER * users as usize);
-    let _dismissal = Dismissal(crew);
+    let _dismissal = Dismissal(context);
     let threads = start(reports)?;
     let mut coordinator = Coordinator {
-        crew,
+        context,
         may_leave,
         inbox,
         on_progress,
         standing: vec![true; users as usize],
         to_tear_down: 0,
-        threads: crew.threads(),
-        glance: crew.plan.record_so_far.then(|| Glance::new(crew)),
+        threads: context.threads(),
+        live: context
+            .plan
+            .record_so_far
+            .then(|| LiveSnapshot::new(context)),
         record: None,
     };
     if let Err(error) = coordinator.await_set_up() {
-        crew.gate.give(Signal::GiveUp);
+        context.start_barrier.give(Signal::GiveUp);
         coordinator.await_threads();
         return Err(error);
     }
@@ -152,7 +155,7 @@ pub(crate) fn coordinate<T>(
 
 impl Coordinator<'_, '_> {
     fn await_set_up(&mut self) -> Result<(), RunError> {
-        let users = self.crew.users();
+        let users = self.context.users();
         let mut ready = 0;
         let mut failed: Vec<(u32, Failure)> = Vec::new();
         while ready + (failed.len() as u32) < users {
@@ -164,7 +167,7 @@ impl Coordinator<'_, '_> {
                 }
                 Ok(Report::ThreadEnded) => self.threads -= 1,
                 Ok(Report::LoadEnded { .. } | Report::TornDown { .. }) => {
-                    unreachable!("no user begins before the gate opens")
+                    unreachable!("no user begins before the start barrier opens")
                 }
                 Err(RecvTimeoutError::Timeout) => self.tell(Stage::SettingUp, 0, ready),
                 Err(RecvTimeoutError::Disconnected) => return Err(vanished()),
@@ -183,25 +186,31 @@ impl Coordinator<'_, '_> {
     }
 
     fn begin(&self, monitor: &Monitor) -> Load {
-        let crew = self.crew;
+        let context = self.context;
         let cpu_ns = cpu_time_ns();
         let monitor_began_ns = monitor.now_ns();
-        crew.clock.enlist(crew.users());
+        context.clock.enlist(context.users());
         // Arrivals are due by the clock, so their threads need a moment to come to their places.
-        let lead_ns = if crew.desk.is_some() { LEAD_NS } else { 0 };
-        let began_ns = crew.clock.now_ns() + lead_ns;
-        crew.begin(began_ns);
-        crew.gate.give(Signal::Begin { at_ns: began_ns });
+        let lead_ns = if context.arrival_queue.is_some() {
+            LEAD_NS
+        } else {
+            0
+        };
+        let began_ns = context.clock.now_ns() + lead_ns;
+        context.begin(began_ns);
+        context
+            .start_barrier
+            .give(Signal::Begin { at_ns: began_ns });
         Load {
             began_ns,
             ended_ns: began_ns,
-            user_ends_ns: vec![None; crew.users() as usize],
+            user_ends_ns: vec![None; context.users() as usize],
             monitor_began_ns,
             cpu_ns,
             completed: 0,
             failed: 0,
             interrupted: false,
-            early_end: None,
+            abort: None,
             recorders: Vec::new(),
             ledgers: Vec::new(),
             lags: Vec::new(),
@@ -213,11 +222,11 @@ impl Coordinator<'_, '_> {
     /// Waits until every user's load has ended, or until it is time to go without the others.
     fn await_end(&mut self, load: &mut Load, monitor: &Monitor) -> Result<(), RunError> {
         let mut panic = None;
-        let mut standing = self.crew.users();
+        let mut standing = self.context.users();
         let mut calls = 0;
-        let mut cut = Cut::new(self.crew, load.began_ns, self.may_leave);
+        let mut cut = Cut::new(self.context, load.began_ns, self.may_leave);
         while standing > 0 {
-            let wait = cut.next_look(self.crew);
+            let wait = cut.next_look(self.context);
             if wait.is_zero() {
                 break;
             }
@@ -249,12 +258,12 @@ impl Coordinator<'_, '_> {
             }
         }
         if standing > 0 {
-            load.ended_ns = self.crew.clock.now_ns();
-            load.interrupted |= self.crew.stop.is_stopped();
+            load.ended_ns = self.context.clock.now_ns();
+            load.interrupted |= self.context.stop.is_stopped();
         }
         // Whoever comes back later finds that there is no more to do.
-        self.crew.stop.stop();
-        self.crew.wake_sleepers();
+        self.context.stop.stop();
+        self.context.wake_sleepers();
         let (began, ended) = (load.cpu_ns, cpu_time_ns());
         load.cpu_ns = began
             .zip(ended)
@@ -264,21 +273,21 @@ impl Coordinator<'_, '_> {
     }
 
     fn look(&mut self, load: &Load, monitor: &Monitor) {
-        if let Some(glance) = &mut self.glance {
+        if let Some(live) = &mut self.live {
             let (began_ns, monitor_began_ns) = (load.began_ns, load.monitor_began_ns);
-            self.record = Some(glance.look(self.crew, monitor, began_ns, monitor_began_ns));
+            self.record = Some(live.look(self.context, monitor, began_ns, monitor_began_ns));
         }
     }
 
     /// Ends the phase or the run if what is known by now says so.
     fn judge(&self, load: &mut Load) {
-        if load.early_end.is_some() {
+        if load.abort.is_some() {
             return;
         }
-        abort::end_phase(self.crew, load.began_ns);
-        load.early_end = abort::judge(self.crew, load.began_ns);
-        if load.early_end.is_some() {
-            self.crew.stop.stop();
+        abort::end_phase(self.context, load.began_ns);
+        load.abort = abort::judge(self.context, load.began_ns);
+        if load.abort.is_some() {
+            self.context.stop.stop();
         }
     }
 
@@ -298,27 +307,27 @@ impl Coordinator<'_, '_> {
 
     /// Takes everybody's figures, of those who did not come back too.
     fn claim(&self, load: &mut Load) -> Result<(), RunError> {
-        let crew = self.crew;
-        for recorder in crew.recorders() {
+        let context = self.context;
+        for recorder in context.recorders() {
             let mut recorder = self.claimed(|| recorder.claim())?;
             recorder.close();
             load.recorders.push(*recorder);
         }
-        for lag in crew.lags() {
+        for lag in context.lags() {
             let mut lag = self.claimed(|| lag.claim())?;
             lag.close(load.ended_ns);
             load.lags.push(*lag);
         }
-        for (user, ledger) in (0..).zip(crew.ledgers()) {
+        for (user, ledger) in (0..).zip(context.ledgers()) {
             let mut ledger = self.claimed(|| ledger.claim())?;
             ledger.abandon(load.ended_ns);
             load.ledgers.push(*ledger);
-            let doing = crew.counter_of(user).doing();
+            let doing = context.counter_of(user).doing();
             if self.standing[user as usize] && doing != Doing::Nothing {
                 load.in_flight.push(doing);
             }
         }
-        let (done, failed) = crew.counted();
+        let (done, failed) = context.counted();
         load.completed = done.saturating_sub(failed);
         load.failed = failed;
         Ok(())
@@ -340,17 +349,17 @@ impl Coordinator<'_, '_> {
 
     fn await_tear_down(mut self, load: &mut Load) -> Left {
         let all_came_back = !self.standing.contains(&true);
-        let mut patience = Patience::new(self.may_leave);
+        let mut limit = WaitLimit::new(self.may_leave);
         // Those whom the run ended without have no claim to be waited for.
         while self.to_tear_down > 0 || (self.threads > 0 && all_came_back) {
-            let Some(report) = patience.next(&self.inbox) else {
+            let Some(report) = limit.next(&self.inbox) else {
                 break;
             };
             self.hear(report, load);
         }
         // A runtime that is not blocked ends at once; only what is stuck is left.
-        self.crew.over.give(Signal::GiveUp);
-        let mut moment = Patience::of(LAST_MOMENT, self.may_leave);
+        self.context.over.give(Signal::GiveUp);
+        let mut moment = WaitLimit::of(LAST_MOMENT, self.may_leave);
         while self.threads > 0
             && let Some(report) = moment.next(&self.inbox)
         {
@@ -364,9 +373,9 @@ impl Coordinator<'_, '_> {
 
     /// Waits for users that were sent home.
     fn await_threads(&mut self) {
-        let mut patience = Patience::new(self.may_leave);
+        let mut limit = WaitLimit::new(self.may_leave);
         while self.threads > 0
-            && let Some(report) = patience.next(&self.inbox)
+            && let Some(report) = limit.next(&self.inbox)
         {
             self.threads -= u32::from(matches!(report, Report::ThreadEnded));
         }
@@ -375,16 +384,16 @@ impl Coordinator<'_, '_> {
     fn tell(&mut self, stage: Stage, began_ns: u64, users: u32) {
         let elapsed_ns = match stage {
             Stage::SettingUp => 0,
-            Stage::Running => self.crew.clock.now_ns().saturating_sub(began_ns),
+            Stage::Running => self.context.clock.now_ns().saturating_sub(began_ns),
         };
-        let (done, failed) = self.crew.counted();
+        let (done, failed) = self.context.counted();
         (self.on_progress)(&Progress {
             stage,
             elapsed: Duration::from_nanos(elapsed_ns),
             users,
             done,
             failed,
-            planned: self.crew.plan.model.planned_iterations(),
+            planned: self.context.plan.model.planned_iterations(),
             record: self.record.clone(),
         });
     }

@@ -4,7 +4,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicClock};
-use crate::context::Crew;
+use crate::context::RunContext;
 use crate::exec::coordinator::Report;
 
 /// Time between two calls of `on_progress`.
@@ -14,13 +14,13 @@ pub(crate) const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
 const TEAR_DOWN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits for threads to end: for as long as it takes, if the run may not leave them.
-pub(crate) struct Patience {
+pub(crate) struct WaitLimit {
     clock: MonotonicClock,
     length: Duration,
     may_leave: bool,
 }
 
-impl Patience {
+impl WaitLimit {
     pub(crate) fn new(may_leave: bool) -> Self {
         Self::of(TEAR_DOWN_PATIENCE, may_leave)
     }
@@ -52,8 +52,8 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    pub(crate) fn new(crew: &Crew<'_>, began_ns: u64, may_leave: bool) -> Self {
-        let after_ns = crew.plan.cut_after().map_or(u64::MAX, whole_ns);
+    pub(crate) fn new(context: &RunContext<'_>, began_ns: u64, may_leave: bool) -> Self {
+        let after_ns = context.plan.cut_after().map_or(u64::MAX, whole_ns);
         Self {
             planned_ns: began_ns.saturating_add(after_ns),
             stop_ns: u64::MAX,
@@ -63,18 +63,18 @@ impl Cut {
     }
 
     /// How long until something is to be done; nothing if it is time to go.
-    pub(crate) fn next_look(&mut self, crew: &Crew<'_>) -> Duration {
+    pub(crate) fn next_look(&mut self, context: &RunContext<'_>) -> Duration {
         if !self.may_leave {
             return PROGRESS_PERIOD;
         }
-        let now_ns = crew.clock.now_ns();
-        if !self.stopped && crew.stop.is_stopped() {
+        let now_ns = context.clock.now_ns();
+        if !self.stopped && context.stop.is_stopped() {
             self.stopped = true;
-            crew.wake_sleepers();
-            let grace_ns = whole_ns(crew.plan.grace_of_stop());
+            context.wake_sleepers();
+            let grace_ns = whole_ns(context.plan.grace_of_stop());
             self.stop_ns = now_ns.saturating_add(grace_ns);
         }
-        let planned_ns = self.planned_ns.saturating_sub(crew.skips.total_ns());
+        let planned_ns = self.planned_ns.saturating_sub(context.skips.total_ns());
         let at_ns = planned_ns.min(self.stop_ns);
         Duration::from_nanos(at_ns.saturating_sub(now_ns)).min(PROGRESS_PERIOD)
     }

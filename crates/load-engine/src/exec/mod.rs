@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::context::timer::Timer;
-use crate::context::{ClockOf, Crew};
+use crate::context::{ClockOf, RunContext};
 use crate::error::RunError;
 use crate::exec::coordinator::{Report, coordinate};
 use crate::exec::outcome::Outcome;
@@ -109,14 +109,14 @@ pub fn run_on<W: Workload>(
     }
     let prepared = Prepared::new(plan, workload.steps())?;
     let clock = ClockOf::Borrowed(clock);
-    let crew = Crew::new(plan, stop.inner(), clock, prepared.steps.clone(), None);
+    let context = RunContext::new(plan, stop.inner(), clock, prepared.steps.clone(), None);
     let load = scope(|threads| {
-        let start = |reports| start_scoped(&crew, threads, workload, &reports);
+        let start = |reports| start_scoped(&context, threads, workload, &reports);
         let join = ScopedJoinHandle::join;
         let monitor = &prepared.monitor;
-        coordinate(&crew, false, monitor, &mut on_progress, start, join).map(|(load, _, _)| load)
+        coordinate(&context, false, monitor, &mut on_progress, start, join).map(|(load, _, _)| load)
     })?;
-    let (record, ledger, _) = prepared.finish(load, &crew)?;
+    let (record, ledger, _) = prepared.finish(load, &context)?;
     Ok((record, ledger))
 }
 
@@ -170,11 +170,11 @@ pub fn run_shared<W: Workload + Send + 'static>(
     let prepared = Prepared::new(plan, workload.steps())?;
     let clock = ClockOf::Owned(Box::new(MonotonicClock::new()));
     let steps = prepared.steps.clone();
-    let crew = Crew::new(plan, stop.inner(), clock, steps, None);
-    let crew = Arc::new(crew.with_spill(spill_of(plan)?));
+    let context = RunContext::new(plan, stop.inner(), clock, steps, None);
+    let context = Arc::new(context.with_spill(spill_of(plan)?));
     // The last use of this function's share: from here on the threads alone hold the workload.
-    let start = |reports| start_free(&crew, &workload, &reports).inspect(|_| drop(workload));
-    conclude(prepared, &crew, &mut on_progress, start)
+    let start = |reports| start_free(&context, &workload, &reports).inspect(|_| drop(workload));
+    conclude(prepared, &context, &mut on_progress, start)
 }
 
 /// Like [`run_shared`], for a workload of tasks: one current-thread tokio runtime for each processor,
@@ -231,10 +231,10 @@ pub fn run_async<W: AsyncWorkload>(
     let prepared = Prepared::new(plan, workload.steps())?;
     // Users that take turns on a thread write to one place.
     let runtimes = runtimes();
-    let (crew, timer) = crew_of_tasks(&prepared, plan, stop, Some(runtimes))?;
+    let (context, timer) = crew_of_tasks(&prepared, plan, stop, Some(runtimes))?;
     let start =
-        |reports| tasks::start(&crew, &timer, &workload, &reports).inspect(|_| drop(workload));
-    conclude(prepared, &crew, &mut on_progress, start)
+        |reports| tasks::start(&context, &timer, &workload, &reports).inspect(|_| drop(workload));
+    conclude(prepared, &context, &mut on_progress, start)
 }
 
 /// Like [`run_shared`], with the users as tasks on tokio's runtimes, as [`run_async`] has them: each
@@ -281,28 +281,28 @@ pub fn run_pooled<W: Workload<User: 'static> + Send + 'static>(
     mut on_progress: impl FnMut(&Progress),
 ) -> Result<Outcome, RunError> {
     let prepared = Prepared::new(plan, workload.steps())?;
-    let (crew, timer) = crew_of_tasks(&prepared, plan, stop, None)?;
+    let (context, timer) = crew_of_tasks(&prepared, plan, stop, None)?;
     let workload = Arc::new(Pooled {
         workload,
-        crew: Arc::clone(&crew),
+        context: Arc::clone(&context),
     });
     let start =
-        |reports| tasks::start(&crew, &timer, &workload, &reports).inspect(|_| drop(workload));
-    conclude(prepared, &crew, &mut on_progress, start)
+        |reports| tasks::start(&context, &timer, &workload, &reports).inspect(|_| drop(workload));
+    conclude(prepared, &context, &mut on_progress, start)
 }
 
 fn runtimes() -> usize {
     available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// A crew of tasks, and what wakes them. Without a number of writers each user has a place of its own
+/// A context of tasks, and what wakes them. Without a number of writers each user has a place of its own
 /// to write to.
 fn crew_of_tasks(
     prepared: &Prepared,
     plan: &Plan,
     stop: &StopHandle,
     writers: Option<usize>,
-) -> Result<(Arc<Crew<'static>>, Arc<Timer>), RunError> {
+) -> Result<(Arc<RunContext<'static>>, Arc<Timer>), RunError> {
     let clock = MonotonicClock::new();
     let timer = Timer::start(clock.clone()).map_err(|source| RunError::Spawn {
         thread: "load-engine:timer".to_owned(),
@@ -311,10 +311,10 @@ fn crew_of_tasks(
     })?;
     let timer = Arc::new(timer);
     let clock = ClockOf::Owned(Box::new(clock));
-    let crew = Crew::new(plan, stop.inner(), clock, prepared.steps.clone(), writers)
+    let context = RunContext::new(plan, stop.inner(), clock, prepared.steps.clone(), writers)
         .with_timer(Arc::clone(&timer), runtimes())
         .with_spill(spill_of(plan)?);
-    Ok((Arc::new(crew), timer))
+    Ok((Arc::new(context), timer))
 }
 
 fn spill_of(plan: &Plan) -> Result<Option<Spill>, RunError> {
@@ -325,14 +325,14 @@ fn spill_of(plan: &Plan) -> Result<Option<Spill>, RunError> {
 /// A run whose threads may be left behind.
 fn conclude(
     prepared: Prepared,
-    crew: &Crew<'_>,
+    context: &RunContext<'_>,
     on_progress: &mut dyn FnMut(&Progress),
     start: impl FnOnce(SyncSender<Report>) -> Result<Vec<JoinHandle<()>>, RunError>,
 ) -> Result<Outcome, RunError> {
     let monitor = &prepared.monitor;
     let (load, left, threads) =
-        coordinate(crew, true, monitor, on_progress, start, JoinHandle::join)?;
-    let (record, ledger, spilled) = prepared.finish(load, crew)?;
+        coordinate(context, true, monitor, on_progress, start, JoinHandle::join)?;
+    let (record, ledger, spilled) = prepared.finish(load, context)?;
     let stragglers = Stragglers::new(threads, left);
     Ok(Outcome {
         record,

@@ -1,6 +1,6 @@
 //! What a run gives, brought together from what its users left.
 
-use crate::context::Crew;
+use crate::context::RunContext;
 use crate::context::counter::Doing;
 use crate::error::RunError;
 use crate::exec::coordinator::Load;
@@ -32,9 +32,9 @@ pub struct Outcome {
 /// Brings the users' figures together.
 pub(crate) fn total(
     mut load: Load,
-    crew: &Crew<'_>,
+    context: &RunContext<'_>,
 ) -> Result<(RunRecord, Ledger, Option<SpilledLedger>), RunError> {
-    let spilled = match &crew.spill {
+    let spilled = match &context.spill {
         None => None,
         Some(spill) => {
             load.ledgers
@@ -43,24 +43,24 @@ pub(crate) fn total(
             Some(spill.finish()?)
         }
     };
-    let plan = &crew.plan;
-    let in_flight = in_flight(&load, crew);
+    let plan = &context.plan;
+    let in_flight = in_flight(&load, context);
     let planned = plan.model.planned_iterations();
-    let open = crew.desk.as_ref().map(|_| {
+    let open = context.arrival_queue.as_ref().map(|_| {
         let arrivals = load.recorders.iter().filter_map(|user| user.open.as_ref());
         let under_way = load.in_flight.len() as u64;
         OpenSummary::new(arrivals, planned.unwrap_or_default(), under_way)
     });
     let runtime_lag = LagTally::sum(load.lags.iter());
-    let fairness = fairness(&load, crew);
-    let mut total = crew.recorder();
+    let fairness = fairness(&load, context);
+    let mut total = context.recorder();
     for recorder in load.recorders {
         total.absorb(recorder);
     }
-    let phases = phases(crew, load.began_ns, &total.phases);
-    let interval_ns = crew.timeline.align();
+    let phases = phases(context, load.began_ns, &total.phases);
+    let interval_ns = context.timeline.align();
     let summary = |((step, tally), in_flight)| {
-        let summary = StepSummary::new(tally, &crew.timeline.step(step));
+        let summary = StepSummary::new(tally, &context.timeline.step(step));
         summary.with_in_flight(in_flight)
     };
     let steps = total
@@ -77,9 +77,9 @@ pub(crate) fn total(
         label: plan.label.clone(),
         model: plan.model.clone(),
         seed: plan.seed,
-        users: crew.users(),
+        users: context.users(),
         interrupted: load.interrupted,
-        early_end: load.early_end,
+        abort: load.abort,
         iterations: IterationCounts {
             planned,
             completed: load.completed,
@@ -103,15 +103,15 @@ pub(crate) fn total(
 
 /// How far users were apart. Those of other models ask for different things: for as much as their
 /// stage is long, or for the arrivals that the others left.
-fn fairness(load: &Load, crew: &Crew<'_>) -> Option<Fairness> {
-    let Model::Closed { .. } = crew.plan.model else {
+fn fairness(load: &Load, context: &RunContext<'_>) -> Option<Fairness> {
+    let Model::Closed { .. } = context.plan.model else {
         return None;
     };
     let users = (0..)
         .zip(&load.user_ends_ns)
         .map(|(user, ended_ns)| UserTally {
             user,
-            iterations: crew.counter_of(user).done(),
+            iterations: context.counter_of(user).done(),
             time_ns: ended_ns
                 .unwrap_or(load.ended_ns)
                 .saturating_sub(load.began_ns),
@@ -130,8 +130,8 @@ fn all(ledgers: Vec<Ledger>) -> Ledger {
 }
 
 /// What was under way in each step when the run ended.
-fn in_flight(load: &Load, crew: &Crew<'_>) -> Vec<InFlight> {
-    let mut steps = vec![InFlight::default(); crew.steps.len()];
+fn in_flight(load: &Load, context: &RunContext<'_>) -> Vec<InFlight> {
+    let mut steps = vec![InFlight::default(); context.steps.len()];
     for doing in &load.in_flight {
         if let Doing::Step { step, since_ns } = *doing {
             steps[step].count += 1;
@@ -143,17 +143,17 @@ fn in_flight(load: &Load, crew: &Crew<'_>) -> Vec<InFlight> {
 }
 
 /// The figures of each phase, when all users have brought theirs to the timeline.
-fn phases(crew: &Crew<'_>, began_ns: u64, counts: &[PhaseCounts]) -> Vec<PhaseSummary> {
+fn phases(context: &RunContext<'_>, began_ns: u64, counts: &[PhaseCounts]) -> Vec<PhaseSummary> {
     let mut start_ns = 0;
-    let mut summaries = Vec::with_capacity(crew.plan.phases.len());
-    for (number, (phase, counts)) in crew.plan.phases.iter().zip(counts).enumerate() {
+    let mut summaries = Vec::with_capacity(context.plan.phases.len());
+    for (number, (phase, counts)) in context.plan.phases.iter().zip(counts).enumerate() {
         let planned_ns = start_ns + phase.duration.as_nanos() as u64;
-        let end_ns = crew
+        let end_ns = context
             .phases
             .end_ns(number)
             .map_or(planned_ns, |end_ns| end_ns.saturating_sub(began_ns));
         let step =
-            |(step, spec): (usize, &StepSpec)| crew.timeline.step(step).phase(number, spec.name);
+            |(step, spec): (usize, &StepSpec)| context.timeline.step(step).phase(number, spec.name);
         summaries.push(PhaseSummary {
             name: phase.name.clone(),
             start_ns,
@@ -162,7 +162,7 @@ fn phases(crew: &Crew<'_>, began_ns: u64, counts: &[PhaseCounts]) -> Vec<PhaseSu
             completed: counts.completed,
             failed: counts.failed,
             in_flight: counts.in_flight,
-            steps: crew.steps.iter().enumerate().map(step).collect(),
+            steps: context.steps.iter().enumerate().map(step).collect(),
         });
         start_ns = end_ns;
     }

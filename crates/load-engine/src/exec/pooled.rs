@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use crate::context::Crew;
+use crate::context::RunContext;
 use crate::workload::iteration::{Iteration, Lent};
 use crate::workload::{AsyncWorkload, Failure, StepSpec, Workload};
 
 /// A blocking workload as one of tasks.
 pub(crate) struct Pooled<W> {
     pub(crate) workload: Arc<W>,
-    pub(crate) crew: Arc<Crew<'static>>,
+    pub(crate) context: Arc<RunContext<'static>>,
 }
 
 impl<W: Workload<User: 'static> + Send + 'static> AsyncWorkload for Pooled<W> {
@@ -33,10 +33,10 @@ impl<W: Workload<User: 'static> + Send + 'static> AsyncWorkload for Pooled<W> {
         let Some(mut state) = user.take() else {
             unreachable!("a task whose thread has not come back is not polled")
         };
-        let (workload, crew) = (Arc::clone(&self.workload), Arc::clone(&self.crew));
+        let (workload, context) = (Arc::clone(&self.workload), Arc::clone(&self.context));
         let lent = it.lend();
         let (state, lent, caught) = on_a_thread(move || {
-            let (lent, caught) = iterate(&*workload, &crew, &mut state, lent);
+            let (lent, caught) = iterate(&*workload, &context, &mut state, lent);
             (state, lent, caught)
         })
         .await;
@@ -55,11 +55,11 @@ impl<W: Workload<User: 'static> + Send + 'static> AsyncWorkload for Pooled<W> {
 /// Does an iteration on this thread.
 fn iterate<W: Workload>(
     workload: &W,
-    crew: &Crew<'static>,
+    context: &RunContext<'static>,
     state: &mut W::User,
     lent: Lent,
 ) -> (Lent, std::thread::Result<Result<(), Failure>>) {
-    let mut it = Iteration::resume(crew, lent);
+    let mut it = Iteration::resume(context, lent);
     let caught = catch_unwind(AssertUnwindSafe(|| workload.iterate(state, &mut it)));
     (it.lend(), caught)
 }

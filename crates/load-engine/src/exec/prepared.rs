@@ -1,6 +1,6 @@
 //! What a run has before it has users, and what is made of it when they have gone.
 
-use crate::context::Crew;
+use crate::context::RunContext;
 use crate::context::counter::MAX_STEPS;
 use crate::error::{RunError, panicked};
 use crate::exec::abort;
@@ -53,7 +53,7 @@ impl Prepared {
     pub(crate) fn finish(
         self,
         load: Load,
-        crew: &Crew<'_>,
+        context: &RunContext<'_>,
     ) -> Result<(RunRecord, Ledger, Option<SpilledLedger>), RunError> {
         let wall_ns = load.ended_ns.saturating_sub(load.began_ns);
         let monitor_panicked = |failure| panicked("load-engine:monitor", &failure);
@@ -68,7 +68,7 @@ impl Prepared {
             .monitor
             .finish(load.monitor_began_ns, Some(load.cpu_ns), wall_ns)
             .map_err(monitor_panicked)?;
-        let (mut record, ledger, spilled) = total(load, crew)?;
+        let (mut record, ledger, spilled) = total(load, context)?;
         record.wall_ns = wall_ns;
         record.monitor = monitored;
         record.target = target;
@@ -79,7 +79,7 @@ impl Prepared {
             wall_ns,
             &record.monitor,
         );
-        if crew.clock.is_simulated() {
+        if context.clock.is_simulated() {
             record.generator = record.generator.of_simulated_time();
         }
         Ok((record, ledger, spilled))

@@ -45,9 +45,9 @@ impl Stragglers {
     /// # Errors
     ///
     /// When one panicked outside the workload, which is a defect of the engine.
-    pub fn wait(&mut self, patience: Duration) -> Result<u32, RunError> {
+    pub fn wait(&mut self, length: Duration) -> Result<u32, RunError> {
         let clock = MonotonicClock::new();
-        let until_ns = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+        let until_ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
         while self.left > 0 {
             let left_ns = until_ns.saturating_sub(clock.now_ns());
             match self.inbox.recv_timeout(Duration::from_nanos(left_ns)) {

@@ -12,7 +12,7 @@ use std::thread::{self, Builder, JoinHandle};
 use tokio::runtime;
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::context::Crew;
+use crate::context::RunContext;
 use crate::context::start_barrier::Signal;
 use crate::context::timer::Timer;
 use crate::error::RunError;
@@ -27,9 +27,9 @@ use crate::workload::{AsyncWorkload, Failure};
 /// documentation of [`run_pooled`](crate::run_pooled) names.
 const POOL: usize = 512;
 
-/// Starts a thread with a runtime for each of the crew's.
+/// Starts a thread with a runtime for each of the run's.
 pub(crate) fn start<W: AsyncWorkload>(
-    crew: &Arc<Crew<'static>>,
+    context: &Arc<RunContext<'static>>,
     timer: &Arc<Timer>,
     workload: &Arc<W>,
     reports: &SyncSender<Report>,
@@ -37,11 +37,11 @@ pub(crate) fn start<W: AsyncWorkload>(
     let start = |number| {
         let failed = |source| RunError::Spawn {
             thread: format!("load-engine:runtime {number}"),
-            users: crew.users(),
+            users: context.users(),
             source,
         };
         let host = Host {
-            crew: Arc::clone(crew),
+            context: Arc::clone(context),
             timer: Arc::clone(timer),
             workload: Arc::clone(workload),
             reports: reports.clone(),
@@ -52,12 +52,12 @@ pub(crate) fn start<W: AsyncWorkload>(
             .spawn(move || host.live())
             .map_err(failed)
     };
-    (0..crew.threads()).map(start).collect()
+    (0..context.threads()).map(start).collect()
 }
 
 /// A thread with a runtime, and the users on it.
 struct Host<W> {
-    crew: Arc<Crew<'static>>,
+    context: Arc<RunContext<'static>>,
     timer: Arc<Timer>,
     workload: Arc<W>,
     reports: SyncSender<Report>,
@@ -92,23 +92,23 @@ impl<W: AsyncWorkload> Host<W> {
     /// Until all users are through, or the run ends without them.
     async fn users(self) {
         let mut users = JoinSet::new();
-        for user in (self.number..self.crew.users()).step_by(self.crew.threads() as usize) {
-            let (crew, timer) = (Arc::clone(&self.crew), Arc::clone(&self.timer));
+        for user in (self.number..self.context.users()).step_by(self.context.threads() as usize) {
+            let (context, timer) = (Arc::clone(&self.context), Arc::clone(&self.timer));
             let (workload, reports) = (Arc::clone(&self.workload), self.reports.clone());
             users.spawn_local(async move {
-                let life = live(&crew, &timer, &*workload, user, &reports);
+                let life = live(&context, &timer, &*workload, user, &reports);
                 if let Err(panic) = caught(life).await {
                     send(&reports, Report::Panicked(Failure::from_panic(&*panic)));
                 }
             });
         }
         let probe = tokio::task::spawn_local(probe(
-            Arc::clone(&self.crew),
+            Arc::clone(&self.context),
             Arc::clone(&self.timer),
             self.number,
         ));
         poll_fn(|context| {
-            if self.crew.over.poll(context).is_ready() {
+            if self.context.over.poll(context).is_ready() {
                 return Poll::Ready(());
             }
             // Each user has reported its own end.
@@ -121,27 +121,27 @@ impl<W: AsyncWorkload> Host<W> {
         })
         .await;
         probe.abort();
-        self.crew.lag_of(self.number).with(LagTally::rest);
+        self.context.lag_of(self.number).with(LagTally::rest);
     }
 }
 
 /// Wakes each 10 ms during the load, and notes how long that took.
-async fn probe(crew: Arc<Crew<'static>>, timer: Arc<Timer>, number: u32) {
-    let Signal::Begin { at_ns } = crew.gate.opened().await else {
+async fn probe(context: Arc<RunContext<'static>>, timer: Arc<Timer>, number: u32) {
+    let Signal::Begin { at_ns } = context.start_barrier.opened().await else {
         return;
     };
-    let lag = crew.lag_of(number);
+    let lag = context.lag_of(number);
     let mut alarm = timer.alarm();
     let mut due_ns = at_ns + PROBE_PERIOD_NS;
     lag.with(|tally| tally.expect(due_ns));
-    while !crew.stop.is_stopped() {
+    while !context.stop.is_stopped() {
         // What kept this task from setting its alarm in time is lag as well.
-        let ready_ns = if crew.clock.now_ns() < due_ns {
+        let ready_ns = if context.clock.now_ns() < due_ns {
             alarm.wait_until(due_ns).await
         } else {
             due_ns
         };
-        let now_ns = crew.clock.now_ns();
+        let now_ns = context.clock.now_ns();
         match lag.with(|tally| tally.book(ready_ns, now_ns)) {
             Some(next_ns) => due_ns = next_ns,
             None => return,
@@ -151,7 +151,7 @@ async fn probe(crew: Arc<Crew<'static>>, timer: Arc<Timer>, number: u32) {
 
 /// The whole life of a user.
 async fn live<W: AsyncWorkload>(
-    crew: &Crew<'static>,
+    context: &RunContext<'static>,
     timer: &Timer,
     workload: &W,
     user: u32,
@@ -162,11 +162,11 @@ async fn live<W: AsyncWorkload>(
         Err(failure) => return send(reports, Report::SetUpFailed { user, failure }),
     };
     send(reports, Report::Ready);
-    match crew.gate.opened().await {
+    match context.start_barrier.opened().await {
         // The run ends with an error of its own, beside which this one's would be noise.
         Signal::GiveUp => drop(guarded(workload.tear_down(state)).await),
         Signal::Begin { at_ns } => {
-            let end = drive(crew, timer, workload, &mut state, user, at_ns).await;
+            let end = drive(context, timer, workload, &mut state, user, at_ns).await;
             send(reports, Report::LoadEnded { user, end });
             let failure = guarded(workload.tear_down(state)).await.err();
             send(reports, Report::TornDown { user, failure });
@@ -176,19 +176,19 @@ async fn live<W: AsyncWorkload>(
 
 /// Takes a user's turns until it is through.
 async fn drive<W: AsyncWorkload>(
-    crew: &Crew<'static>,
+    context: &RunContext<'static>,
     timer: &Timer,
     workload: &W,
     state: &mut W::User,
     user: u32,
     began_ns: u64,
 ) -> UserEnd {
-    let mut turns = Turns::new(crew, user, began_ns);
-    let mut it = Iteration::new(crew, user, began_ns);
+    let mut turns = Turns::new(context, user, began_ns);
+    let mut it = Iteration::new(context, user, began_ns);
     let mut alarm = timer.alarm();
     it.touch();
     loop {
-        match turns.next(crew, &mut it) {
+        match turns.next(context, &mut it) {
             Turn::Iterate => {
                 let before_ns = it.last_ns();
                 let caught = caught(workload.iterate(state, &mut it)).await;

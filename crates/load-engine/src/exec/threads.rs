@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 use crate::clock::Clock;
-use crate::context::Crew;
+use crate::context::RunContext;
 use crate::context::start_barrier::Signal;
 use crate::error::RunError;
 use crate::exec::coordinator::Report;
@@ -15,7 +15,7 @@ use crate::workload::{Failure, Workload};
 
 /// Starts threads that end before the scope does.
 pub(crate) fn start_scoped<'scope, W: Workload>(
-    crew: &'scope Crew<'_>,
+    context: &'scope RunContext<'_>,
     threads: &'scope Scope<'scope, '_>,
     workload: &'scope W,
     reports: &SyncSender<Report>,
@@ -23,66 +23,77 @@ pub(crate) fn start_scoped<'scope, W: Workload>(
     let start = |user| {
         let reports = reports.clone();
         user_thread()
-            .spawn_scoped(threads, move || be_user(crew, workload, user, &reports))
-            .map_err(|source| spawn_failed(crew, user, source))
+            .spawn_scoped(threads, move || be_user(context, workload, user, &reports))
+            .map_err(|source| spawn_failed(context, user, source))
     };
-    (0..crew.users()).map(start).collect()
+    (0..context.users()).map(start).collect()
 }
 
 /// Starts threads that may outlive the run.
 pub(crate) fn start_free<W: Workload + Send + 'static>(
-    crew: &Arc<Crew<'static>>,
+    context: &Arc<RunContext<'static>>,
     workload: &Arc<W>,
     reports: &SyncSender<Report>,
 ) -> Result<Vec<JoinHandle<()>>, RunError> {
     let start = |user| {
-        let (reports, crew, workload) = (reports.clone(), Arc::clone(crew), Arc::clone(workload));
+        let (reports, context, workload) =
+            (reports.clone(), Arc::clone(context), Arc::clone(workload));
         let spawned = user_thread().spawn({
-            let crew = Arc::clone(&crew);
-            move || be_user(&crew, &*workload, user, &reports)
+            let context = Arc::clone(&context);
+            move || be_user(&context, &*workload, user, &reports)
         });
-        spawned.map_err(|source| spawn_failed(&crew, user, source))
+        spawned.map_err(|source| spawn_failed(&context, user, source))
     };
-    (0..crew.users()).map(start).collect()
+    (0..context.users()).map(start).collect()
 }
 
 fn user_thread() -> Builder {
     Builder::new().name("load-engine:user".to_owned())
 }
 
-fn spawn_failed(crew: &Crew<'_>, user: u32, source: std::io::Error) -> RunError {
+fn spawn_failed(context: &RunContext<'_>, user: u32, source: std::io::Error) -> RunError {
     RunError::Spawn {
         thread: format!("load-engine:user {user}"),
-        users: crew.users(),
+        users: context.users(),
         source,
     }
 }
 
 /// The whole life of a user's thread. The engine's own panics are reported too: the coordinator
 /// would wait for ever for a user that vanished.
-fn be_user<W: Workload>(crew: &Crew<'_>, workload: &W, user: u32, reports: &SyncSender<Report>) {
-    let life = AssertUnwindSafe(|| live(crew, workload, user, reports));
+fn be_user<W: Workload>(
+    context: &RunContext<'_>,
+    workload: &W,
+    user: u32,
+    reports: &SyncSender<Report>,
+) {
+    let life = AssertUnwindSafe(|| live(context, workload, user, reports));
     if let Err(panic) = catch_unwind(life) {
         send(reports, Report::Panicked(Failure::from_panic(&*panic)));
     }
     send(reports, Report::ThreadEnded);
 }
 
-fn live<W: Workload>(crew: &Crew<'_>, workload: &W, user: u32, reports: &SyncSender<Report>) {
+fn live<W: Workload>(
+    context: &RunContext<'_>,
+    workload: &W,
+    user: u32,
+    reports: &SyncSender<Report>,
+) {
     let mut state = match guarded(|| workload.set_up(user)) {
         Ok(state) => state,
         Err(failure) => return send(reports, Report::SetUpFailed { user, failure }),
     };
     send(reports, Report::Ready);
-    match crew.gate.wait() {
+    match context.start_barrier.wait() {
         // The run ends with an error of its own, beside which this one's would be noise.
         Signal::GiveUp => drop(guarded(|| workload.tear_down(state))),
         Signal::Begin { at_ns } => {
             let end = {
                 let _retirement = Retirement {
-                    clock: &*crew.clock,
+                    clock: &*context.clock,
                 };
-                drive(crew, workload, &mut state, user, at_ns)
+                drive(context, workload, &mut state, user, at_ns)
             };
             send(reports, Report::LoadEnded { user, end });
             let failure = guarded(|| workload.tear_down(state)).err();

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::context::Crew;
+use crate::context::RunContext;
 use crate::exec::arrivals::Arrivals;
 use crate::plan::model::{Model, Until};
 use crate::plan::pacing::{ThinkTime, UserStage, next_wanted};
@@ -35,23 +35,25 @@ pub(crate) enum Turns<'c> {
 }
 
 impl<'c> Turns<'c> {
-    pub(crate) fn new(crew: &'c Crew<'_>, user: u32, began_ns: u64) -> Self {
+    pub(crate) fn new(context: &'c RunContext<'_>, user: u32, began_ns: u64) -> Self {
         let closed = |limit, deadline_ns, stages| {
             Self::Closed(Closed {
                 user,
-                seed: crew.plan.seed,
+                seed: context.plan.seed,
                 index: 0,
                 limit,
                 deadline_ns,
                 began_ns,
                 stages,
-                think: crew.plan.think_time,
+                think: context.plan.think_time,
                 thinks_until_ns: None,
             })
         };
-        match (&crew.plan.model, &crew.desk) {
-            (Model::Open { .. }, Some(desk)) => Self::Open(Arrivals::new(desk, began_ns)),
-            (Model::Open { .. }, None) => unreachable!("an open model has a desk"),
+        match (&context.plan.model, &context.arrival_queue) {
+            (Model::Open { .. }, Some(arrival_queue)) => {
+                Self::Open(Arrivals::new(arrival_queue, began_ns))
+            }
+            (Model::Open { .. }, None) => unreachable!("an open model has a arrival_queue"),
             (Model::Closed { until, .. }, _) => match *until {
                 Until::Iterations(each) => closed(each.get(), u64::MAX, &[]),
                 Until::Elapsed(time) => closed(u64::MAX, after(began_ns, time), &[]),
@@ -64,10 +66,10 @@ impl<'c> Turns<'c> {
     }
 
     #[inline]
-    pub(crate) fn next(&mut self, crew: &Crew<'_>, it: &mut Iteration<'_>) -> Turn {
+    pub(crate) fn next(&mut self, context: &RunContext<'_>, it: &mut Iteration<'_>) -> Turn {
         match self {
-            Self::Closed(closed) => closed.next(crew, it),
-            Self::Open(arrivals) => arrivals.next(crew, it),
+            Self::Closed(closed) => closed.next(context, it),
+            Self::Open(arrivals) => arrivals.next(context, it),
         }
     }
 
@@ -108,19 +110,19 @@ pub(crate) struct Closed<'c> {
 
 impl Closed<'_> {
     #[inline]
-    fn next(&mut self, crew: &Crew<'_>, it: &mut Iteration<'_>) -> Turn {
+    fn next(&mut self, context: &RunContext<'_>, it: &mut Iteration<'_>) -> Turn {
         let now_ns = it.last_ns();
-        let skipped_ns = crew.skips.total_ns();
+        let skipped_ns = context.skips.total_ns();
         let deadline_ns = self.deadline_ns.saturating_sub(skipped_ns);
         it.set_deadline(deadline_ns);
         if self.index >= self.limit || now_ns >= deadline_ns {
             return Turn::End { interrupted: false };
         }
-        if crew.stop.is_stopped() {
+        if context.stop.is_stopped() {
             return Turn::End { interrupted: true };
         }
         let pause = |until_ns| Turn::Pause {
-            until_ns: crew.skips.nap(now_ns, until_ns),
+            until_ns: context.skips.nap(now_ns, until_ns),
         };
         if let Some(until_ns) = self.thinks_until_ns {
             if now_ns < until_ns {
@@ -164,20 +166,20 @@ fn after(began_ns: u64, time: Duration) -> u64 {
 
 /// Takes a user's turns until it is through, on a thread of its own.
 pub(crate) fn drive<W: Workload>(
-    crew: &Crew<'_>,
+    context: &RunContext<'_>,
     workload: &W,
     state: &mut W::User,
     user: u32,
     began_ns: u64,
 ) -> UserEnd {
-    let mut turns = Turns::new(crew, user, began_ns);
-    let mut it = Iteration::new(crew, user, began_ns);
+    let mut turns = Turns::new(context, user, began_ns);
+    let mut it = Iteration::new(context, user, began_ns);
     if matches!(turns, Turns::Open(_)) {
-        crew.clock.sharpen();
+        context.clock.sharpen();
     }
     it.touch();
     loop {
-        match turns.next(crew, &mut it) {
+        match turns.next(context, &mut it) {
             Turn::Iterate => {
                 let before_ns = it.last_ns();
                 let caught = catch_unwind(AssertUnwindSafe(|| workload.iterate(state, &mut it)));
@@ -185,7 +187,9 @@ pub(crate) fn drive<W: Workload>(
                 turns.end(&mut it, succeeded);
             }
             Turn::Pause { until_ns } => {
-                crew.clock.sleep_until_or_stopped(until_ns, &crew.stop);
+                context
+                    .clock
+                    .sleep_until_or_stopped(until_ns, &context.stop);
                 it.touch();
             }
             Turn::End { interrupted } => return turns.user_end(&it, interrupted),

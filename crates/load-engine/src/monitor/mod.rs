@@ -235,7 +235,7 @@ impl Sampler {
             missing: last
                 .sources()
                 .into_iter()
-                .chain(last.strain.sources())
+                .chain(last.pressure.sources())
                 .filter(|(_, value)| value.is_none())
                 .map(|(name, _)| name.to_owned())
                 .collect(),

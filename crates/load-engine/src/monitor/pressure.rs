@@ -8,7 +8,7 @@ use crate::monitor::ticks::clock_ticks_per_second;
 
 /// Totals so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Strain {
+pub(crate) struct Pressure {
     pub(crate) cpu_pressure_ns: Option<u64>,
     pub(crate) memory_pressure_ns: Option<u64>,
     pub(crate) io_pressure_ns: Option<u64>,
@@ -18,7 +18,7 @@ pub(crate) struct Strain {
     pub(crate) disk_written_bytes: Option<u64>,
 }
 
-impl Strain {
+impl Pressure {
     /// Of this process.
     pub(crate) fn read() -> Self {
         Self::of(Path::new("/proc/self"))

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::RunError;
-use crate::monitor::pressure::Strain;
+use crate::monitor::pressure::Pressure;
 use crate::monitor::ticks::clock_ticks_per_second;
 use crate::monitor::usage::Usage;
 
@@ -72,7 +72,7 @@ impl Process {
             open_files: self.open_files(),
             voluntary_switches: voluntary,
             involuntary_switches: involuntary,
-            strain: Strain::of(&self.files),
+            pressure: Pressure::of(&self.files),
             ..Usage::from_status(&status)
         })
     }

@@ -122,13 +122,13 @@ impl MonitorSample {
             open_files: usage.open_files,
             voluntary_switches: usage.voluntary_switches,
             involuntary_switches: usage.involuntary_switches,
-            cpu_pressure_ns: usage.strain.cpu_pressure_ns,
-            memory_pressure_ns: usage.strain.memory_pressure_ns,
-            io_pressure_ns: usage.strain.io_pressure_ns,
-            throttled_ns: usage.strain.throttled_ns,
-            stolen_ns: usage.strain.stolen_ns,
-            disk_read_bytes: usage.strain.disk_read_bytes,
-            disk_written_bytes: usage.strain.disk_written_bytes,
+            cpu_pressure_ns: usage.pressure.cpu_pressure_ns,
+            memory_pressure_ns: usage.pressure.memory_pressure_ns,
+            io_pressure_ns: usage.pressure.io_pressure_ns,
+            throttled_ns: usage.pressure.throttled_ns,
+            stolen_ns: usage.pressure.stolen_ns,
+            disk_read_bytes: usage.pressure.disk_read_bytes,
+            disk_written_bytes: usage.pressure.disk_written_bytes,
         }
     }
 }

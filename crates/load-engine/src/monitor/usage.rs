@@ -6,7 +6,7 @@ use std::io::Write;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
-use crate::monitor::pressure::Strain;
+use crate::monitor::pressure::Pressure;
 
 /// One reading of every source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) struct Usage {
     pub(crate) cpu_system_ns: Option<u64>,
     pub(crate) voluntary_switches: Option<u64>,
     pub(crate) involuntary_switches: Option<u64>,
-    pub(crate) strain: Strain,
+    pub(crate) pressure: Pressure,
 }
 
 impl Usage {
@@ -28,7 +28,7 @@ impl Usage {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let usage = Self {
             open_files: open_files(),
-            strain: Strain::read(),
+            pressure: Pressure::read(),
             ..Self::from_status(&status)
         };
         // The switches in `status` are those of one thread; the process's are here.

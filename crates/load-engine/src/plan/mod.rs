@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::error::RunError;
-use crate::exec::abort::StopRule;
+use crate::exec::abort::AbortRule;
 use crate::ledger::spill::SpillPolicy;
 use crate::plan::condition::Condition;
 use crate::plan::model::Model;
@@ -46,8 +46,8 @@ pub struct Plan {
     pub phases: Vec<Phase>,
     /// What ends phases before their time: phases by number, each with its condition.
     pub phase_ends: Vec<(usize, Condition)>,
-    /// Thresholds that end the run when they are broken.
-    pub stop_rules: Vec<StopRule>,
+    /// Thresholds that end the run when they are violated.
+    pub abort_rules: Vec<AbortRule>,
     /// How long what is under way at the end may still take, in a run that can leave it behind. If not
     /// set, it is as [`grace`](Self::grace) says.
     pub grace: Option<Duration>,
@@ -71,7 +71,7 @@ impl Plan {
             think_time: ThinkTime::None,
             phases: Vec::new(),
             phase_ends: Vec::new(),
-            stop_rules: Vec::new(),
+            abort_rules: Vec::new(),
             grace: None,
             watched: None,
             spill: None,
@@ -147,12 +147,12 @@ impl Plan {
         self.phase(name, at_most)
     }
 
-    /// Ends the run early if a threshold is broken while the load runs, judged when the load has run
+    /// Ends the run early if a threshold is violated while the load runs, judged when the load has run
     /// for `after` (never unless added). The record's
-    /// [`early_end`](crate::RunRecord::early_end) says which one did, and when.
+    /// [`abort`](crate::RunRecord::abort) says which one did, and when.
     #[must_use]
-    pub fn stop_if_broken(mut self, threshold: Threshold, after: Duration) -> Self {
-        self.stop_rules.push(StopRule { threshold, after });
+    pub fn abort_on_fail(mut self, threshold: Threshold, after: Duration) -> Self {
+        self.abort_rules.push(AbortRule { threshold, after });
         self
     }
 
@@ -177,7 +177,7 @@ impl Plan {
     /// [`run_async`](crate::run_async) ends without them and counts them as in flight.
     ///
     /// Unless set, it is 25 ms or half a percent of the load's time, whichever is longer; in an open
-    /// model the patience more, since an arrival may wait that long before it starts; and at most 1 s
+    /// model the max_start_delay more, since an arrival may wait that long before it starts; and at most 1 s
     /// after a stop.
     #[must_use]
     pub fn grace(mut self, time: Duration) -> Self {
@@ -191,7 +191,9 @@ impl Plan {
         let grace = self.grace.unwrap_or_else(|| {
             let short = (length / GRACE_PART).max(MIN_GRACE);
             match self.model {
-                Model::Open { patience, .. } => patience.saturating_add(short),
+                Model::Open {
+                    max_start_delay, ..
+                } => max_start_delay.saturating_add(short),
                 Model::Closed { .. } | Model::Staged { .. } => short,
             }
         });

@@ -37,9 +37,13 @@ pub enum Model {
         /// busy wait, and their wait is part of their response time.
         max_in_flight: NonZeroU32,
         /// How long an arrival may wait to be started. One that could not be is dropped, and counted.
-        #[serde(rename = "patience_ns", with = "nanoseconds")]
+        #[serde(
+            rename = "max_start_delay_ns",
+            alias = "patience_ns",
+            with = "nanoseconds"
+        )]
         #[schemars(with = "u64")]
-        patience: Duration,
+        max_start_delay: Duration,
     },
 }
 
@@ -70,13 +74,13 @@ impl Model {
         }
     }
 
-    /// Arrivals by a schedule, so many under way at once, with a patience of 30 s.
+    /// Arrivals by a schedule, so many under way at once, each of which may wait 30 s to be started.
     #[must_use]
     pub fn open(schedule: Schedule, max_in_flight: NonZeroU32) -> Self {
         Self::Open {
             schedule,
             max_in_flight,
-            patience: Duration::from_secs(30),
+            max_start_delay: Duration::from_secs(30),
         }
     }
 

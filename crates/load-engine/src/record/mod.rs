@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::exec::abort::EarlyEnd;
+use crate::exec::abort::Abort;
 use crate::monitor::MonitorRecord;
 use crate::plan::model::Model;
 use crate::plan::pacing::ThinkTime;
@@ -49,9 +49,9 @@ pub struct RunRecord {
     pub wall_ns: u64,
     /// Whether the run was stopped before it was through.
     pub interrupted: bool,
-    /// The broken threshold that stopped it, if one did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub early_end: Option<EarlyEnd>,
+    /// The violated threshold that ended it, if one did.
+    #[serde(alias = "early_end", default, skip_serializing_if = "Option::is_none")]
+    pub abort: Option<Abort>,
     /// Iterations of all users.
     pub iterations: IterationCounts,
     /// Failures of iterations outside any step.

@@ -36,7 +36,7 @@ pub struct ArrivalCounts {
     pub in_flight: u64,
     /// Waiting at the schedule's end, and started after it.
     pub queued: u64,
-    /// Never started, since they waited longer than the plan's patience.
+    /// Never started, since they waited longer than `max_start_delay`.
     pub dropped: u64,
     /// Never started, since the run was stopped.
     pub cut: u64,

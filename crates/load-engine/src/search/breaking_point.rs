@@ -53,16 +53,18 @@ impl RateSearch {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum TrialRuling {
+pub enum ProbeResult {
     /// The target bore the rate.
     Held,
     /// It did not, and why.
-    Broken(String),
+    #[serde(alias = "broken")]
+    Violated(String),
     /// Nobody can tell, and why: the generator was the limit.
-    NotJudged(String),
+    #[serde(alias = "not_judged")]
+    Inconclusive(String),
 }
 
-impl TrialRuling {
+impl ProbeResult {
     /// The ruling of a run: not judged if the generator was the limit; else broken by the first
     /// threshold that is not held, by arrivals that were dropped, or by effects that do not hold.
     #[must_use]
@@ -72,17 +74,17 @@ impl TrialRuling {
         thresholds: &[Threshold],
     ) -> Self {
         if let Some(limit) = record.generator_limits().first() {
-            return Self::NotJudged(limit.to_string());
+            return Self::Inconclusive(limit.to_string());
         }
         let dropped = record.open.as_ref().map_or(0, |open| open.arrivals.dropped);
         if dropped > 0 {
-            return Self::Broken(format!("{dropped} arrivals could not start in time"));
+            return Self::Violated(format!("{dropped} arrivals could not start in time"));
         }
         if let Some(defects) = verification
             .filter(|verification| !verification.holds())
             .map(Verification::discrepancy_count)
         {
-            return Self::Broken(format!("{defects} effects are not as acknowledged"));
+            return Self::Violated(format!("{defects} effects are not as acknowledged"));
         }
         let judged = thresholds
             .iter()
@@ -90,7 +92,7 @@ impl TrialRuling {
         judged
             .into_iter()
             .find(|judgement| judgement.ruling != Ruling::Held)
-            .map_or(Self::Held, |judgement| Self::Broken(explain(&judgement)))
+            .map_or(Self::Held, |judgement| Self::Violated(explain(&judgement)))
     }
 }
 
@@ -121,7 +123,7 @@ pub struct RateTrial {
     /// The rate that was asked for.
     pub per_s: f64,
     /// What it showed.
-    pub ruling: TrialRuling,
+    pub ruling: ProbeResult,
 }
 
 /// What a search found.
@@ -143,22 +145,22 @@ pub struct BreakingPoint {
 ///
 /// A rate's ruling is the one to which so many trials came first as the search asks for. A rate that
 /// cannot be judged ends the search, since no higher one can be judged either. `trial` makes a run at a rate, such as with [`Schedule::constant`](crate::Schedule::constant), and rules by
-/// [`TrialRuling::of`].
+/// [`ProbeResult::of`].
 ///
 /// # Errors
 ///
 /// Those of `trial`.
 pub fn breaking_point<E>(
     search: &RateSearch,
-    mut trial: impl FnMut(f64) -> Result<TrialRuling, E>,
+    mut trial: impl FnMut(f64) -> Result<ProbeResult, E>,
 ) -> Result<BreakingPoint, E> {
     let mut found = BreakingPoint::default();
     let mut next = Some(search.from_per_s);
     while let Some(per_s) = next {
         match found.decide(per_s, search.agreeing, &mut trial)? {
-            TrialRuling::Held => found.highest_held_per_s = Some(per_s),
-            TrialRuling::Broken(_) => found.lowest_broken_per_s = Some(per_s),
-            TrialRuling::NotJudged(reason) => {
+            ProbeResult::Held => found.highest_held_per_s = Some(per_s),
+            ProbeResult::Violated(_) => found.lowest_broken_per_s = Some(per_s),
+            ProbeResult::Inconclusive(reason) => {
                 found.not_judged = Some(reason);
                 break;
             }
@@ -186,8 +188,8 @@ impl BreakingPoint {
         &mut self,
         per_s: f64,
         agreeing: u32,
-        trial: &mut impl FnMut(f64) -> Result<TrialRuling, E>,
-    ) -> Result<TrialRuling, E> {
+        trial: &mut impl FnMut(f64) -> Result<ProbeResult, E>,
+    ) -> Result<ProbeResult, E> {
         let (mut held, mut broken, mut not_judged) = (0, 0, 0);
         loop {
             let ruling = trial(per_s)?;
@@ -196,9 +198,9 @@ impl BreakingPoint {
                 ruling: ruling.clone(),
             });
             let votes = match ruling {
-                TrialRuling::Held => &mut held,
-                TrialRuling::Broken(_) => &mut broken,
-                TrialRuling::NotJudged(_) => &mut not_judged,
+                ProbeResult::Held => &mut held,
+                ProbeResult::Violated(_) => &mut broken,
+                ProbeResult::Inconclusive(_) => &mut not_judged,
             };
             *votes += 1;
             if *votes >= agreeing {
@@ -214,12 +216,12 @@ mod tests {
 
     use super::*;
 
-    fn up_to(limit: f64) -> impl FnMut(f64) -> Result<TrialRuling, Infallible> {
+    fn up_to(limit: f64) -> impl FnMut(f64) -> Result<ProbeResult, Infallible> {
         move |per_s| {
             Ok(if per_s <= limit {
-                TrialRuling::Held
+                ProbeResult::Held
             } else {
-                TrialRuling::Broken("slow".to_owned())
+                ProbeResult::Violated("slow".to_owned())
             })
         }
     }
@@ -258,7 +260,7 @@ mod tests {
         let Ok(found) = breaking_point(&search, |per_s| {
             count += 1;
             if count % 3 == 1 && per_s <= 700.0 {
-                return Ok(TrialRuling::Broken("disturbed".to_owned()));
+                return Ok(ProbeResult::Violated("disturbed".to_owned()));
             }
             honest(per_s)
         });
@@ -274,7 +276,9 @@ mod tests {
         let Ok(found) = breaking_point(&search, |per_s| {
             count += 1;
             if count % 3 == 1 {
-                return Ok(TrialRuling::NotJudged("arrivals started late".to_owned()));
+                return Ok(ProbeResult::Inconclusive(
+                    "arrivals started late".to_owned(),
+                ));
             }
             honest(per_s)
         });
@@ -288,9 +292,9 @@ mod tests {
         let search = RateSearch::between(100.0, 10_000.0);
         let Ok(found) = breaking_point(&search, |per_s| {
             Ok::<_, Infallible>(if per_s <= 400.0 {
-                TrialRuling::Held
+                ProbeResult::Held
             } else {
-                TrialRuling::NotJudged("arrivals started late".to_owned())
+                ProbeResult::Inconclusive("arrivals started late".to_owned())
             })
         });
         assert_eq!(found.highest_held_per_s, Some(400.0));

@@ -5,13 +5,13 @@
 //! set up anew for each, and its effects are verified.
 //!
 //! ```
-//! use load_engine::search::{RateSearch, TrialRuling, breaking_point};
+//! use load_engine::search::{RateSearch, ProbeResult, breaking_point};
 //!
 //! // A target that bears 730 a second. A real trial is a run with an open model.
 //! let trial = |per_s: f64| Ok::<_, std::io::Error>(if per_s <= 730.0 {
-//!     TrialRuling::Held
+//!     ProbeResult::Held
 //! } else {
-//!     TrialRuling::Broken("p99 is 900 ms of at most 200 ms".to_owned())
+//!     ProbeResult::Violated("p99 is 900 ms of at most 200 ms".to_owned())
 //! });
 //! let found = breaking_point(&RateSearch::between(100.0, 10_000.0), trial)?;
 //! let (held, broken) = (found.highest_held_per_s.unwrap(), found.lowest_broken_per_s.unwrap());
@@ -23,5 +23,5 @@ pub(crate) mod breaking_point;
 pub(crate) mod scalability;
 pub(crate) mod sweep;
 
-pub use breaking_point::{BreakingPoint, RateSearch, RateTrial, TrialRuling, breaking_point};
+pub use breaking_point::{BreakingPoint, ProbeResult, RateSearch, RateTrial, breaking_point};
 pub use sweep::{Scalability, scalability};

@@ -97,8 +97,9 @@ impl Comparison {
 pub enum Ruling {
     /// The run kept it.
     Held,
-    /// The run broke it.
-    Broken,
+    /// The run violated it.
+    #[serde(alias = "broken")]
+    Violated,
     /// The figure is not there, which is no reason to pass.
     Unknown,
 }
@@ -137,7 +138,7 @@ impl Threshold {
         );
         let ruling = match &observed {
             Ok(value) if self.comparison.holds(*value, self.limit) => Ruling::Held,
-            Ok(_) => Ruling::Broken,
+            Ok(_) => Ruling::Violated,
             Err(_) => Ruling::Unknown,
         };
         Judgement {

@@ -291,7 +291,7 @@ fn progress_is_told_while_the_run_lasts_and_at_its_end() {
     assert_eq!(record.failures.total(), 2);
 }
 
-/// Users that wait for the gate, or iterate for an hour, would otherwise keep the caller for ever.
+/// Users that wait for the start barrier, or iterate for an hour, would otherwise keep the caller for ever.
 #[test]
 fn a_panic_of_the_callers_own_code_ends_the_run() {
     let model = Model::elapsed(users(2), Duration::from_secs(3600));

@@ -1,13 +1,13 @@
 //! The engine as its users see it.
 
+mod abort;
 mod deadline;
-mod early_end;
 mod effects;
 mod fairness;
-mod glance;
 mod histograms;
 mod intervals;
 mod lifecycle;
+mod live_record;
 mod open;
 mod phases;
 mod pooled;

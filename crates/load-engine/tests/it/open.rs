@@ -55,15 +55,15 @@ impl Workload for Stalling<'_> {
 const LEAD_NS: u64 = 10 * MS;
 
 fn simulate(schedule: Schedule, threads: u32, stall: std::ops::Range<u64>) -> RunRecord {
-    let patience = Duration::from_secs(60);
-    simulate_with(schedule, threads, stall, patience)
+    let max_start_delay = Duration::from_secs(60);
+    simulate_with(schedule, threads, stall, max_start_delay)
 }
 
 fn simulate_with(
     schedule: Schedule,
     threads: u32,
     stall: std::ops::Range<u64>,
-    patience: Duration,
+    max_start_delay: Duration,
 ) -> RunRecord {
     let clock = SimulatedClock::new();
     let stall = stall.start + LEAD_NS..stall.end + LEAD_NS;
@@ -75,7 +75,7 @@ fn simulate_with(
     let model = Model::Open {
         schedule,
         max_in_flight: users(threads),
-        patience,
+        max_start_delay,
     };
     let plan = Plan::new("open", model);
     run_on(&clock, &target, &plan, &StopHandle::new(), |_| {})
@@ -177,8 +177,8 @@ fn service_time_beside_response_time_shows_where_the_wait_was() {
 #[test]
 fn arrivals_that_could_not_start_in_time_are_dropped_and_counted() {
     let schedule = Schedule::constant(500.0, 4 * SECOND);
-    let patience = Duration::from_millis(500);
-    let record = simulate_with(schedule, 10, 1_000 * MS..3_000 * MS, patience);
+    let max_start_delay = Duration::from_millis(500);
+    let record = simulate_with(schedule, 10, 1_000 * MS..3_000 * MS, max_start_delay);
     let arrivals = record.open.unwrap().arrivals;
     // Those of the stall's first 1.5 s, but for the ten that met it.
     assert!(
@@ -318,11 +318,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn every_arrival_is_accounted_for((from, length, threads, patience) in durations()) {
+    fn every_arrival_is_accounted_for((from, length, threads, max_start_delay) in durations()) {
         let schedule = Schedule::ramp(0.0, 400.0, Duration::from_millis(500)).poisson();
         let scheduled = schedule.arrivals();
         let stall = from * MS..(from + length) * MS;
-        let record = simulate_with(schedule, threads, stall, Duration::from_millis(patience));
+        let record = simulate_with(schedule, threads, stall, Duration::from_millis(max_start_delay));
         let open = record.open.unwrap();
         prop_assert_eq!(open.arrivals.scheduled, scheduled);
         prop_assert_eq!(sum(&open.arrivals), scheduled);

@@ -181,7 +181,7 @@ fn code_can_end_a_phase_and_the_arrivals_of_what_was_left_are_counted_as_skipped
     let model = Model::Open {
         schedule,
         max_in_flight: users(5),
-        patience: ENDLESS,
+        max_start_delay: ENDLESS,
     };
     let plan = Plan::new("early", model)
         .phase_until("flood", 10_000 * SECOND, many)

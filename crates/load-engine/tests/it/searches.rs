@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use load_engine::search::{RateSearch, TrialRuling, breaking_point, scalability};
+use load_engine::search::{ProbeResult, RateSearch, breaking_point, scalability};
 use load_engine::{
     Clock, Failure, Iteration, Model, Plan, RunError, RunRecord, Schedule, SimulatedClock,
     StepSpec, StopHandle, Threshold, Workload, run_on,
@@ -79,7 +79,7 @@ fn the_breaking_point_of_a_server_is_its_capacity() {
     let thresholds: [Threshold; 1] = ["p99(call) < 50ms".parse().unwrap()];
     let search = RateSearch::between(30.0, 1_000.0).agreeing(1);
     let found = breaking_point(&search, |per_s| {
-        arrive(per_s).map(|record| TrialRuling::of(&record, None, &thresholds))
+        arrive(per_s).map(|record| ProbeResult::of(&record, None, &thresholds))
     })
     .unwrap();
     let (held, broken) = (
@@ -89,7 +89,7 @@ fn the_breaking_point_of_a_server_is_its_capacity() {
     assert!(held <= 101.0 && broken >= 100.0, "{held} {broken}");
     assert!(broken / held <= 1.02);
     let reason = found.trials.iter().find_map(|trial| match &trial.ruling {
-        TrialRuling::Broken(reason) => Some(reason),
+        ProbeResult::Violated(reason) => Some(reason),
         _ => None,
     });
     assert!(

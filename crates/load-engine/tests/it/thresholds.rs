@@ -102,7 +102,7 @@ fn a_threshold_is_held_or_broken_by_its_comparison() {
         "operations >= 161",
         "p99 < 99ms",
     ] {
-        assert_eq!(ruling(broken), Ruling::Broken, "{broken}");
+        assert_eq!(ruling(broken), Ruling::Violated, "{broken}");
     }
 }
 
@@ -157,7 +157,7 @@ fn a_lie_breaks_the_thresholds_of_the_ledger() {
     let (record, ledger) = load(&store, &plan(10, 50));
     let verification = verify(&ledger, store.contents());
     let ruling = |text| judge(text, &record, Some(&verification)).ruling;
-    assert_eq!(ruling("lost == 0"), Ruling::Broken);
+    assert_eq!(ruling("lost == 0"), Ruling::Violated);
     assert_eq!(ruling("altered == 0"), Ruling::Held);
     assert_eq!(ruling("verified >= 490"), Ruling::Held);
     assert_eq!(ruling("vacuous == 0"), Ruling::Held);
@@ -168,7 +168,7 @@ fn a_judgement_survives_being_saved() {
     let judgement = judge("error_rate(@ first) < 1%", &record(), None);
     let json = serde_json::to_string(&judgement).unwrap();
     assert!(
-        json.starts_with(r#"{"threshold":"error_rate(@ first) < 1%","ruling":"broken""#),
+        json.starts_with(r#"{"threshold":"error_rate(@ first) < 1%","ruling":"violated""#),
         "{json}"
     );
     assert_eq!(serde_json::from_str::<Judgement>(&json).unwrap(), judgement);

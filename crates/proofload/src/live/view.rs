@@ -161,7 +161,7 @@ fn draw_monitors(frame: &mut Frame<'_>, area: Rect, record: &RunRecord) {
         if let Some(threads) = last.threads {
             words.push(format!("{threads} threads"));
         }
-        words.extend(strain(&monitor.samples, last));
+        words.extend(pressure(&monitor.samples, last));
     }
     if monitor.gap_count > 0 {
         words.push(format!("{} gaps", monitor.gap_count));
@@ -176,7 +176,7 @@ fn draw_monitors(frame: &mut Frame<'_>, area: Rect, record: &RunRecord) {
 
 /// The share of the last second in which something had to wait for a resource; nothing where it did
 /// not.
-fn strain(samples: &[MonitorSample], last: &MonitorSample) -> Vec<String> {
+fn pressure(samples: &[MonitorSample], last: &MonitorSample) -> Vec<String> {
     type Total = fn(&MonitorSample) -> Option<u64>;
     const TOTALS: [(&str, Total); 5] = [
         ("waiting for CPU", |sample| sample.cpu_pressure_ns),
@@ -212,7 +212,7 @@ fn draw_thresholds(frame: &mut Frame<'_>, area: Rect, state: &State) {
 fn threshold(judgement: &Judgement) -> Line<'static> {
     let (mark, style, text) = match judgement.ruling {
         Ruling::Held => ("✓ ", GOOD, describe_judgement(judgement)),
-        Ruling::Broken => ("✗ ", BAD, describe_judgement(judgement)),
+        Ruling::Violated => ("✗ ", BAD, describe_judgement(judgement)),
         Ruling::Unknown => ("· ", MUTED, describe_figure(judgement)),
     };
     Line::from(vec![Span::styled(mark, style), Span::styled(text, style)])

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use load_engine::RunRecord;
-use load_engine::search::{BreakingPoint, RateSearch, TrialRuling, breaking_point};
+use load_engine::search::{BreakingPoint, ProbeResult, RateSearch, breaking_point};
 use report::Report;
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ struct Trial {
     achieved_per_s: f64,
     p50_ns: u64,
     p99_ns: u64,
-    ruling: TrialRuling,
+    ruling: ProbeResult,
     /// Where its report is.
     report: PathBuf,
 }
@@ -128,8 +128,8 @@ fn text(search: &Search) -> String {
     trials.sort_by(|a, b| a.per_s.total_cmp(&b.per_s));
     for trial in trials {
         let ruling = match &trial.ruling {
-            TrialRuling::Held => "held",
-            TrialRuling::Broken(_) => "broken",
+            ProbeResult::Held => "held",
+            ProbeResult::Violated(_) => "broken",
             _ => "not judged",
         };
         let _ = writeln!(
@@ -159,7 +159,7 @@ fn answer(search: &Search) -> String {
     let broken = search.trials.iter().rev();
     let mut broken = broken.filter(|trial| Some(trial.per_s) == found.lowest_broken_per_s);
     let why = broken.find_map(|trial| match &trial.ruling {
-        TrialRuling::Broken(reason) => Some(reason.as_str()),
+        ProbeResult::Violated(reason) => Some(reason.as_str()),
         _ => None,
     });
     let why = why.unwrap_or_default();
@@ -175,11 +175,11 @@ fn answer(search: &Search) -> String {
     }
 }
 
-fn words(ruling: &TrialRuling) -> String {
+fn words(ruling: &ProbeResult) -> String {
     match ruling {
-        TrialRuling::Held => "held".to_owned(),
-        TrialRuling::Broken(reason) => format!("broken: {reason}"),
-        TrialRuling::NotJudged(reason) => format!("not judged: {reason}"),
+        ProbeResult::Held => "held".to_owned(),
+        ProbeResult::Violated(reason) => format!("broken: {reason}"),
+        ProbeResult::Inconclusive(reason) => format!("not judged: {reason}"),
         _ => "of another kind".to_owned(),
     }
 }
@@ -194,9 +194,9 @@ mod tests {
         let mut trials = Vec::new();
         let found = breaking_point(&search, |per_s| {
             let ruling = match per_s {
-                _ if per_s > generator => TrialRuling::NotJudged("late".to_owned()),
-                _ if per_s > limit => TrialRuling::Broken("p99 < 1s: it was 2 s".to_owned()),
-                _ => TrialRuling::Held,
+                _ if per_s > generator => ProbeResult::Inconclusive("late".to_owned()),
+                _ if per_s > limit => ProbeResult::Violated("p99 < 1s: it was 2 s".to_owned()),
+                _ => ProbeResult::Held,
             };
             trials.push(Trial {
                 per_s,

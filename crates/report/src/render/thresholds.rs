@@ -18,7 +18,7 @@ pub(super) fn lines(verdict: &ScenarioVerdict) -> String {
         let (style, word) = match judgement.ruling {
             _ if !verdict.thresholds_judged => (OPEN, "not judged"),
             Ruling::Held => (GOOD, "held"),
-            Ruling::Broken => (BAD, "missed"),
+            Ruling::Violated => (BAD, "missed"),
             Ruling::Unknown => (BAD, "unknown"),
         };
         // A `String` takes every write.

@@ -106,6 +106,14 @@ fn a_misspelt_name_is_pointed_at_with_the_one_that_was_meant() {
     );
     assert!(changed(GOOD, "\"storage\"", "\"stoarge\"").starts_with("s.toml:6:8: unknown variant"));
     assert!(changed(GOOD, "\"storage\"", "\"stoarge\"").ends_with("did you mean `storage`?"));
+    assert!(
+        changed(GOOD, "[model]\n", "[model]\npatience = \"1s\"\n")
+            .ends_with("`patience` is now `max_start_delay`")
+    );
+    assert!(
+        changed(GOOD, "[target]\n", "stop_if_broken = []\n[target]\n")
+            .ends_with("`stop_if_broken` is now `abort_on_fail`")
+    );
     assert_eq!(
         changed(GOOD, "query = 40", "querry = 40"),
         "s.toml:7:22: there is no operation `querry`, there is `append`, `query`, `scan`, \
@@ -209,8 +217,8 @@ fn values_that_make_no_sense_say_what_would() {
         ),
         (
             "[model]",
-            "[model]\npatience = \"1s\"",
-            "10:12: this is for arrivals",
+            "[model]\nmax_start_delay = \"1s\"",
+            "10:19: this is for arrivals",
         ),
         (
             "[target]",

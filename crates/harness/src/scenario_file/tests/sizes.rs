@@ -56,8 +56,8 @@ fn a_mistake_in_what_ends_a_phase_is_pointed_at() {
         "{}",
         until("rate > 10/s")
     );
-    let stop = "stop_if_broken = [{ threshold = \"rate > 10/s\" }]\n[tags]";
-    assert!(changed(UNTIL, "[tags]", stop).starts_with("s.toml:3:33: this figure is known only"));
+    let stop = "abort_on_fail = [{ threshold = \"rate > 10/s\" }]\n[tags]";
+    assert!(changed(UNTIL, "[tags]", stop).starts_with("s.toml:3:32: this figure is known only"));
 }
 
 #[test]

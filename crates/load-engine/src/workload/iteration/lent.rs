@@ -1,7 +1,7 @@
 //! An iteration that another thread does.
 
 use super::{Iteration, OpenStep};
-use crate::context::Crew;
+use crate::context::RunContext;
 use crate::workload::rng::Rng;
 
 /// Where an iteration stands, without the run that it is of: what can go to another thread and back.
@@ -37,7 +37,7 @@ impl<'r> Iteration<'r> {
     }
 
     /// Goes on with an iteration that was lent.
-    pub(crate) fn resume(crew: &'r Crew<'r>, lent: Lent) -> Self {
+    pub(crate) fn resume(context: &'r RunContext<'r>, lent: Lent) -> Self {
         let Lent {
             user,
             index,
@@ -59,12 +59,12 @@ impl<'r> Iteration<'r> {
             due_ns,
             rng,
             open_step,
-            ..Self::new(crew, user, began_ns)
+            ..Self::new(context, user, began_ns)
         }
     }
 
     /// Takes back what was lent, as the other thread left it.
     pub(crate) fn take_back(&mut self, lent: Lent) {
-        *self = Self::resume(self.crew, lent);
+        *self = Self::resume(self.context, lent);
     }
 }

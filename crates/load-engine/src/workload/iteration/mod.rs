@@ -5,7 +5,7 @@ pub(crate) mod lent;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::context::Crew;
+use crate::context::RunContext;
 use crate::context::counter::Counter;
 use crate::context::slot::Slot;
 use crate::ledger::digest::Digest;
@@ -18,7 +18,7 @@ pub(crate) use self::lent::Lent;
 
 /// One iteration of one user.
 pub struct Iteration<'r> {
-    crew: &'r Crew<'r>,
+    context: &'r RunContext<'r>,
     clock: &'r dyn Clock,
     recorder: &'r Slot<Recorder>,
     ledger: &'r Slot<Ledger>,
@@ -51,13 +51,13 @@ struct OpenStep {
 }
 
 impl<'r> Iteration<'r> {
-    pub(crate) fn new(crew: &'r Crew<'r>, user: u32, began_ns: u64) -> Self {
+    pub(crate) fn new(context: &'r RunContext<'r>, user: u32, began_ns: u64) -> Self {
         Self {
-            crew,
-            clock: &*crew.clock,
-            recorder: crew.recorder_of(user),
-            ledger: crew.ledger_of(user),
-            counter: crew.counter_of(user),
+            context,
+            clock: &*context.clock,
+            recorder: context.recorder_of(user),
+            ledger: context.ledger_of(user),
+            counter: context.counter_of(user),
             user,
             index: 0,
             began_ns,
@@ -85,8 +85,9 @@ impl<'r> Iteration<'r> {
 
     /// Random numbers that depend on the plan's seed, the user and the iteration alone.
     pub fn rng(&mut self) -> &mut Rng {
-        self.rng
-            .get_or_insert_with(|| Rng::for_iteration(self.crew.plan.seed, self.stream, self.index))
+        self.rng.get_or_insert_with(|| {
+            Rng::for_iteration(self.context.plan.seed, self.stream, self.index)
+        })
     }
 
     /// Time since the load began, on the run's clock.
@@ -100,17 +101,17 @@ impl<'r> Iteration<'r> {
     /// earlier one.
     #[must_use]
     pub fn phase_now(&self) -> usize {
-        if self.crew.phases.is_empty() {
+        if self.context.phases.is_empty() {
             return 0;
         }
-        self.crew.phases.advance(self.phase, self.clock.now_ns())
+        self.context.phases.advance(self.phase, self.clock.now_ns())
     }
 
     /// Whether the run is to end: its time is up or it was stopped. An iteration that takes long
     /// looks at this between its steps.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.crew.stop.is_stopped() || self.clock.now_ns() >= self.deadline_ns
+        self.context.stop.is_stopped() || self.clock.now_ns() >= self.deadline_ns
     }
 
     /// Counts whether something holds that should, and gives it back.
@@ -168,7 +169,7 @@ impl<'r> Iteration<'r> {
     }
 
     fn open_step(&mut self, step: StepSpec) -> Result<Effects<'_>, Failure> {
-        let Some(position) = position(&self.crew.steps, step) else {
+        let Some(position) = position(&self.context.steps, step) else {
             return Err(undeclared(step));
         };
         let started_ns = self.clock.now_ns();
@@ -192,7 +193,7 @@ impl<'r> Iteration<'r> {
     }
 
     fn begin_at(&mut self, index: u64, start_ns: u64) {
-        self.phase = self.crew.phases.advance(self.phase, start_ns);
+        self.phase = self.context.phases.advance(self.phase, start_ns);
         self.index = index;
         self.due_ns = None;
         self.rng = None;
@@ -209,8 +210,8 @@ impl<'r> Iteration<'r> {
     /// Ends the iteration, by the last reading of the clock.
     #[inline]
     pub(crate) fn end(&mut self, succeeded: bool) {
-        if !self.crew.phases.is_empty() {
-            let late = self.crew.phases.is_over(self.phase, self.last_ns);
+        if !self.context.phases.is_empty() {
+            let late = self.context.phases.is_over(self.phase, self.last_ns);
             self.recorder
                 .with(|recorder| recorder.count_in_phase(self.phase, succeeded, late));
         }
@@ -220,7 +221,7 @@ impl<'r> Iteration<'r> {
     /// Ends an arrival, which is booked at the same moment as it is no longer under way.
     pub(crate) fn end_arrival(&mut self, succeeded: bool, book: impl FnOnce(&mut Recorder, u64)) {
         self.touch();
-        let late = self.crew.phases.is_over(self.phase, self.last_ns);
+        let late = self.context.phases.is_over(self.phase, self.last_ns);
         self.recorder.with(|recorder| {
             recorder.count_in_phase(self.phase, succeeded, late);
             book(recorder, self.last_ns);
@@ -244,7 +245,7 @@ impl<'r> Iteration<'r> {
 
     /// What was left out of the phases so far.
     pub(crate) fn skipped_ns(&self) -> u64 {
-        self.crew.skips.total_ns()
+        self.context.skips.total_ns()
     }
 
     /// Reads the clock, for an iteration that took no step.
@@ -291,7 +292,7 @@ impl<'r> Iteration<'r> {
         } else {
             let settle = |ledger: &mut Ledger| {
                 let acknowledged = ledger.settle(open.noted, self.last_ns, failure.is_none());
-                if let Some(spill) = &self.crew.spill
+                if let Some(spill) = &self.context.spill
                     && ledger.len() >= spill.each
                 {
                     spill.take(ledger);

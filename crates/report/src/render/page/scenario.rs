@@ -96,7 +96,7 @@ fn thresholds(verdict: &ScenarioVerdict) -> Option<Table> {
         let (held, tone) = match judgement.ruling {
             _ if !verdict.thresholds_judged => ("not judged", Tone::Open),
             Ruling::Held => ("yes", Tone::Plain),
-            Ruling::Broken => ("no", Tone::Bad),
+            Ruling::Violated => ("no", Tone::Bad),
             Ruling::Unknown => ("unknown", Tone::Bad),
         };
         let told = match verdict.thresholds_judged {

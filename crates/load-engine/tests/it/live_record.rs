@@ -37,7 +37,7 @@ impl Workload for Waiting {
 const LENGTH: Duration = Duration::from_secs(60);
 
 fn plan() -> Plan {
-    let mut plan = Plan::new("glance", Model::elapsed(users(2), LENGTH)).seed(7);
+    let mut plan = Plan::new("live record", Model::elapsed(users(2), LENGTH)).seed(7);
     plan.phases = vec![
         Phase::new("first", LENGTH / 2),
         Phase::new("second", LENGTH / 2),
@@ -69,7 +69,7 @@ fn who_asks_sees_the_record_so_far_and_it_is_a_part_of_the_whole() {
     let seen = seen.expect("the run went on until the record was there");
     assert_eq!(
         (seen.label.as_str(), seen.seed, seen.users),
-        ("glance", 7, 2)
+        ("live record", 7, 2)
     );
     let (part, all) = (&seen.steps[0], &whole.steps[0]);
     assert_eq!(part.name, "call");

@@ -59,11 +59,11 @@ fn a_broken_threshold_ends_the_run_and_the_record_says_which_and_when() {
         ("max(call @ soak) < 5ms", 10_000_000.0..10_010_000.0),
     ] {
         let plan = endless()
-            .stop_if_broken("p50(call) < 1s".parse().unwrap(), Duration::ZERO)
-            .stop_if_broken(rule.parse().unwrap(), Duration::from_secs(2));
+            .abort_on_fail("p50(call) < 1s".parse().unwrap(), Duration::ZERO)
+            .abort_on_fail(rule.parse().unwrap(), Duration::from_secs(2));
         let stop = StopHandle::new();
         let record = simulate(&plan, &stop).unwrap();
-        let end = record.early_end.as_ref().unwrap();
+        let end = record.abort.as_ref().unwrap();
         assert_eq!(end.judgement.threshold.to_string(), rule);
         let figure = end.judgement.observed.unwrap();
         assert!(observed.contains(&figure), "{rule}: {figure}");
@@ -78,9 +78,9 @@ fn a_broken_threshold_ends_the_run_and_the_record_says_which_and_when() {
 #[test]
 fn a_run_that_keeps_its_thresholds_goes_on_to_its_end() {
     let plan = Plan::new("kept", Model::elapsed(users(2), Duration::from_secs(60)))
-        .stop_if_broken("p99(call) < 1s".parse().unwrap(), Duration::ZERO);
+        .abort_on_fail("p99(call) < 1s".parse().unwrap(), Duration::ZERO);
     let record = simulate(&plan, &StopHandle::new()).unwrap();
-    assert_eq!(record.early_end, None);
+    assert_eq!(record.abort, None);
     assert!(!record.interrupted);
     assert_eq!(record.wall_ns, 60_000_000_000);
 }
@@ -88,7 +88,7 @@ fn a_run_that_keeps_its_thresholds_goes_on_to_its_end() {
 #[test]
 fn a_figure_that_is_known_only_afterwards_is_refused_before_the_load() {
     let refused = |rule: &str| {
-        let plan = endless().stop_if_broken(rule.parse().unwrap(), Duration::ZERO);
+        let plan = endless().abort_on_fail(rule.parse().unwrap(), Duration::ZERO);
         simulate(&plan, &StopHandle::new()).unwrap_err().to_string()
     };
     assert_eq!(
