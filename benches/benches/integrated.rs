@@ -10,7 +10,7 @@ use forensic_simulator::{ForensicSimulator, Simulator, Workflow, World};
 use jsonl_storage::{Log, LogOptions};
 use serde_json::{Value, json};
 
-const NOW: u64 = 1_767_225_600_000_000; // microseconds
+const NOW: i64 = 1_767_225_600_000_000; // microseconds
 
 struct Rooms {
     approvals: ApprovalWorkflow,

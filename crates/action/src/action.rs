@@ -73,7 +73,7 @@ impl Action {
     ///
     /// As [`Action::canonical`].
     pub fn digest(&self) -> Result<ActionDigest, Error> {
-        Ok(ActionDigest::of_canonical(&self.canonical()?))
+        Ok(ActionDigest::of(&self.canonical()?))
     }
 
     /// The deepest nesting of parameters that has a canonical form, in levels. The same limit as

@@ -20,11 +20,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Text that is no digest. A digest is 64 lower-case hexadecimal digits.
-    #[error("invalid action digest {text:?}, expected 64 lower-case hexadecimal digits")]
+    /// Text that is no digest, key or signature of this kind. Write it in lower-case hexadecimal
+    /// digits, two a byte.
+    #[error("invalid {what} {text:?}, expected {digits} lower-case hexadecimal digits")]
     Digest {
-        /// The text as given.
+        /// Which kind, in words.
+        what: String,
+        /// The text as given, cut to 80 characters.
         text: String,
+        /// How many digits one has.
+        digits: usize,
     },
     /// An integer beyond ±2^53: RFC 8785 writes numbers as doubles, which would merge it with its
     /// neighbours. Pass such a number as a string.

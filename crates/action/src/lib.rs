@@ -1,14 +1,15 @@
-//! The vocabulary that every room shares: what an agent wants to do, and the exact bytes that
-//! stand for it.
+//! Describes an action of a software agent, with a canonical form and a digest that approvals are
+//! bound to.
 //!
-//! An [`Action`] names a place to act on ([`ActionPath`]), says what will be done in words, and
-//! carries the parameters that decide what really happens. Two things are derived from it:
+//! An [`Action`] names what it acts on ([`ActionPath`]), says in words what will be done, and carries
+//! the parameters. Two things are derived from it:
 //!
 //! - its **canonical form**, the bytes of RFC 8785 (JSON Canonicalization Scheme), and the BLAKE3
 //!   [`ActionDigest`] over them, so that an approval can be bound to exactly what will run;
-//! - whether a [`PathPattern`] such as `payments/*` covers it, so that rules can speak of many.
+//! - whether a [`PathPattern`] such as `payments/*` covers it, so that a rule can cover many actions.
 //!
-//! A [`Timestamp`] says when.
+//! A [`PlanDigest`] stands for several actions in their order, and a [`StepProof`] shows that an action
+//! is one of them. A [`Timestamp`] is a moment. [`digest_type!`] declares further kinds of digests.
 //!
 //! ```
 //! use action::{Action, ActionPath, PathPattern};
@@ -32,15 +33,22 @@
 
 mod action;
 mod canonical;
-mod digest;
 mod error;
 mod path;
 mod pattern;
+mod plan;
 mod timestamp;
 
+// Public for what `digest_type!` expands to.
+#[doc(hidden)]
+pub mod digest;
+#[doc(hidden)]
+pub mod hex;
+
 pub use crate::action::Action;
-pub use crate::digest::ActionDigest;
+pub use crate::digest::{ActionDigest, EffectsDigest, ReportDigest};
 pub use crate::error::Error;
 pub use crate::path::ActionPath;
 pub use crate::pattern::{PathPattern, Specificity};
+pub use crate::plan::{PlanDigest, PlanNode, StepProof};
 pub use crate::timestamp::Timestamp;

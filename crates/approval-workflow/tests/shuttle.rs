@@ -39,7 +39,7 @@ fn run(scheduler: impl Scheduler + 'static, check: fn()) {
     Runner::new(scheduler, config).run(check);
 }
 
-fn at(second: u64) -> Timestamp {
+fn at(second: i64) -> Timestamp {
     Timestamp::from_micros(second * 1_000_000)
 }
 

@@ -78,7 +78,7 @@ hex_newtype!(
 hex_newtype!(
     /// BLAKE3 over a plan: its steps in their order, each with its action's digest and what it
     /// waits for.
-    PlanDigest, 32
+    WorkflowDigest, 32
 );
 hex_newtype!(
     /// BLAKE3 over keys and their versions, sorted by key.
@@ -114,7 +114,7 @@ macro_rules! domain {
 }
 
 domain!(ReportDigest, "proofload 2026-11 simulation report v1");
-domain!(PlanDigest, "proofload 2026-11 plan digest v1");
+domain!(WorkflowDigest, "proofload 2026-11 plan digest v1");
 domain!(WorldDigest, "proofload 2026-11 world digest v1");
 domain!(EffectsDigest, "proofload 2026-11 effects digest v1");
 
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn kinds_of_digests_differ_over_the_same_bytes() {
-        let plan = PlanDigest::finish(PlanDigest::hasher());
+        let plan = WorkflowDigest::finish(WorkflowDigest::hasher());
         let world = WorldDigest::finish(WorldDigest::hasher());
         assert_ne!(plan.as_bytes(), world.as_bytes());
     }
@@ -225,11 +225,11 @@ mod tests {
         let context = "proofload 2026-11 plan digest v1";
         let whole = blake3::derive_key(context, &bytes);
         for piece in [1, 7, 1023, 1024, 1025, 3000, 10_000] {
-            let mut hasher = PlanDigest::hasher();
+            let mut hasher = WorkflowDigest::hasher();
             for part in bytes.chunks(piece) {
                 hasher.update(part);
             }
-            assert_eq!(PlanDigest::finish(hasher).as_bytes(), &whole, "{piece}");
+            assert_eq!(WorkflowDigest::finish(hasher).as_bytes(), &whole, "{piece}");
         }
     }
 }

@@ -66,7 +66,7 @@ pub use crate::assess::request::{Concern, ConcernKind, EffectRule, Request, Requ
 pub use crate::assess::risk::{BlastRadius, Risk, RiskFactor};
 pub use crate::assess::rollback::{Rollback, Undo, UndoKind};
 pub use crate::assess::statistics::{Statistics, Summary};
-pub use crate::digest::{EffectsDigest, PlanDigest, ReportDigest, Version, WorldDigest};
+pub use crate::digest::{EffectsDigest, ReportDigest, Version, WorkflowDigest, WorldDigest};
 pub use crate::error::Error;
 pub use crate::formats::mcp::McpTools;
 pub use crate::formats::plan_file::{PlanFile, PlanFormat};

@@ -6,7 +6,6 @@ pub(crate) fn now() -> jiff::Timestamp {
 }
 
 /// Now, in microseconds since the Unix epoch.
-pub(crate) fn now_micros() -> u64 {
-    // A clock before 1970 is not set at all.
-    now().as_microsecond().try_into().unwrap_or(0)
+pub(crate) fn now_micros() -> i64 {
+    now().as_microsecond()
 }

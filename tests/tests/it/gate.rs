@@ -10,7 +10,7 @@ use approval_workflow::{
 };
 use forensic_simulator::{ForensicSimulator, PredictedOutcome, Simulator, Workflow, World};
 
-const NOW: u64 = 1_767_225_600_000_000; // microseconds
+const NOW: i64 = 1_767_225_600_000_000; // microseconds
 
 struct Rooms {
     approvals: ApprovalWorkflow,

@@ -36,7 +36,7 @@ struct Past {
 struct World {
     request: Request,
     before: Option<Arc<Request>>,
-    clock: u64,
+    clock: i64,
     claims: usize,
     past: Arc<Past>,
 }

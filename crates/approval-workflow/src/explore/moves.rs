@@ -17,18 +17,18 @@ pub(super) const REVIEWERS: [(&str, &[&str]); 3] = [
     ("carol", &["security"]),
 ];
 /// In ticks of a second: from when on it is too late to decide.
-pub(super) static DECIDE_WITHIN: LazyLock<u64> = LazyLock::new(|| {
+pub(super) static DECIDE_WITHIN: LazyLock<i64> = LazyLock::new(|| {
     let wanted = std::env::var("APPROVAL_EXPLORE_TICKS").ok();
     wanted.map_or(2, |text| text.parse().expect("a number of ticks"))
 });
 /// For how long an approval is good, in ticks.
-pub(super) const EXECUTE_WITHIN: u64 = 2;
+pub(super) const EXECUTE_WITHIN: i64 = 2;
 
 /// Of the action that is asked for, and of another one.
 pub(super) static DIGESTS: LazyLock<[ActionDigest; 2]> =
     LazyLock::new(|| [1, 2].map(|amount| action(amount).digest().unwrap()));
 
-pub(super) fn tick(count: u64) -> Timestamp {
+pub(super) fn tick(count: i64) -> Timestamp {
     Timestamp::from_micros(count * 1_000_000)
 }
 
@@ -68,8 +68,8 @@ pub(super) fn submission(need: Need, uses: u32) -> Event {
         rule: None,
         need,
         terms: Terms {
-            expiry: Duration::from_secs(*DECIDE_WITHIN),
-            execute_within: Duration::from_secs(EXECUTE_WITHIN),
+            expiry: Duration::from_secs(DECIDE_WITHIN.unsigned_abs()),
+            execute_within: Duration::from_secs(EXECUTE_WITHIN.unsigned_abs()),
             uses: uses.try_into().unwrap(),
             ..terms
         },

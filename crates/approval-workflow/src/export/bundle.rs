@@ -9,14 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_jsonlines::JsonLinesWriter;
 
 use crate::journal::rebuild;
-use crate::model::digest::hex_digest;
 use crate::{ApprovalWorkflow, AuditEntry, Error, Request, RequestId};
 
-/// The digest of a request's history: each event is hashed under the hash of those before it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct HistoryDigest([u8; 32]);
-
-hex_digest!(HistoryDigest, "history digest");
+action::digest_type! {
+    /// The digest of a request's history: each event is hashed under the hash of those before it.
+    HistoryDigest, 32
+}
 
 impl HistoryDigest {
     fn begin(id: &RequestId) -> Self {
@@ -34,12 +32,11 @@ impl HistoryDigest {
     }
 }
 
-/// The hash of an event, and of all before it, in the log that it was exported from. Where a
-/// [`Checkpoint`](crate::Checkpoint) of the log ends with the event, it has the same hash.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LogHash([u8; 32]);
-
-hex_digest!(LogHash, "log hash");
+action::digest_type! {
+    /// The hash of an event, and of all before it, in the log that it was exported from. A
+    /// [`Checkpoint`](crate::Checkpoint) of the log that ends with the event has the same hash.
+    LogHash, 32
+}
 
 /// Where an event stands in the chain of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -91,7 +91,8 @@ impl GateTable {
         }
         match unpack(slot.standing.load(Ordering::Acquire)) {
             Some(Word::Open { until }) => {
-                let since = Timestamp::from_micros(slot.since.load(Ordering::Relaxed));
+                let since =
+                    Timestamp::from_micros(slot.since.load(Ordering::Relaxed).cast_signed());
                 Answer::Known(Standing::Open { since, until }.ask(now))
             }
             Some(Word::Undecided { until }) => {
@@ -251,7 +252,7 @@ mod tests {
     }
 
     fn at(micros: u64) -> Timestamp {
-        Timestamp::from_micros(micros)
+        Timestamp::from_micros(micros.cast_signed())
     }
 
     fn gate(number: u32, standing: Standing) -> Gate {

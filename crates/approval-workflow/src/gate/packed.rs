@@ -41,16 +41,15 @@ const SHUT: [(u64, DenyReason); 9] = [
 /// A gate as a slot keeps it.
 pub(crate) fn pack(gate: &Gate) -> Packed {
     let timed = |tag: u64, until: Timestamp| {
-        // 59 bits of microseconds end in the year 20,000; what is beyond is asked elsewhere.
-        let fits = until.as_micros() >> (u64::BITS - TAG_BITS) == 0;
-        if fits {
-            until.as_micros() << TAG_BITS | tag
-        } else {
-            BEYOND
+        // 59 bits of microseconds end in the year 20,000. What is later, or before 1970, is asked
+        // elsewhere.
+        match u64::try_from(until.as_micros()) {
+            Ok(micros) if micros < 1 << (u64::BITS - TAG_BITS) => micros << TAG_BITS | tag,
+            _ => BEYOND,
         }
     };
     let (standing, since) = match gate.standing {
-        Standing::Open { since, until } => (timed(OPEN, until), since.as_micros()),
+        Standing::Open { since, until } => (timed(OPEN, until), since.as_micros().cast_unsigned()),
         Standing::Undecided { until } => (timed(UNDECIDED, until), 0),
         Standing::Shut(reason) => {
             let mut tags = SHUT.iter();
@@ -66,7 +65,7 @@ pub(crate) fn pack(gate: &Gate) -> Packed {
 }
 
 pub(crate) fn unpack(word: u64) -> Option<Word> {
-    let until = Timestamp::from_micros(word >> TAG_BITS);
+    let until = Timestamp::from_micros((word >> TAG_BITS).cast_signed());
     match word & ((1 << TAG_BITS) - 1) {
         UNDECIDED => Some(Word::Undecided { until }),
         OPEN => Some(Word::Open { until }),
@@ -115,6 +114,10 @@ mod tests {
             Word::Open { until: near }
         );
         assert_eq!(word(Standing::Open { since, until: far }), Word::Beyond);
+        for early in [Timestamp::from_micros(-1), Timestamp::MIN] {
+            let before_1970 = Standing::Undecided { until: early };
+            assert_eq!(word(before_1970), Word::Beyond);
+        }
         let max = Timestamp::MAX;
         assert_eq!(word(Standing::Undecided { until: max }), Word::Beyond);
         assert_eq!(

@@ -180,10 +180,12 @@ impl Journal {
         if let Some((id, by)) = replaced {
             let earlier = self.view().named(id);
             let newest = self.newest(&staging, &earlier)?;
-            let changed = newest.as_ref().map(|(_, request)| request.changed_at);
+            let at = newest.as_ref().map_or(submission.at, |(_, request)| {
+                submission.at.max(request.changed_at)
+            });
             let event = Event::Superseded {
                 id: id.clone(),
-                at: submission.at.max(changed.unwrap_or_default()),
+                at,
                 by,
                 successor: submission.id.clone(),
             };

@@ -3,43 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use action::{Action, ActionDigest};
+use action::{Action, ActionDigest, EffectsDigest, PlanDigest, ReportDigest, StepProof};
 use serde::{Deserialize, Serialize};
 
-use crate::model::digest::hex_digest;
 use crate::model::input;
 use crate::model::names;
-use crate::{
-    ApprovalWorkflow, DenyReason, Error, IdempotencyKey, PersonId, PlanDigest, StepProof, Timestamp,
-};
-
-/// The digest of a rehearsal's report, as whoever made the report computes it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ReportDigest([u8; 32]);
-
-hex_digest!(ReportDigest, "report digest");
-
-/// The digest of the effects that a rehearsal foretold, as whoever foretold them computes it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct EffectsDigest([u8; 32]);
-
-hex_digest!(EffectsDigest, "effects digest");
-
-impl ReportDigest {
-    /// Takes the 32 bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl EffectsDigest {
-    /// Takes the 32 bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
+use crate::{ApprovalWorkflow, DenyReason, Error, IdempotencyKey, PersonId, Timestamp};
 
 /// The world as a request, or a claim, knows it.
 ///

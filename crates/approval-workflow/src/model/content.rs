@@ -6,12 +6,10 @@ use serde::Serialize;
 
 use crate::Request;
 
-/// The BLAKE3 digest of a whole request: what was asked, where it stands, and every review; 64
-/// hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RequestDigest([u8; 32]);
-
-crate::model::digest::hex_digest!(RequestDigest, "request digest");
+action::digest_type! {
+    /// The BLAKE3 digest of a whole request: what was asked, its state, and every review.
+    RequestDigest, 32, "proofload 2026-11 approval request v1"
+}
 
 /// Digests a request, over its JSON, in `derive_key` mode.
 ///
@@ -19,8 +17,7 @@ crate::model::digest::hex_digest!(RequestDigest, "request digest");
 /// request on disk still says the same.
 #[must_use]
 pub fn request_digest(request: &Request) -> RequestDigest {
-    const DOMAIN: &str = "proofload 2026-11 approval request v1";
-    let mut hasher = blake3::Hasher::new_derive_key(DOMAIN);
+    let mut hasher = RequestDigest::hasher();
     write_json(&mut hasher, request);
     RequestDigest(hasher.finalize().into())
 }

@@ -2,7 +2,6 @@
 
 pub(crate) mod binding;
 pub(crate) mod content;
-pub(crate) mod digest;
 pub(crate) mod event;
 pub(crate) mod grant;
 pub(crate) mod input;
@@ -10,7 +9,6 @@ pub(crate) mod keys;
 pub(crate) mod lifecycle;
 pub(crate) mod names;
 pub(crate) mod permission;
-pub(crate) mod plan;
 pub(crate) mod request;
 pub(crate) mod secrets;
 pub(crate) mod time;

@@ -5,15 +5,13 @@ use std::collections::BTreeSet;
 use action::{Action, ActionDigest};
 use serde_json::{Map, Value};
 
-use crate::model::digest::hex_digest;
 use crate::model::input;
 use crate::{ApprovalWorkflow, Error, NewRequest};
 
-/// The digest that stands for a secret value: BLAKE3 under a key that is not in the log.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SecretDigest([u8; 32]);
-
-hex_digest!(SecretDigest, "secret digest");
+action::digest_type! {
+    /// The digest that stands for a secret value: BLAKE3 under a key that is not in the log.
+    SecretDigest, 32, "proofload 2026-11 approval secret v1"
+}
 
 /// The only field of the object that stands in the place of a secret value.
 const MARK: &str = "$secret";
@@ -34,8 +32,7 @@ pub fn secret_digest(
     name: &str,
     value: &Value,
 ) -> SecretDigest {
-    const DOMAIN: &str = "proofload 2026-11 approval secret v1";
-    let mut hasher = blake3::Hasher::new_derive_key(DOMAIN);
+    let mut hasher = SecretDigest::hasher();
     hasher.update(key).update(action.as_bytes());
     crate::model::content::write_json(&mut hasher, &(name, value));
     SecretDigest(hasher.finalize().into())

@@ -56,7 +56,7 @@ impl Rulebook {
     pub fn new(policy: Policy) -> Result<Self, Error> {
         check(&policy)?;
         // Before the keys stand in two places of it.
-        let digest = PolicyDigest::of(&with_signers(policy.clone(), &Arc::default()));
+        let digest = PolicyDigest::of_policy(&with_signers(policy.clone(), &Arc::default()));
         let signers = Arc::new(policy.signers.clone());
         let policy = with_signers(policy, &signers);
         let mut order: Vec<usize> = (0..policy.rules.len()).collect();
@@ -161,20 +161,17 @@ fn with_signers(mut policy: Policy, signers: &Arc<Signers>) -> Policy {
     policy
 }
 
-/// The BLAKE3 digest of a policy's JSON, in `derive_key` mode; 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PolicyDigest([u8; 32]);
-
-impl PolicyDigest {
-    fn of(policy: &Policy) -> Self {
-        const DOMAIN: &str = "proofload 2026-11 approval policy v1";
-        // A policy is made of strings, numbers, lists and maps with text keys.
-        let json = serde_json::to_vec(policy).expect("a policy has a JSON form");
-        Self(blake3::derive_key(DOMAIN, &json))
-    }
+action::digest_type! {
+    /// The digest of a policy's JSON.
+    PolicyDigest, 32, "proofload 2026-11 approval policy v1"
 }
 
-crate::model::digest::hex_digest!(PolicyDigest, "policy digest");
+impl PolicyDigest {
+    fn of_policy(policy: &Policy) -> Self {
+        // A policy is made of strings, numbers, lists and maps with text keys.
+        Self::of(&serde_json::to_vec(policy).expect("a policy has a JSON form"))
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -3,34 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 use action::ActionDigest;
 use ed25519_dalek::VerifyingKey;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
-use crate::model::digest::hex_digest;
-use crate::model::names;
-use crate::{
-    Binding, Decision, Error, PersonId, RequestId, Review, Submission, Timestamp, Verdict,
-};
+use crate::{Binding, Decision, PersonId, RequestId, Review, Submission, Timestamp, Verdict};
 
-/// The Ed25519 public key of a reviewer (RFC 8032); 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PublicKey([u8; 32]);
-
-hex_digest!(PublicKey, "public key");
+action::digest_type! {
+    /// The Ed25519 public key of a reviewer, as RFC 8032 writes it.
+    PublicKey, 32
+}
 
 /// The public keys of a [`Policy`](crate::Policy).
 pub type Signers = BTreeMap<PersonId, PublicKey>;
 
 impl PublicKey {
-    /// Takes a key as RFC 8032 writes it.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
     /// The key, if it is one that nobody else can sign for.
     pub(crate) fn decoded(&self) -> Option<VerifyingKey> {
         let key = VerifyingKey::from_bytes(&self.0).ok()?;
@@ -43,72 +31,9 @@ impl PublicKey {
     }
 }
 
-/// An Ed25519 signature; 128 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Signature([u8; 64]);
-
-impl Signature {
-    /// Takes a signature as RFC 8032 writes it.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 64]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 64 bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 64] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signature({self})")
-    }
-}
-
-impl FromStr for Signature {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let fault = "it is not 128 lower-case hexadecimal digits";
-        let refuse = || names::refuse("signature", text, fault);
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Ok(byte - b'0'),
-            b'a'..=b'f' => Ok(byte - b'a' + 10),
-            _ => Err(refuse()),
-        };
-        let mut bytes = [0; 64];
-        let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-            return Err(refuse());
-        };
-        if pairs.len() != bytes.len() {
-            return Err(refuse());
-        }
-        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = digit(*high)? << 4 | digit(*low)?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl Serialize for Signature {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Signature {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        text.parse().map_err(de::Error::custom)
-    }
+action::digest_type! {
+    /// An Ed25519 signature, as RFC 8032 writes it.
+    Signature, 64
 }
 
 /// The signature of a review as it is kept.
@@ -263,23 +188,5 @@ mod tests {
         assert!(!PublicKey::from_bytes(off_the_curve).is_sound());
         let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
         assert!(PublicKey::from_bytes(key.verifying_key().to_bytes()).is_sound());
-    }
-
-    #[test]
-    fn a_signature_has_one_spelling() {
-        let signature = Signature::from_bytes(std::array::from_fn(|byte| byte as u8 * 3));
-        let text = signature.to_string();
-        assert_eq!(text.parse::<Signature>().unwrap(), signature);
-        for other in [
-            text.to_uppercase(),
-            text[1..].to_owned(),
-            format!("{text}0"),
-            format!("{text}00"),
-            text.replacen('0', "g", 1),
-            text.replacen("00", "é", 1),
-            String::new(),
-        ] {
-            assert!(other.parse::<Signature>().is_err(), "{other}");
-        }
     }
 }

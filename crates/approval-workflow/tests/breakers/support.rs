@@ -10,7 +10,7 @@ pub(crate) struct Gate {
     dir: TempDir,
 }
 
-pub(crate) fn at(second: u64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_micros((1_700_000_000 + second) * 1_000_000)
 }
 

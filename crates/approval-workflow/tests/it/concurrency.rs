@@ -62,7 +62,7 @@ fn what_was_acknowledged_is_there_after_a_restart_and_nothing_else_is() {
         let id = &request.submission.id;
         // Whoever was told sees it at once.
         assert_eq!(workflow.get(id).as_ref(), Some(&request));
-        let yes = Decision::approve(person("alice"), second(number as u64)).with_reason("so");
+        let yes = Decision::approve(person("alice"), second(number as i64)).with_reason("so");
         let decided = workflow.decide(id, yes).unwrap();
         assert!(
             workflow

@@ -14,7 +14,7 @@ const POLICY: &str = r#"
 "#;
 
 /// alice → dan → erin about payments, until second 100; agent-7 → bob about everything.
-fn directory(payments_until: u64) -> Directory {
+fn directory(payments_until: i64) -> Directory {
     let until = second(payments_until).as_micros();
     let always = second(1_000_000).as_micros();
     toml::from_str(&format!(
@@ -45,7 +45,7 @@ fn ask(workflow: &ApprovalWorkflow, path: &str, requester: &str) -> RequestId {
     workflow.request(new).unwrap().submission.id.clone()
 }
 
-fn yes(name: &str, at: u64) -> Decision {
+fn yes(name: &str, at: i64) -> Decision {
     Decision::approve(person(name), second(at))
 }
 
@@ -157,7 +157,7 @@ fn an_escalation_raises_the_level_and_changes_nothing_else() {
         let request = workflow
             .escalate(&id, by, "it burns", second(level))
             .unwrap();
-        assert_eq!(u64::from(request.level), level);
+        assert_eq!(i64::from(request.level), level);
         assert_eq!(request.state, before.state);
         assert_eq!(request.submission, before.submission);
     }

@@ -100,7 +100,7 @@ fn run(workflow: &ApprovalWorkflow, ops: &[(Op, i64)]) -> Timestamp {
     let mut clock: i64 = 100_000;
     for (op, step) in ops {
         clock += step;
-        let at = second(clock.unsigned_abs());
+        let at = second(clock.abs());
         let named = |id: &u8| RequestId::new(&format!("q-{id}")).unwrap();
         // Refusals are part of the game; what counts is that they leave no trace.
         match op {
@@ -164,7 +164,7 @@ fn run(workflow: &ApprovalWorkflow, ops: &[(Op, i64)]) -> Timestamp {
             }
         }
     }
-    second(clock.unsigned_abs())
+    second(clock.abs())
 }
 
 /// Counts again, from the requests, what the workflow counted as events came.

@@ -60,7 +60,7 @@ pub(crate) fn action(path: &str) -> Action {
 }
 
 /// Seconds after an arbitrary moment.
-pub(crate) fn second(count: u64) -> Timestamp {
+pub(crate) fn second(count: i64) -> Timestamp {
     Timestamp::from_micros((1_700_000_000 + count) * 1_000_000)
 }
 

@@ -10,7 +10,7 @@ use action::ActionDigest;
 use foldhash::quality::RandomState;
 use serde_json::Value;
 
-use crate::digest::PlanDigest;
+use crate::digest::WorkflowDigest;
 use crate::digest::update_text;
 use crate::error::Error;
 use crate::plan::reference::Reference;
@@ -50,7 +50,7 @@ pub struct Plan {
     /// By step: what its parameters take from the answers of earlier ones.
     references: Vec<Vec<Reference>>,
     order: Vec<usize>, // a permutation of the positions, dependencies first
-    digest: PlanDigest,
+    digest: WorkflowDigest,
 }
 
 impl Plan {
@@ -91,7 +91,7 @@ impl Plan {
 
     /// The digest over all steps and their order.
     #[must_use]
-    pub fn digest(&self) -> PlanDigest {
+    pub fn digest(&self) -> WorkflowDigest {
         self.digest
     }
 
@@ -370,8 +370,8 @@ fn digest(
     workflow: &Workflow,
     actions: &[ActionDigest],
     dependencies: &[Vec<usize>],
-) -> PlanDigest {
-    let mut hasher = PlanDigest::hasher();
+) -> WorkflowDigest {
+    let mut hasher = WorkflowDigest::hasher();
     update_text(&mut hasher, &workflow.name);
     for ((step, action), of_step) in workflow.steps.iter().zip(actions).zip(dependencies) {
         update_text(&mut hasher, step.id.as_str());
@@ -381,5 +381,5 @@ fn digest(
             hasher.update(&(dependency as u64).to_le_bytes());
         }
     }
-    PlanDigest::finish(hasher)
+    WorkflowDigest::finish(hasher)
 }

@@ -10,7 +10,7 @@ use crate::common::{REVERSIBLE, act, any_step, any_world, simulator};
 fn executed(number: usize, action: Action) -> Executed {
     Executed {
         id: number.to_string().into(),
-        at: Timestamp::from_micros(number as u64 * 10),
+        at: Timestamp::from_micros(number as i64 * 10),
         action,
         failed: false,
     }

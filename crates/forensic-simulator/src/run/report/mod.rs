@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::digests::digest_json;
-use crate::digest::PlanDigest;
+use crate::digest::WorkflowDigest;
 use crate::plan::step_id::StepId;
 use crate::run::report::issue::{Recommendation, SafetyIssue};
 use crate::world::World;
@@ -27,7 +27,7 @@ pub struct SimulationReport {
     /// The workflow's name.
     pub workflow: String,
     /// The digest of the plan.
-    pub plan: PlanDigest,
+    pub plan: WorkflowDigest,
     /// The moment at which the plan would run.
     pub at: Timestamp,
     /// The outcome of the whole: the worst of its steps', in the order of [`PredictedOutcome`].

@@ -309,7 +309,7 @@ fn checkpoint_key(run: &AgentRun, id: CheckpointId) -> String {
 }
 
 fn now() -> Timestamp {
-    Timestamp::from_unix_millis((clock::now_micros() / 1000).cast_signed())
+    Timestamp::from_unix_millis(clock::now_micros().div_euclid(1000))
 }
 
 impl Workload for AgentsTarget {

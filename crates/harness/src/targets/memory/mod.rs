@@ -350,5 +350,5 @@ fn direction(rng: &mut Rng) -> Vec<f32> {
 }
 
 fn now() -> Timestamp {
-    Timestamp::from_unix_millis((clock::now_micros() / 1000).cast_signed())
+    Timestamp::from_unix_millis(clock::now_micros().div_euclid(1000))
 }

@@ -1,40 +1,37 @@
 //! A plan under one digest: a Merkle tree over its actions in their order, so that each step can
 //! prove that it belongs without the others being shown.
 
-use action::ActionDigest;
 use serde::{Deserialize, Serialize};
 
-use crate::model::digest::hex_digest;
+use crate::ActionDigest;
+use crate::digest_type;
 
-/// The digest of a plan: a BLAKE3 Merkle root over the digests of its actions, in their order.
-///
-/// The tree has the shape of RFC 9162, section 2.1.1. Leaves, inner nodes and the root are hashed in
-/// `derive_key` mode under three names, so that none can be taken for another, and the root counts
-/// the steps: a plan that is the beginning of another one has another digest.
-///
-/// ```
-/// use action::{Action, ActionPath};
-/// use approval_workflow::{PlanDigest, StepProof};
-///
-/// let step = |path: &str| Action::new(ActionPath::new(path)?, "Do it").digest();
-/// let steps = [step("db/backup")?, step("db/migrate")?, step("db/check")?];
-/// let plan = PlanDigest::of(&steps);
-///
-/// let proof = StepProof::new(&steps, 1).expect("there is a step 1");
-/// assert!(proof.verify(&plan, &steps[1]));
-/// assert!(!proof.verify(&plan, &steps[2]), "another action in its place");
-/// # Ok::<(), action::Error>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PlanDigest([u8; 32]);
+digest_type! {
+    /// The digest of a plan: a BLAKE3 Merkle root over the digests of its actions, in their order.
+    ///
+    /// The tree has the shape of RFC 9162, section 2.1.1. Leaves, inner nodes and the root are hashed in
+    /// `derive_key` mode under three names, so that none can be taken for another, and the root counts
+    /// the steps: a plan that is the beginning of another one has another digest.
+    ///
+    /// ```
+    /// use action::{Action, ActionPath, PlanDigest, StepProof};
+    ///
+    /// let step = |path: &str| Action::new(ActionPath::new(path)?, "Do it").digest();
+    /// let steps = [step("db/backup")?, step("db/migrate")?, step("db/check")?];
+    /// let plan = PlanDigest::of(&steps);
+    ///
+    /// let proof = StepProof::new(&steps, 1).expect("there is a step 1");
+    /// assert!(proof.verify(&plan, &steps[1]));
+    /// assert!(!proof.verify(&plan, &steps[2]), "another action in its place");
+    /// # Ok::<(), action::Error>(())
+    /// ```
+    PlanDigest, 32
+}
 
-hex_digest!(PlanDigest, "plan digest");
-
-/// One hash on the way from a step to its plan's digest.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PlanNode([u8; 32]);
-
-hex_digest!(PlanNode, "plan node");
+digest_type! {
+    /// One hash on the way from a step to its plan's digest.
+    PlanNode, 32
+}
 
 /// The proof that an action is a certain step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,10 +149,10 @@ fn join(left: PlanNode, right: PlanNode) -> PlanNode {
 
 #[cfg(test)]
 mod tests {
-    use action::{Action, ActionPath};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Action, ActionPath};
 
     fn plan(steps: usize) -> Vec<ActionDigest> {
         let step = |number: usize| {
