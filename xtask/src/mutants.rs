@@ -31,7 +31,7 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
         "--package",
         "proofload-approval-workflow",
         "--file",
-        "crates/approval-workflow/src/model/lifecycle.rs",
+        "crates/approval-workflow/src/state/lifecycle.rs",
         "--output",
         "target",
         // Also where it only builds: each mistake would be compiled into every test otherwise.

@@ -1,7 +1,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{ActionDigest, ActionPath, Error, canonical};
+use crate::canonical;
+use crate::digest::ActionDigest;
+use crate::error::Error;
+use crate::path::ActionPath;
 
 /// One thing that an agent wants to do to a real system.
 ///
@@ -58,7 +61,7 @@ impl Action {
     pub fn canonical(&self) -> Result<Vec<u8>, Error> {
         canonical::check(&self.parameters)?;
         if canonical::is_plain(&self.parameters) {
-            let plain = canonical::Plain::of(self);
+            let plain = Plain::of(self);
             // Most actions fit, and none has to be moved while it grows.
             let mut bytes = Vec::with_capacity(512);
             serde_json::to_writer(&mut bytes, &plain).map_err(Error::Canonical)?;
@@ -78,7 +81,27 @@ impl Action {
 
     /// The deepest nesting of parameters that has a canonical form, in levels. The same limit as
     /// `serde_json`'s parser, so what can be hashed can also be read back.
-    pub const MAX_DEPTH: usize = 120;
+    pub const MAX_DEPTH: usize = canonical::MAX_DEPTH;
+}
+
+/// An action with its fields in canonical order.
+#[derive(Serialize)]
+struct Plain<'a> {
+    description: &'a str,
+    name: &'a str,
+    parameters: &'a Map<String, Value>,
+    path: &'a ActionPath,
+}
+
+impl<'a> Plain<'a> {
+    fn of(action: &'a Action) -> Self {
+        Self {
+            description: &action.description,
+            name: &action.name,
+            parameters: &action.parameters,
+            path: &action.path,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! What RFC 8785 cannot write without loss is refused before it is written.
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{Action, ActionPath, Error};
+use crate::error::Error;
 
 /// The largest integer up to which every integer is a double: 2^53 (RFC 7493, I-JSON, section 2.2).
 const MAX_EXACT: u64 = 1 << 53;
+
+/// The deepest nesting that can be read back, in levels: `serde_json` stops at 128, and an action's
+/// parameters may stand in a larger document.
+pub(crate) const MAX_DEPTH: usize = 120;
 
 pub(crate) fn check(parameters: &Map<String, Value>) -> Result<(), Error> {
     let mut pointer = Vec::new();
@@ -39,36 +42,14 @@ fn is_plain_value(value: &Value) -> bool {
     }
 }
 
-/// An action with its fields in canonical order.
-#[derive(Serialize)]
-pub(crate) struct Plain<'a> {
-    description: &'a str,
-    name: &'a str,
-    parameters: &'a Map<String, Value>,
-    path: &'a ActionPath,
-}
-
-impl<'a> Plain<'a> {
-    pub(crate) fn of(action: &'a Action) -> Self {
-        Self {
-            description: &action.description,
-            name: &action.name,
-            parameters: &action.parameters,
-            path: &action.path,
-        }
-    }
-}
-
 enum Step<'a> {
     Key(&'a str),
     Index(usize),
 }
 
 fn check_value<'a>(value: &'a Value, pointer: &mut Vec<Step<'a>>) -> Result<(), Error> {
-    if pointer.len() > Action::MAX_DEPTH {
-        return Err(Error::TooDeep {
-            levels: Action::MAX_DEPTH,
-        });
+    if pointer.len() > MAX_DEPTH {
+        return Err(Error::TooDeep { levels: MAX_DEPTH });
     }
     match value {
         Value::Number(number) => {
@@ -120,6 +101,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::action::Action;
+    use crate::path::ActionPath;
 
     #[test]
     fn the_short_way_and_the_long_way_write_the_same() {

@@ -7,8 +7,7 @@ use std::fmt;
 
 use serde::de;
 
-use crate::Error;
-use crate::error::shorten;
+use crate::error::{Error, shorten};
 
 /// Writes two digits a byte. `text` has twice as many bytes as `bytes`.
 #[must_use]

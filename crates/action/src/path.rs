@@ -3,8 +3,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::Error;
-use crate::error::shorten;
+use crate::error::{Error, shorten};
 
 /// Where an action acts: segments separated by `/`, such as `payments/refund`.
 ///

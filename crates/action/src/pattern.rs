@@ -2,9 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::shorten;
-use crate::path::segment_fault;
-use crate::{ActionPath, Error};
+use crate::error::{Error, shorten};
+use crate::path::{ActionPath, segment_fault};
 
 /// A pattern over [`ActionPath`]s, such as `payments/*` or `**/delete*`.
 ///

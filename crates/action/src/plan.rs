@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ActionDigest;
+use crate::digest::ActionDigest;
 use crate::digest_type;
 
 digest_type! {
@@ -152,7 +152,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Action, ActionPath};
+    use crate::action::Action;
+    use crate::path::ActionPath;
 
     fn plan(steps: usize) -> Vec<ActionDigest> {
         let step = |number: usize| {

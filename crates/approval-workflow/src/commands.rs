@@ -2,18 +2,26 @@
 
 use std::sync::Arc;
 
+use action::Timestamp;
+
+use crate::error::Error;
 use crate::journal::Step;
 use crate::journal::staging::Staging;
-use crate::model::input;
+use crate::model::binding::{Binding, Use};
+use crate::model::emergency::{Attestation, BrokenGlass};
+use crate::model::event::{Event, Review, Submission};
+use crate::model::grant::Claim;
+use crate::model::input::{self, Decision, NewRequest, OneTimeCode};
 use crate::model::keys::Body;
-use crate::model::lifecycle;
-use crate::model::names;
+use crate::model::names::{self, IdempotencyKey, PersonId, RequestId};
+use crate::model::permission::DenyReason;
+use crate::model::request::{Request, State, known};
+use crate::model::secrets;
+use crate::model::signature::ReviewSignature;
+use crate::model::terms::Need;
 use crate::review::signed::Proof;
-use crate::{
-    ApprovalWorkflow, Attestation, Binding, BrokenGlass, Claim, Decision, DenyReason, Error, Event,
-    IdempotencyKey, Need, NewRequest, OneTimeCode, PersonId, Request, RequestId, Review,
-    ReviewSignature, State, Submission, Timestamp, Use,
-};
+use crate::state::lifecycle;
+use crate::workflow::ApprovalWorkflow;
 
 impl ApprovalWorkflow {
     pub(crate) fn submit(
@@ -33,7 +41,8 @@ impl ApprovalWorkflow {
         let reads = binding.reads.iter();
         let mut beside: Vec<&str> = reads.flat_map(|(key, version)| [&**key, version]).collect();
         beside.extend(key.map(IdempotencyKey::as_str));
-        let hidden = self.hide_secrets(&mut new, digest, &beside)?;
+        let names = &self.engine.rulebook().policy().secrets;
+        let hidden = secrets::hide(&mut new, names, self.secret_key.as_ref(), digest, &beside)?;
         let keyed = key.map(|key| {
             (
                 key,
@@ -359,14 +368,6 @@ enum Factor {
     None,
     Step(u64),
     Wrong,
-}
-
-/// The request as it is, or the answer that there is none.
-pub(crate) fn known<'a>(
-    current: Option<&'a Request>,
-    id: &RequestId,
-) -> Result<&'a Request, Error> {
-    current.ok_or_else(|| Error::UnknownRequest { id: id.clone() })
 }
 
 fn wrong_code(id: &RequestId, reviewer: PersonId, at: Timestamp) -> Step {

@@ -1,11 +1,14 @@
 use std::path::PathBuf;
 
+use action::Timestamp;
 use jsonl_storage::Seq;
 
-use crate::{
-    DenyReason, FencingToken, IdempotencyKey, PersonId, Receipt, RequestId, Review, SignatureFault,
-    Status, Timestamp,
-};
+use crate::model::event::Review;
+use crate::model::grant::{FencingToken, Receipt};
+use crate::model::names::{IdempotencyKey, PersonId, RequestId};
+use crate::model::permission::DenyReason;
+use crate::model::request::Status;
+use crate::model::signature::SignatureFault;
 
 /// What the workflow refuses, and why.
 ///

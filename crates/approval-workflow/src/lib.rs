@@ -71,41 +71,45 @@ mod query;
 mod error;
 mod sync;
 
+// Tests of what is private, and a fault that one of them plants.
 #[cfg(test)]
+#[path = "../tests/unit/explore/mod.rs"]
 mod explore;
 #[cfg(all(test, not(shuttle)))]
+#[path = "../tests/unit/linear.rs"]
 mod linear;
 #[cfg(shuttle)]
 #[doc(hidden)]
+#[path = "../tests/unit/planted.rs"]
 pub mod planted;
 
 pub use crate::error::Error;
 pub use crate::export::bundle::{HistoryDigest, LogHash, VerifiedBundle, verify_bundle};
-pub use crate::journal::snapshot::{Opening, SnapshotFault, SnapshotUse};
+pub use crate::journal::snapshot::{Opening, SnapshotUse};
+pub use crate::journal::snapshot_format::SnapshotFault;
 pub use crate::model::binding::{Binding, Use};
-pub use crate::model::content::{RequestDigest, request_digest};
+pub use crate::model::emergency::{Attestation, BrokenGlass};
 pub use crate::model::event::{AuditEntry, Event, Review, Submission, Verdict};
 pub use crate::model::grant::{Claim, FencingToken, Outcome, Receipt, Used};
-pub use crate::model::input::{Decision, NewRequest};
+pub use crate::model::input::{Decision, NewRequest, OneTimeCode};
 pub use crate::model::names::{GroupId, IdempotencyKey, PersonId, RequestId};
 pub use crate::model::permission::{DenyReason, Permission};
-pub use crate::model::request::{Request, State, Status};
+pub use crate::model::request::{Request, RequestDigest, State, Status, request_digest};
+pub use crate::model::requirement::Requirement;
 pub use crate::model::secrets::{SecretDigest, secret_digest};
+pub use crate::model::signature::{PublicKey, ReviewSignature, Signature, SignatureFault, Signers};
+pub use crate::model::terms::{Need, PolicyDigest, Sensitivity, Terms};
 pub use crate::options::Options;
 pub use crate::policy::condition::{Condition, Field};
 pub use crate::policy::engine::PolicyEngine;
-pub use crate::policy::requirement::Requirement;
-pub use crate::policy::rulebook::{Need, PolicyDigest, Rulebook, Ruling};
-pub use crate::policy::{Policy, Rule, Sensitivity, Terms};
+pub use crate::policy::rulebook::{Rulebook, Ruling};
+pub use crate::policy::{Policy, Rule};
 pub use crate::query::insight::{Difference, Explanation, Missing, Said};
 pub use crate::query::listing::{Cursor, Listing, Page, Query};
 pub use crate::query::waiting::{DecisionOf, Subscription};
 pub use crate::review::delegation::Delegation;
-pub use crate::review::emergency::{Attestation, BrokenGlass};
-pub use crate::review::second_factor::{Directory, OneTimeCode, Reviewer};
-pub use crate::review::signature::{
-    PublicKey, ReviewSignature, ReviewStatement, Signature, SignatureFault, Signers,
-};
+pub use crate::review::second_factor::{Directory, Reviewer};
+pub use crate::review::statement::ReviewStatement;
 pub use crate::state::statistics::{ReviewerCount, Statistics, TimeToDecision};
 pub use crate::workflow::ApprovalWorkflow;
 pub use action::{EffectsDigest, PlanDigest, PlanNode, ReportDigest, StepProof, Timestamp};

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use jsonl_storage::{Backend, Durability, FsBackend};
 
+use crate::error::Error;
 use crate::journal::Journal;
 use crate::journal::opening::LogChoice;
 use crate::journal::snapshot::Snapshots;
-use crate::review::second_factor::Verifier;
+use crate::policy::Policy;
+use crate::policy::engine::PolicyEngine;
+use crate::policy::rulebook::Rulebook;
+use crate::review::second_factor::{Directory, Verifier};
 use crate::state::view::View;
-use crate::{ApprovalWorkflow, Directory, Error, Policy, PolicyEngine, Rulebook};
+use crate::workflow::ApprovalWorkflow;
 
 /// How a workflow is opened; ends in [`Options::open`].
 #[derive(Clone)]
@@ -173,6 +177,23 @@ impl Options {
             verifier,
             secret_key: self.secret_key,
         })
+    }
+}
+
+impl ApprovalWorkflow {
+    /// Opens a workflow without a directory of reviewers; see [`Options::open`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open(dir: impl AsRef<Path>, policy: Policy) -> Result<Self, Error> {
+        Self::options().open(dir, policy)
+    }
+
+    /// Starts with every default.
+    #[must_use]
+    pub fn options() -> Options {
+        Options::default()
     }
 }
 

@@ -1,17 +1,20 @@
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
-use action::{Action, ActionDigest};
+use action::{Action, ActionDigest, Timestamp};
 
-use crate::commands::known;
+use crate::error::Error;
 use crate::journal::{Journal, Step};
-use crate::model::names;
+use crate::model::binding::{Binding, Use};
+use crate::model::event::Event;
+use crate::model::grant::{Claim, Receipt};
+use crate::model::input::{Decision, NewRequest};
+use crate::model::limits;
+use crate::model::names::{self, IdempotencyKey, PersonId, RequestId};
+use crate::model::permission::{DenyReason, Permission};
+use crate::model::request::{Request, known};
+use crate::policy::engine::PolicyEngine;
 use crate::review::second_factor::Verifier;
-use crate::{
-    Binding, Claim, Decision, DenyReason, Error, Event, IdempotencyKey, NewRequest, Options,
-    Permission, PersonId, Policy, PolicyEngine, Receipt, Request, RequestId, Timestamp, Use,
-};
 
 /// The gate before real actions. Share it by reference or in an [`Arc`].
 ///
@@ -36,28 +39,13 @@ impl fmt::Debug for ApprovalWorkflow {
 
 impl ApprovalWorkflow {
     /// The largest action, in bytes of JSON.
-    pub const MAX_ACTION_BYTES: usize = 256 << 10;
+    pub const MAX_ACTION_BYTES: usize = limits::MAX_ACTION_BYTES;
     /// The largest context, in bytes of JSON.
-    pub const MAX_CONTEXT_BYTES: usize = 64 << 10;
+    pub const MAX_CONTEXT_BYTES: usize = limits::MAX_CONTEXT_BYTES;
     /// The deepest nesting of a context, in levels.
-    pub const MAX_CONTEXT_DEPTH: usize = 32;
+    pub const MAX_CONTEXT_DEPTH: usize = limits::MAX_CONTEXT_DEPTH;
     /// The longest reason, in bytes.
-    pub const MAX_REASON_BYTES: usize = 16 << 10;
-
-    /// Opens a workflow without a directory of reviewers; see [`Options::open`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Options::open`].
-    pub fn open(dir: impl AsRef<Path>, policy: Policy) -> Result<Self, Error> {
-        Self::options().open(dir, policy)
-    }
-
-    /// Starts with every default.
-    #[must_use]
-    pub fn options() -> Options {
-        Options::default()
-    }
+    pub const MAX_REASON_BYTES: usize = limits::MAX_REASON_BYTES;
 
     /// Asks for an approval.
     ///

@@ -8,8 +8,12 @@ use jsonl_storage::{ChainLink, Seq};
 use serde::{Deserialize, Serialize};
 use serde_jsonlines::JsonLinesWriter;
 
+use crate::error::Error;
 use crate::journal::rebuild;
-use crate::{ApprovalWorkflow, AuditEntry, Error, Request, RequestId};
+use crate::model::event::AuditEntry;
+use crate::model::names::RequestId;
+use crate::model::request::Request;
+use crate::workflow::ApprovalWorkflow;
 
 action::digest_type! {
     /// The digest of a request's history: each event is hashed under the hash of those before it.

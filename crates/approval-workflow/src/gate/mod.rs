@@ -13,20 +13,23 @@
 //! place ([`ArcSwap`]); who reads the old one meanwhile answers as of before the next change.
 
 pub(crate) mod huge_pages;
+pub(crate) mod name;
 pub(crate) mod packed;
 pub(crate) mod slot;
+pub(crate) mod standing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use action::ActionDigest;
+use action::{ActionDigest, Timestamp};
 use arc_swap::ArcSwap;
 
+use crate::gate::name::{Name, Namer};
 use crate::gate::packed::{Packed, Word, pack, unpack};
 use crate::gate::slot::Slot;
-use crate::model::permission::{Gate, Standing};
-use crate::state::keyed::{Name, Namer};
-use crate::{DenyReason, Permission, RequestId, Timestamp};
+use crate::gate::standing::{Gate, Standing};
+use crate::model::names::RequestId;
+use crate::model::permission::{DenyReason, Permission};
 
 /// Enough that copying one is short: 1,000,000 requests are 125,000 a shard, 12 MB in a row. Few enough
 /// that a large one is made of huge pages for the most part.

@@ -1,7 +1,9 @@
 //! A gate in two words.
 
-use crate::model::permission::{Gate, Standing};
-use crate::{DenyReason, Timestamp};
+use action::Timestamp;
+
+use crate::gate::standing::{Gate, Standing};
+use crate::model::permission::DenyReason;
 
 /// A slot's content, as a snapshot keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

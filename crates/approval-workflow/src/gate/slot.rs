@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::gate::name::Name;
 use crate::gate::packed::Packed;
-use crate::state::keyed::Name;
 
 /// Eight words, 64 bytes: one cache line.
 #[derive(Debug, Default)]

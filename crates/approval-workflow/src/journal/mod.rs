@@ -6,6 +6,7 @@
 //! disk. A refusal that rests on an event still on its way waits for it too: "already decided by
 //! bob" is told only when bob's decision can no longer be lost.
 
+pub(crate) mod notify;
 pub(crate) mod opening;
 pub(crate) mod publisher;
 pub(crate) mod rebuild;
@@ -17,23 +18,24 @@ use std::sync::Arc;
 
 use jsonl_storage::{ChainLink, Follow, Log, Recovery, Scan, Seq, Ticket};
 
-use crate::journal::publisher::Desk;
-use crate::journal::snapshot::Snapshots;
+use crate::error::Error;
+use crate::journal::publisher::Publisher;
+use crate::journal::snapshot::{Opening, Snapshots};
 use crate::journal::staging::Staging;
+use crate::model::event::{AuditEntry, Event, Submission};
 use crate::model::keys::{Body, KeyUse};
-use crate::model::lifecycle;
+use crate::model::names::{IdempotencyKey, PersonId, RequestId};
+use crate::model::request::Request;
 use crate::review::signed::Proof;
 use crate::state::keyed::Named;
+use crate::state::lifecycle;
 use crate::state::view::{Found, View};
 use crate::sync::MutexGuard;
-use crate::{
-    AuditEntry, Error, Event, IdempotencyKey, Opening, PersonId, Request, RequestId, Submission,
-};
 
 #[derive(Debug)]
 pub(crate) struct Journal {
     pub(crate) log: Log<Event>,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) publisher: Arc<Publisher>,
     pub(crate) snapshots: Snapshots,
     pub(crate) opening: Opening,
 }
@@ -49,11 +51,11 @@ pub(crate) enum Step {
 
 impl Journal {
     pub(crate) fn view(&self) -> &View {
-        &self.desk.view
+        &self.publisher.view
     }
 
-    pub(crate) fn desk(&self) -> &Desk {
-        &self.desk
+    pub(crate) fn publisher(&self) -> &Publisher {
+        &self.publisher
     }
 
     pub(crate) fn opening(&self) -> &Opening {
@@ -124,7 +126,7 @@ impl Journal {
         make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
     ) -> Result<Arc<Request>, Error> {
         let named = self.view().named(id);
-        let mut staging = self.desk.staging.lock();
+        let mut staging = self.publisher.staging.lock();
         let newest = self.newest(&staging, &named)?;
         let (known, current) = match &newest {
             Some((seq, request)) => (*seq, Some(&**request)),
@@ -155,7 +157,7 @@ impl Journal {
         make: impl FnOnce(RequestId) -> Submission,
     ) -> Result<Arc<Request>, Error> {
         let named = id.as_ref().map(|id| self.view().named(id));
-        let mut staging = self.desk.staging.lock();
+        let mut staging = self.publisher.staging.lock();
         if let Some((key, body)) = key
             && let Some(seq) = self.used_key(&staging, key, body)?
         {
@@ -288,7 +290,7 @@ impl Journal {
     /// What was asked for, as far as the events go that have their place; it never changes again.
     pub(crate) fn asked(&self, id: &RequestId) -> Result<Option<Arc<Submission>>, Error> {
         let named = self.view().named(id);
-        let ahead = self.desk.staging.lock().ahead(&named);
+        let ahead = self.publisher.staging.lock().ahead(&named);
         let newest = match ahead {
             Some((_, request)) => Some(request),
             None => self.look_up(&named)?,
@@ -321,14 +323,14 @@ impl Journal {
                 drop(staging);
                 let result = ticket.wait();
                 if let Ok(seq) = &result
-                    && self.desk.shows(*seq)
+                    && self.publisher.shows(*seq)
                     && !self.snapshots.is_due(*seq)
                 {
                     // Whoever led the commit published it for all who waited.
-                    self.desk.tell();
+                    self.publisher.tell();
                     return Ok(());
                 }
-                (self.desk.staging.lock(), result)
+                (self.publisher.staging.lock(), result)
             }
         };
         match &result {
@@ -337,12 +339,12 @@ impl Journal {
                 staging.failure.get_or_insert_with(|| error.clone());
             }
         }
-        self.desk.publish(&mut staging, self.log.durable());
-        let snapshot = self.due_snapshot(&staging);
+        self.publisher.publish(&mut staging, self.log.durable());
+        let snapshot = self.snapshots.due(&self.log, &staging, self.view());
         drop(staging);
-        self.desk.tell();
+        self.publisher.tell();
         if let Some(snapshot) = snapshot {
-            self.write_in_passing(snapshot);
+            self.snapshots.write_in_passing(&self.log, snapshot);
         }
         result.map(drop).map_err(Error::from)
     }
@@ -362,6 +364,6 @@ impl Journal {
         seq: Seq,
     ) -> Result<(), Error> {
         let durable = || self.log.durable();
-        self.desk.wait_until_published(staging, seq, durable)
+        self.publisher.wait_until_published(staging, seq, durable)
     }
 }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use jsonl_storage::{Backend, Durability, Log, LogOptions, Record, Seq};
 
+use crate::error::Error;
 use crate::gate::GateTable;
-use crate::journal::Journal;
-use crate::journal::publisher::Desk;
-use crate::journal::rebuild;
-use crate::journal::snapshot::Snapshots;
-use crate::journal::snapshot_format::{self, Content};
+use crate::journal::publisher::Publisher;
+use crate::journal::snapshot::{Opening, SnapshotUse, Snapshots};
+use crate::journal::snapshot_format::{self, Content, SnapshotFault};
 use crate::journal::staging::Staging;
+use crate::journal::{Journal, rebuild};
+use crate::model::event::Event;
+use crate::model::request::Status;
 use crate::state::view::{Found, View};
-use crate::{Error, Event, Opening, SnapshotFault, SnapshotUse, Status};
 
 /// How the log is opened.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +68,7 @@ impl Journal {
         }
         let mut journal = Self {
             log,
-            desk: Arc::new(Desk::new(staging, view)),
+            publisher: Arc::new(Publisher::new(staging, view)),
             snapshots,
             opening: Opening {
                 snapshot,
@@ -77,15 +78,15 @@ impl Journal {
         journal.snapshots.opened_at(Seq(from.0 - 1));
         journal.opening.replayed = journal.replay_from(from)?;
         if level != Durability::Buffered {
-            let desk = Arc::clone(&journal.desk);
-            let publish = move |durable| desk.publish_in_passing(durable);
+            let publisher = Arc::clone(&journal.publisher);
+            let publish = move |durable| publisher.publish_in_passing(durable);
             journal.log.on_commit(publish);
         }
         Ok(journal)
     }
 
     fn replay_from(&self, from: Seq) -> Result<u64, Error> {
-        let mut staging = self.desk.staging.lock();
+        let mut staging = self.publisher.staging.lock();
         let mut replayed = 0;
         for record in self.log.range(from..)? {
             let Record { seq, data } = record?;
@@ -120,7 +121,7 @@ impl Journal {
     }
 
     pub(crate) fn close(self) -> Result<(), Error> {
-        let snapshot = self.snapshot();
+        let snapshot = self.snapshots.write_now(&self.log, &self.publisher);
         self.log.close()?;
         snapshot
     }
@@ -169,7 +170,7 @@ fn take(view: &mut View, content: Content, is_of_today: bool) -> (Staging, Vec<u
         ids,
         slots,
         statuses,
-        places,
+        events,
         keys,
     } = content;
     let mut doubtful = head.owing;
@@ -202,7 +203,7 @@ fn take(view: &mut View, content: Content, is_of_today: bool) -> (Staging, Vec<u
         }
     }
     indexes.ids = ids;
-    indexes.places = places;
+    indexes.events = events;
     indexes.statuses = statuses;
     indexes.statistics = head.statistics;
     (staging, doubtful)

@@ -5,32 +5,32 @@ use std::time::Duration;
 
 use jsonl_storage::Seq;
 
-use crate::Error;
+use crate::error::Error;
+use crate::journal::notify::Notify;
 use crate::journal::staging::Staging;
-use crate::query::waiting::Bell;
 use crate::state::view::View;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
-/// What writers and readers meet at.
+/// The events that wait for the disk, and the state after those that are on it.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct Publisher {
     pub(crate) staging: Mutex<Staging>,
     /// The last event that was published, for those who need no more than that.
     shown: AtomicU64,
     /// Signalled when events were published, or when it became certain that none will be.
     published: Condvar,
-    /// Rung after something was published.
-    pub(crate) bell: Bell,
+    /// Wakes tasks after something was published.
+    pub(crate) notify: Notify,
     pub(crate) view: View,
 }
 
-impl Desk {
+impl Publisher {
     pub(crate) fn new(staging: Staging, view: View) -> Self {
         Self {
             staging: Mutex::new(staging),
             shown: AtomicU64::new(0),
             published: Condvar::new(),
-            bell: Bell::default(),
+            notify: Notify::default(),
             view,
         }
     }
@@ -63,7 +63,7 @@ impl Desk {
     /// Has those who wait look again.
     pub(crate) fn tell(&self) {
         self.published.notify_all();
-        self.bell.ring();
+        self.notify.wake_all();
     }
 
     /// Waits until an event is published.

@@ -2,9 +2,12 @@
 
 use jsonl_storage::{Log, Seq};
 
-use crate::model::lifecycle;
+use crate::error::Error;
+use crate::model::event::{AuditEntry, Event, Submission};
+use crate::model::names::RequestId;
+use crate::model::request::Request;
 use crate::model::secrets;
-use crate::{AuditEntry, Error, Event, Request, RequestId, Submission};
+use crate::state::lifecycle;
 
 /// The request that these events leave.
 pub(crate) fn request(log: &Log<Event>, id: &RequestId, events: &[Seq]) -> Result<Request, Error> {

@@ -5,12 +5,14 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use jsonl_storage::{Backend, BackendFile, OpenMode, Seq};
+use jsonl_storage::{Backend, BackendFile, Log, OpenMode, Seq};
 
-use crate::journal::Journal;
-use crate::journal::snapshot_format::{self, Head, VERSION};
+use crate::error::Error;
+use crate::journal::publisher::Publisher;
+use crate::journal::snapshot_format::{self, Head, SnapshotFault, VERSION};
 use crate::journal::staging::Staging;
-use crate::{ApprovalWorkflow, Error};
+use crate::model::event::Event;
+use crate::state::view::View;
 
 /// The file's name, in the log's directory.
 const NAME: &str = "approvals.snapshot";
@@ -39,28 +41,6 @@ pub enum SnapshotUse {
     },
     /// It was not believed, and the whole log was read.
     Ignored(SnapshotFault),
-}
-
-/// Why a snapshot was not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SnapshotFault {
-    /// The file is there and cannot be read.
-    #[error("the snapshot cannot be read")]
-    Unreadable,
-    /// Its bytes are not those that were written, or do not fit together.
-    #[error("the snapshot is damaged")]
-    Damaged,
-    /// It was written by another version.
-    #[error("the snapshot is of another version")]
-    OtherVersion,
-    /// The log does not have, at the event that it ends with, the hash that it was made at: it is of
-    /// another log, of another course of this one, or this one was cut off.
-    #[error("the snapshot is of another log")]
-    OtherLog,
-    /// The log says something else about a request than the snapshot.
-    #[error("the snapshot disagrees with the log")]
-    Disagrees,
 }
 
 /// Where snapshots go, and when.
@@ -123,6 +103,77 @@ impl Snapshots {
         })
     }
 
+    /// The state, if it is time for a snapshot of it.
+    pub(crate) fn due(&self, log: &Log<Event>, staging: &Staging, view: &View) -> Option<Taken> {
+        let is_due = self.is_due(staging.published) && log.is_chained();
+        if !is_due || self.is_busy.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        let taken = self.take(staging, view);
+        if taken.is_none() {
+            self.is_busy.store(false, Ordering::Release);
+        }
+        taken
+    }
+
+    /// The state after the published events; none while it cannot be told from that of those on
+    /// their way.
+    fn take(&self, staging: &Staging, view: &View) -> Option<Taken> {
+        if staging.changes_factors() {
+            return None;
+        }
+        let keys: Vec<_> = staging.published_keys().collect();
+        let indexes = view.indexes.read();
+        let head = Head {
+            approval_snapshot: VERSION,
+            covers: staging.published,
+            hash: [0; 32], // known once that event is on disk
+            basis: self.basis,
+            requests: indexes.ids.len() as u64,
+            first: indexes.events.first(),
+            events: indexes.events.back().len() as u64,
+            far: indexes.events.far().clone(),
+            owing: indexes.owing.keys().copied().collect(),
+            keys: keys.len() as u64,
+            claims: staging.published_claims(),
+            statistics: indexes.statistics.clone(),
+            factors: staging.factors.clone(),
+        };
+        let body = snapshot_format::body(&indexes, &view.gates, &keys);
+        Some(Taken { head, body })
+    }
+
+    /// Writes a snapshot for a caller who came for something else, and got it.
+    pub(crate) fn write_in_passing(&self, log: &Log<Event>, taken: Taken) {
+        // Not having one costs time at the next opening, and the close will say why it failed.
+        let _ = self.write_taken(log, taken);
+        self.is_busy.store(false, Ordering::Release);
+    }
+
+    /// Writes a snapshot now, unless there is one of this state, or there are to be none.
+    pub(crate) fn write_now(&self, log: &Log<Event>, publisher: &Publisher) -> Result<(), Error> {
+        let staging = publisher.staging.lock();
+        let is_new = staging.published.0 > self.covered.load(Ordering::Relaxed);
+        if !is_new || !self.is_on() || !log.is_chained() {
+            return Ok(());
+        }
+        let taken = self.take(&staging, &publisher.view);
+        drop(staging);
+        taken.map_or(Ok(()), |taken| self.write_taken(log, taken))
+    }
+
+    fn write_taken(&self, log: &Log<Event>, mut taken: Taken) -> Result<(), Error> {
+        // What it covers must be on disk before it is, whatever the log's level.
+        log.sync()?;
+        let Some(link) = log.link(taken.head.covers)? else {
+            return Ok(());
+        };
+        taken.head.hash = link.hash;
+        let path = self.backend.dir().join(NAME);
+        let written = self.write(&taken);
+        written.map_err(|source| Error::Snapshot { path, source })
+    }
+
     /// The file appears whole under its name or not at all.
     fn write(&self, taken: &Taken) -> io::Result<()> {
         match self.backend.remove(UNFINISHED) {
@@ -168,85 +219,4 @@ fn write_all(file: &dyn BackendFile, bytes: &[u8], at: u64) -> io::Result<u64> {
         }
     }
     Ok(at + done as u64)
-}
-
-impl Journal {
-    /// The state, if it is time for a snapshot of it.
-    pub(crate) fn due_snapshot(&self, staging: &Staging) -> Option<Taken> {
-        let is_due = self.snapshots.is_due(staging.published) && self.is_chained();
-        if !is_due || self.snapshots.is_busy.swap(true, Ordering::Acquire) {
-            return None;
-        }
-        let taken = self.take_snapshot(staging);
-        if taken.is_none() {
-            self.snapshots.is_busy.store(false, Ordering::Release);
-        }
-        taken
-    }
-
-    /// The state after the published events; none while it cannot be told from that of those on
-    /// their way.
-    fn take_snapshot(&self, staging: &Staging) -> Option<Taken> {
-        if staging.changes_factors() {
-            return None;
-        }
-        let keys: Vec<_> = staging.published_keys().collect();
-        let indexes = self.view().indexes.read();
-        let head = Head {
-            approval_snapshot: VERSION,
-            covers: staging.published,
-            hash: [0; 32], // known once that event is on disk
-            basis: self.snapshots.basis,
-            requests: indexes.ids.len() as u64,
-            first: indexes.places.first(),
-            events: indexes.places.back().len() as u64,
-            far: indexes.places.far().clone(),
-            owing: indexes.owing.keys().copied().collect(),
-            keys: keys.len() as u64,
-            claims: staging.published_claims(),
-            statistics: indexes.statistics.clone(),
-            factors: staging.factors.clone(),
-        };
-        let body = snapshot_format::body(&indexes, &self.view().gates, &keys);
-        Some(Taken { head, body })
-    }
-
-    /// Writes a snapshot for a caller who came for something else, and got it.
-    pub(crate) fn write_in_passing(&self, taken: Taken) {
-        // Not having one costs time at the next opening, and the close will say why it failed.
-        let _ = self.write_snapshot(taken);
-        self.snapshots.is_busy.store(false, Ordering::Release);
-    }
-
-    fn write_snapshot(&self, mut taken: Taken) -> Result<(), Error> {
-        // What it covers must be on disk before it is, whatever the log's level.
-        self.log.sync()?;
-        let Some(link) = self.log.link(taken.head.covers)? else {
-            return Ok(());
-        };
-        taken.head.hash = link.hash;
-        let path = self.snapshots.backend.dir().join(NAME);
-        let written = self.snapshots.write(&taken);
-        written.map_err(|source| Error::Snapshot { path, source })
-    }
-
-    /// Writes a snapshot now, unless there is one of this state, or there are to be none.
-    pub(crate) fn snapshot(&self) -> Result<(), Error> {
-        let staging = self.desk.staging.lock();
-        let is_new = staging.published.0 > self.snapshots.covered.load(Ordering::Relaxed);
-        if !is_new || !self.snapshots.is_on() || !self.is_chained() {
-            return Ok(());
-        }
-        let taken = self.take_snapshot(&staging);
-        drop(staging);
-        taken.map_or(Ok(()), |taken| self.write_snapshot(taken))
-    }
-}
-
-impl ApprovalWorkflow {
-    /// What the opening read: a snapshot, the log, or both; and if a snapshot was not believed, why.
-    #[must_use]
-    pub fn opening(&self) -> &Opening {
-        self.journal.opening()
-    }
 }

@@ -18,15 +18,39 @@ use serde::{Deserialize, Serialize};
 use crate::gate::GateTable;
 use crate::gate::packed::Packed;
 use crate::model::keys::{KeyBook, Used};
+use crate::model::names::RequestId;
+use crate::model::request::Status;
 use crate::review::second_factor::FactorBook;
-use crate::state::event_index::{Ids, PlaceParts, Places};
+use crate::state::event_index::{EventIndex, EventIndexParts, Ids};
+use crate::state::statistics::Statistics;
 use crate::state::view::Indexes;
-use crate::{RequestId, SnapshotFault, Statistics, Status};
 
 pub(crate) const VERSION: u32 = 1;
 const DIGEST_BYTES: usize = 32;
 const SLOT_BYTES: usize = 4 + 32 + 8 + 8;
 const KEY_BYTES: usize = 16 + 8 + 16;
+
+/// Why a snapshot was not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotFault {
+    /// The file is there and cannot be read.
+    #[error("the snapshot cannot be read")]
+    Unreadable,
+    /// Its bytes are not those that were written, or do not fit together.
+    #[error("the snapshot is damaged")]
+    Damaged,
+    /// It was written by another version.
+    #[error("the snapshot is of another version")]
+    OtherVersion,
+    /// The log does not have, at the event that it ends with, the hash that it was made at: it is of
+    /// another log, of another course of this one, or this one was cut off.
+    #[error("the snapshot is of another log")]
+    OtherLog,
+    /// The log says something else about a request than the snapshot.
+    #[error("the snapshot disagrees with the log")]
+    Disagrees,
+}
 
 /// The first line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,13 +82,13 @@ pub(crate) struct Content {
     pub(crate) ids: Ids,
     pub(crate) slots: Vec<(u32, Packed)>,
     pub(crate) statuses: Vec<Status>,
-    pub(crate) places: Places,
+    pub(crate) events: EventIndex,
     pub(crate) keys: KeyBook,
 }
 
 /// Everything but the first line and the digest.
 pub(crate) fn body(indexes: &Indexes, gates: &GateTable, keys: &[(&[u8; 16], &Used)]) -> Vec<u8> {
-    let (requests, events) = (indexes.ids.len(), indexes.places.back().len());
+    let (requests, events) = (indexes.ids.len(), indexes.events.back().len());
     let mut body = Vec::with_capacity(requests * 96 + events * 4 + keys.len() * KEY_BYTES);
     for number in 0..requests {
         let id = indexes.ids.get(number as u32).unwrap_or_default();
@@ -77,11 +101,11 @@ pub(crate) fn body(indexes: &Indexes, gates: &GateTable, keys: &[(&[u8; 16], &Us
         body.extend_from_slice(&slot.standing.to_le_bytes());
         body.extend_from_slice(&slot.since.to_le_bytes());
     });
-    for last in indexes.places.last() {
+    for last in indexes.events.last() {
         body.extend_from_slice(&last.to_le_bytes());
     }
     body.extend(indexes.statuses.iter().map(|status| *status as u8));
-    for back in indexes.places.back() {
+    for back in indexes.events.back() {
         body.extend_from_slice(&back.to_le_bytes());
     }
     for (key, used) in keys {
@@ -173,7 +197,7 @@ fn sections(head: Head, mut rest: &[u8]) -> Option<Content> {
     if !rest.is_empty() || newest != head.covers.0 {
         return None;
     }
-    let places = Places::from_parts(PlaceParts {
+    let events = EventIndex::from_parts(EventIndexParts {
         first: head.first,
         back,
         far: head.far.clone(),
@@ -183,7 +207,7 @@ fn sections(head: Head, mut rest: &[u8]) -> Option<Content> {
         ids,
         slots,
         statuses,
-        places,
+        events,
         keys: KeyBook::restore(keys.into_iter()),
         head,
     })

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use jsonl_storage::Seq;
 
+use crate::error::Error;
+use crate::model::event::Event;
+use crate::model::grant::FencingToken;
 use crate::model::keys::{KeyBook, Used};
+use crate::model::names::RequestId;
+use crate::model::request::Request;
 use crate::review::second_factor::FactorBook;
 use crate::state::keyed::{ByName, Named};
-use crate::{Error, Event, FencingToken, Request, RequestId};
 
 /// An event on its way: its place, its request, and the state after it.
 pub(crate) type Staged = (Seq, Named, Event, Arc<Request>);

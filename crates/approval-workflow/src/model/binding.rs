@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use action::{Action, ActionDigest, EffectsDigest, PlanDigest, ReportDigest, StepProof};
+use action::{Action, ActionDigest, EffectsDigest, PlanDigest, ReportDigest, StepProof, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::input;
-use crate::model::names;
-use crate::{ApprovalWorkflow, DenyReason, Error, IdempotencyKey, PersonId, Timestamp};
+use crate::error::Error;
+use crate::model::limits;
+use crate::model::names::{self, IdempotencyKey, PersonId};
+use crate::model::permission::DenyReason;
 
 /// The world as a request, or a claim, knows it.
 ///
@@ -85,13 +86,13 @@ impl Binding {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let most = ApprovalWorkflow::MAX_CONTEXT_BYTES;
+        let most = limits::MAX_CONTEXT_BYTES;
         for text in self.reads.iter().flat_map(|(key, version)| [key, version]) {
             names::check_text("read set", text, most)?;
         }
         let texts = self.reads.iter().flat_map(|(key, version)| [key, version]);
-        let bound = texts.map(|text| input::text_bound(text)).sum::<usize>() + input::FIELD_NAMES;
-        input::check_size("binding", self, bound, most)
+        let bound = texts.map(|text| limits::text_bound(text)).sum::<usize>() + limits::FIELD_NAMES;
+        limits::check_size("binding", self, bound, most)
     }
 }
 

@@ -1,26 +1,8 @@
-//! The content of a request as bytes: how many, and their digest.
+//! Values as bytes of JSON.
 
 use std::io;
 
 use serde::Serialize;
-
-use crate::Request;
-
-action::digest_type! {
-    /// The BLAKE3 digest of a whole request: what was asked, its state, and every review.
-    RequestDigest, 32, "proofload 2026-11 approval request v1"
-}
-
-/// Digests a request, over its JSON, in `derive_key` mode.
-///
-/// A caller that keeps the digest of what it was given back can tell after a restart whether the
-/// request on disk still says the same.
-#[must_use]
-pub fn request_digest(request: &Request) -> RequestDigest {
-    let mut hasher = RequestDigest::hasher();
-    write_json(&mut hasher, request);
-    RequestDigest(hasher.finalize().into())
-}
 
 /// How many bytes a value's JSON has.
 pub(crate) fn json_bytes(value: &impl Serialize) -> usize {

@@ -1,14 +1,17 @@
 use std::sync::Arc;
 
-use action::{Action, ActionDigest};
+use action::{Action, ActionDigest, Timestamp};
 use jsonl_storage::Seq;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{
-    Attestation, Binding, BrokenGlass, Claim, GroupId, IdempotencyKey, Need, PersonId,
-    PolicyDigest, Receipt, RequestId, ReviewSignature, Terms, Timestamp,
-};
+use crate::model::binding::Binding;
+use crate::model::emergency::{Attestation, BrokenGlass};
+use crate::model::grant::{Claim, Receipt};
+use crate::model::names::{GroupId, IdempotencyKey, PersonId, RequestId};
+use crate::model::requirement::Requirement;
+use crate::model::signature::ReviewSignature;
+use crate::model::terms::{Need, PolicyDigest, Terms};
 
 /// One line of the log: something that happened to a request.
 ///
@@ -215,6 +218,19 @@ impl Review {
         voices(self)
             .iter()
             .any(|voice| voice.is_some() && others.contains(voice))
+    }
+}
+
+impl Requirement {
+    /// Whether the approvals among some reviews meet the requirement.
+    #[must_use]
+    pub fn is_met_by(&self, reviews: &[Review]) -> bool {
+        let approvals: Vec<&[GroupId]> = reviews
+            .iter()
+            .filter(|review| review.verdict == Verdict::Approve)
+            .map(|review| &*review.groups)
+            .collect();
+        self.is_met_by_groups(&approvals)
     }
 }
 

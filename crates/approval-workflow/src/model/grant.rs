@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use action::ActionDigest;
+use action::{ActionDigest, StepProof, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Binding, IdempotencyKey, PersonId, RequestId, StepProof, Timestamp};
+use crate::model::binding::Binding;
+use crate::model::names::{IdempotencyKey, PersonId, RequestId};
 
 /// A number that rises with every claim of one log.
 ///

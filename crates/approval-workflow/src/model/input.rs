@@ -1,12 +1,15 @@
 //! What callers hand in, and the limits of what is taken.
 
-use action::Action;
+use std::fmt;
+
+use action::{Action, Timestamp};
 use serde_json::{Map, Value};
 
-use crate::model::names;
-use crate::{
-    ApprovalWorkflow, Error, OneTimeCode, PersonId, RequestId, Signature, Timestamp, Verdict,
-};
+use crate::error::Error;
+use crate::model::event::Verdict;
+use crate::model::limits;
+use crate::model::names::{self, PersonId, RequestId};
+use crate::model::signature::Signature;
 
 /// What someone wants to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,23 +130,42 @@ impl Decision {
     }
 }
 
+/// A code from a reviewer's authenticator. Not shown in debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OneTimeCode(pub(crate) String);
+
+impl OneTimeCode {
+    /// Takes a code as it was typed.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for OneTimeCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneTimeCode(…)")
+    }
+}
+
 pub(crate) fn check_action(action: &Action) -> Result<(), Error> {
     const MAX_NAME_BYTES: usize = 1 << 10;
     names::check_text("action name", &action.name, MAX_NAME_BYTES)?;
-    let most = ApprovalWorkflow::MAX_ACTION_BYTES;
+    let most = limits::MAX_ACTION_BYTES;
     names::check_text("action description", &action.description, most)?;
     let texts = [action.path.as_str(), &action.name, &action.description];
-    let bound = texts.into_iter().map(text_bound).sum::<usize>() + fields_bound(&action.parameters);
-    check_size("action", action, bound + FIELD_NAMES, most)
+    let bound = texts.into_iter().map(limits::text_bound).sum::<usize>()
+        + limits::fields_bound(&action.parameters);
+    limits::check_size("action", action, bound + limits::FIELD_NAMES, most)
 }
 
 pub(crate) fn check_context(context: &Map<String, Value>) -> Result<(), Error> {
-    let levels = ApprovalWorkflow::MAX_CONTEXT_DEPTH;
+    let levels = limits::MAX_CONTEXT_DEPTH;
     if !context.values().all(|value| fits(value, levels)) {
         return Err(Error::ContextTooDeep { levels });
     }
-    let most = ApprovalWorkflow::MAX_CONTEXT_BYTES;
-    check_size("context", context, fields_bound(context), most)
+    let most = limits::MAX_CONTEXT_BYTES;
+    limits::check_size("context", context, limits::fields_bound(context), most)
 }
 
 /// Whether a value is nested at most so many levels deep.
@@ -153,85 +175,5 @@ fn fits(value: &Value, levels: usize) -> bool {
         (Value::Object(fields), Some(left)) => fields.values().all(|field| fits(field, left)),
         (Value::Array(_) | Value::Object(_), None) => false,
         _ => true,
-    }
-}
-
-/// More than the names of an action's fields and of a binding's take in JSON.
-pub(crate) const FIELD_NAMES: usize = 1 << 9;
-
-/// Refuses what has more bytes of JSON than are taken. They are counted only if an upper bound, which is
-/// cheap, leaves a doubt.
-pub(crate) fn check_size(
-    what: &'static str,
-    value: &impl serde::Serialize,
-    bound: usize,
-    most: usize,
-) -> Result<(), Error> {
-    if bound <= most {
-        return Ok(());
-    }
-    let bytes = crate::model::content::json_bytes(value);
-    if bytes > most {
-        return Err(Error::TooLarge { what, bytes, most });
-    }
-    Ok(())
-}
-
-/// At most so many bytes of JSON: a control character takes six, and quotes and a separator are added.
-pub(crate) fn text_bound(text: &str) -> usize {
-    text.len() * 6 + 4
-}
-
-fn fields_bound(fields: &Map<String, Value>) -> usize {
-    let fields = fields.iter();
-    let bounds = fields.map(|(name, value)| text_bound(name) + value_bound(value));
-    bounds.sum::<usize>() + 4
-}
-
-fn value_bound(value: &Value) -> usize {
-    // A number has at most 24 characters in the shortest form that reads back as it is.
-    const LITERAL: usize = 32;
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => LITERAL,
-        Value::String(text) => text_bound(text),
-        Value::Array(items) => {
-            items
-                .iter()
-                .map(|item| value_bound(item) + 1)
-                .sum::<usize>()
-                + 4
-        }
-        Value::Object(fields) => fields_bound(fields) + 1,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::model::content::json_bytes;
-
-    #[test]
-    fn a_bound_is_never_below_what_is_written() {
-        for value in [
-            json!({}),
-            json!([]),
-            json!([[], {}, [null, false, true]]),
-            json!({"": "", "\u{1}\u{2}": "\u{0}\u{1f}\u{7f}\"\\/"}),
-            json!([
-                i64::MIN,
-                u64::MAX,
-                -1.234_567_890_123_456_7e-300,
-                f64::MIN_POSITIVE,
-                1e300
-            ]),
-            json!({"a": {"b": {"c": ["\u{10ffff}\u{2028}", "ü"]}}}),
-        ] {
-            assert!(value_bound(&value) >= json_bytes(&value), "{value}");
-            if let Value::Object(fields) = &value {
-                assert!(fields_bound(fields) >= json_bytes(fields), "{value}");
-            }
-        }
     }
 }

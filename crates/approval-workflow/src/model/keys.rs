@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 
-use action::ActionDigest;
+use action::{ActionDigest, StepProof};
 use jsonl_storage::Seq;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::model::binding::Binding;
 use crate::model::content::write_json;
-use crate::{Binding, Event, IdempotencyKey, PersonId, RequestId, StepProof, Verdict};
+use crate::model::event::{Event, Verdict};
+use crate::model::names::{IdempotencyKey, PersonId, RequestId};
 
 /// The digest of what a call says, without its time and without what the workflow adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

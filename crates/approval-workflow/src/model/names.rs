@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Names a request; chosen by the caller or derived by the workflow.
 ///

@@ -1,11 +1,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Attestation, BrokenGlass, Claim, Outcome, Receipt, Review, Submission, Timestamp, Used,
-};
+use crate::error::Error;
+use crate::model::content::write_json;
+use crate::model::emergency::{Attestation, BrokenGlass};
+use crate::model::event::{Review, Submission};
+use crate::model::grant::{Claim, Outcome, Receipt, Used};
+use crate::model::names::RequestId;
 
 /// A request and everything that was decided about it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,7 +51,7 @@ fn is_zero(level: &u32) -> bool {
 /// Where a request stands, by the events so far. [`Request::status`] says where it stands at a
 /// moment.
 ///
-#[doc = include_str!("lifecycle.md")]
+#[doc = include_str!("../state/lifecycle.md")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -192,6 +196,22 @@ impl fmt::Display for Status {
     }
 }
 
+action::digest_type! {
+    /// The BLAKE3 digest of a whole request: what was asked, its state, and every review.
+    RequestDigest, 32, "proofload 2026-11 approval request v1"
+}
+
+/// Digests a request, over its JSON, in `derive_key` mode.
+///
+/// A caller that keeps the digest of what it was given back can tell after a restart whether the
+/// request on disk still says the same.
+#[must_use]
+pub fn request_digest(request: &Request) -> RequestDigest {
+    let mut hasher = RequestDigest::hasher();
+    write_json(&mut hasher, request);
+    RequestDigest(hasher.finalize().into())
+}
+
 impl Request {
     /// Where the request stands at a moment.
     #[must_use]
@@ -254,4 +274,12 @@ impl Request {
     pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
         now >= self.submission.decide_by()
     }
+}
+
+/// The request as it is, or the answer that there is none.
+pub(crate) fn known<'a>(
+    current: Option<&'a Request>,
+    id: &RequestId,
+) -> Result<&'a Request, Error> {
+    current.ok_or_else(|| Error::UnknownRequest { id: id.clone() })
 }

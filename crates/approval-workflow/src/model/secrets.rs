@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use action::{Action, ActionDigest};
 use serde_json::{Map, Value};
 
-use crate::model::input;
-use crate::{ApprovalWorkflow, Error, NewRequest};
+use crate::error::Error;
+use crate::model::input::{self, NewRequest};
 
 action::digest_type! {
     /// The digest that stands for a secret value: BLAKE3 under a key that is not in the log.
@@ -57,37 +57,39 @@ pub(crate) fn hides_something(action: &Action) -> bool {
     action.parameters.values().any(any)
 }
 
-impl ApprovalWorkflow {
-    /// Replaces what is secret in a request by digests, and refuses it if a secret also stands in the
-    /// clear, in the request or `beside`. Gives the digest of the action as it is then, if anything in
-    /// it was replaced.
-    pub(crate) fn hide_secrets(
-        &self,
-        new: &mut NewRequest,
-        digest: ActionDigest,
-        beside: &[&str],
-    ) -> Result<Option<ActionDigest>, Error> {
-        let policy = self.engine.rulebook().policy().secrets.iter();
-        let names: BTreeSet<&str> = policy.chain(&new.secrets).map(String::as_str).collect();
-        if names.is_empty() {
-            return Ok(None);
-        }
-        let mut hider = Hider {
-            names: &names,
-            key: self.secret_key.as_ref(),
-            digest,
-            sought: Vec::new(),
-        };
-        let in_action = hider.fields(&mut new.action.parameters)?;
-        let in_context = hider.fields(&mut new.context)?;
-        if !in_action && !in_context {
-            return Ok(None);
-        }
-        hider.check_texts(new, beside)?;
-        input::check_action(&new.action)?;
-        input::check_context(&new.context)?;
-        Ok(in_action.then(|| new.action.digest()).transpose()?)
+/// Replaces the values under some names in a request by digests, and refuses it if such a value also
+/// stands in the clear, in the request or `beside`. Gives the digest of the action as it is then, if
+/// anything in it was replaced.
+pub(crate) fn hide(
+    new: &mut NewRequest,
+    policy: &[String],
+    key: Option<&[u8; 32]>,
+    digest: ActionDigest,
+    beside: &[&str],
+) -> Result<Option<ActionDigest>, Error> {
+    let names: BTreeSet<&str> = policy
+        .iter()
+        .chain(&new.secrets)
+        .map(String::as_str)
+        .collect();
+    if names.is_empty() {
+        return Ok(None);
     }
+    let mut hider = Hider {
+        names: &names,
+        key,
+        digest,
+        sought: Vec::new(),
+    };
+    let in_action = hider.fields(&mut new.action.parameters)?;
+    let in_context = hider.fields(&mut new.context)?;
+    if !in_action && !in_context {
+        return Ok(None);
+    }
+    hider.check_texts(new, beside)?;
+    input::check_action(&new.action)?;
+    input::check_context(&new.context)?;
+    Ok(in_action.then(|| new.action.digest()).transpose()?)
 }
 
 struct Hider<'a> {

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroU32;
 
-use crate::{Condition, Error, Policy, Requirement, Rule, Sensitivity, Terms};
+use crate::error::Error;
+use crate::model::requirement::Requirement;
+use crate::model::terms::{Sensitivity, Terms};
+use crate::policy::condition::Condition;
+use crate::policy::{Policy, Rule};
 
 /// What is wrong with a policy.
 #[derive(Debug)]

@@ -3,7 +3,8 @@ use std::fmt;
 use action::Action;
 use serde_json::{Map, Value};
 
-use crate::{Rulebook, Ruling, Submission};
+use crate::model::event::Submission;
+use crate::policy::rulebook::{Rulebook, Ruling};
 
 /// What judges actions by a policy: [`Rulebook`], which ships, or another engine that says the same in
 /// another way, such as one that asks a policy server. See [`Options::open_judged_by`].
@@ -26,7 +27,7 @@ pub trait PolicyEngine: fmt::Debug + Send + Sync {
             return true;
         }
         let ruling = self.judge(&submission.action, &submission.context);
-        ruling.need == submission.need && *ruling.terms == submission.terms
+        ruling.agrees_with(submission)
     }
 }
 

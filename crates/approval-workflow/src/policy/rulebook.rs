@@ -4,12 +4,17 @@
 use std::sync::Arc;
 
 use action::Action;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::error::Error;
+use crate::model::event::Submission;
+use crate::model::names::GroupId;
+use crate::model::signature::Signers;
+use crate::model::terms::{Need, PolicyDigest, Sensitivity, Terms};
 use crate::policy::check::{check, place, refuse};
+use crate::policy::condition::Condition;
 use crate::policy::rule_index::RuleIndex;
-use crate::{Error, GroupId, Policy, PolicyEngine, Rule, Sensitivity, Signers, Submission, Terms};
+use crate::policy::{Policy, Rule};
 
 /// A [`Policy`] that was checked and can be asked.
 #[derive(Debug, Clone)]
@@ -30,19 +35,11 @@ pub struct Ruling<'a> {
     pub need: Need,
 }
 
-/// Whether a request needs a person, and if not, what the policy decided by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Need {
-    /// A person must approve.
-    Approval,
-    /// The rule says that the action is not sensitive.
-    NotSensitive,
-    /// The rule's condition for automatic approval held.
-    AutoApproved,
-    /// The rule's condition for automatic denial held: the request is denied from the start, and
-    /// nobody can approve it.
-    AutoDenied,
+impl Ruling<'_> {
+    /// Whether it says to a request what was said when it was made.
+    pub(crate) fn agrees_with(&self, submission: &Submission) -> bool {
+        self.need == submission.need && *self.terms == submission.terms
+    }
 }
 
 impl Rulebook {
@@ -56,7 +53,7 @@ impl Rulebook {
     pub fn new(policy: Policy) -> Result<Self, Error> {
         check(&policy)?;
         // Before the keys stand in two places of it.
-        let digest = PolicyDigest::of_policy(&with_signers(policy.clone(), &Arc::default()));
+        let digest = digest(&with_signers(policy.clone(), &Arc::default()));
         let signers = Arc::new(policy.signers.clone());
         let policy = with_signers(policy, &signers);
         let mut order: Vec<usize> = (0..policy.rules.len()).collect();
@@ -100,7 +97,10 @@ impl Rulebook {
     /// Whether the policy says to a request what was said when it was made.
     #[must_use]
     pub fn agrees_with(&self, submission: &Submission) -> bool {
-        PolicyEngine::agrees_with(self, submission)
+        submission.policy == self.digest || {
+            let ruling = self.judge(&submission.action, &submission.context);
+            ruling.agrees_with(submission)
+        }
     }
 
     /// Refuses a requirement that the people of a directory cannot meet, nobody left out.
@@ -136,7 +136,7 @@ impl Rulebook {
 
 /// A denial comes first; and as long as nobody knows whether it holds, nothing is granted either.
 fn need(rule: &Rule, action: &Action, context: &Map<String, Value>) -> Need {
-    let judge = |condition: &crate::Condition| condition.judge(action, context);
+    let judge = |condition: &Condition| condition.judge(action, context);
     if rule.terms.sensitivity == Sensitivity::None {
         return Need::NotSensitive;
     }
@@ -161,16 +161,9 @@ fn with_signers(mut policy: Policy, signers: &Arc<Signers>) -> Policy {
     policy
 }
 
-action::digest_type! {
-    /// The digest of a policy's JSON.
-    PolicyDigest, 32, "proofload 2026-11 approval policy v1"
-}
-
-impl PolicyDigest {
-    fn of_policy(policy: &Policy) -> Self {
-        // A policy is made of strings, numbers, lists and maps with text keys.
-        Self::of(&serde_json::to_vec(policy).expect("a policy has a JSON form"))
-    }
+fn digest(policy: &Policy) -> PolicyDigest {
+    // A policy is made of strings, numbers, lists and maps with text keys.
+    PolicyDigest::of(&serde_json::to_vec(policy).expect("a policy has a JSON form"))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, de};
 
-use crate::policy::check;
-use crate::{Error, Policy};
+use crate::error::Error;
+use crate::policy::{Policy, check};
 
 impl Policy {
     /// Reads a policy from TOML and checks it as [`Rulebook::new`](crate::Rulebook::new) does.

@@ -3,10 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::{
-    ApprovalWorkflow, DenyReason, Error, GroupId, Need, Permission, PersonId, Policy, Request,
-    RequestId, Rulebook, Sensitivity, Status, Submission, Timestamp, Verdict,
-};
+use action::Timestamp;
+
+use crate::error::Error;
+use crate::model::event::{Submission, Verdict};
+use crate::model::names::{GroupId, PersonId, RequestId};
+use crate::model::permission::{DenyReason, Permission};
+use crate::model::request::{Request, Status};
+use crate::model::terms::{Need, Sensitivity};
+use crate::policy::Policy;
+use crate::policy::rulebook::Rulebook;
+use crate::workflow::ApprovalWorkflow;
 
 /// Why a request stands where it stands; made by [`ApprovalWorkflow::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]

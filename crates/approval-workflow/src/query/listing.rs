@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use action::PathPattern;
+use action::{PathPattern, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+use crate::model::event::Verdict;
+use crate::model::names::{GroupId, PersonId};
+use crate::model::request::{Request, Status};
 use crate::state::view::{Found, Indexes};
-use crate::{ApprovalWorkflow, Error, GroupId, PersonId, Request, Status, Timestamp, Verdict};
+use crate::workflow::ApprovalWorkflow;
 
 /// Which requests are wanted.
 ///

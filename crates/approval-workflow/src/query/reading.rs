@@ -5,13 +5,18 @@
 
 use std::sync::Arc;
 
+use action::Timestamp;
 use jsonl_storage::Recovery;
 
+use crate::error::Error;
 use crate::journal::Step;
-use crate::{
-    ApprovalWorkflow, AuditEntry, Error, Event, Request, RequestId, Review, Rulebook, Statistics,
-    Status, Timestamp,
-};
+use crate::journal::snapshot::Opening;
+use crate::model::event::{AuditEntry, Event, Review};
+use crate::model::names::RequestId;
+use crate::model::request::{Request, Status};
+use crate::policy::rulebook::Rulebook;
+use crate::state::statistics::Statistics;
+use crate::workflow::ApprovalWorkflow;
 
 impl ApprovalWorkflow {
     /// Where a request stands at a moment; none as for [`get`](Self::get).
@@ -126,6 +131,12 @@ impl ApprovalWorkflow {
     #[must_use]
     pub fn rulebook(&self) -> &Rulebook {
         self.engine.rulebook()
+    }
+
+    /// What the opening read: a snapshot, the log, or both; and if a snapshot was not believed, why.
+    #[must_use]
+    pub fn opening(&self) -> &Opening {
+        self.journal.opening()
     }
 
     /// What opening the log found.

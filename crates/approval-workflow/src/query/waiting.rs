@@ -1,65 +1,19 @@
 //! Waiting for a decision, in a thread or in async code, and following the events as they come.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use jsonl_storage::{Follow, Seq};
-use parking_lot::Mutex;
 
-use crate::commands::known;
-use crate::{ApprovalWorkflow, AuditEntry, Error, Event, Request, RequestId, State};
-
-/// Those in async code who wait for something to be published.
-#[derive(Debug, Default)]
-pub(crate) struct Bell {
-    waiters: Mutex<Waiters>,
-    /// How many, so that ringing for nobody takes no lock.
-    count: AtomicUsize,
-}
-
-#[derive(Debug, Default)]
-struct Waiters {
-    next: u64,
-    wakers: BTreeMap<u64, Waker>,
-}
-
-impl Bell {
-    /// Wakes everybody. Not to be called under a lock: a waker may run what it wakes.
-    pub(crate) fn ring(&self) {
-        // Whoever registers after this look sees what was published before it, and the other way round.
-        fence(Ordering::SeqCst);
-        if self.count.load(Ordering::SeqCst) == 0 {
-            return;
-        }
-        let mut waiters = self.waiters.lock();
-        let wakers = std::mem::take(&mut waiters.wakers);
-        self.count.store(0, Ordering::SeqCst);
-        drop(waiters);
-        wakers.into_values().for_each(Waker::wake);
-    }
-
-    fn register(&self, place: Option<u64>, waker: &Waker) -> u64 {
-        let mut waiters = self.waiters.lock();
-        let place = place.unwrap_or(waiters.next);
-        waiters.next = waiters.next.max(place + 1);
-        waiters.wakers.insert(place, waker.clone());
-        self.count.store(waiters.wakers.len(), Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        place
-    }
-
-    fn leave(&self, place: u64) {
-        let mut waiters = self.waiters.lock();
-        waiters.wakers.remove(&place);
-        self.count.store(waiters.wakers.len(), Ordering::SeqCst);
-    }
-}
+use crate::error::Error;
+use crate::model::event::{AuditEntry, Event};
+use crate::model::names::RequestId;
+use crate::model::request::{Request, State, known};
+use crate::workflow::ApprovalWorkflow;
 
 impl ApprovalWorkflow {
     /// Waits until a request is not pending any more, and returns it; none if that took longer than
@@ -77,7 +31,9 @@ impl ApprovalWorkflow {
         limit: Duration,
     ) -> Result<Option<Arc<Request>>, Error> {
         known(self.get(id).as_deref(), id)?;
-        self.journal.desk().wait_within(limit, || self.settled(id))
+        self.journal
+            .publisher()
+            .wait_within(limit, || self.settled(id))
     }
 
     /// As [`wait_for_decision`](Self::wait_for_decision), for async code of any runtime; the limit is
@@ -106,7 +62,7 @@ impl ApprovalWorkflow {
         if let Err(error) = known(self.get(id).as_deref(), id) {
             return Poll::Ready(Err(error));
         }
-        match (self.settled(id), self.journal.desk().failure()) {
+        match (self.settled(id), self.journal.publisher().failure()) {
             (Some(request), _) => Poll::Ready(Ok(request)),
             (None, Some(failure)) => Poll::Ready(Err(failure)),
             (None, None) => Poll::Pending,
@@ -128,8 +84,8 @@ impl Future for DecisionOf<'_> {
     type Output = Result<Arc<Request>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let bell = &self.workflow.journal.desk().bell;
-        let place = bell.register(self.place, context.waker());
+        let notify = &self.workflow.journal.publisher().notify;
+        let place = notify.register(self.place, context.waker());
         self.place = Some(place);
         // Looked at after the registration, so that no decision falls between the two.
         self.workflow.look(&self.id)
@@ -139,7 +95,7 @@ impl Future for DecisionOf<'_> {
 impl Drop for DecisionOf<'_> {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            self.workflow.journal.desk().bell.leave(place);
+            self.workflow.journal.publisher().notify.leave(place);
         }
     }
 }

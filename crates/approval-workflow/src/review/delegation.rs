@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use action::{ActionPath, PathPattern};
+use action::{ActionPath, PathPattern, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, PersonId, Timestamp};
+use crate::error::Error;
+use crate::model::names::PersonId;
 
 /// Somebody lets somebody else decide in their place: about some actions, and until some moment.
 ///

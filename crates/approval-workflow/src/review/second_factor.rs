@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Duration;
 
+use action::Timestamp;
 use jsonl_storage::Seq;
 use serde::{Deserialize, Serialize};
 use totp_rs::{Builder, Secret, Totp};
 
-use crate::review::delegation::Delegations;
-use crate::{Delegation, Error, Event, GroupId, PersonId, Review, Submission, Timestamp};
+use crate::error::Error;
+use crate::model::event::{Event, Review, Submission};
+use crate::model::input::OneTimeCode;
+use crate::model::names::{GroupId, PersonId};
+use crate::review::delegation::{Delegation, Delegations};
 
 /// Who may review, and the secrets of their second factors.
 ///
@@ -53,24 +57,6 @@ impl fmt::Debug for Reviewer {
             .field("totp_secret", &secret)
             .field("groups", &self.groups)
             .finish()
-    }
-}
-
-/// A code from a reviewer's authenticator. Not shown in debug output.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OneTimeCode(String);
-
-impl OneTimeCode {
-    /// Takes a code as it was typed.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-}
-
-impl fmt::Debug for OneTimeCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OneTimeCode(…)")
     }
 }
 

@@ -1,8 +1,10 @@
 //! Whether a review is signed as the policy demands.
 
-use crate::{
-    Error, PersonId, PublicKey, Review, ReviewStatement, Signature, SignatureFault, Submission,
-};
+use crate::error::Error;
+use crate::model::event::{Review, Submission};
+use crate::model::names::PersonId;
+use crate::model::signature::{PublicKey, Signature, SignatureFault};
+use crate::review::statement::ReviewStatement;
 
 /// What came of verifying a signature ahead of the moment at which its review is judged: that takes
 /// longer than all else under the lock that gives events their order, so it is done before.
@@ -87,13 +89,18 @@ fn verify(key: &PublicKey, statement: &[u8], value: &Signature) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use action::{Action, ActionPath};
+    use action::{Action, ActionPath, Timestamp};
     use ed25519_dalek::{Signer as _, SigningKey};
 
     use super::*;
-    use crate::{
-        Binding, Decision, Need, Policy, RequestId, ReviewSignature, Rulebook, Timestamp, Verdict,
-    };
+    use crate::model::binding::Binding;
+    use crate::model::event::Verdict;
+    use crate::model::input::Decision;
+    use crate::model::names::RequestId;
+    use crate::model::signature::ReviewSignature;
+    use crate::model::terms::Need;
+    use crate::policy::Policy;
+    use crate::policy::rulebook::Rulebook;
 
     /// A request, and an approval of it that is signed.
     fn signed() -> (Submission, Review) {

@@ -7,7 +7,7 @@ use jsonl_storage::Seq;
 /// Where each request's events stand in the log: 4 bytes an event, and 8 a request. The events of a
 /// request are a list from its newest one back.
 #[derive(Debug, Default)]
-pub(crate) struct Places {
+pub(crate) struct EventIndex {
     /// The number of the first event.
     first: u64,
     /// From each event, how far back the one before of the same request is; 0 for its first.
@@ -21,16 +21,16 @@ pub(crate) struct Places {
 /// Stands for a distance that does not fit.
 const FAR: u32 = u32::MAX;
 
-/// The parts of [`Places`], as a snapshot keeps them.
+/// The parts of [`EventIndex`], as a snapshot keeps them.
 #[derive(Debug, Default)]
-pub(crate) struct PlaceParts {
+pub(crate) struct EventIndexParts {
     pub(crate) first: u64,
     pub(crate) back: Vec<u32>,
     pub(crate) far: BTreeMap<u64, u64>,
     pub(crate) last: Vec<u64>,
 }
 
-impl Places {
+impl EventIndex {
     /// Takes the next event of the log; it begins a request if that is a new number.
     pub(crate) fn push(&mut self, number: u32, seq: Seq) {
         if self.back.is_empty() {
@@ -100,34 +100,34 @@ impl Places {
     }
 
     /// Puts the parts together; none unless every event belongs to exactly one request.
-    pub(crate) fn from_parts(parts: PlaceParts) -> Option<Self> {
-        let PlaceParts {
+    pub(crate) fn from_parts(parts: EventIndexParts) -> Option<Self> {
+        let EventIndexParts {
             first,
             back,
             far,
             last,
         } = parts;
-        let places = Self {
+        let index = Self {
             first,
             back,
             far,
             last,
         };
-        let mut seen = vec![false; places.back.len()];
-        for &newest in &places.last {
+        let mut seen = vec![false; index.back.len()];
+        for &newest in &index.last {
             let mut next = Some(newest);
             while let Some(seq) = next {
                 let at = usize::try_from(seq.checked_sub(first)?).ok()?;
                 if std::mem::replace(seen.get_mut(at)?, true) {
                     return None;
                 }
-                next = places.before(seq);
-                if next.is_none() && places.back[at] != 0 {
+                next = index.before(seq);
+                if next.is_none() && index.back[at] != 0 {
                     return None;
                 }
             }
         }
-        seen.iter().all(|seen| *seen).then_some(places)
+        seen.iter().all(|seen| *seen).then_some(index)
     }
 }
 
@@ -166,39 +166,39 @@ impl Ids {
 mod tests {
     use super::*;
 
-    fn parts(places: &Places) -> PlaceParts {
-        PlaceParts {
-            first: places.first,
-            back: places.back.clone(),
-            far: places.far.clone(),
-            last: places.last.clone(),
+    fn parts(index: &EventIndex) -> EventIndexParts {
+        EventIndexParts {
+            first: index.first,
+            back: index.back.clone(),
+            far: index.far.clone(),
+            last: index.last.clone(),
         }
     }
 
-    fn places() -> Places {
-        let mut places = Places::default();
+    fn index() -> EventIndex {
+        let mut index = EventIndex::default();
         for (seq, number) in (7..).zip([0, 1, 0, 2, 1, 0]) {
-            places.push(number, Seq(seq));
+            index.push(number, Seq(seq));
         }
-        places
+        index
     }
 
     #[test]
     fn the_events_of_each_request_are_found_in_order() {
-        let places = places();
-        assert_eq!(places.of(0), [7, 9, 12].map(Seq));
-        assert_eq!(places.of(1), [8, 11].map(Seq));
-        assert_eq!(places.of(2), [Seq(10)]);
-        assert_eq!(places.of(3), []);
+        let index = index();
+        assert_eq!(index.of(0), [7, 9, 12].map(Seq));
+        assert_eq!(index.of(1), [8, 11].map(Seq));
+        assert_eq!(index.of(2), [Seq(10)]);
+        assert_eq!(index.of(3), []);
     }
 
     #[test]
     fn parts_fit_together_only_if_every_event_belongs_to_one_request() {
-        assert!(Places::from_parts(parts(&places())).is_some());
-        let broken = |break_it: fn(&mut PlaceParts)| {
-            let mut parts = parts(&places());
+        assert!(EventIndex::from_parts(parts(&index())).is_some());
+        let broken = |break_it: fn(&mut EventIndexParts)| {
+            let mut parts = parts(&index());
             break_it(&mut parts);
-            Places::from_parts(parts).is_none()
+            EventIndex::from_parts(parts).is_none()
         };
         assert!(broken(|parts| parts.last[0] = 9), "an event of nobody");
         assert!(broken(|parts| parts.last[0] = 11), "an event of two");
@@ -216,10 +216,10 @@ mod tests {
 
     #[test]
     fn a_distance_that_does_not_fit_is_kept_beside() {
-        let mut places = places();
-        places.back[5] = FAR;
-        places.far.insert(12, 3);
-        assert_eq!(places.of(0), [7, 9, 12].map(Seq));
-        assert!(Places::from_parts(parts(&places)).is_some());
+        let mut index = index();
+        index.back[5] = FAR;
+        index.far.insert(12, 3);
+        assert_eq!(index.of(0), [7, 9, 12].map(Seq));
+        assert!(EventIndex::from_parts(parts(&index)).is_some());
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod event_index;
 pub(crate) mod keyed;
+pub(crate) mod lifecycle;
 pub(crate) mod recent_requests;
 pub(crate) mod statistics;
 pub(crate) mod view;

@@ -4,18 +4,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::Request;
+use crate::model::request::Request;
 use crate::state::keyed::ByNumber;
 
 /// At most so many requests, first in, first out.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct RecentRequests {
     most: usize,
     requests: ByNumber<Arc<Request>>,
     order: VecDeque<u32>, // each number of `requests` once, and perhaps others
 }
 
-impl Held {
+impl RecentRequests {
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,

@@ -3,7 +3,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Need, PersonId, Request, Sensitivity, Status, Verdict};
+use crate::model::event::{Event, Verdict};
+use crate::model::names::PersonId;
+use crate::model::request::{Request, Status};
+use crate::model::terms::{Need, Sensitivity};
 
 /// Counts over all requests, kept as events come.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -3,20 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use action::ActionDigest;
+use action::{ActionDigest, Timestamp};
 use jsonl_storage::Seq;
 use parking_lot::RwLock;
 
+use crate::gate::standing::Gate;
 use crate::gate::{Answer, GateTable};
-use crate::model::permission::Gate;
+use crate::model::event::{Event, Verdict};
+use crate::model::names::{GroupId, RequestId};
+use crate::model::permission::{DenyReason, Permission};
+use crate::model::request::{Request, State, Status};
+use crate::model::terms::Need;
+use crate::policy::engine::PolicyEngine;
 use crate::review::second_factor::Verifier;
-use crate::state::event_index::{Ids, Places};
+use crate::state::event_index::{EventIndex, Ids};
 use crate::state::keyed::{ByNumber, Named};
-use crate::state::recent_requests::Held;
-use crate::{
-    DenyReason, Event, GroupId, Need, Permission, PolicyEngine, Request, RequestId, State,
-    Statistics, Status, Timestamp, Verdict,
-};
+use crate::state::recent_requests::RecentRequests;
+use crate::state::statistics::Statistics;
 
 /// The requests and their indexes. Written by whoever publishes events, one at a time.
 ///
@@ -34,9 +37,9 @@ pub(crate) struct View {
 pub(crate) struct Indexes {
     /// A request's number is its place in the order in which they were asked, from 0.
     pub(crate) ids: Ids,
-    pub(crate) places: Places,
+    pub(crate) events: EventIndex,
     pub(crate) statuses: Vec<Status>,
-    held: Held,
+    held: RecentRequests,
     /// Those without a decision.
     pub(crate) pending: BTreeMap<u32, Arc<Request>>,
     /// The same by the time to decide, so that expiry looks at the overdue ones only.
@@ -97,7 +100,7 @@ impl View {
     pub(crate) fn shrink(&self) {
         let mut indexes = self.indexes.write();
         indexes.ids.shrink();
-        indexes.places.shrink();
+        indexes.events.shrink();
         indexes.statuses.shrink_to_fit();
         self.gates.shrink();
     }
@@ -173,7 +176,7 @@ impl View {
     pub(crate) fn events(&self, id: &RequestId) -> Option<Vec<Seq>> {
         let number = self.gates.find(self.gates.name(id.as_str()))?;
         let indexes = self.indexes.read();
-        (indexes.ids.get(number)? == id.as_str()).then(|| indexes.places.of(number))
+        (indexes.ids.get(number)? == id.as_str()).then(|| indexes.events.of(number))
     }
 
     /// The requests that nobody decided in time and that are not recorded as expired yet.
@@ -209,9 +212,9 @@ impl Indexes {
     pub(crate) fn new(held_requests: usize) -> Self {
         Self {
             ids: Ids::default(),
-            places: Places::default(),
+            events: EventIndex::default(),
             statuses: Vec::new(),
-            held: Held::new(held_requests),
+            held: RecentRequests::new(held_requests),
             pending: BTreeMap::new(),
             due: BTreeSet::new(),
             owing: BTreeMap::new(),
@@ -230,7 +233,7 @@ impl Indexes {
     fn publish(&mut self, number: u32, seq: Seq, event: &Event, after: &Request) {
         let status = after.state.status();
         let before = self.statuses.get(number as usize).copied();
-        self.places.push(number, seq);
+        self.events.push(number, seq);
         self.statistics.apply(event, before, after);
         match before {
             None => self.statuses.push(status),
@@ -279,6 +282,6 @@ impl Indexes {
             return Some(Found::Held(Arc::clone(request)));
         }
         let id = RequestId::kept(self.ids.get(number)?);
-        Some(Found::Stored(id, self.places.of(number)))
+        Some(Found::Stored(id, self.events.of(number)))
     }
 }

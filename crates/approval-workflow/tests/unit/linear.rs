@@ -11,14 +11,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use action::{Action, ActionPath};
+use action::{Action, ActionPath, Timestamp};
 
-use crate::model::lifecycle::apply;
-use crate::model::permission::Gate;
-use crate::{
-    ApprovalWorkflow, Claim, Decision, Error, Event, FencingToken, NewRequest, Permission,
-    PersonId, Policy, Request, RequestId, Review, Timestamp, Verdict,
-};
+use crate::error::Error;
+use crate::gate::standing::Gate;
+use crate::model::event::{Event, Review, Verdict};
+use crate::model::grant::{Claim, FencingToken};
+use crate::model::input::{Decision, NewRequest};
+use crate::model::names::{PersonId, RequestId};
+use crate::model::permission::Permission;
+use crate::model::request::Request;
+use crate::policy::Policy;
+use crate::state::lifecycle::apply;
+use crate::workflow::ApprovalWorkflow;
 
 const THREADS: usize = 100;
 const CALLS: usize = 6;

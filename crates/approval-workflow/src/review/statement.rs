@@ -1,50 +1,13 @@
 //! Signed reviews: a reviewer whose public key the policy lists signs what is decided, so that
 //! whoever may write the log, or speaks in the reviewer's name, cannot decide in the reviewer's place.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use action::{ActionDigest, Timestamp};
+use serde::Serialize;
 
-use action::ActionDigest;
-use ed25519_dalek::VerifyingKey;
-use serde::{Deserialize, Serialize};
-
-use crate::{Binding, Decision, PersonId, RequestId, Review, Submission, Timestamp, Verdict};
-
-action::digest_type! {
-    /// The Ed25519 public key of a reviewer, as RFC 8032 writes it.
-    PublicKey, 32
-}
-
-/// The public keys of a [`Policy`](crate::Policy).
-pub type Signers = BTreeMap<PersonId, PublicKey>;
-
-impl PublicKey {
-    /// The key, if it is one that nobody else can sign for.
-    pub(crate) fn decoded(&self) -> Option<VerifyingKey> {
-        let key = VerifyingKey::from_bytes(&self.0).ok()?;
-        (!key.is_weak()).then_some(key)
-    }
-
-    /// Whether it is a point of the curve, and none of the few for which anybody can sign.
-    pub(crate) fn is_sound(&self) -> bool {
-        self.decoded().is_some()
-    }
-}
-
-action::digest_type! {
-    /// An Ed25519 signature, as RFC 8032 writes it.
-    Signature, 64
-}
-
-/// The signature of a review as it is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReviewSignature {
-    /// The moment that the reviewer signed; the review may have been recorded later.
-    pub at: Timestamp,
-    /// The signature of the [`ReviewStatement`].
-    pub value: Signature,
-}
+use crate::model::binding::Binding;
+use crate::model::event::{Review, Submission, Verdict};
+use crate::model::input::Decision;
+use crate::model::names::{PersonId, RequestId};
 
 /// What a reviewer signs: a line that names the purpose, so that no signature made for anything else
 /// fits, and a line of JSON with everything that the decision is about, in the order of its fields.
@@ -140,53 +103,5 @@ impl<'a> ReviewStatement<'a> {
         let mut bytes = format!("{}\n", Self::DOMAIN).into_bytes();
         crate::model::content::write_json(&mut bytes, self);
         bytes
-    }
-}
-
-/// Why a signature does not do: a closed list, so that no answer hides in a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum SignatureFault {
-    /// The policy lists a key of the reviewer, or of the person in whose place the review is made,
-    /// and the review is not signed.
-    Missing,
-    /// The policy lists no key of the reviewer, so that nobody can tell what the signature is worth.
-    NoKey,
-    /// The signature was not made with the reviewer's key, or not for this: another request, action,
-    /// decision, reason or moment.
-    Wrong,
-}
-
-impl SignatureFault {
-    /// The words that stand for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "it is not signed",
-            Self::NoKey => "the policy lists no key to verify its signature with",
-            Self::Wrong => "its signature was made with another key, or for something else",
-        }
-    }
-}
-
-impl fmt::Display for SignatureFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_that_are_no_keys_are_not_sound() {
-        assert!(!PublicKey::from_bytes([0; 32]).is_sound(), "a weak key");
-        let mut off_the_curve = [0; 32];
-        off_the_curve[0] = 2;
-        assert!(!PublicKey::from_bytes(off_the_curve).is_sound());
-        let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
-        assert!(PublicKey::from_bytes(key.verifying_key().to_bytes()).is_sound());
     }
 }

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::World;
-use super::moves::{DECIDE_WITHIN, DIGESTS, EXECUTE_WITHIN, action, person, tick};
-use crate::model::lifecycle::apply;
-use crate::model::permission::Gate;
-use crate::{
-    Binding, DenyReason, EffectsDigest, Event, Need, Permission, PersonId, Request, Review, State,
-    Verdict,
-};
+use action::EffectsDigest;
+
+use crate::explore::World;
+use crate::explore::moves::{DECIDE_WITHIN, DIGESTS, EXECUTE_WITHIN, action, person, tick};
+use crate::gate::standing::Gate;
+use crate::model::binding::Binding;
+use crate::model::event::{Event, Review, Verdict};
+use crate::model::names::PersonId;
+use crate::model::permission::{DenyReason, Permission};
+use crate::model::request::{Request, State};
+use crate::model::terms::Need;
+use crate::state::lifecycle::apply;
 
 /// What is true of every state.
 pub(super) fn check_state(world: &World) {

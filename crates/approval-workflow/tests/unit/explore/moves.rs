@@ -3,13 +3,16 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use action::{Action, ActionDigest, ActionPath};
+use action::{Action, ActionDigest, ActionPath, EffectsDigest, PlanDigest, StepProof, Timestamp};
 
-use crate::{
-    Attestation, Binding, BrokenGlass, Claim, EffectsDigest, Event, FencingToken, GroupId, Need,
-    Outcome, PersonId, PlanDigest, Policy, Receipt, RequestId, Review, Rulebook, StepProof,
-    Submission, Terms, Timestamp, Verdict,
-};
+use crate::model::binding::Binding;
+use crate::model::emergency::{Attestation, BrokenGlass};
+use crate::model::event::{Event, Review, Submission, Verdict};
+use crate::model::grant::{Claim, FencingToken, Outcome, Receipt};
+use crate::model::names::{GroupId, PersonId, RequestId};
+use crate::model::terms::{Need, Terms};
+use crate::policy::Policy;
+use crate::policy::rulebook::Rulebook;
 
 pub(super) const REVIEWERS: [(&str, &[&str]); 3] = [
     ("alice", &["finance"]),

@@ -1,8 +1,9 @@
 //! Breaking the glass: an approval without the votes that it takes, and the review that it owes.
 
+use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{GroupId, PersonId, RequestId, Timestamp};
+use crate::model::names::{GroupId, PersonId, RequestId};
 
 /// Somebody approved alone, in an emergency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

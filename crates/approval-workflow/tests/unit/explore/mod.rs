@@ -21,8 +21,11 @@ use std::sync::Arc;
 
 use crate::explore::moves::{DECIDE_WITHIN, EXECUTE_WITHIN, moves, submission, tick};
 use crate::explore::rules::{check_state, check_step, feat, standing};
-use crate::model::lifecycle::apply;
-use crate::{Claim, Event, FencingToken, Need, Request};
+use crate::model::event::Event;
+use crate::model::grant::{Claim, FencingToken};
+use crate::model::request::Request;
+use crate::model::terms::Need;
+use crate::state::lifecycle::apply;
 
 /// The events that led to a state, the newest first; shared with the states that came of the same.
 #[derive(Debug)]

@@ -5,13 +5,19 @@
 
 use std::sync::Arc;
 
+use action::{StepProof, Timestamp};
+
+use crate::error::Error;
+use crate::gate::standing::Gate;
 use crate::model::binding;
-use crate::model::permission::Gate;
+use crate::model::emergency::{Attestation, BrokenGlass};
+use crate::model::event::{Event, Review, Submission, Verdict};
+use crate::model::grant::{Claim, Outcome, Receipt, Used};
+use crate::model::names::PersonId;
+use crate::model::permission::{DenyReason, Permission};
+use crate::model::request::{Request, State};
+use crate::model::terms::{Need, Terms};
 use crate::review::signed::{self, Proof};
-use crate::{
-    Attestation, BrokenGlass, Claim, DenyReason, Error, Event, Need, Outcome, Permission, PersonId,
-    Receipt, Request, Review, State, StepProof, Submission, Terms, Timestamp, Used, Verdict,
-};
 
 /// The transition function. See the [table](self).
 pub(crate) fn apply(current: Option<&Request>, event: &Event) -> Result<Request, Error> {

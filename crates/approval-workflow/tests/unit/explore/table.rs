@@ -2,18 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use super::moves::{
+use crate::explore::moves::{
     DECIDE_WITHIN, EXECUTE_WITHIN, attestation, claim, escalation, glass, id, moves, person,
     receipt, submission, tick,
 };
-use crate::model::lifecycle::apply;
-use crate::{
-    Error, Event, Need, Outcome, PersonId, Request, RequestId, Review, Timestamp, Verdict,
-};
+use action::Timestamp;
+
+use crate::error::Error;
+use crate::model::event::{Event, Review, Verdict};
+use crate::model::grant::Outcome;
+use crate::model::names::{PersonId, RequestId};
+use crate::model::request::Request;
+use crate::model::terms::Need;
+use crate::state::lifecycle::apply;
 
 #[test]
 fn the_documented_table_is_what_the_function_does() {
-    let table = include_str!("../model/lifecycle.md");
+    let table = include_str!("../../../src/state/lifecycle.md");
     let rows: Vec<Vec<String>> = table
         .lines()
         .filter(|line| line.starts_with("| ") && !line.starts_with("| ---"))

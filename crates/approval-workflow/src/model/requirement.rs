@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GroupId, Review, Verdict};
+use crate::model::names::GroupId;
 
 /// Who must approve: so many people, of a group or at large, combined by *all* and *any*.
 ///
@@ -47,17 +47,6 @@ impl Requirement {
     pub fn anyone() -> Self {
         let (people, of) = (NonZeroU32::MIN, None);
         Self::AtLeast { people, of }
-    }
-
-    /// Whether the approvals among some reviews meet the requirement.
-    #[must_use]
-    pub fn is_met_by(&self, reviews: &[Review]) -> bool {
-        let approvals: Vec<&[GroupId]> = reviews
-            .iter()
-            .filter(|review| review.verdict == Verdict::Approve)
-            .map(|review| &*review.groups)
-            .collect();
-        self.is_met_by_groups(&approvals)
     }
 
     /// Whether people of these groups, one entry a person, meet the requirement.
