@@ -12,7 +12,7 @@ use std::hint::black_box;
 use action::{Action, ActionDigest, ActionPath, PathPattern};
 use approval_workflow::{
     ApprovalWorkflow, Binding, Decision, Durability, Event, Need, NewRequest, Page, PersonId,
-    Policy, Query, RequestId, Rule, Rulebook, Sensitivity, Submission, Terms, Timestamp,
+    Policy, Query, RequestId, Rule, Rulebook, Sensitivity, Submission, Terms, Timestamp, Use,
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use jsonl_storage::LogOptions;
@@ -200,7 +200,7 @@ fn write(c: &mut Criterion) {
                 let yes = Decision::approve(alice.clone(), NOW);
                 workflow.decide(id, yes).expect("a decision");
                 workflow
-                    .claim(id, &action, agent.clone(), NOW)
+                    .claim(id, Use::new(action.clone(), agent.clone(), NOW))
                     .expect("a claim")
             });
         });

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use action::{Action, ActionPath};
 use approval_workflow::{
-    ApprovalWorkflow, Decision, Durability, Event, NewRequest, PersonId, Policy, Timestamp,
+    ApprovalWorkflow, Decision, Durability, Event, NewRequest, PersonId, Policy, Timestamp, Use,
 };
 use jsonl_storage::{Log, LogOptions};
 
@@ -110,7 +110,7 @@ fn approve(workflow: &ApprovalWorkflow, number: u64) -> Result<(), Box<dyn Error
     let request = workflow.request(NewRequest::new(action.clone(), agent.clone(), NOW))?;
     let id = &request.submission.id;
     workflow.decide(id, Decision::approve(alice, NOW))?;
-    workflow.claim(id, &action, agent, NOW)?;
+    workflow.claim(id, Use::new(action.clone(), agent, NOW))?;
     Ok(())
 }
 

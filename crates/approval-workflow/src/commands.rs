@@ -7,7 +7,7 @@ use action::Timestamp;
 use crate::error::Error;
 use crate::journal::Step;
 use crate::journal::staging::Staging;
-use crate::model::binding::{Binding, Use};
+use crate::model::binding::Use;
 use crate::model::emergency::{Attestation, BrokenGlass};
 use crate::model::event::{Event, Review, Submission};
 use crate::model::grant::Claim;
@@ -24,32 +24,21 @@ use crate::state::lifecycle;
 use crate::workflow::ApprovalWorkflow;
 
 impl ApprovalWorkflow {
-    pub(crate) fn submit(
-        &self,
-        mut new: NewRequest,
-        key: Option<&IdempotencyKey>,
-        replaced: Option<&RequestId>,
-        binding: Binding,
-    ) -> Result<Arc<Request>, Error> {
-        binding.check()?;
+    pub(crate) fn submit(&self, mut new: NewRequest) -> Result<Arc<Request>, Error> {
+        new.binding.check()?;
         input::check_action(&new.action)?;
         input::check_context(&new.context)?;
         let digest = new.action.digest()?;
         let ruling = self.engine.judge(&new.action, &new.context);
         let (rule, need) = (ruling.rule.map(|rule| rule.label().to_owned()), ruling.need);
         let terms = ruling.terms.clone();
-        let reads = binding.reads.iter();
-        let mut beside: Vec<&str> = reads.flat_map(|(key, version)| [&**key, version]).collect();
-        beside.extend(key.map(IdempotencyKey::as_str));
         let names = &self.engine.rulebook().policy().secrets;
-        let hidden = secrets::hide(&mut new, names, self.secret_key.as_ref(), digest, &beside)?;
-        let keyed = key.map(|key| {
-            (
-                key,
-                Body::request(&new.requester, digest, &new.context, &binding),
-            )
+        let hidden = secrets::hide(&mut new, names, self.secret_key.as_ref(), digest)?;
+        let keyed = new.key.as_ref().map(|key| {
+            let body = Body::request(&new.requester, digest, &new.context, &new.binding);
+            (key.clone(), body)
         });
-        let replaced = replaced.map(|id| (id, new.requester.clone()));
+        let replaced = new.supersedes.map(|id| (id, new.requester.clone()));
         self.journal
             .commit_new(new.id, keyed, replaced, |id| Submission {
                 id,
@@ -62,19 +51,13 @@ impl ApprovalWorkflow {
                 rule,
                 need,
                 terms,
-                key: key.cloned(),
-                binding,
+                key: new.key,
+                binding: new.binding,
                 hidden,
             })
     }
 
-    pub(crate) fn vote(
-        &self,
-        id: &RequestId,
-        decision: Decision,
-        key: Option<&IdempotencyKey>,
-        principal: Option<&PersonId>,
-    ) -> Result<Arc<Request>, Error> {
+    pub(crate) fn vote(&self, id: &RequestId, decision: Decision) -> Result<Arc<Request>, Error> {
         if let Some(reason) = &decision.reason {
             names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
         }
@@ -82,12 +65,15 @@ impl ApprovalWorkflow {
         let Decision {
             verdict,
             reviewer,
+            on_behalf_of,
             reason,
             at,
             signature,
+            key,
             ..
         } = decision;
-        let keyed = key.map(|key| {
+        let principal = on_behalf_of.as_ref();
+        let keyed = key.clone().map(|key| {
             let body = Body::review(id, &reviewer, verdict, reason.as_deref(), principal);
             (key, body)
         });
@@ -101,15 +87,15 @@ impl ApprovalWorkflow {
             reviewer,
             verdict,
             reason,
-            key: key.cloned(),
+            key,
             factor_step: None,
-            on_behalf_of: principal.cloned(),
+            on_behalf_of,
             signature: signature.map(|value| ReviewSignature { at, value }),
         };
         let proof = self.prove(&review)?;
         let make = |current: Option<&Request>, staging: &Staging| -> Result<Step, Error> {
             let current = known(current, id)?;
-            if let Some(repeat) = self.repeat(staging, keyed)? {
+            if let Some(repeat) = self.repeat(staging, keyed.as_ref())? {
                 return Ok(repeat);
             }
             let at = at.max(current.changed_at);
@@ -122,6 +108,7 @@ impl ApprovalWorkflow {
                 Factor::Step(step) => Some(step),
                 Factor::Wrong => return Ok(wrong_code(id, review.reviewer, at)),
             };
+            let principal = review.on_behalf_of.as_ref();
             self.check_delegation(current, &review.reviewer, principal, at)?;
             Ok(Step::Record(Event::Reviewed(Review {
                 at,
@@ -279,10 +266,13 @@ impl ApprovalWorkflow {
         let digest = wanted.action.digest()?;
         wanted.seen.check()?;
         let (key, step) = (wanted.key.as_ref(), wanted.step.as_ref());
-        let keyed = key.map(|key| (key, Body::claim(id, &wanted.claimant, digest, step)));
+        let keyed = key.map(|key| {
+            let body = Body::claim(id, &wanted.claimant, digest, step);
+            (key.clone(), body)
+        });
         let claimed = self.journal.commit(id, |current, staging| {
             let current = known(current, id)?;
-            if let Some(repeat) = self.repeat(staging, keyed)? {
+            if let Some(repeat) = self.repeat(staging, keyed.as_ref())? {
                 return Ok(repeat);
             }
             let claim = Claim {
@@ -329,12 +319,12 @@ impl ApprovalWorkflow {
     fn repeat(
         &self,
         staging: &Staging,
-        keyed: Option<(&IdempotencyKey, Body)>,
+        keyed: Option<&(IdempotencyKey, Body)>,
     ) -> Result<Option<Step>, Error> {
         let Some((key, body)) = keyed else {
             return Ok(None);
         };
-        let done = self.journal.used_key(staging, key, body)?;
+        let done = self.journal.used_key(staging, key, *body)?;
         Ok(done.map(Step::Repeat))
     }
 

@@ -5,12 +5,12 @@ use action::{Action, ActionDigest, Timestamp};
 
 use crate::error::Error;
 use crate::journal::{Journal, Step};
-use crate::model::binding::{Binding, Use};
+use crate::model::binding::Use;
 use crate::model::event::Event;
 use crate::model::grant::{Claim, Receipt};
 use crate::model::input::{Decision, NewRequest};
 use crate::model::limits;
-use crate::model::names::{self, IdempotencyKey, PersonId, RequestId};
+use crate::model::names::{self, PersonId, RequestId};
 use crate::model::permission::{DenyReason, Permission};
 use crate::model::request::{Request, known};
 use crate::policy::engine::PolicyEngine;
@@ -49,62 +49,22 @@ impl ApprovalWorkflow {
 
     /// Asks for an approval.
     ///
-    /// Every request is recorded, also one that needs nobody: its state is then approved from the
-    /// start, and its [`rule`](crate::Submission::rule) says by which rule. An action that no rule covers
-    /// waits for a person, on the terms of the policy's default.
+    /// Every request is recorded, also one that needs nobody: it is then approved from the start, and
+    /// its [`rule`](crate::Submission::rule) says by which rule. An action that no rule covers waits
+    /// for a person, on the terms of the policy's default.
     ///
     /// # Errors
     ///
     /// [`Error::Action`], [`Error::Text`], [`Error::TooLarge`] or [`Error::ContextTooDeep`] for what
-    /// could not be bound, shown or read back; [`Error::SecretKeyMissing`] or
-    /// [`Error::SecretRepeated`] for a secret that could not be hidden; [`Error::RequestExists`];
-    /// [`Error::Log`].
+    /// cannot be bound, shown or read back; [`Error::SecretKeyMissing`] or [`Error::SecretRepeated`]
+    /// for a secret that cannot be hidden; [`Error::RequestExists`]; [`Error::KeyConflict`] if the key
+    /// was used for anything else; [`Error::Log`].
+    ///
+    /// For a request to [supersede](NewRequest::supersedes): [`Error::UnknownRequest`],
+    /// [`Error::NotRequester`], [`Error::AlreadySettled`] or [`Error::Expired`], in which case nothing
+    /// was asked for.
     pub fn request(&self, new: NewRequest) -> Result<Arc<Request>, Error> {
-        self.submit(new, None, None, Binding::default())
-    }
-
-    /// As [`request`](Self::request), but a call that is repeated under the same key makes no second
-    /// request: it returns the first one as it stands now.
-    ///
-    /// # Errors
-    ///
-    /// As [`request`](Self::request); [`Error::KeyConflict`] if the key was used for anything else.
-    pub fn request_once(
-        &self,
-        key: &IdempotencyKey,
-        new: NewRequest,
-    ) -> Result<Arc<Request>, Error> {
-        self.submit(new, Some(key), None, Binding::default())
-    }
-
-    /// As [`request`](Self::request), for an approval that is bound to more than its action, and
-    /// under a key if there is one, as [`request_once`](Self::request_once).
-    ///
-    /// An approval of a plan covers its steps: each can be [claimed](Self::claim_use) with the proof
-    /// that it belongs.
-    ///
-    /// # Errors
-    ///
-    /// As [`request_once`](Self::request_once), also for the texts of the read set.
-    pub fn request_bound(
-        &self,
-        new: NewRequest,
-        binding: Binding,
-        key: Option<&IdempotencyKey>,
-    ) -> Result<Arc<Request>, Error> {
-        self.submit(new, key, None, binding)
-    }
-
-    /// Asks for something else instead of what was asked for before: the earlier request can no
-    /// longer be decided.
-    ///
-    /// # Errors
-    ///
-    /// As [`request`](Self::request); for the earlier request [`Error::UnknownRequest`],
-    /// [`Error::NotRequester`], [`Error::AlreadySettled`] or [`Error::Expired`], in which case
-    /// nothing was asked for.
-    pub fn supersede(&self, earlier: &RequestId, new: NewRequest) -> Result<Arc<Request>, Error> {
-        self.submit(new, None, Some(earlier), Binding::default())
+        self.submit(new)
     }
 
     /// Takes a request back that nobody decided yet.
@@ -127,51 +87,21 @@ impl ApprovalWorkflow {
     }
 
     /// Decides a request. One person has one vote; the request is settled as soon as the votes meet
-    /// what its terms require, or somebody who may denies it. What settled it stands.
+    /// what its terms require, or somebody with a veto denies it. The decision that settled it stands.
     ///
     /// A decision that is dated before the request's last event counts as made at that event.
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadySettled`] with the decision that stands; [`Error::AlreadyVoted`];
-    /// [`Error::Expired`];
-    /// [`Error::SelfReview`], [`Error::DelegateOfRequester`], [`Error::UnknownReviewer`],
-    /// [`Error::ReasonMissing`] and the errors of
-    /// the second factor; [`Error::Text`] or [`Error::TooLarge`] for a reason that could not be
-    /// shown; [`Error::UnknownRequest`]; [`Error::Log`].
+    /// [`Error::AlreadySettled`] with the decision that stands; [`Error::AlreadyVoted`], also if the
+    /// one in whose place the vote is given voted, or somebody else in the same place;
+    /// [`Error::Expired`]; [`Error::SelfReview`], [`Error::DelegateOfRequester`],
+    /// [`Error::NotDelegate`], [`Error::UnknownReviewer`], [`Error::ReasonMissing`],
+    /// [`Error::Signature`] and the errors of the second factor; [`Error::Text`] or
+    /// [`Error::TooLarge`] for a reason that cannot be shown; [`Error::KeyConflict`] if the key was
+    /// used for anything else; [`Error::UnknownRequest`]; [`Error::Log`].
     pub fn decide(&self, id: &RequestId, decision: Decision) -> Result<Arc<Request>, Error> {
-        self.vote(id, decision, None, None)
-    }
-
-    /// As [`decide`](Self::decide), but a call that is repeated under the same key is one vote: it
-    /// returns the request as it stands now.
-    ///
-    /// # Errors
-    ///
-    /// As [`decide`](Self::decide); [`Error::KeyConflict`] if the key was used for anything else.
-    pub fn decide_once(
-        &self,
-        key: &IdempotencyKey,
-        id: &RequestId,
-        decision: Decision,
-    ) -> Result<Arc<Request>, Error> {
-        self.vote(id, decision, Some(key), None)
-    }
-
-    /// As [`decide`](Self::decide), in the place of somebody who [delegated](crate::Delegation) it: it
-    /// is that person's vote, with that person's groups. A second factor is that of whoever decides.
-    ///
-    /// # Errors
-    ///
-    /// As [`decide`](Self::decide); [`Error::NotDelegate`]; [`Error::AlreadyVoted`] also if the one
-    /// in whose place the vote is given voted, or somebody else in the same place.
-    pub fn decide_for(
-        &self,
-        principal: &PersonId,
-        id: &RequestId,
-        decision: Decision,
-    ) -> Result<Arc<Request>, Error> {
-        self.vote(id, decision, None, Some(principal))
+        self.vote(id, decision)
     }
 
     /// Says whether an action may run now on the strength of a request.
@@ -205,51 +135,21 @@ impl ApprovalWorkflow {
     /// [token](crate::FencingToken) to what it acts on, and [`finish`](Self::finish). A claim whose
     /// executor died stays a claim: whether the action took effect is for a person to find out.
     ///
-    /// # Errors
-    ///
-    /// [`Error::NotExecutable`] with the reason that [`can_execute`](Self::can_execute) would give;
-    /// [`Error::Action`]; [`Error::UnknownRequest`]; [`Error::Log`].
-    pub fn claim(
-        &self,
-        id: &RequestId,
-        action: &Action,
-        claimant: PersonId,
-        at: Timestamp,
-    ) -> Result<Claim, Error> {
-        self.take(id, Use::new(action.clone(), claimant, at))
-    }
-
-    /// As [`claim`](Self::claim), but a call that is repeated under the same key returns the claim
-    /// that the first one made.
+    /// Where the approval is bound to more than its action, the claim says what is true now
+    /// ([`Use::seeing`]), and is refused if any of it is not what was approved. For a
+    /// [step](Use::as_step) of an approved plan, the policy must put the step on the terms on which
+    /// the plan was approved, or say that it is not sensitive.
     ///
     /// # Errors
     ///
-    /// As [`claim`](Self::claim); [`Error::KeyConflict`] if the key was used for anything else.
-    pub fn claim_once(
-        &self,
-        key: &IdempotencyKey,
-        id: &RequestId,
-        action: &Action,
-        claimant: PersonId,
-        at: Timestamp,
-    ) -> Result<Claim, Error> {
-        let wanted = Use::new(action.clone(), claimant, at);
-        self.take(id, wanted.with_key(key.clone()))
-    }
-
-    /// As [`claim`](Self::claim), for an approval that is bound to more than its action: the claim
-    /// says what is true now, and is refused if any of it is not what was approved.
-    ///
-    /// For a step of an approved plan, the policy must put the step on the terms on which the plan
-    /// was approved, or say that it is not sensitive.
-    ///
-    /// # Errors
-    ///
-    /// As [`claim_once`](Self::claim_once). The reason names what differs:
-    /// [`PlanChanged`](DenyReason::PlanChanged), [`StepNotCovered`](DenyReason::StepNotCovered),
-    /// [`ReportChanged`](DenyReason::ReportChanged), [`EffectsChanged`](DenyReason::EffectsChanged)
-    /// or [`ReadsChanged`](DenyReason::ReadsChanged).
-    pub fn claim_use(&self, id: &RequestId, wanted: Use) -> Result<Claim, Error> {
+    /// [`Error::NotExecutable`] with the reason that [`can_execute`](Self::can_execute) would give, or
+    /// with what differs: [`PlanChanged`](DenyReason::PlanChanged),
+    /// [`StepNotCovered`](DenyReason::StepNotCovered), [`ReportChanged`](DenyReason::ReportChanged),
+    /// [`EffectsChanged`](DenyReason::EffectsChanged) or [`ReadsChanged`](DenyReason::ReadsChanged);
+    /// [`Error::Action`], [`Error::Text`] or [`Error::TooLarge`] for what cannot be written;
+    /// [`Error::KeyConflict`] if the key was used for anything else; [`Error::UnknownRequest`];
+    /// [`Error::Log`].
+    pub fn claim(&self, id: &RequestId, wanted: Use) -> Result<Claim, Error> {
         self.take(id, wanted)
     }
 

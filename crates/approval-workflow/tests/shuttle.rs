@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 use action::{Action, ActionPath};
 use approval_workflow::{
     ApprovalWorkflow, Decision, DenyReason, Error, Event, NewRequest, PersonId, Policy, RequestId,
-    Status, Timestamp, planted,
+    Status, Timestamp, Use, planted,
 };
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
@@ -75,7 +75,7 @@ fn approved(workflow: &ApprovalWorkflow) -> RequestId {
 
 /// Why a claim was refused; none if it was made.
 fn claim(workflow: &ApprovalWorkflow, id: &RequestId) -> Option<DenyReason> {
-    match workflow.claim(id, &action(), person("executor"), at(2)) {
+    match workflow.claim(id, Use::new(action(), person("executor"), at(2))) {
         Ok(_) => None,
         Err(Error::NotExecutable { reason, .. }) => Some(reason),
         Err(other) => panic!("{other}"),
@@ -162,8 +162,8 @@ fn a_claim_and_a_revocation_at_once_leave_one_of_them() {
             Box::new(|workflow, id| claim(workflow, id).is_none()),
             Box::new(|workflow, id| workflow.revoke(id, person("bob"), "no", at(2)).is_ok()),
             Box::new(|workflow, id| {
-                let before = workflow.status(id, at(2)).unwrap();
-                let after = workflow.status(id, at(2)).unwrap();
+                let before = workflow.status(id, at(2)).unwrap().unwrap();
+                let after = workflow.status(id, at(2)).unwrap().unwrap();
                 // What was seen once is not taken back.
                 before == Status::Approved || before == after
             }),
@@ -171,7 +171,7 @@ fn a_claim_and_a_revocation_at_once_leave_one_of_them() {
         let done = together(&workflow, &id, jobs);
         assert_ne!(done[0], done[1], "claimed and revoked");
         assert!(done[2]);
-        let status = |workflow: &ApprovalWorkflow| workflow.status(&id, at(2)).unwrap();
+        let status = |workflow: &ApprovalWorkflow| workflow.status(&id, at(2)).unwrap().unwrap();
         let expected = if done[0] {
             Status::Claimed
         } else {
@@ -202,7 +202,7 @@ fn of_reviews_at_once_one_settles_and_the_others_are_told_which() {
                     Ok(_) => true,
                     Err(Error::AlreadySettled { first, .. }) => {
                         // What a refusal rests on can be seen by then, and is on the disk.
-                        let shown = workflow.get(id).unwrap();
+                        let shown = workflow.get(id).unwrap().unwrap();
                         assert_eq!(first.as_deref(), shown.decision());
                         false
                     }
@@ -219,7 +219,7 @@ fn of_reviews_at_once_one_settles_and_the_others_are_told_which() {
         assert_ne!(done[0], done[1], "approved and denied");
         assert!(!done[2] || done[0], "used without an approval");
         let workflow = reopened(&disk, workflow, 1);
-        let request = workflow.get(&id).unwrap();
+        let request = workflow.get(&id).unwrap().unwrap();
         assert_eq!(request.reviews.len(), 1);
         assert_eq!(claims_in_log(&workflow), usize::from(done[2]));
     });
@@ -235,7 +235,7 @@ fn what_the_disk_did_not_take_was_told_to_nobody() {
         let take = || -> Job {
             Box::new(|workflow, id| {
                 workflow
-                    .claim(id, &action(), person("executor"), at(2))
+                    .claim(id, Use::new(action(), person("executor"), at(2)))
                     .is_ok()
             })
         };

@@ -168,13 +168,13 @@ impl Fixture {
     fn gate(&self, action: &Action, bound: &Binding) {
         let new = NewRequest::new(action.clone(), self.agent.clone(), NOW)
             .with_context("simulation", json!({"outcome": "success", "changes": 5}));
-        let request = self.approvals.request_bound(new, bound.clone(), None);
+        let request = self.approvals.request(new.bound_to(bound.clone()));
         let request = request.expect("a request");
         let id = &request.submission.id;
         let yes = Decision::approve(self.alice.clone(), NOW);
         self.approvals.decide(id, yes).expect("a decision");
         let wanted = Use::new(action.clone(), self.agent.clone(), NOW).seeing(bound.clone());
-        let claim = self.approvals.claim_use(id, wanted).expect("a claim");
+        let claim = self.approvals.claim(id, wanted).expect("a claim");
         let receipt = Receipt {
             id: claim.id,
             at: NOW,

@@ -92,7 +92,7 @@ impl<S: System> PlanExecutor<'_, S> {
     ///
     /// # Errors
     ///
-    /// As [`ApprovalWorkflow::request_bound`].
+    /// As [`ApprovalWorkflow::request`].
     pub fn propose(
         &self,
         path: ActionPath,
@@ -106,7 +106,7 @@ impl<S: System> PlanExecutor<'_, S> {
         let bound = bind(plan_digest, report_digest, &report);
         let new = NewRequest::new(stand_in(path, &plan)?, requester, at)
             .with_context("simulation", summary(&report));
-        let request = self.approvals.request_bound(new, bound, None)?;
+        let request = self.approvals.request(new.bound_to(bound))?;
         let asked_for = &*request.submission;
         let unhidden = match asked_for.hidden {
             Some(_) => Some(stand_in(asked_for.action.path.clone(), &plan)?),
@@ -126,7 +126,7 @@ impl<S: System> PlanExecutor<'_, S> {
     ///
     /// # Errors
     ///
-    /// As [`ApprovalWorkflow::claim_use`]. [`ExecutionError::refusal`] says whether the gate refused:
+    /// As [`ApprovalWorkflow::claim`]. [`ExecutionError::refusal`] says whether the gate refused:
     /// because nobody approved, or because the world, the effects or the policy are others now.
     pub fn authorize<'p>(
         &self,
@@ -139,7 +139,7 @@ impl<S: System> PlanExecutor<'_, S> {
         let seen = bind(proposal.plan_digest, proposal.report_digest, &report);
         let wanted = Use::new(proposal.action().clone(), claimant, at).seeing(seen);
         let id = &proposal.request.submission.id;
-        let claim = self.approvals.claim_use(id, wanted)?;
+        let claim = self.approvals.claim(id, wanted)?;
         Ok(AuthorizedPlan {
             claim,
             report,

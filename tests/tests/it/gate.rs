@@ -112,5 +112,5 @@ fn what_would_fail_is_denied_and_stays_denied() {
         rooms.ask(&id, &action),
         Permission::Denied(DenyReason::Denied)
     );
-    assert_eq!(rooms.approvals.audit_trail(&id).unwrap().len(), 2);
+    assert_eq!(rooms.approvals.audit_trail(&id).unwrap().unwrap().len(), 2);
 }

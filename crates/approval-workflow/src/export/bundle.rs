@@ -237,23 +237,13 @@ fn render(id: &RequestId, trail: &[AuditEntry], chains: &[Chained]) -> (String, 
 
 impl ApprovalWorkflow {
     /// Writes everything that happened to a request as a text that [`verify_bundle`] can check
-    /// anywhere, and the digest of it, to be noted elsewhere; none if there is no such request, or
-    /// it cannot be read.
-    #[must_use]
-    pub fn export_bundle(&self, id: &RequestId) -> Option<(String, HistoryDigest)> {
-        self.try_export_bundle(id).ok().flatten()
-    }
-
-    /// As [`export_bundle`](Self::export_bundle); none if there is no such request.
+    /// anywhere, and the digest of it, to be noted elsewhere; none if there is no such request.
     ///
     /// # Errors
     ///
-    /// As [`try_get`](Self::try_get).
-    pub fn try_export_bundle(
-        &self,
-        id: &RequestId,
-    ) -> Result<Option<(String, HistoryDigest)>, Error> {
-        let Some(trail) = self.try_audit_trail(id)? else {
+    /// As [`get`](Self::get).
+    pub fn export_bundle(&self, id: &RequestId) -> Result<Option<(String, HistoryDigest)>, Error> {
+        let Some(trail) = self.audit_trail(id)? else {
             return Ok(None);
         };
         let chains = self.chains(&trail)?;
@@ -281,12 +271,8 @@ impl ApprovalWorkflow {
     /// [`Error::Export`] with the file that cannot be written; [`Error::Log`].
     pub fn export_jsonl(&self, dir: impl AsRef<Path>) -> Result<(), Error> {
         let dir = dir.as_ref();
-        write_lines(&dir.join("requests.jsonl"), self.try_requests())?;
-        let decisions = self.try_requests().flat_map(|request| match request {
-            Ok(request) => request.reviews.iter().cloned().map(Ok).collect(),
-            Err(error) => vec![Err(error)],
-        });
-        write_lines(&dir.join("decisions.jsonl"), decisions)?;
+        write_lines(&dir.join("requests.jsonl"), self.requests())?;
+        write_lines(&dir.join("decisions.jsonl"), self.decisions())?;
         write_lines(&dir.join("audit_trail.jsonl"), self.audit_log()?)
     }
 }

@@ -152,19 +152,19 @@ impl Journal {
     pub(crate) fn commit_new(
         &self,
         id: Option<RequestId>,
-        key: Option<(&IdempotencyKey, Body)>,
-        replaced: Option<(&RequestId, PersonId)>,
+        key: Option<(IdempotencyKey, Body)>,
+        replaced: Option<(RequestId, PersonId)>,
         make: impl FnOnce(RequestId) -> Submission,
     ) -> Result<Arc<Request>, Error> {
         let named = id.as_ref().map(|id| self.view().named(id));
         let mut staging = self.publisher.staging.lock();
         if let Some((key, body)) = key
-            && let Some(seq) = self.used_key(&staging, key, body)?
+            && let Some(seq) = self.used_key(&staging, &key, body)?
         {
             let used = self.request_of(&staging, seq)?;
             if id.is_some_and(|id| id != used) {
-                let (key, id) = (key.clone(), used);
-                return Err(self.refuse(staging, seq, Error::KeyConflict { key, id }));
+                let refusal = Error::KeyConflict { key, id: used };
+                return Err(self.refuse(staging, seq, refusal));
             }
             return self.repeat(staging, seq, &used);
         }
@@ -180,13 +180,13 @@ impl Journal {
         };
         let submission = make(named.id.clone());
         if let Some((id, by)) = replaced {
-            let earlier = self.view().named(id);
+            let earlier = self.view().named(&id);
             let newest = self.newest(&staging, &earlier)?;
             let at = newest.as_ref().map_or(submission.at, |(_, request)| {
                 submission.at.max(request.changed_at)
             });
             let event = Event::Superseded {
-                id: id.clone(),
+                id,
                 at,
                 by,
                 successor: submission.id.clone(),

@@ -89,8 +89,9 @@ impl Publisher {
     pub(crate) fn wait_within<T>(
         &self,
         limit: Duration,
-        look: impl Fn() -> Option<T>,
+        look: impl Fn() -> Result<Option<T>, Error>,
     ) -> Result<Option<T>, Error> {
+        let look = || look().transpose();
         let mut found = look();
         let mut staging = self.staging.lock();
         let waits = |staging: &mut Staging| {
@@ -100,7 +101,7 @@ impl Publisher {
         let _ = self.published.wait_while_for(&mut staging, waits, limit);
         match (found, &staging.failure) {
             (None, Some(failure)) => Err(failure.clone().into()),
-            (found, _) => Ok(found),
+            (found, _) => found.transpose(),
         }
     }
 

@@ -6,9 +6,10 @@ use action::{Action, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::model::binding::Binding;
 use crate::model::event::Verdict;
 use crate::model::limits;
-use crate::model::names::{self, PersonId, RequestId};
+use crate::model::names::{self, IdempotencyKey, PersonId, RequestId};
 use crate::model::signature::Signature;
 
 /// What someone wants to do.
@@ -28,6 +29,13 @@ pub struct NewRequest {
     /// request has their [digests](crate::secret_digest). At any depth, in upper or lower case; those
     /// of the [policy](crate::Policy::secrets) are hidden besides.
     pub secrets: Vec<String>,
+    /// What the approval is bound to beside the action: the plan, a simulation, what was read.
+    pub binding: Binding,
+    /// The request that this one takes the place of: it can no longer be decided.
+    pub supersedes: Option<RequestId>,
+    /// The caller's key: a call that is repeated under it makes no second request, and returns the
+    /// first one as it is now.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl NewRequest {
@@ -41,6 +49,9 @@ impl NewRequest {
             context: Map::new(),
             at,
             secrets: Vec::new(),
+            binding: Binding::default(),
+            supersedes: None,
+            key: None,
         }
     }
 
@@ -55,6 +66,28 @@ impl NewRequest {
     #[must_use]
     pub fn with_secret(mut self, name: impl Into<String>) -> Self {
         self.secrets.push(name.into());
+        self
+    }
+
+    /// Binds the approval to more than the action. An approval that is bound to a plan covers its
+    /// steps: each can be [claimed](crate::ApprovalWorkflow::claim) with the proof that it belongs.
+    #[must_use]
+    pub fn bound_to(mut self, binding: Binding) -> Self {
+        self.binding = binding;
+        self
+    }
+
+    /// Asks instead of an earlier request of the same requester.
+    #[must_use]
+    pub fn superseding(mut self, earlier: RequestId) -> Self {
+        self.supersedes = Some(earlier);
+        self
+    }
+
+    /// Gives the idempotency key.
+    #[must_use]
+    pub fn with_key(mut self, key: IdempotencyKey) -> Self {
+        self.key = Some(key);
         self
     }
 
@@ -74,6 +107,9 @@ pub struct Decision {
     pub verdict: Verdict,
     /// Who decides.
     pub reviewer: PersonId,
+    /// In whose place, if not the reviewer's own: it is then that person's vote, with that person's
+    /// groups, and needs a [delegation](crate::Delegation).
+    pub on_behalf_of: Option<PersonId>,
     /// Why.
     pub reason: Option<String>,
     /// The code that the reviewer's authenticator shows.
@@ -81,6 +117,8 @@ pub struct Decision {
     /// The reviewer's signature of the [`ReviewStatement`](crate::ReviewStatement), which is demanded
     /// of whoever the policy lists a key of.
     pub signature: Option<Signature>,
+    /// The caller's key: a call that is repeated under it is one vote.
+    pub key: Option<IdempotencyKey>,
     /// When.
     pub at: Timestamp,
 }
@@ -92,9 +130,11 @@ impl Decision {
         Self {
             verdict: Verdict::Approve,
             reviewer,
+            on_behalf_of: None,
             reason: None,
             second_factor: None,
             signature: None,
+            key: None,
             at,
         }
     }
@@ -106,6 +146,21 @@ impl Decision {
             verdict: Verdict::Deny,
             ..Self::approve(reviewer, at)
         }
+    }
+
+    /// Decides in the place of somebody who [delegated](crate::Delegation) it. A second factor and a
+    /// signature stay those of the reviewer.
+    #[must_use]
+    pub fn on_behalf_of(mut self, principal: PersonId) -> Self {
+        self.on_behalf_of = Some(principal);
+        self
+    }
+
+    /// Gives the idempotency key.
+    #[must_use]
+    pub fn with_key(mut self, key: IdempotencyKey) -> Self {
+        self.key = Some(key);
+        self
     }
 
     /// Gives the reason.

@@ -58,14 +58,13 @@ pub(crate) fn hides_something(action: &Action) -> bool {
 }
 
 /// Replaces the values under some names in a request by digests, and refuses it if such a value also
-/// stands in the clear, in the request or `beside`. Gives the digest of the action as it is then, if
+/// stands in the clear, anywhere in the request. Gives the digest of the action as it is then, if
 /// anything in it was replaced.
 pub(crate) fn hide(
     new: &mut NewRequest,
     policy: &[String],
     key: Option<&[u8; 32]>,
     digest: ActionDigest,
-    beside: &[&str],
 ) -> Result<Option<ActionDigest>, Error> {
     let names: BTreeSet<&str> = policy
         .iter()
@@ -86,7 +85,7 @@ pub(crate) fn hide(
     if !in_action && !in_context {
         return Ok(None);
     }
-    hider.check_texts(new, beside)?;
+    hider.check_texts(new)?;
     input::check_action(&new.action)?;
     input::check_context(&new.context)?;
     Ok(in_action.then(|| new.action.digest()).transpose()?)
@@ -146,7 +145,7 @@ impl Hider<'_> {
     }
 
     /// Refuses a request that says a secret once more, in the clear.
-    fn check_texts(&self, new: &NewRequest, beside: &[&str]) -> Result<(), Error> {
+    fn check_texts(&self, new: &NewRequest) -> Result<(), Error> {
         let mut repeated = None;
         let mut look = |text: &str| {
             let mut sought = self.sought.iter();
@@ -168,8 +167,12 @@ impl Hider<'_> {
             names(value, &mut look);
             texts(value, &mut look);
         }
+        for (key, version) in &new.binding.reads {
+            look(key);
+            look(version);
+        }
         new.id.iter().for_each(|id| look(id.as_str()));
-        beside.iter().for_each(|text| look(text));
+        new.key.iter().for_each(|key| look(key.as_str()));
         match repeated {
             None => Ok(()),
             Some((name, _)) => Err(Error::SecretRepeated { name: name.clone() }),

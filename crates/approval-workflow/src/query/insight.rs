@@ -75,10 +75,15 @@ pub struct Said {
 
 impl ApprovalWorkflow {
     /// Explains a request: which rule decided, who approved, and who is missing; none if there is no
-    /// such request, or it cannot be read.
-    #[must_use]
-    pub fn explain(&self, id: &RequestId, now: Timestamp) -> Option<Explanation> {
-        let request = self.get(id)?;
+    /// such request.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn explain(&self, id: &RequestId, now: Timestamp) -> Result<Option<Explanation>, Error> {
+        let Some(request) = self.get(id)? else {
+            return Ok(None);
+        };
         let Submission {
             rule,
             need,
@@ -91,7 +96,7 @@ impl ApprovalWorkflow {
             Permission::Allowed { .. } => None,
             Permission::Denied(reason) => Some(reason),
         };
-        Some(Explanation {
+        Ok(Some(Explanation {
             id: id.clone(),
             status,
             rule: rule.clone(),
@@ -103,7 +108,7 @@ impl ApprovalWorkflow {
                 _ => Vec::new(),
             },
             denied,
-        })
+        }))
     }
 
     /// Judges every request again by another policy, and lists those about which it says something
@@ -111,12 +116,12 @@ impl ApprovalWorkflow {
     ///
     /// # Errors
     ///
-    /// [`Error::Policy`] for a policy that contradicts itself; as [`try_get`](Self::try_get) for a
+    /// [`Error::Policy`] for a policy that contradicts itself; as [`get`](Self::get) for a
     /// request that cannot be read.
     pub fn what_if(&self, policy: Policy) -> Result<Vec<Difference>, Error> {
         let other = Rulebook::new(policy)?;
         let mut differences = Vec::new();
-        for request in self.try_requests() {
+        for request in self.requests() {
             let request = request?;
             if !other.agrees_with(&request.submission) {
                 differences.push(difference(&request, &other));

@@ -1,7 +1,7 @@
 //! What can be read: requests, their histories, and counts over all of them.
 //!
-//! A settled request is read back from the log when it is asked for. Where a method gives no error,
-//! one that cannot be read is left out; the method of the same name with `try_` says why.
+//! A settled request is read back from the log when it is asked for. One that cannot be read is an
+//! error, and never reported as one that does not exist.
 
 use std::sync::Arc;
 
@@ -19,16 +19,14 @@ use crate::state::statistics::Statistics;
 use crate::workflow::ApprovalWorkflow;
 
 impl ApprovalWorkflow {
-    /// Where a request stands at a moment; none as for [`get`](Self::get).
-    #[must_use]
-    pub fn status(&self, id: &RequestId, now: Timestamp) -> Option<Status> {
-        self.get(id).map(|request| request.status(now))
-    }
-
-    /// A request and its decisions; none if there is no such request, or it cannot be read.
-    #[must_use]
-    pub fn get(&self, id: &RequestId) -> Option<Arc<Request>> {
-        self.try_get(id).ok().flatten()
+    /// The status of a request at a moment; none if there is no such request.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn status(&self, id: &RequestId, now: Timestamp) -> Result<Option<Status>, Error> {
+        let request = self.get(id)?;
+        Ok(request.map(|request| request.status(now)))
     }
 
     /// A request and its decisions; none if there is no such request.
@@ -37,7 +35,7 @@ impl ApprovalWorkflow {
     ///
     /// [`Error::Log`], [`Error::EventMissing`] or [`Error::Replay`] for a settled request that cannot
     /// be read back from the log.
-    pub fn try_get(&self, id: &RequestId) -> Result<Option<Arc<Request>>, Error> {
+    pub fn get(&self, id: &RequestId) -> Result<Option<Arc<Request>>, Error> {
         self.journal.get(id)
     }
 
@@ -66,18 +64,12 @@ impl ApprovalWorkflow {
         Ok(expired)
     }
 
-    /// Everything that happened to a request, in order; none as for [`get`](Self::get).
-    #[must_use]
-    pub fn audit_trail(&self, id: &RequestId) -> Option<Vec<AuditEntry>> {
-        self.try_audit_trail(id).ok().flatten()
-    }
-
     /// Everything that happened to a request, in order; none if there is no such request.
     ///
     /// # Errors
     ///
-    /// As [`try_get`](Self::try_get).
-    pub fn try_audit_trail(&self, id: &RequestId) -> Result<Option<Vec<AuditEntry>>, Error> {
+    /// As [`get`](Self::get).
+    pub fn audit_trail(&self, id: &RequestId) -> Result<Option<Vec<AuditEntry>>, Error> {
         self.journal.trail(id)
     }
 
@@ -103,15 +95,9 @@ impl ApprovalWorkflow {
         self.journal.view().statistics(now)
     }
 
-    /// Every request in the order in which they were asked, while others may be added. Those that
-    /// cannot be read are left out.
-    pub fn requests(&self) -> impl Iterator<Item = Arc<Request>> {
-        self.try_requests().filter_map(Result::ok)
-    }
-
     /// Every request in the order in which they were asked, while others may be added; an error for
-    /// each that cannot be read, as [`try_get`](Self::try_get) has it.
-    pub fn try_requests(&self) -> impl Iterator<Item = Result<Arc<Request>, Error>> {
+    /// each that cannot be read, as [`get`](Self::get) has it.
+    pub fn requests(&self) -> impl Iterator<Item = Result<Arc<Request>, Error>> {
         /// So many at a time, to hold the lock shortly.
         const CHUNK: usize = 256;
         (0..)
@@ -121,10 +107,13 @@ impl ApprovalWorkflow {
             .map(|found| self.journal.read(found))
     }
 
-    /// Every decision of every request, in the order of the requests. Those that cannot be read are
-    /// left out.
-    pub fn decisions(&self) -> impl Iterator<Item = Review> {
-        self.requests().flat_map(|request| request.reviews.clone())
+    /// Every decision of every request, in the order of the requests; an error for each request that
+    /// cannot be read.
+    pub fn decisions(&self) -> impl Iterator<Item = Result<Review, Error>> {
+        self.requests().flat_map(|request| match request {
+            Ok(request) => request.reviews.iter().cloned().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        })
     }
 
     /// The policy that new requests are judged by.

@@ -12,7 +12,7 @@ use jsonl_storage::{Follow, Seq};
 use crate::error::Error;
 use crate::model::event::{AuditEntry, Event};
 use crate::model::names::RequestId;
-use crate::model::request::{Request, State, known};
+use crate::model::request::{Request, State};
 use crate::workflow::ApprovalWorkflow;
 
 impl ApprovalWorkflow {
@@ -24,13 +24,14 @@ impl ApprovalWorkflow {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownRequest`]; [`Error::Log`] when the log failed, so that nothing will come.
+    /// [`Error::UnknownRequest`]; as [`get`](Self::get) for a request that cannot be read;
+    /// [`Error::Log`] when the log failed, so that nothing will come.
     pub fn wait_for_decision(
         &self,
         id: &RequestId,
         limit: Duration,
     ) -> Result<Option<Arc<Request>>, Error> {
-        known(self.get(id).as_deref(), id)?;
+        known(self.get(id)?.as_deref(), id)?;
         self.journal
             .publisher()
             .wait_within(limit, || self.settled(id))
@@ -53,19 +54,21 @@ impl ApprovalWorkflow {
         Subscription(self.journal.follow(from))
     }
 
-    fn settled(&self, id: &RequestId) -> Option<Arc<Request>> {
-        self.get(id)
-            .filter(|request| !matches!(request.state, State::Pending))
+    fn settled(&self, id: &RequestId) -> Result<Option<Arc<Request>>, Error> {
+        let request = self.get(id)?;
+        let request = request.ok_or_else(|| Error::UnknownRequest { id: id.clone() })?;
+        let is_pending = matches!(request.state, State::Pending);
+        Ok((!is_pending).then_some(request))
     }
 
     fn look(&self, id: &RequestId) -> Poll<Result<Arc<Request>, Error>> {
-        if let Err(error) = known(self.get(id).as_deref(), id) {
-            return Poll::Ready(Err(error));
-        }
-        match (self.settled(id), self.journal.publisher().failure()) {
-            (Some(request), _) => Poll::Ready(Ok(request)),
-            (None, Some(failure)) => Poll::Ready(Err(failure)),
-            (None, None) => Poll::Pending,
+        match self.settled(id) {
+            Ok(Some(request)) => Poll::Ready(Ok(request)),
+            Err(error) => Poll::Ready(Err(error)),
+            Ok(None) => match self.journal.publisher().failure() {
+                Some(failure) => Poll::Ready(Err(failure)),
+                None => Poll::Pending,
+            },
         }
     }
 }

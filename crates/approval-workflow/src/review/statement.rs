@@ -68,18 +68,11 @@ impl<'a> ReviewStatement<'a> {
             action: asked.digest,
             binding: &asked.binding,
             reviewer: &decision.reviewer,
-            on_behalf_of: None,
+            on_behalf_of: decision.on_behalf_of.as_ref(),
             verdict: decision.verdict,
             reason: decision.reason.as_deref(),
             at: decision.at,
         }
-    }
-
-    /// Names the person in whose place the decision is made.
-    #[must_use]
-    pub fn on_behalf_of(mut self, principal: &'a PersonId) -> Self {
-        self.on_behalf_of = Some(principal);
-        self
     }
 
     pub(crate) fn of_review(asked: &'a Submission, review: &'a Review, at: Timestamp) -> Self {

@@ -1,6 +1,6 @@
 //! Whoever approves is somebody who may, once, and in time.
 
-use approval_workflow::{Decision, DenyReason, Error, OneTimeCode, Page, Permission, Status};
+use approval_workflow::{Decision, DenyReason, Error, OneTimeCode, Page, Permission, Status, Use};
 
 use crate::support::{action, at, gate, gate_of, gate_with, person};
 
@@ -31,7 +31,7 @@ fn one_person_does_not_fill_two_places() {
         "{again:?}"
     );
     assert_eq!(gate.can(&id, &deploy), Err(DenyReason::Pending));
-    assert_eq!(gate.workflow.get(&id).unwrap().reviews.len(), 1);
+    assert_eq!(gate.workflow.get(&id).unwrap().unwrap().reviews.len(), 1);
 }
 
 /// <https://github.com/wso2/product-is/issues/25308>: somebody who was taken off the list of approvers
@@ -84,7 +84,10 @@ fn a_one_time_code_is_good_one_time() {
         matches!(replayed, Err(Error::SecondFactorReplayed { .. })),
         "{replayed:?}"
     );
-    assert_eq!(gate.workflow.status(&second, now), Some(Status::Pending));
+    assert_eq!(
+        gate.workflow.status(&second, now).unwrap(),
+        Some(Status::Pending)
+    );
 }
 
 /// <https://github.com/elizaOS/eliza/issues/11092>: what was to mark requests as expired had no caller,
@@ -102,7 +105,9 @@ fn expiry_needs_nobody_who_sweeps() {
     let id = gate.approved(&run);
     let answer = gate.workflow.can_execute(&id, &run, at(3601));
     assert_eq!(answer, Permission::Denied(DenyReason::Lapsed));
-    let claim = gate.workflow.claim(&id, &run, person("x"), at(3601));
+    let claim = gate
+        .workflow
+        .claim(&id, Use::new(run.clone(), person("x"), at(3601)));
     assert!(matches!(
         claim,
         Err(Error::NotExecutable {
@@ -153,7 +158,10 @@ fn what_is_shown_as_revoked_is_revoked() {
         .revoke(&id, person("agent"), "not needed", at(2))
         .unwrap();
     assert_eq!(shown.status(at(2)), Status::Revoked);
-    assert_eq!(gate.workflow.status(&id, at(2)), Some(Status::Revoked));
+    assert_eq!(
+        gate.workflow.status(&id, at(2)).unwrap(),
+        Some(Status::Revoked)
+    );
     assert_eq!(gate.can(&id, &run), Err(DenyReason::Revoked));
 }
 

@@ -13,7 +13,10 @@ fn silence_is_not_a_denial() {
     let run = action("system/run");
     let id = gate.ask(&run);
     let late = at(3600);
-    assert_eq!(gate.workflow.status(&id, late), Some(Status::Expired));
+    assert_eq!(
+        gate.workflow.status(&id, late).unwrap(),
+        Some(Status::Expired)
+    );
     assert_eq!(
         gate.workflow.can_execute(&id, &run, late),
         Permission::Denied(DenyReason::Expired)
@@ -170,7 +173,7 @@ fn the_reviewer_reads_what_will_run() {
     let gate = gate();
     let click = action("browser/click").with_parameter("selector", "#pay-now");
     let id = gate.ask(&click);
-    let shown = gate.workflow.get(&id).unwrap();
+    let shown = gate.workflow.get(&id).unwrap().unwrap();
     assert_eq!(shown.submission.action, click);
     assert_eq!(
         shown.submission.action.digest().unwrap(),

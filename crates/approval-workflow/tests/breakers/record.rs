@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use approval_workflow::{
     ApprovalWorkflow, Decision, DenyReason, Error, IdempotencyKey, NewRequest, Outcome, Policy,
-    Receipt, RequestId, Status, verify_bundle,
+    Receipt, RequestId, Status, Use, verify_bundle,
 };
 
 use crate::support::{Gate, action, at, gate, gate_with, person};
@@ -33,7 +33,10 @@ fn a_policy_with_a_fault_is_no_empty_policy() {
 fn finished(gate: &Gate) -> RequestId {
     let run = action("system/run");
     let id = gate.approved(&run);
-    let claim = gate.workflow.claim(&id, &run, person("x"), at(2)).unwrap();
+    let claim = gate
+        .workflow
+        .claim(&id, Use::new(run.clone(), person("x"), at(2)))
+        .unwrap();
     gate.workflow
         .finish(Receipt {
             id: id.clone(),
@@ -52,7 +55,7 @@ fn finished(gate: &Gate) -> RequestId {
 fn an_export_shows_that_a_record_is_missing() {
     let gate = gate();
     let id = finished(&gate);
-    let (text, _) = gate.workflow.export_bundle(&id).unwrap();
+    let (text, _) = gate.workflow.export_bundle(&id).unwrap().unwrap();
     assert!(verify_bundle(&text, None).is_ok());
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     for gone in 0..lines.len() {
@@ -69,9 +72,9 @@ fn a_shorter_history_that_holds_in_itself_is_not_the_one_that_was_noted() {
     let gate = gate();
     let run = action("system/run");
     let id = gate.approved(&run);
-    let (shorter, _) = gate.workflow.export_bundle(&id).unwrap();
+    let (shorter, _) = gate.workflow.export_bundle(&id).unwrap().unwrap();
     assert_eq!(gate.claim(&id, &run), Ok(()));
-    let (_, noted) = gate.workflow.export_bundle(&id).unwrap();
+    let (_, noted) = gate.workflow.export_bundle(&id).unwrap().unwrap();
     assert!(verify_bundle(&shorter, None).is_ok());
     assert!(verify_bundle(&shorter, Some(&noted)).is_err());
 }
@@ -112,16 +115,15 @@ fn a_key_with_another_body_is_a_conflict() {
     let ask = |amount| {
         let pay = action("money/pay").with_parameter("amount", amount);
         let new = NewRequest::new(pay, person("agent"), at(0));
-        gate.workflow.request_once(&key, new)
+        gate.workflow.request(new.with_key(key.clone()))
     };
     let first = ask(10).unwrap();
     for refused in [
         ask(10_000).map(drop),
         gate.workflow
-            .decide_once(
-                &key,
+            .decide(
                 &first.submission.id,
-                Decision::approve(person("alice"), at(1)),
+                Decision::approve(person("alice"), at(1)).with_key(key.clone()),
             )
             .map(drop),
     ] {
@@ -130,7 +132,7 @@ fn a_key_with_another_body_is_a_conflict() {
             "{refused:?}"
         );
     }
-    assert_eq!(gate.workflow.requests().count(), 1);
+    assert_eq!(gate.workflow.requests().map(Result::unwrap).count(), 1);
     assert_eq!(first.status(at(1)), Status::Pending);
 }
 
@@ -154,7 +156,7 @@ fn what_cannot_be_recorded_does_not_happen() {
     disk.fail();
     let decided = workflow.decide(&ids[1], yes());
     assert!(matches!(decided, Err(Error::Log(_))), "{decided:?}");
-    let claimed = workflow.claim(&ids[0], &run, person("x"), at(2));
+    let claimed = workflow.claim(&ids[0], Use::new(run.clone(), person("x"), at(2)));
     assert!(matches!(claimed, Err(Error::Log(_))), "{claimed:?}");
     assert!(!workflow.can_execute(&ids[1], &run, at(2)).is_allowed());
     drop(workflow);
@@ -185,7 +187,7 @@ fn what_cannot_be_seen_is_not_shown_to_a_reviewer() {
             assert!(error.is_ascii() && !error.contains('\u{1b}'), "{error}");
         }
     }
-    assert_eq!(gate.workflow.requests().count(), 0);
+    assert_eq!(gate.workflow.requests().map(Result::unwrap).count(), 0);
 }
 
 /// <https://github.com/pikkujs/pikku/issues/1742>: a worker that was believed dead came back and wrote
@@ -197,7 +199,7 @@ fn a_report_needs_the_token_of_its_own_claim() {
     let id = gate.approved(&run);
     let claim = || {
         gate.workflow
-            .claim(&id, &run, person("worker"), at(2))
+            .claim(&id, Use::new(run.clone(), person("worker"), at(2)))
             .unwrap()
     };
     let (stale, live) = (claim(), claim());
@@ -230,7 +232,7 @@ fn a_report_needs_the_token_of_its_own_claim() {
         matches!(unknown, Err(Error::WrongToken { .. })),
         "{unknown:?}"
     );
-    let request = gate.workflow.get(&id).unwrap();
+    let request = gate.workflow.get(&id).unwrap().unwrap();
     let outcomes: Vec<_> = request
         .uses()
         .map(|(_, report)| report.unwrap().outcome)

@@ -20,7 +20,7 @@ fn gate() -> Gate {
 }
 
 fn signed(gate: &Gate, id: &RequestId, decision: Decision) -> Decision {
-    let request = gate.workflow.get(id).unwrap();
+    let request = gate.workflow.get(id).unwrap().unwrap();
     let statement = ReviewStatement::new(&request.submission, &decision).to_bytes();
     let value = Signature::from_bytes(key().sign(&statement).to_bytes());
     decision.with_signature(value)
@@ -59,7 +59,7 @@ fn a_denial_takes_the_same_signature() {
     let yes = signed(&gate, &id, Decision::approve(person("alice"), at(1)));
     let turned = no().with_signature(yes.signature.unwrap());
     assert_eq!(refusal(&gate, &id, turned), SignatureFault::Wrong);
-    assert!(gate.workflow.get(&id).unwrap().reviews.is_empty());
+    assert!(gate.workflow.get(&id).unwrap().unwrap().reviews.is_empty());
 }
 
 /// <https://github.com/Gitlawb/node/issues/253>: a signed request that was caught on its way was good

@@ -1,7 +1,7 @@
 use action::{Action, ActionPath};
 use approval_workflow::{
     ApprovalWorkflow, Decision, DenyReason, Error, NewRequest, Permission, PersonId, Policy,
-    RequestId, Timestamp,
+    RequestId, Timestamp, Use,
 };
 use tempfile::TempDir;
 
@@ -74,7 +74,10 @@ impl Gate {
     }
 
     pub(crate) fn claim(&self, id: &RequestId, action: &Action) -> Result<(), DenyReason> {
-        match self.workflow.claim(id, action, person("executor"), at(2)) {
+        match self
+            .workflow
+            .claim(id, Use::new(action.clone(), person("executor"), at(2)))
+        {
             Ok(_) => Ok(()),
             Err(Error::NotExecutable { reason, .. }) => Err(reason),
             Err(other) => panic!("{other}"),

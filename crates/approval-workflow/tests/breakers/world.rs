@@ -8,7 +8,7 @@ use crate::support::{Gate, action, at, gate, person};
 
 fn approved(gate: &Gate, path: &str, binding: Binding) -> RequestId {
     let new = NewRequest::new(action(path), person("agent"), at(0));
-    let request = gate.workflow.request_bound(new, binding, None).unwrap();
+    let request = gate.workflow.request(new.bound_to(binding)).unwrap();
     let id = request.submission.id.clone();
     let yes = Decision::approve(person("alice"), at(1));
     gate.workflow.decide(&id, yes).unwrap();
@@ -16,7 +16,7 @@ fn approved(gate: &Gate, path: &str, binding: Binding) -> RequestId {
 }
 
 fn claim(gate: &Gate, id: &RequestId, wanted: Use) -> Result<(), DenyReason> {
-    match gate.workflow.claim_use(id, wanted) {
+    match gate.workflow.claim(id, wanted) {
         Ok(_) => Ok(()),
         Err(Error::NotExecutable { reason, .. }) => Err(reason),
         Err(other) => panic!("{other}"),

@@ -2,7 +2,7 @@ use std::fs;
 
 use approval_workflow::{
     ApprovalWorkflow, AuditEntry, Decision, Error, Outcome, Receipt, RequestId, Review, Status,
-    verify_bundle,
+    Use, verify_bundle,
 };
 use serde_json::Value;
 use tempfile::tempdir;
@@ -20,7 +20,7 @@ fn finished(workflow: &ApprovalWorkflow) -> RequestId {
     workflow.decide(&id, yes).unwrap();
     let action = action("payments/refund");
     let claim = workflow
-        .claim(&id, &action, person("x"), second(3))
+        .claim(&id, Use::new(action.clone(), person("x"), second(3)))
         .unwrap();
     workflow
         .finish(Receipt {
@@ -39,7 +39,7 @@ fn exported() -> String {
     let workflow = open(&dir);
     workflow.request(ask("payments/other")).unwrap();
     let id = finished(&workflow);
-    workflow.export_bundle(&id).unwrap().0
+    workflow.export_bundle(&id).unwrap().unwrap().0
 }
 
 #[test]
@@ -47,14 +47,17 @@ fn a_bundle_alone_says_what_happened_and_is_the_same_after_a_restart() {
     let dir = tempdir().unwrap();
     let workflow = open(&dir);
     let id = finished(&workflow);
-    let (text, digest) = workflow.export_bundle(&id).unwrap();
+    let (text, digest) = workflow.export_bundle(&id).unwrap().unwrap();
     let verified = verify_bundle(&text, Some(&digest)).unwrap();
-    assert_eq!(verified.request, *workflow.get(&id).unwrap());
-    assert_eq!(verified.trail, workflow.audit_trail(&id).unwrap());
+    assert_eq!(verified.request, *workflow.get(&id).unwrap().unwrap());
+    assert_eq!(verified.trail, workflow.audit_trail(&id).unwrap().unwrap());
     assert_eq!(verified.request.status(second(5)), Status::Succeeded);
-    assert_eq!(workflow.export_bundle(&crate::support::id("r-99")), None);
+    assert_eq!(
+        workflow.export_bundle(&crate::support::id("r-99")).unwrap(),
+        None
+    );
     workflow.close().unwrap();
-    assert_eq!(open(&dir).export_bundle(&id), Some((text, digest)));
+    assert_eq!(open(&dir).export_bundle(&id).unwrap(), Some((text, digest)));
 }
 
 #[test]
@@ -65,10 +68,10 @@ fn another_history_that_is_right_in_itself_is_not_the_one_that_was_noted() {
     workflow
         .request(ask("payments/refund").with_id(early.clone()))
         .unwrap();
-    let (before, _) = workflow.export_bundle(&early).unwrap();
+    let (before, _) = workflow.export_bundle(&early).unwrap().unwrap();
     let no = Decision::deny(person("alice"), second(1)).with_reason("no");
     workflow.decide(&early, no).unwrap();
-    let (_, noted) = workflow.export_bundle(&early).unwrap();
+    let (_, noted) = workflow.export_bundle(&early).unwrap().unwrap();
     assert!(verify_bundle(&before, None).is_ok());
     let error = verify_bundle(&before, Some(&noted)).unwrap_err();
     assert!(matches!(error, Error::Bundle { line: 1, .. }), "{error}");
@@ -107,7 +110,7 @@ fn the_three_files_hold_what_the_workflow_shows() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let shown = workflow.requests();
+    let shown = workflow.requests().map(Result::unwrap);
     let shown: Vec<Value> = shown.map(|r| serde_json::to_value(&*r).unwrap()).collect();
     assert_eq!(requests, shown);
     let parsed = |text: String| -> Vec<Review> {
@@ -118,7 +121,7 @@ fn the_three_files_hold_what_the_workflow_shows() {
     };
     assert_eq!(
         parsed(read("decisions.jsonl")),
-        workflow.decisions().collect::<Vec<_>>()
+        workflow.decisions().map(Result::unwrap).collect::<Vec<_>>()
     );
     let trail: Vec<AuditEntry> = read("audit_trail.jsonl")
         .lines()

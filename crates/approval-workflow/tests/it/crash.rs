@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use approval_workflow::{
     ApprovalWorkflow, Claim, Decision, DenyReason, Error, Event, Outcome, Policy, Receipt, Request,
-    State,
+    State, Use,
 };
 
 use crate::disk::Disk;
@@ -36,7 +36,7 @@ fn live(workflow: &ApprovalWorkflow, told: &mut Vec<Told>) -> Result<(), Error> 
     let yes = || Decision::approve(person("alice"), second(1)).with_reason("so");
     let claim = |name: &str, path: &str| {
         let by = person("executor");
-        workflow.claim(&id(name), &action(path), by, second(2))
+        workflow.claim(&id(name), Use::new(action(path), by, second(2)))
     };
     let state = |told: &mut Vec<Told>, request: Arc<Request>| {
         told.push(Told::State(request));
@@ -62,7 +62,7 @@ fn live(workflow: &ApprovalWorkflow, told: &mut Vec<Told>) -> Result<(), Error> 
     }
     state(told, request("c", "payments/c")?);
     let instead = ask("payments/d").with_id(id("d"));
-    state(told, workflow.supersede(&id("c"), instead)?);
+    state(told, workflow.request(instead.superseding(id("c")))?);
     state(
         told,
         workflow.escalate(&id("d"), person("agent-7"), "now", second(1))?,
@@ -94,11 +94,12 @@ fn check(workflow: &ApprovalWorkflow, told: &[Told], place: usize) {
                 let id = &told.submission.id;
                 let now = workflow
                     .get(id)
+                    .unwrap()
                     .unwrap_or_else(|| panic!("{place}: no {id}"));
                 assert!(reached(told, &now), "{place}: {told:?} became {now:?}");
             }
             Told::Claim(claim) => {
-                let now = workflow.get(&claim.id).unwrap();
+                let now = workflow.get(&claim.id).unwrap().unwrap();
                 let mut kept = now.uses().map(|(kept, _)| kept);
                 assert!(kept.any(|kept| *kept == **claim), "{place}: lost {claim:?}");
             }
@@ -115,7 +116,12 @@ fn exhaust(workflow: &ApprovalWorkflow, place: usize) {
         ("d", "payments/d", 1),
     ];
     for (name, path, _) in GRANTS {
-        let again = || workflow.claim(&id(name), &action(path), person("other"), second(4));
+        let again = || {
+            workflow.claim(
+                &id(name),
+                Use::new(action(path), person("other"), second(4)),
+            )
+        };
         let refused = iter::repeat_with(again).find_map(Result::err);
         let is_refusal = matches!(
             refused,

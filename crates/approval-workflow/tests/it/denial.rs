@@ -91,7 +91,10 @@ fn what_a_rule_denies_is_denied_from_the_start_and_the_rule_is_named() {
     assert_eq!(unknown.submission.need, Need::Approval);
     assert_eq!(unknown.state, State::Pending);
 
-    let said = workflow.explain(&drop.submission.id, second(1)).unwrap();
+    let said = workflow
+        .explain(&drop.submission.id, second(1))
+        .unwrap()
+        .unwrap();
     assert_eq!(
         said.to_string(),
         "request r-3 is denied: critical by rule \"nobody drops a database\"; the rule's condition \
@@ -112,7 +115,7 @@ fn nobody_opens_what_a_rule_denied() {
     let (agent, alice) = (person("agent-7"), person("alice"));
 
     assert_eq!(workflow.can_execute(&denied, &web, second(1)), by_policy());
-    let error = workflow.claim(&denied, &web, agent.clone(), second(1));
+    let error = workflow.claim(&denied, Use::new(web.clone(), agent.clone(), second(1)));
     let reason = deny_reason(&error.unwrap_err());
     assert_eq!(reason, Some(DenyReason::DeniedByPolicy));
     let yes = Decision::approve(alice.clone(), second(1));
@@ -154,7 +157,7 @@ fn a_denial_by_a_rule_survives_restarts_snapshots_and_exports() {
     let workflow = open(&dir);
     let denied = ask_for(&workflow, "a", ask("db/drop/orders"));
     ask_for(&workflow, "b", rehearsed("deploy/web", "succeeded"));
-    let (bundle, digest) = workflow.export_bundle(&denied).unwrap();
+    let (bundle, digest) = workflow.export_bundle(&denied).unwrap().unwrap();
     let verified = verify_bundle(&bundle, Some(&digest)).unwrap();
     assert_is_denied_by(&verified.request, "nobody drops a database");
     let before = everything(&workflow);
@@ -216,11 +219,11 @@ fn a_step_that_a_rule_denies_is_not_covered_by_the_approval_of_its_plan() {
     let digests = steps.each_ref().map(|step| step.digest().unwrap());
     let plan = Binding::default().with_plan(PlanDigest::of(&digests));
     let new = rehearsed("deploy/web", "succeeded").with_id(id("a"));
-    let asked = workflow.request_bound(new, plan, None).unwrap();
+    let asked = workflow.request(new.bound_to(plan)).unwrap();
     assert_eq!(asked.submission.need, Need::AutoApproved);
     let proof = StepProof::new(&digests, 1).unwrap();
     let wanted = Use::new(steps[1].clone(), person("agent-7"), second(1)).as_step(proof);
-    let error = workflow.claim_use(&id("a"), wanted).unwrap_err();
+    let error = workflow.claim(&id("a"), wanted).unwrap_err();
     assert_eq!(deny_reason(&error), Some(DenyReason::StepNotCovered));
 }
 
@@ -231,7 +234,10 @@ fn a_log_that_says_a_rule_denied_and_somebody_claimed_is_refused_whole() {
     let granted = ask_for(&workflow, "a", rehearsed("deploy/web", "succeeded"));
     let web = action("deploy/web");
     workflow
-        .claim(&granted, &web, person("agent-7"), second(1))
+        .claim(
+            &granted,
+            Use::new(web.clone(), person("agent-7"), second(1)),
+        )
         .unwrap();
     let events: Vec<_> = workflow
         .audit_log()

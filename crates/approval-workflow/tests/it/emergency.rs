@@ -1,5 +1,6 @@
 use approval_workflow::{
     ApprovalWorkflow, DenyReason, Directory, Error, Page, Permission, Policy, RequestId, Status,
+    Use,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -42,7 +43,7 @@ fn an_emergency_is_approved_at_once_and_owes_a_review_until_somebody_else_attest
         .unwrap();
     assert!(broken.owes_review() && broken.decision().is_none());
     workflow
-        .claim(&id, &action("db/restart"), person("x"), second(2))
+        .claim(&id, Use::new(action("db/restart"), person("x"), second(2)))
         .unwrap();
 
     let before = everything(&workflow);

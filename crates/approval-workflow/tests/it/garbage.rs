@@ -4,7 +4,7 @@
 use action::{Action, ActionPath};
 use approval_workflow::{
     Attestation, Decision, Directory, Error, FencingToken, GroupId, IdempotencyKey, NewRequest,
-    Outcome, PersonId, Policy, Receipt, RequestId, Rulebook, verify_bundle,
+    Outcome, PersonId, Policy, Receipt, RequestId, Rulebook, Use, verify_bundle,
 };
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -115,9 +115,7 @@ fn a_megabyte_is_refused_wherever_it_is_handed_in_and_leaves_nothing() {
         workflow
             .claim(
                 &id,
-                &refund.with_parameter("p", long.clone()),
-                agent(),
-                second(1),
+                Use::new(refund.with_parameter("p", long.clone()), agent(), second(1)),
             )
             .map(drop),
         Policy::from_toml(&format!("x = \"{long}\"")).map(drop),
@@ -213,7 +211,7 @@ proptest! {
             step(&louder, workflow.escalate(&id, agent(), &louder, second(1)).map(drop));
             let yes = Decision::approve(person("alice"), second(1)).with_reason(&reason);
             step(&reason, workflow.decide(&id, yes).map(drop));
-            if let Ok(claim) = workflow.claim(&id, &action("payments/refund"), agent(), second(2)) {
+            if let Ok(claim) = workflow.claim(&id, Use::new(action("payments/refund"), agent(), second(2))) {
                 let receipt = Receipt {
                     id: id.clone(), at: second(3), token: claim.token,
                     outcome: Outcome::Failed, observed: observed.clone(),
@@ -223,12 +221,12 @@ proptest! {
                 step(&revoked, workflow.revoke(&id, agent(), &revoked, second(2)).map(drop));
             }
             // What was taken stands in the trail as it was given.
-            let trail = serde_json::to_value(workflow.audit_trail(&id).unwrap()).unwrap();
+            let trail = serde_json::to_value(workflow.audit_trail(&id).unwrap().unwrap()).unwrap();
             let trail = all_texts(&trail);
             for text in kept.iter().filter(|text| !text.is_empty()) {
                 prop_assert!(trail.contains(text), "{:?}", text);
             }
-            let (bundle, digest) = workflow.export_bundle(&id).unwrap();
+            let (bundle, digest) = workflow.export_bundle(&id).unwrap().unwrap();
             prop_assert!(verify_bundle(&bundle, Some(&digest)).is_ok());
         }
         let before = everything(&workflow);

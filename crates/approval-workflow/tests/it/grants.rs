@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use approval_workflow::{
     ApprovalWorkflow, Claim, Decision, DenyReason, Error, FencingToken, Outcome, Permission,
-    Policy, Receipt, RequestId, Status,
+    Policy, Receipt, RequestId, Status, Use,
 };
 use tempfile::tempdir;
 
@@ -21,9 +21,7 @@ fn approved(workflow: &ApprovalWorkflow) -> RequestId {
 fn claim(workflow: &ApprovalWorkflow, id: &RequestId) -> Result<Claim, DenyReason> {
     match workflow.claim(
         id,
-        &action("payments/refund"),
-        person("executor"),
-        second(2),
+        Use::new(action("payments/refund"), person("executor"), second(2)),
     ) {
         Ok(claim) => Ok(claim),
         Err(Error::NotExecutable { reason, .. }) => Err(reason),
@@ -51,7 +49,10 @@ fn an_approval_is_used_once_and_its_use_reported_once() {
     let held = claim(&workflow, &id).unwrap();
     assert_eq!(can(), Permission::Denied(DenyReason::Claimed));
     assert_eq!(claim(&workflow, &id), Err(DenyReason::Claimed));
-    assert_eq!(workflow.status(&id, second(2)), Some(Status::Claimed));
+    assert_eq!(
+        workflow.status(&id, second(2)).unwrap(),
+        Some(Status::Claimed)
+    );
 
     let wrong = Receipt {
         token: FencingToken(99),
@@ -69,7 +70,10 @@ fn an_approval_is_used_once_and_its_use_reported_once() {
         matches!(&error, Error::AlreadyFinished { first, .. } if first.outcome == Outcome::Indeterminate),
         "{error}"
     );
-    assert_eq!(workflow.status(&id, second(9)), Some(Status::Indeterminate));
+    assert_eq!(
+        workflow.status(&id, second(9)).unwrap(),
+        Some(Status::Indeterminate)
+    );
     assert_eq!(
         claim(&workflow, &id),
         Err(DenyReason::Claimed),
@@ -90,7 +94,7 @@ fn a_claim_needs_what_can_execute_asks_for() {
     let id = approved(&workflow);
     let more = action("payments/refund").with_parameter("amount", 1250.0);
     let error = workflow
-        .claim(&id, &more, person("executor"), second(2))
+        .claim(&id, Use::new(more.clone(), person("executor"), second(2)))
         .unwrap_err();
     assert!(
         matches!(
@@ -104,9 +108,7 @@ fn a_claim_needs_what_can_execute_asks_for() {
     );
     let late = workflow.claim(
         &id,
-        &action("payments/refund"),
-        person("executor"),
-        second(3601),
+        Use::new(action("payments/refund"), person("executor"), second(3601)),
     );
     assert!(
         matches!(
@@ -120,9 +122,7 @@ fn a_claim_needs_what_can_execute_asks_for() {
     );
     let nobody = workflow.claim(
         &crate::support::id("r-99"),
-        &more,
-        person("executor"),
-        second(2),
+        Use::new(more.clone(), person("executor"), second(2)),
     );
     assert!(
         matches!(nobody, Err(Error::UnknownRequest { .. })),
@@ -140,7 +140,10 @@ fn an_approval_can_be_taken_back_until_it_is_used() {
         .revoke(&first, person("bob"), "wrong customer", second(2))
         .unwrap();
     assert_eq!(claim(&workflow, &first), Err(DenyReason::Revoked));
-    assert_eq!(workflow.status(&first, second(2)), Some(Status::Revoked));
+    assert_eq!(
+        workflow.status(&first, second(2)).unwrap(),
+        Some(Status::Revoked)
+    );
     claim(&workflow, &second_id).unwrap();
     let error = workflow
         .revoke(&second_id, person("bob"), "late", second(3))
@@ -240,11 +243,14 @@ fn killed_at_any_record_and_reopened_no_approval_is_used_twice() {
         for held in &uses {
             let was_used = workflow
                 .audit_trail(&held.id)
+                .unwrap()
                 .is_some_and(|trail| format!("{trail:?}").contains("Claimed"));
             let mut more = 0;
             for _ in 0..2 {
-                let again =
-                    workflow.claim(&held.id, &action("payments/refund"), person("x"), second(5));
+                let again = workflow.claim(
+                    &held.id,
+                    Use::new(action("payments/refund"), person("x"), second(5)),
+                );
                 more += usize::from(again.is_ok());
             }
             assert!(
@@ -257,8 +263,10 @@ fn killed_at_any_record_and_reopened_no_approval_is_used_twice() {
         workflow.close().unwrap();
         let workflow = open(&copy);
         for held in &uses {
-            let again =
-                workflow.claim(&held.id, &action("payments/refund"), person("x"), second(5));
+            let again = workflow.claim(
+                &held.id,
+                Use::new(action("payments/refund"), person("x"), second(5)),
+            );
             assert!(again.is_err(), "{kept} records, {}", held.id);
         }
     }
@@ -274,9 +282,7 @@ fn what_needs_nobody_is_used_once_too() {
     let run = || {
         workflow.claim(
             &id("daily"),
-            &action("reports/daily"),
-            person("x"),
-            second(1),
+            Use::new(action("reports/daily"), person("x"), second(1)),
         )
     };
     assert!(run().is_ok());
@@ -293,7 +299,10 @@ fn batch(workflow: &ApprovalWorkflow) -> RequestId {
 }
 
 fn run(workflow: &ApprovalWorkflow, id: &RequestId) -> Result<Claim, Error> {
-    workflow.claim(id, &action("batches/night"), person("x"), second(2))
+    workflow.claim(
+        id,
+        Use::new(action("batches/night"), person("x"), second(2)),
+    )
 }
 
 #[test]
@@ -305,17 +314,23 @@ fn an_approval_of_three_uses_is_used_three_times_each_under_its_own_token() {
     let won: Vec<Claim> = results.into_iter().flatten().collect();
     let tokens: BTreeSet<FencingToken> = won.iter().map(|claim| claim.token).collect();
     assert_eq!((won.len(), tokens.len()), (3, 3));
-    assert_eq!(workflow.status(&id, second(2)), Some(Status::Claimed));
+    assert_eq!(
+        workflow.status(&id, second(2)).unwrap(),
+        Some(Status::Claimed)
+    );
     for (claim, outcome) in
         won.iter()
             .zip([Outcome::Succeeded, Outcome::Indeterminate, Outcome::Failed])
     {
-        assert_eq!(workflow.status(&id, second(3)), Some(Status::Claimed));
+        assert_eq!(
+            workflow.status(&id, second(3)).unwrap(),
+            Some(Status::Claimed)
+        );
         workflow.finish(receipt(claim, outcome)).unwrap();
         let again = workflow.finish(receipt(claim, outcome));
         assert!(matches!(again, Err(Error::AlreadyFinished { .. })));
     }
-    let status = workflow.status(&id, second(4));
+    let status = workflow.status(&id, second(4)).unwrap();
     assert_eq!(
         status,
         Some(Status::Indeterminate),
@@ -359,18 +374,27 @@ fn what_is_left_of_several_uses_can_be_taken_back_and_lapses() {
     let workflow = open(&dir);
     let (revoked, lapsed) = (batch(&workflow), batch(&workflow));
     let held = [&revoked, &lapsed].map(|id| run(&workflow, id).unwrap());
-    assert_eq!(workflow.get(&revoked).unwrap().uses_left(), 2);
+    assert_eq!(workflow.get(&revoked).unwrap().unwrap().uses_left(), 2);
     workflow
         .revoke(&revoked, person("bob"), "enough", second(2))
         .unwrap();
     assert!(run(&workflow, &revoked).is_err());
     let late = second(2 * 86_400);
-    assert_eq!(workflow.status(&lapsed, late), Some(Status::Lapsed));
+    assert_eq!(
+        workflow.status(&lapsed, late).unwrap(),
+        Some(Status::Lapsed)
+    );
     for claim in &held {
         workflow.finish(receipt(claim, Outcome::Failed)).unwrap();
     }
-    assert_eq!(workflow.status(&revoked, late), Some(Status::Revoked));
-    assert_eq!(workflow.status(&lapsed, late), Some(Status::Lapsed));
+    assert_eq!(
+        workflow.status(&revoked, late).unwrap(),
+        Some(Status::Revoked)
+    );
+    assert_eq!(
+        workflow.status(&lapsed, late).unwrap(),
+        Some(Status::Lapsed)
+    );
 }
 
 #[test]
@@ -381,11 +405,14 @@ fn a_repeated_claim_is_the_one_that_its_key_made_also_after_another() {
     let keyed = |key: &str| {
         let key = approval_workflow::IdempotencyKey::new(key).unwrap();
         let action = action("batches/night");
-        workflow.claim_once(&key, &id, &action, person("x"), second(2))
+        workflow.claim(
+            &id,
+            Use::new(action.clone(), person("x"), second(2)).with_key(key.clone()),
+        )
     };
     let first = keyed("a").unwrap();
     let other = keyed("b").unwrap();
     assert_ne!(first.token, other.token);
     assert_eq!(keyed("a").unwrap(), first);
-    assert_eq!(workflow.get(&id).unwrap().uses_left(), 1);
+    assert_eq!(workflow.get(&id).unwrap().unwrap().uses_left(), 1);
 }

@@ -32,7 +32,13 @@ fn an_explanation_says_what_matched_and_who_is_missing() {
         .directory(directory)
         .open(dir.path(), policy)
         .unwrap();
-    let explain = |text: &str| workflow.explain(&id(text), second(2)).unwrap().to_string();
+    let explain = |text: &str| {
+        workflow
+            .explain(&id(text), second(2))
+            .unwrap()
+            .unwrap()
+            .to_string()
+    };
     workflow
         .request(ask("payments/refund").with_id(id("a")))
         .unwrap();
@@ -66,7 +72,7 @@ fn an_explanation_says_what_matched_and_who_is_missing() {
         "request b is pending: critical by the policy's default, since no rule covers it; \
          missing 1 of anyone (alice, bob, carol); may not run: pending"
     );
-    assert_eq!(workflow.explain(&id("c"), second(2)), None);
+    assert_eq!(workflow.explain(&id("c"), second(2)).unwrap(), None);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use approval_workflow::{ApprovalWorkflow, Decision, DenyReason, Error, Event, State};
+use approval_workflow::{ApprovalWorkflow, Decision, DenyReason, Error, Event, State, Use};
 
 use crate::support::{action, ask, id, person, policy, second};
 
@@ -100,7 +100,7 @@ fn kill_one(dir: &Path, round: usize, known: &mut Known) {
 fn check(dir: &Path, round: usize, known: &Known) {
     let workflow = ApprovalWorkflow::open(dir, policy()).unwrap();
     for name in &known.approved {
-        let request = workflow.get(&id(name));
+        let request = workflow.get(&id(name)).unwrap();
         let request = request.unwrap_or_else(|| panic!("round {round}: {name} is lost"));
         assert_ne!(request.state, State::Pending, "round {round}: {name}");
     }
@@ -113,7 +113,10 @@ fn check(dir: &Path, round: usize, known: &Known) {
     }
     for (name, token) in &known.claimed {
         assert_eq!(claims.get(name), Some(token), "round {round}: {name}");
-        let again = workflow.claim(&id(name), &action("payments/a"), person("x"), second(3));
+        let again = workflow.claim(
+            &id(name),
+            Use::new(action("payments/a"), person("x"), second(3)),
+        );
         let is_refused = matches!(
             again,
             Err(Error::NotExecutable {
@@ -134,12 +137,13 @@ fn work_until_killed(dir: &Path, round: &str) -> ! {
     let refund = action("payments/a");
     let claim = |name: &str| {
         let by = person("executor");
-        if let Ok(claim) = workflow.claim(&id(name), &refund, by, second(2)) {
+        if let Ok(claim) = workflow.claim(&id(name), Use::new(refund.clone(), by, second(2))) {
             say(format!("claimed {name} {}\n", claim.token));
         }
     };
     let before: Vec<String> = workflow
         .requests()
+        .map(Result::unwrap)
         .map(|request| request.submission.id.to_string())
         .collect();
     std::thread::scope(|scope| {

@@ -26,5 +26,6 @@ mod secrets;
 mod signed;
 mod snapshots;
 mod support;
+mod unreadable;
 mod votes;
 mod waiting;

@@ -51,12 +51,15 @@ fn assert_as_expected(workflow: &ApprovalWorkflow) {
     let expected: Expected = serde_json::from_str(&text("expected.json")).unwrap();
     let now = second(500_000);
     for (id, (status, digest)) in &expected.requests {
-        let request = workflow.get(id).unwrap();
+        let request = workflow.get(id).unwrap().unwrap();
         assert_eq!(request.status(now), *status, "{id}");
         assert_eq!(request_digest(&request), *digest, "{id}");
-        assert!(workflow.export_bundle(id).is_some());
+        assert!(workflow.export_bundle(id).unwrap().is_some());
     }
-    assert_eq!(workflow.requests().count(), expected.requests.len());
+    assert_eq!(
+        workflow.requests().map(Result::unwrap).count(),
+        expected.requests.len()
+    );
     assert_eq!(workflow.statistics(now), expected.statistics);
     assert_eq!(workflow.audit_log().unwrap().count(), expected.events);
 }
@@ -80,7 +83,7 @@ fn a_log_of_an_older_version_goes_on() {
     workflow.close().unwrap();
 
     let workflow = open(&dir);
-    assert_eq!(workflow.get(&asked.submission.id), Some(asked));
+    assert_eq!(workflow.get(&asked.submission.id).unwrap(), Some(asked));
     assert_eq!(workflow.audit_log().unwrap().count(), before + 1);
     let now_waiting = workflow.pending(Page::first(100), second(1)).requests.len();
     assert_eq!(now_waiting, waiting + 1);

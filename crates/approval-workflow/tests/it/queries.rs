@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use action::PathPattern;
 use approval_workflow::{
     ApprovalWorkflow, Decision, Directory, Listing, NewRequest, Page, Policy, Query, RequestId,
-    Status, Timestamp,
+    Status, Timestamp, Use,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -94,7 +94,9 @@ fn a_listing_is_what_a_search_of_everything_finds() {
             _ => {}
         }
         if number % 12 == 3 {
-            workflow.claim(&id, &action(path), person("x"), at).unwrap();
+            workflow
+                .claim(&id, Use::new(action(path), person("x"), at))
+                .unwrap();
         }
     }
     workflow.expire_due(second(86_400 + 10)).unwrap();
@@ -107,7 +109,7 @@ fn a_listing_is_what_a_search_of_everything_finds() {
                 let query = Query::with_status(status)
                     .under(pattern.clone())
                     .asked_before(before);
-                let wanted = workflow.requests().filter(|request| {
+                let wanted = workflow.requests().map(Result::unwrap).filter(|request| {
                     request.status(now) == status
                         && pattern.matches(&request.submission.action.path)
                         && request.submission.at < before

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use approval_workflow::{ApprovalWorkflow, DenyReason, Error};
+use approval_workflow::{ApprovalWorkflow, DenyReason, Error, Use};
 
 use crate::disk::Disk;
 use crate::support::{action, ask, person, policy, second, together};
@@ -42,7 +42,7 @@ fn lap(workflow: &ApprovalWorkflow) {
     let wins: Vec<AtomicU32> = ids.iter().map(|_| AtomicU32::new(0)).collect();
     together(THREADS, |_| {
         for (id, wins) in ids.iter().zip(&wins) {
-            match workflow.claim(id, &daily, person("executor"), second(1)) {
+            match workflow.claim(id, Use::new(daily.clone(), person("executor"), second(1))) {
                 Ok(_) => drop(wins.fetch_add(1, Ordering::Relaxed)),
                 Err(Error::NotExecutable {
                     reason: DenyReason::Claimed,

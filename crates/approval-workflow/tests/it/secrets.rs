@@ -5,7 +5,7 @@ use std::fs;
 use action::Action;
 use approval_workflow::{
     ApprovalWorkflow, Binding, Decision, DenyReason, Error, IdempotencyKey, NewRequest, Permission,
-    Policy, secret_digest, verify_bundle,
+    Policy, Use, secret_digest, verify_bundle,
 };
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
@@ -68,9 +68,9 @@ fn a_secret_is_nowhere_and_binds_all_the_same() {
     let dir = tempdir().unwrap();
     let workflow = open(&dir);
     let key = IdempotencyKey::new("k").unwrap();
-    let asked = workflow.request_once(&key, new()).unwrap();
+    let asked = workflow.request(new().with_key(key.clone())).unwrap();
     assert_eq!(
-        workflow.request_once(&key, new()).unwrap(),
+        workflow.request(new().with_key(key.clone())).unwrap(),
         asked,
         "a repetition is one"
     );
@@ -95,16 +95,17 @@ fn a_secret_is_nowhere_and_binds_all_the_same() {
     let shown = workflow
         .get(&id("login"))
         .unwrap()
+        .unwrap()
         .submission
         .action
         .clone();
     let answer = workflow.can_execute(&id("login"), &shown, second(2));
     assert_eq!(answer, Permission::Denied(DenyReason::ActionChanged));
     workflow
-        .claim(&id("login"), &login(), person("x"), second(2))
+        .claim(&id("login"), Use::new(login(), person("x"), second(2)))
         .unwrap();
 
-    let (text, _) = workflow.export_bundle(&id("login")).unwrap();
+    let (text, _) = workflow.export_bundle(&id("login")).unwrap().unwrap();
     assert_hidden(text.as_bytes());
     let verified = verify_bundle(&text, None).unwrap();
     assert_eq!(verified.request.submission.digest, digest);
@@ -114,7 +115,10 @@ fn a_secret_is_nowhere_and_binds_all_the_same() {
         .secret_key(KEY)
         .without_snapshots();
     let workflow = without.open(dir.path(), policy()).unwrap();
-    assert_eq!(workflow.get(&id("login")).unwrap().uses().count(), 1);
+    assert_eq!(
+        workflow.get(&id("login")).unwrap().unwrap().uses().count(),
+        1
+    );
 }
 
 #[test]
@@ -151,7 +155,7 @@ fn a_secret_that_also_stands_in_the_clear_is_refused() {
     ));
     refused(new(action()).with_context("note", told));
     let binding = Binding::default().with_read("accounts", SECRETS[0]);
-    let bound = workflow.request_bound(new(action()), binding, None);
+    let bound = workflow.request(new(action()).bound_to(binding));
     assert!(matches!(bound, Err(Error::SecretRepeated { .. })));
     assert_hidden(&bytes(&dir));
 }

@@ -66,7 +66,7 @@ fn a_signed_review_counts_and_its_signature_is_kept() {
     let approved = workflow.decide(id, decision.clone()).unwrap();
     let kept = approved.reviews[0].signature.unwrap();
     assert_eq!((Some(kept.value), kept.at), (decision.signature, second(1)));
-    let (text, digest) = workflow.export_bundle(id).unwrap();
+    let (text, digest) = workflow.export_bundle(id).unwrap().unwrap();
     assert!(text.contains(&kept.value.to_string()));
     let verified = verify_bundle(&text, Some(&digest)).unwrap();
     assert_eq!(verified.request.status(second(2)), Status::Approved);
@@ -221,15 +221,15 @@ fn a_stand_in_signs_too() {
     let request = asked(&workflow);
     let id = &request.submission.id;
     let bob = Decision::approve(person("bob"), second(1));
-    let refused = workflow.decide_for(&alice, id, bob);
+    let refused = workflow.decide(id, bob.on_behalf_of(alice.clone()));
     assert_eq!(fault(refused), SignatureFault::Missing);
     // The place in which alice decides is a part of what she signs.
-    let refused = workflow.decide_for(&carol, id, signed(&request, yes()));
+    let refused = workflow.decide(id, signed(&request, yes()).on_behalf_of(carol.clone()));
     assert_eq!(fault(refused), SignatureFault::Wrong);
-    let decision = yes();
-    let statement = ReviewStatement::new(&request.submission, &decision).on_behalf_of(&carol);
+    let decision = yes().on_behalf_of(carol.clone());
+    let statement = ReviewStatement::new(&request.submission, &decision);
     let value = Signature::from_bytes(key(1).sign(&statement.to_bytes()).to_bytes());
-    let decided = workflow.decide_for(&carol, id, decision.clone().with_signature(value));
+    let decided = workflow.decide(id, decision.clone().with_signature(value));
     assert_eq!(decided.unwrap().status(second(1)), Status::Approved);
 }
 
@@ -254,7 +254,12 @@ fn a_log_with_a_review_that_nobody_signed_is_refused() {
     workflow
         .decide(&request.submission.id, signed(&request, yes()))
         .unwrap();
-    let mut review = workflow.get(&request.submission.id).unwrap().reviews[0].clone();
+    let mut review = workflow
+        .get(&request.submission.id)
+        .unwrap()
+        .unwrap()
+        .reviews[0]
+        .clone();
     let victim = asked(&workflow);
     workflow.close().unwrap();
     // Somebody with access to the file lets alice's signature stand for another request.
@@ -296,7 +301,7 @@ fn a_bundle_that_holds_in_itself_does_not_hold_without_the_reviewers_key() {
     let request = asked(&workflow);
     let id = &request.submission.id;
     workflow.decide(id, signed(&request, yes())).unwrap();
-    let trail = workflow.audit_trail(id).unwrap();
+    let trail = workflow.audit_trail(id).unwrap().unwrap();
     assert!(
         verify_bundle(&forge(id, &trail), None).is_ok(),
         "the forger is able"

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use approval_workflow::{
     ApprovalWorkflow, Decision, DenyReason, Error, IdempotencyKey, Options, Outcome, Permission,
-    Policy, Receipt, RequestId, SnapshotFault, SnapshotUse,
+    Policy, Receipt, RequestId, SnapshotFault, SnapshotUse, Use,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -56,7 +56,10 @@ fn fill(workflow: &ApprovalWorkflow, number: u64) {
         .unwrap();
     let refund = action("payments/refund");
     let claim = workflow
-        .claim(&named("settled"), &refund, person("x"), second(2))
+        .claim(
+            &named("settled"),
+            Use::new(refund.clone(), person("x"), second(2)),
+        )
         .unwrap();
     let receipt = Receipt {
         id: named("settled"),
@@ -107,9 +110,7 @@ fn what_came_after_a_snapshot_is_read_from_the_log() {
     workflow.decide(&id("pending-0"), yes).unwrap();
     let claim = workflow.claim(
         &id("approved-0"),
-        &action("payments/refund"),
-        person("x"),
-        second(9),
+        Use::new(action("payments/refund"), person("x"), second(9)),
     );
     claim.unwrap();
     let before = everything(&workflow);
@@ -121,9 +122,7 @@ fn what_came_after_a_snapshot_is_read_from_the_log() {
     assert_eq!(everything(&workflow), before);
     let again = workflow.claim(
         &id("approved-0"),
-        &action("payments/refund"),
-        person("x"),
-        second(9),
+        Use::new(action("payments/refund"), person("x"), second(9)),
     );
     assert!(
         matches!(again, Err(Error::NotExecutable { .. })),
@@ -156,11 +155,19 @@ fn whole_requests_need_not_be_in_memory() {
     assert_eq!(everything(&open(&dir)), before);
     let workflow = open_with(&dir, ApprovalWorkflow::options().held_requests(2));
     assert_eq!(everything(&workflow), before);
-    let (text, noted) = workflow.export_bundle(&id("settled-1")).unwrap();
+    let (text, noted) = workflow.export_bundle(&id("settled-1")).unwrap().unwrap();
     let verified = approval_workflow::verify_bundle(&text, Some(&noted)).unwrap();
-    assert_eq!(verified.request, *workflow.get(&id("settled-1")).unwrap());
+    assert_eq!(
+        verified.request,
+        *workflow.get(&id("settled-1")).unwrap().unwrap()
+    );
     assert_eq!(verified.log_hashes.len(), verified.trail.len());
-    assert!(workflow.explain(&id("settled-1"), second(5)).is_some());
+    assert!(
+        workflow
+            .explain(&id("settled-1"), second(5))
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[test]
@@ -201,8 +208,8 @@ fn a_snapshot_of_another_log_is_not_believed() {
     let workflow = open(&dir);
     let ignored = SnapshotUse::Ignored(SnapshotFault::OtherLog);
     assert_eq!(workflow.opening().snapshot, ignored);
-    assert!(workflow.get(&id("settled-0")).is_some());
-    assert!(workflow.get(&id("settled-100")).is_none());
+    assert!(workflow.get(&id("settled-0")).unwrap().is_some());
+    assert!(workflow.get(&id("settled-100")).unwrap().is_none());
 }
 
 #[test]
@@ -215,7 +222,10 @@ fn a_spent_grant_is_not_revived_by_an_older_snapshot_nor_a_newer_one() {
     let workflow = open(&dir);
     let refund = action("payments/refund");
     workflow
-        .claim(&id("approved-0"), &refund, person("x"), second(9))
+        .claim(
+            &id("approved-0"),
+            Use::new(refund.clone(), person("x"), second(9)),
+        )
         .unwrap();
     workflow.close().unwrap();
     let whole = lines(&dir);
@@ -261,19 +271,28 @@ fn keys_and_tokens_go_on_after_a_snapshot() {
     let dir = tempdir().unwrap();
     let key = IdempotencyKey::new("k").unwrap();
     let workflow = open(&dir);
-    let first = workflow.request_once(&key, ask("reports/x")).unwrap();
+    let first = workflow
+        .request(ask("reports/x").with_key(key.clone()))
+        .unwrap();
     let first_id: &RequestId = &first.submission.id;
     let token = workflow
-        .claim(first_id, &action("reports/x"), person("x"), second(1))
+        .claim(
+            first_id,
+            Use::new(action("reports/x"), person("x"), second(1)),
+        )
         .unwrap()
         .token;
     workflow.close().unwrap();
 
     let workflow = open(&dir);
     assert!(covers(&workflow) > 0);
-    let again = workflow.request_once(&key, ask("reports/x")).unwrap();
+    let again = workflow
+        .request(ask("reports/x").with_key(key.clone()))
+        .unwrap();
     assert_eq!(again.submission, first.submission);
-    let other = workflow.request_once(&key, ask("reports/y")).unwrap_err();
+    let other = workflow
+        .request(ask("reports/y").with_key(key.clone()))
+        .unwrap_err();
     assert!(matches!(other, Error::KeyConflict { id, .. } if id == *first_id));
     let second_id = workflow
         .request(ask("reports/x"))
@@ -283,7 +302,10 @@ fn keys_and_tokens_go_on_after_a_snapshot() {
         .clone();
     assert_ne!(second_id, *first_id);
     let next = workflow
-        .claim(&second_id, &action("reports/x"), person("x"), second(1))
+        .claim(
+            &second_id,
+            Use::new(action("reports/x"), person("x"), second(1)),
+        )
         .unwrap();
     assert!(next.token > token);
 }
@@ -300,7 +322,7 @@ fn a_log_without_a_chain_has_no_snapshots() {
     let workflow = open(&dir);
     assert!(!workflow.is_chained(), "it goes on as it was begun");
     assert_eq!(workflow.opening().snapshot, SnapshotUse::None);
-    let (text, _) = workflow.export_bundle(&id("settled-0")).unwrap();
+    let (text, _) = workflow.export_bundle(&id("settled-0")).unwrap().unwrap();
     let verified = approval_workflow::verify_bundle(&text, None).unwrap();
     assert!(verified.log_hashes.is_empty());
 }
@@ -312,7 +334,10 @@ fn a_bundle_ends_with_the_hash_of_the_logs_checkpoint() {
     fill(&workflow, 0);
     let last = workflow.request(ask("payments/refund")).unwrap();
     let checkpoint = workflow.checkpoint("example.com/a").unwrap();
-    let (text, _) = workflow.export_bundle(&last.submission.id).unwrap();
+    let (text, _) = workflow
+        .export_bundle(&last.submission.id)
+        .unwrap()
+        .unwrap();
     let verified = approval_workflow::verify_bundle(&text, None).unwrap();
     let hash = verified.log_hashes.last().unwrap();
     assert_eq!(*hash.as_bytes(), checkpoint.hash);
@@ -348,7 +373,7 @@ fn times_beyond_all_calendars_are_answered_by_too() {
     assert!(covers(&workflow) > 0);
     assert!(ask(&workflow).is_allowed());
     workflow
-        .claim(&id("far"), &refund, person("x"), second(9))
+        .claim(&id("far"), Use::new(refund.clone(), person("x"), second(9)))
         .unwrap();
     assert_eq!(ask(&workflow), Permission::Denied(DenyReason::Claimed));
 }

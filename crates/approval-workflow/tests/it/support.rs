@@ -121,11 +121,17 @@ pub(crate) fn everything(workflow: &ApprovalWorkflow) -> String {
     let now = second(1_000_000);
     let requests: Vec<Request> = workflow
         .requests()
+        .map(Result::unwrap)
         .map(|request| (*request).clone())
         .collect();
     let trails: Vec<_> = requests
         .iter()
-        .map(|request| workflow.audit_trail(&request.submission.id).unwrap())
+        .map(|request| {
+            workflow
+                .audit_trail(&request.submission.id)
+                .unwrap()
+                .unwrap()
+        })
         .collect();
     let log: Vec<_> = workflow.audit_log().unwrap().map(Result::unwrap).collect();
     format!(

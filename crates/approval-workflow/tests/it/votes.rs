@@ -1,6 +1,6 @@
 use approval_workflow::{
     ApprovalWorkflow, Decision, DenyReason, Directory, Error, IdempotencyKey, Permission, Policy,
-    Request, RequestId, State, Status,
+    Request, RequestId, State, Status, Use,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -65,7 +65,7 @@ fn a_request_waits_until_the_votes_meet_its_requirement() {
     let permission = workflow.can_execute(&id, &action("payments/refund"), second(1));
     assert_eq!(permission, Permission::Denied(DenyReason::Pending));
     assert_eq!(approve(&workflow, &id, "alice").unwrap(), Status::Approved);
-    let request = workflow.get(&id).unwrap();
+    let request = workflow.get(&id).unwrap().unwrap();
     assert_eq!(request.decision().unwrap().reviewer, person("alice"));
     assert_eq!(request.reviews.len(), 3);
     assert_eq!(workflow.statistics(second(1)).time_to_decision.count, 1);
@@ -90,7 +90,7 @@ fn one_person_has_one_vote() {
             "{again:?}"
         );
     }
-    assert_eq!(workflow.get(&id).unwrap().reviews.len(), 1);
+    assert_eq!(workflow.get(&id).unwrap().unwrap().reviews.len(), 1);
 }
 
 #[test]
@@ -151,7 +151,10 @@ fn an_approval_ends_when_those_who_gave_it_no_longer_could() {
             can(&workflow),
             Permission::Denied(DenyReason::ReviewersChanged)
         );
-        let claim = workflow.claim(&id, &action("payments/refund"), person("x"), second(2));
+        let claim = workflow.claim(
+            &id,
+            Use::new(action("payments/refund"), person("x"), second(2)),
+        );
         assert!(
             matches!(
                 claim,
@@ -180,7 +183,10 @@ fn only_the_requester_withdraws_and_only_what_is_undecided() {
     workflow
         .withdraw(&id, person("agent-7"), second(1))
         .unwrap();
-    assert_eq!(workflow.status(&id, second(1)), Some(Status::Withdrawn));
+    assert_eq!(
+        workflow.status(&id, second(1)).unwrap(),
+        Some(Status::Withdrawn)
+    );
     let late = approve(&workflow, &id, "alice");
     assert!(
         matches!(
@@ -207,17 +213,29 @@ fn a_request_is_replaced_and_a_crash_between_leaves_nothing_to_approve() {
     let old = asked(&workflow);
     let mut foreign = ask("payments/refund");
     foreign.requester = person("agent-8");
-    let error = workflow.supersede(&old, foreign).unwrap_err();
+    let error = workflow
+        .request(foreign.superseding(old.clone()))
+        .unwrap_err();
     assert!(matches!(error, Error::NotRequester { .. }), "{error}");
     let error = workflow
-        .supersede(&old, ask("payments/refund").with_id(old.clone()))
+        .request(
+            ask("payments/refund")
+                .with_id(old.clone())
+                .superseding(old.clone()),
+        )
         .unwrap_err();
     assert!(matches!(error, Error::RequestExists { .. }), "{error}");
-    assert_eq!(workflow.requests().count(), 1, "a refusal leaves no trace");
-
-    let new = workflow.supersede(&old, ask("payments/refund")).unwrap();
     assert_eq!(
-        workflow.get(&old).unwrap().state,
+        workflow.requests().map(Result::unwrap).count(),
+        1,
+        "a refusal leaves no trace"
+    );
+
+    let new = workflow
+        .request(ask("payments/refund").superseding(old.clone()))
+        .unwrap();
+    assert_eq!(
+        workflow.get(&old).unwrap().unwrap().state,
         State::Superseded { at: second(0) }
     );
     assert_eq!(new.state, State::Pending);
@@ -226,8 +244,11 @@ fn a_request_is_replaced_and_a_crash_between_leaves_nothing_to_approve() {
     let whole = lines(&dir);
     let copy = log_of(&dir, &whole[..2]);
     let workflow = open(&copy);
-    assert_eq!(workflow.status(&old, second(1)), Some(Status::Superseded));
-    assert_eq!(workflow.requests().count(), 1);
+    assert_eq!(
+        workflow.status(&old, second(1)).unwrap(),
+        Some(Status::Superseded)
+    );
+    assert_eq!(workflow.requests().map(Result::unwrap).count(), 1);
 }
 
 fn key(text: &str) -> IdempotencyKey {
@@ -241,20 +262,23 @@ fn a_repeated_call_happens_once_also_after_a_restart() {
     let asked = |workflow: &ApprovalWorkflow, at| -> Result<RequestId, Error> {
         let mut new = ask("payments/refund");
         new.at = second(at);
-        let request: std::sync::Arc<Request> = workflow.request_once(&key("a"), new)?;
+        let request: std::sync::Arc<Request> = workflow.request(new.with_key(key("a")))?;
         Ok(request.submission.id.clone())
     };
     let id = asked(&workflow, 0).unwrap();
     assert_eq!(asked(&workflow, 5).unwrap(), id, "a retry comes later");
     let vote = |workflow: &ApprovalWorkflow, reason: &str| {
         let yes = Decision::approve(person("alice"), second(6)).with_reason(reason);
-        workflow.decide_once(&key("b"), &id, yes)
+        workflow.decide(&id, yes.with_key(key("b")))
     };
     let first = vote(&workflow, "so").unwrap();
     assert_eq!(vote(&workflow, "so").unwrap(), first);
     let claim = |workflow: &ApprovalWorkflow, claimant| {
         let action = action("payments/refund");
-        workflow.claim_once(&key("c"), &id, &action, person(claimant), second(7))
+        workflow.claim(
+            &id,
+            Use::new(action.clone(), person(claimant), second(7)).with_key(key("c")),
+        )
     };
     let held = claim(&workflow, "x").unwrap();
     assert_eq!(claim(&workflow, "x").unwrap(), held);
@@ -268,15 +292,16 @@ fn a_repeated_call_happens_once_also_after_a_restart() {
     let mut other = ask("payments/refund");
     other.action = other.action.with_parameter("amount", 13);
     for conflict in [
-        workflow.request_once(&key("a"), other).map(drop),
+        workflow.request(other.with_key(key("a"))).map(drop),
         workflow
-            .request_once(
-                &key("a"),
-                ask("payments/refund").with_id(RequestId::new("x").unwrap()),
+            .request(
+                ask("payments/refund")
+                    .with_id(RequestId::new("x").unwrap())
+                    .with_key(key("a")),
             )
             .map(drop),
         workflow
-            .request_once(&key("b"), ask("payments/refund"))
+            .request(ask("payments/refund").with_key(key("b")))
             .map(drop),
         vote(&workflow, "other").map(drop),
         claim(&workflow, "y").map(drop),
@@ -294,7 +319,9 @@ fn a_hundred_repetitions_at_once_make_one_request_and_one_claim() {
     let dir = tempdir().unwrap();
     let workflow = open(&dir);
     let report = || ask("reports/daily");
-    let ids = together(100, |_| workflow.request_once(&key("k"), report()).unwrap());
+    let ids = together(100, |_| {
+        workflow.request(report().with_key(key("k"))).unwrap()
+    });
     assert!(
         ids.iter()
             .all(|request| request.submission.id == ids[0].submission.id)
@@ -303,10 +330,13 @@ fn a_hundred_repetitions_at_once_make_one_request_and_one_claim() {
     let action = action("reports/daily");
     let held = together(100, |_| {
         workflow
-            .claim_once(&key("c"), id, &action, person("x"), second(1))
+            .claim(
+                id,
+                Use::new(action.clone(), person("x"), second(1)).with_key(key("c")),
+            )
             .unwrap()
     });
     assert!(held.iter().all(|claim| *claim == held[0]));
     assert_eq!(workflow.audit_log().unwrap().count(), 2);
-    assert_eq!(workflow.audit_trail(id).unwrap().len(), 2);
+    assert_eq!(workflow.audit_trail(id).unwrap().unwrap().len(), 2);
 }

@@ -53,13 +53,13 @@ fn giving_up_changes_nothing_and_an_early_decision_is_kept() {
     let dir = tempdir().unwrap();
     let workflow = open(&dir);
     let id = pending(&workflow);
-    let before = workflow.get(&id);
+    let before = workflow.get(&id).unwrap();
     let waited = workflow.wait_for_decision(&id, Duration::from_millis(1));
     assert_eq!(waited.unwrap(), None);
-    assert_eq!(workflow.get(&id), before);
+    assert_eq!(workflow.get(&id).unwrap(), before);
     approve(&workflow, &id);
     let waited = workflow.wait_for_decision(&id, Duration::ZERO).unwrap();
-    assert_eq!(waited, workflow.get(&id));
+    assert_eq!(waited, workflow.get(&id).unwrap());
     let nobody = workflow.wait_for_decision(&crate::support::id("r-99"), LONG);
     assert!(matches!(nobody, Err(Error::UnknownRequest { .. })));
 }
@@ -88,7 +88,7 @@ fn a_future_is_woken_by_the_decision_and_forgotten_when_dropped() {
     let Poll::Ready(Ok(request)) = future.poll(&mut context) else {
         panic!("it was decided")
     };
-    assert_eq!(Some(request), workflow.get(&first));
+    assert_eq!(Some(request), workflow.get(&first).unwrap());
     let unknown = id("r-99");
     let nobody = pin!(workflow.decision_of(&unknown)).poll(&mut context);
     assert!(matches!(

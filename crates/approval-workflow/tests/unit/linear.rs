@@ -15,6 +15,7 @@ use action::{Action, ActionPath, Timestamp};
 
 use crate::error::Error;
 use crate::gate::standing::Gate;
+use crate::model::binding::Use;
 use crate::model::event::{Event, Review, Verdict};
 use crate::model::grant::{Claim, FencingToken};
 use crate::model::input::{Decision, NewRequest};
@@ -213,12 +214,12 @@ fn call(workflow: &ApprovalWorkflow, id: &RequestId, op: Op, by: &PersonId) -> A
         Op::Review(Verdict::Approve) => state(workflow.decide(id, Decision::approve(by, now()))),
         Op::Review(Verdict::Deny) => state(workflow.decide(id, Decision::deny(by, now()))),
         Op::Revoke => state(workflow.revoke(id, by, "no", now())),
-        Op::Claim => match workflow.claim(id, &action(), by, now()) {
+        Op::Claim => match workflow.claim(id, Use::new(action(), by, now())) {
             Ok(claim) => Answer::Claimed(Box::new(claim)),
             Err(refusal) => Answer::Refused(format!("{refusal:?}")),
         },
         Op::Ask => Answer::Permission(workflow.can_execute(id, &action(), now())),
-        Op::Get => Answer::State(workflow.get(id).unwrap()),
+        Op::Get => Answer::State(workflow.get(id).unwrap().unwrap()),
     }
 }
 

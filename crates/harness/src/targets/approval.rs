@@ -142,12 +142,10 @@ impl Gate<'_> {
 
     /// Everything that lasts, from the log itself.
     pub(super) fn effects(workflow: &ApprovalWorkflow) -> Result<EffectsFound<'_>, Failure> {
-        let requests = workflow.requests().map(|r| {
-            Ok(Found::new(
-                REQUEST,
-                r.submission.id.to_string(),
-                state_digest(&r),
-            ))
+        let requests = workflow.requests().map(|request| {
+            let request = request?;
+            let id = request.submission.id.to_string();
+            Ok(Found::new(REQUEST, id, state_digest(&request)))
         });
         let decisions = workflow
             .audit_log()?

@@ -81,7 +81,7 @@ impl IntegratedTarget {
     }
 
     fn request(&self, id: &RequestId) -> Result<Arc<Request>, Failure> {
-        let request = self.approvals.get(id);
+        let request = self.approvals.get(id)?;
         request.ok_or_else(|| Failure::new(format!("request {id} is gone")))
     }
 
@@ -199,7 +199,7 @@ impl IntegratedTarget {
     ) -> Result<(), Failure> {
         it.step(AUDIT, |_| {
             let id = &proposal.request.submission.id;
-            let trail = self.approvals.audit_trail(id).unwrap_or_default();
+            let trail = self.approvals.audit_trail(id)?.unwrap_or_default();
             let found: Vec<_> = trail.iter().map(|entry| kind(&entry.event)).collect();
             let mut expected = vec!["requested"];
             expected.extend(decided.map(|approved| if approved { "approved" } else { "denied" }));
