@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use action::{Action, PathPattern};
-use approval_workflow::{Need, Policy, PolicyEngine, Rulebook, Ruling, Sensitivity};
+use approval_workflow::{Disposition, Policy, PolicyEngine, Rulebook, PolicyDecision, Sensitivity};
 use cedar_policy::{Authorizer, Entities, EntityUid, PolicyId, PolicySet, Request};
 use serde_json::{Map, Number, Value};
 
@@ -132,7 +132,7 @@ impl CedarEngine {
     /// Without an error a rule is named if any covers the action. With one, nothing that Cedar said is
     /// believed: a rule that could not be judged may be the one that decides.
     #[must_use]
-    pub fn ask(&self, question: &Question) -> Ruling<'_> {
+    pub fn ask(&self, question: &Question) -> PolicyDecision<'_> {
         let answer = self
             .authorizer
             .is_authorized(&question.0, &self.policies, &self.entities);
@@ -152,26 +152,26 @@ impl CedarEngine {
         let rule = &self.book.policy().rules[index];
         let does = |says: Says| said.contains(&(says, index));
         let need = if rule.terms.sensitivity == Sensitivity::None {
-            Need::NotSensitive
+            Disposition::NotSensitive
         } else if does(Says::Denies) {
-            Need::AutoDenied
+            Disposition::AutoDenied
         } else if does(Says::Grants) && (rule.auto_deny.is_none() || does(Says::DoesNotDeny)) {
-            Need::AutoApproved
+            Disposition::AutoApproved
         } else {
-            Need::Approval
+            Disposition::Approval
         };
-        Ruling {
+        PolicyDecision {
             rule: Some(rule),
             terms: &rule.terms,
             need,
         }
     }
 
-    fn default(&self) -> Ruling<'_> {
-        Ruling {
+    fn default(&self) -> PolicyDecision<'_> {
+        PolicyDecision {
             rule: None,
             terms: &self.book.policy().default,
-            need: Need::Approval,
+            need: Disposition::Approval,
         }
     }
 }
@@ -181,7 +181,7 @@ impl PolicyEngine for CedarEngine {
         &self.book
     }
 
-    fn judge(&self, action: &Action, context: &Map<String, Value>) -> Ruling<'_> {
+    fn judge(&self, action: &Action, context: &Map<String, Value>) -> PolicyDecision<'_> {
         match self.question(action, context) {
             Some(question) => self.ask(&question),
             None => self.default(),

@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use action::{Action, ActionPath};
-//! use approval_workflow::{Need, Policy, PolicyEngine};
+//! use approval_workflow::{Disposition, Policy, PolicyEngine};
 //! use proofload_cedar::CedarEngine;
 //!
 //! let policy = Policy::from_toml(r#"
@@ -26,11 +26,11 @@
 //! let engine = CedarEngine::new(policy)?;
 //! let refund = Action::new(ActionPath::new("payments/refund")?, "Refund");
 //! let large = refund.clone().with_parameter("cents", 9000);
-//! let ruling = engine.judge(&large, &serde_json::Map::new());
-//! assert_eq!(ruling.need, Need::AutoDenied);
-//! assert_eq!(ruling.rule.map(|rule| rule.label()), Some("no large refunds"));
+//! let decided = engine.judge(&large, &serde_json::Map::new());
+//! assert_eq!(decided.need, Disposition::AutoDenied);
+//! assert_eq!(decided.rule.map(|rule| rule.label()), Some("no large refunds"));
 //! // Nobody knows how large.
-//! assert_eq!(engine.judge(&refund, &serde_json::Map::new()).need, Need::Approval);
+//! assert_eq!(engine.judge(&refund, &serde_json::Map::new()).need, Disposition::Approval);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use action::{Action, ActionPath, Timestamp};
 use approval_workflow::{
-    ApprovalWorkflow, DenyReason, Need, NewRequest, Permission, PersonId, Policy, PolicyEngine,
+    ApprovalWorkflow, DenyReason, Disposition, NewRequest, Permission, PersonId, Policy, PolicyEngine,
     RequestId, Rulebook, State,
 };
 use proofload_cedar::{CedarEngine, Error};
@@ -166,10 +166,10 @@ fn both_engines_say_the_same_of_generated_requests() {
             prop_assert_eq!(one, other, "{:?} in {:?}", action, context);
             let kind = match (one.rule, one.need) {
                 (None, _) => "uncovered",
-                (_, Need::Approval) => "needs a person",
-                (_, Need::NotSensitive) => "not sensitive",
-                (_, Need::AutoApproved) => "granted",
-                (_, Need::AutoDenied) => "denied",
+                (_, Disposition::Approval) => "needs a person",
+                (_, Disposition::NotSensitive) => "not sensitive",
+                (_, Disposition::AutoApproved) => "granted",
+                (_, Disposition::AutoDenied) => "denied",
             };
             *counted.borrow_mut().entry(kind).or_insert(0_u32) += 1;
         }

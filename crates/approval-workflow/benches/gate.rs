@@ -11,8 +11,9 @@ use std::hint::black_box;
 
 use action::{Action, ActionDigest, ActionPath, PathPattern};
 use approval_workflow::{
-    ApprovalWorkflow, Binding, Decision, Durability, Event, Need, NewRequest, Page, PersonId,
-    Policy, Query, RequestId, Rule, Rulebook, Sensitivity, Submission, Terms, Timestamp, Use,
+    ApprovalWorkflow, Binding, Decision, Disposition, Durability, Event, NewRequest, Page,
+    PersonId, Policy, Query, RequestId, Rule, Rulebook, Sensitivity, Submission, Terms, Timestamp,
+    Use,
 };
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use jsonl_storage::LogOptions;
@@ -52,7 +53,7 @@ fn filled(requests: usize) -> (TempDir, ApprovalWorkflow, Vec<(RequestId, Action
             context: Map::new(),
             policy: book.digest(),
             rule: Some("small refunds".into()),
-            need: Need::AutoApproved,
+            need: Disposition::AutoApproved,
             terms: Terms::default(),
             key: None,
             binding: Binding::default(),
@@ -137,8 +138,8 @@ fn policy(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("rules", count), |b| {
             b.iter(|| {
                 at = (at + 1) % actions.len();
-                let ruling = book.judge(black_box(&actions[at]), &context);
-                assert!(ruling.rule.is_some());
+                let decided = book.judge(black_box(&actions[at]), &context);
+                assert!(decided.rule.is_some());
             });
         });
     }

@@ -16,8 +16,8 @@ use std::time::Instant;
 
 use action::{Action, ActionPath};
 use approval_workflow::{
-    ApprovalWorkflow, Binding, Claim, Event, FencingToken, Need, Outcome, PersonId, Policy,
-    Receipt, RequestId, Review, Rulebook, SnapshotUse, Submission, Terms, Timestamp, Verdict,
+    ApprovalWorkflow, Binding, Claim, Disposition, Event, FencingToken, PersonId, Policy, Receipt,
+    ReceiptOutcome, RequestId, Review, Rulebook, SnapshotUse, Submission, Terms, Timestamp, Vote,
 };
 use jsonl_storage::LogOptions;
 
@@ -107,7 +107,7 @@ fn fill(dir: &Path, requests: usize) -> Result<(), Box<dyn Error>> {
             context: serde_json::Map::new(),
             policy: book.digest(),
             rule: None,
-            need: Need::Approval,
+            need: Disposition::Approval,
             terms: Terms::default(),
             key: None,
             binding: Binding::default(),
@@ -118,7 +118,7 @@ fn fill(dir: &Path, requests: usize) -> Result<(), Box<dyn Error>> {
             id: id.clone(),
             at: NOW,
             reviewer: alice.clone(),
-            verdict: Verdict::Approve,
+            verdict: Vote::Approve,
             reason: None,
             groups: Vec::new(),
             key: None,
@@ -139,7 +139,7 @@ fn fill(dir: &Path, requests: usize) -> Result<(), Box<dyn Error>> {
             id,
             at: NOW,
             token,
-            outcome: Outcome::Succeeded,
+            outcome: ReceiptOutcome::Succeeded,
             observed: String::new(),
         };
         for event in [

@@ -18,7 +18,7 @@ use crate::model::permission::DenyReason;
 use crate::model::request::{Request, State, known};
 use crate::model::secrets;
 use crate::model::signature::ReviewSignature;
-use crate::model::terms::Need;
+use crate::model::terms::Disposition;
 use crate::review::signed::Proof;
 use crate::state::lifecycle;
 use crate::workflow::ApprovalWorkflow;
@@ -29,9 +29,12 @@ impl ApprovalWorkflow {
         input::check_action(&new.action)?;
         input::check_context(&new.context)?;
         let digest = new.action.digest()?;
-        let ruling = self.engine.judge(&new.action, &new.context);
-        let (rule, need) = (ruling.rule.map(|rule| rule.label().to_owned()), ruling.need);
-        let terms = ruling.terms.clone();
+        let decided = self.engine.judge(&new.action, &new.context);
+        let (rule, need) = (
+            decided.rule.map(|rule| rule.label().to_owned()),
+            decided.need,
+        );
+        let terms = decided.terms.clone();
         let names = &self.engine.rulebook().policy().secrets;
         let hidden = secrets::hide(&mut new, names, self.secret_key.as_ref(), digest)?;
         let keyed = new.key.as_ref().map(|key| {
@@ -309,9 +312,9 @@ impl ApprovalWorkflow {
     fn uncovered(&self, current: &Request, wanted: &Use) -> Option<DenyReason> {
         wanted.step.as_ref()?;
         let Submission { context, terms, .. } = &*current.submission;
-        let ruling = self.engine.judge(&wanted.action, context);
-        let covered = ruling.need == Need::NotSensitive
-            || (*ruling.terms == *terms && current.submission.need == ruling.need);
+        let decided = self.engine.judge(&wanted.action, context);
+        let covered = decided.need == Disposition::NotSensitive
+            || (*decided.terms == *terms && current.submission.need == decided.need);
         (!covered).then_some(DenyReason::StepNotCovered)
     }
 

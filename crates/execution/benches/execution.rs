@@ -14,7 +14,7 @@ use std::sync::Arc;
 use action::{Action, ActionPath, Timestamp};
 use approval_workflow::{
     ApprovalWorkflow, Binding, Decision, Durability, EffectsDigest, FencingToken, NewRequest,
-    Outcome, PersonId, PlanDigest, Policy, Receipt, ReportDigest, Use,
+    PersonId, PlanDigest, Policy, Receipt, ReceiptOutcome, ReportDigest, Use,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use execution::{ExecutionResult, NotExecuted, PlanExecutor, System};
@@ -179,7 +179,7 @@ impl Fixture {
             id: claim.id,
             at: NOW,
             token: claim.token,
-            outcome: Outcome::Succeeded,
+            outcome: ReceiptOutcome::Succeeded,
             observed: "3 keys changed, each as predicted".to_owned(),
         };
         self.approvals.finish(receipt).expect("a receipt");

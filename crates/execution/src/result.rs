@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use approval_workflow::Outcome;
+use approval_workflow::ReceiptOutcome;
 use forensic_simulator::{Change, Fact, Key, SimulationReport};
 
 use crate::error::NotExecuted;
@@ -65,11 +65,11 @@ impl ExecutionResult {
 
     /// What the receipt says: whether it took effect.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> ReceiptOutcome {
         match self {
-            Self::AsPredicted { .. } | Self::Otherwise { .. } => Outcome::Succeeded,
-            Self::NotExecuted(NotExecuted::Unknown(_)) => Outcome::Indeterminate,
-            Self::NotExecuted(_) => Outcome::Failed,
+            Self::AsPredicted { .. } | Self::Otherwise { .. } => ReceiptOutcome::Succeeded,
+            Self::NotExecuted(NotExecuted::Unknown(_)) => ReceiptOutcome::Indeterminate,
+            Self::NotExecuted(_) => ReceiptOutcome::Failed,
         }
     }
 

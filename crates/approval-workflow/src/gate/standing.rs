@@ -4,7 +4,7 @@ use action::{ActionDigest, Timestamp};
 
 use crate::model::permission::{DenyReason, Permission};
 use crate::model::request::{Request, State};
-use crate::model::terms::Need;
+use crate::model::terms::Disposition;
 
 /// What the answer depends on, small and without pointers, so that asking touches little memory.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ impl Gate {
             (State::Pending, _) => Standing::Undecided {
                 until: request.submission.decide_by(),
             },
-            (State::Denied { .. }, _) if request.submission.need == Need::AutoDenied => {
+            (State::Denied { .. }, _) if request.submission.need == Disposition::AutoDenied => {
                 Standing::Shut(DenyReason::DeniedByPolicy)
             }
             (State::Denied { .. }, _) => Standing::Shut(DenyReason::Denied),

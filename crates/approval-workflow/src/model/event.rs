@@ -11,7 +11,7 @@ use crate::model::grant::{Claim, Receipt};
 use crate::model::names::{GroupId, IdempotencyKey, PersonId, RequestId};
 use crate::model::requirement::Requirement;
 use crate::model::signature::ReviewSignature;
-use crate::model::terms::{Need, PolicyDigest, Terms};
+use crate::model::terms::{Disposition, PolicyDigest, Terms};
 
 /// One line of the log: something that happened to a request.
 ///
@@ -155,7 +155,7 @@ pub struct Submission {
     /// The label of the rule that decided; none if the policy's default did.
     pub rule: Option<String>,
     /// Whether a person is needed.
-    pub need: Need,
+    pub need: Disposition,
     /// The terms that hold, whatever the policy says later.
     pub terms: Terms,
     /// The caller's key for this request, if it gave one.
@@ -189,7 +189,7 @@ pub struct Review {
     /// Who decided.
     pub reviewer: PersonId,
     /// What was decided.
-    pub verdict: Verdict,
+    pub verdict: Vote,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -227,7 +227,7 @@ impl Requirement {
     pub fn is_met_by(&self, reviews: &[Review]) -> bool {
         let approvals: Vec<&[GroupId]> = reviews
             .iter()
-            .filter(|review| review.verdict == Verdict::Approve)
+            .filter(|review| review.verdict == Vote::Approve)
             .map(|review| &*review.groups)
             .collect();
         self.is_met_by_groups(&approvals)
@@ -237,7 +237,7 @@ impl Requirement {
 /// Yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Vote {
     /// The action may run.
     Approve,
     /// It may not.

@@ -64,7 +64,7 @@ pub struct Used {
 /// What came of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum ReceiptOutcome {
     /// It took effect.
     Succeeded,
     /// It took no effect.
@@ -84,7 +84,7 @@ pub struct Receipt {
     /// The claim's token.
     pub token: FencingToken,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: ReceiptOutcome,
     /// What was observed, for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub observed: String,

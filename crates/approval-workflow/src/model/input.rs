@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::model::binding::Binding;
-use crate::model::event::Verdict;
+use crate::model::event::Vote;
 use crate::model::limits;
 use crate::model::names::{self, IdempotencyKey, PersonId, RequestId};
 use crate::model::signature::Signature;
@@ -104,7 +104,7 @@ impl NewRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// Yes or no.
-    pub verdict: Verdict,
+    pub verdict: Vote,
     /// Who decides.
     pub reviewer: PersonId,
     /// In whose place, if not the reviewer's own: it is then that person's vote, with that person's
@@ -128,7 +128,7 @@ impl Decision {
     #[must_use]
     pub fn approve(reviewer: PersonId, at: Timestamp) -> Self {
         Self {
-            verdict: Verdict::Approve,
+            verdict: Vote::Approve,
             reviewer,
             on_behalf_of: None,
             reason: None,
@@ -143,7 +143,7 @@ impl Decision {
     #[must_use]
     pub fn deny(reviewer: PersonId, at: Timestamp) -> Self {
         Self {
-            verdict: Verdict::Deny,
+            verdict: Vote::Deny,
             ..Self::approve(reviewer, at)
         }
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::model::binding::Binding;
 use crate::model::content::write_json;
-use crate::model::event::{Event, Verdict};
+use crate::model::event::{Event, Vote};
 use crate::model::names::{IdempotencyKey, PersonId, RequestId};
 
 /// The digest of what a call says, without its time and without what the workflow adds.
@@ -30,7 +30,7 @@ impl Body {
     pub(crate) fn review(
         id: &RequestId,
         reviewer: &PersonId,
-        verdict: Verdict,
+        verdict: Vote,
         reason: Option<&str>,
         on_behalf_of: Option<&PersonId>,
     ) -> Self {

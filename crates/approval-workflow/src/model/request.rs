@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::model::content::write_json;
 use crate::model::emergency::{Attestation, BrokenGlass};
 use crate::model::event::{Review, Submission};
-use crate::model::grant::{Claim, Outcome, Receipt, Used};
+use crate::model::grant::{Claim, Receipt, ReceiptOutcome, Used};
 use crate::model::names::RequestId;
 
 /// A request and everything that was decided about it.
@@ -98,7 +98,7 @@ pub enum State {
         /// When.
         at: Timestamp,
         /// What came of it.
-        outcome: Outcome,
+        outcome: ReceiptOutcome,
     },
 }
 
@@ -115,9 +115,9 @@ impl State {
             Self::Revoked { .. } => Status::Revoked,
             Self::Claimed { .. } => Status::Claimed,
             Self::Finished { outcome, .. } => match outcome {
-                Outcome::Succeeded => Status::Succeeded,
-                Outcome::Failed => Status::Failed,
-                Outcome::Indeterminate => Status::Indeterminate,
+                ReceiptOutcome::Succeeded => Status::Succeeded,
+                ReceiptOutcome::Failed => Status::Failed,
+                ReceiptOutcome::Indeterminate => Status::Indeterminate,
             },
         }
     }

@@ -20,7 +20,7 @@ action::digest_type! {
 /// Whether a request needs a person, and if not, what the policy decided by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Need {
+pub enum Disposition {
     /// A person must approve.
     Approval,
     /// The rule says that the action is not sensitive.

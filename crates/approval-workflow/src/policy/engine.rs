@@ -4,7 +4,7 @@ use action::Action;
 use serde_json::{Map, Value};
 
 use crate::model::event::Submission;
-use crate::policy::rulebook::{Rulebook, Ruling};
+use crate::policy::rulebook::{PolicyDecision, Rulebook};
 
 /// What judges actions by a policy: [`Rulebook`], which ships, or another engine that says the same in
 /// another way, such as one that asks a policy server. See [`Options::open_judged_by`].
@@ -19,15 +19,15 @@ pub trait PolicyEngine: fmt::Debug + Send + Sync {
 
     /// Says what holds for an action in a context: a rule of the policy and its terms, or the policy's
     /// default. What it cannot judge needs a person.
-    fn judge(&self, action: &Action, context: &Map<String, Value>) -> Ruling<'_>;
+    fn judge(&self, action: &Action, context: &Map<String, Value>) -> PolicyDecision<'_>;
 
     /// Whether the policy says to a request what was said when it was made.
     fn agrees_with(&self, submission: &Submission) -> bool {
         if submission.policy == self.rulebook().digest() {
             return true;
         }
-        let ruling = self.judge(&submission.action, &submission.context);
-        ruling.agrees_with(submission)
+        let decided = self.judge(&submission.action, &submission.context);
+        decided.agrees_with(submission)
     }
 }
 
@@ -36,7 +36,7 @@ impl PolicyEngine for Rulebook {
         self
     }
 
-    fn judge(&self, action: &Action, context: &Map<String, Value>) -> Ruling<'_> {
+    fn judge(&self, action: &Action, context: &Map<String, Value>) -> PolicyDecision<'_> {
         Rulebook::judge(self, action, context)
     }
 }

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::model::event::Submission;
 use crate::model::names::GroupId;
 use crate::model::signature::Signers;
-use crate::model::terms::{Need, PolicyDigest, Sensitivity, Terms};
+use crate::model::terms::{Disposition, PolicyDigest, Sensitivity, Terms};
 use crate::policy::check::{check, place, refuse};
 use crate::policy::condition::Condition;
 use crate::policy::rule_index::RuleIndex;
@@ -26,16 +26,16 @@ pub struct Rulebook {
 
 /// What a policy says about one action.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ruling<'a> {
+pub struct PolicyDecision<'a> {
     /// The rule that decided; none if the policy's default did.
     pub rule: Option<&'a Rule>,
     /// The terms that hold.
     pub terms: &'a Terms,
     /// Whether a person is needed.
-    pub need: Need,
+    pub need: Disposition,
 }
 
-impl Ruling<'_> {
+impl PolicyDecision<'_> {
     /// Whether it says to a request what was said when it was made.
     pub(crate) fn agrees_with(&self, submission: &Submission) -> bool {
         self.need == submission.need && *self.terms == submission.terms
@@ -72,15 +72,15 @@ impl Rulebook {
 
     /// Says what holds for an action in a context.
     #[must_use]
-    pub fn judge(&self, action: &Action, context: &Map<String, Value>) -> Ruling<'_> {
+    pub fn judge(&self, action: &Action, context: &Map<String, Value>) -> PolicyDecision<'_> {
         let Some(rule) = self.rule_for(action) else {
-            return Ruling {
+            return PolicyDecision {
                 rule: None,
                 terms: &self.policy.default,
-                need: Need::Approval,
+                need: Disposition::Approval,
             };
         };
-        Ruling {
+        PolicyDecision {
             rule: Some(rule),
             terms: &rule.terms,
             need: need(rule, action, context),
@@ -98,8 +98,8 @@ impl Rulebook {
     #[must_use]
     pub fn agrees_with(&self, submission: &Submission) -> bool {
         submission.policy == self.digest || {
-            let ruling = self.judge(&submission.action, &submission.context);
-            ruling.agrees_with(submission)
+            let decided = self.judge(&submission.action, &submission.context);
+            decided.agrees_with(submission)
         }
     }
 
@@ -135,19 +135,19 @@ impl Rulebook {
 }
 
 /// A denial comes first; and as long as nobody knows whether it holds, nothing is granted either.
-fn need(rule: &Rule, action: &Action, context: &Map<String, Value>) -> Need {
+fn need(rule: &Rule, action: &Action, context: &Map<String, Value>) -> Disposition {
     let judge = |condition: &Condition| condition.judge(action, context);
     if rule.terms.sensitivity == Sensitivity::None {
-        return Need::NotSensitive;
+        return Disposition::NotSensitive;
     }
     match rule.auto_deny.as_ref().map_or(Some(false), judge) {
-        Some(true) => return Need::AutoDenied,
+        Some(true) => return Disposition::AutoDenied,
         Some(false) => {}
-        None => return Need::Approval,
+        None => return Disposition::Approval,
     }
     match rule.auto_approve.as_ref().and_then(judge) {
-        Some(true) => Need::AutoApproved,
-        Some(false) | None => Need::Approval,
+        Some(true) => Disposition::AutoApproved,
+        Some(false) | None => Disposition::Approval,
     }
 }
 
@@ -210,7 +210,7 @@ mod tests {
             };
             let action = Action::new(path, "n");
             let verdict = book.judge(&action, &Map::new());
-            assert_eq!((verdict.rule, verdict.need), (None, Need::Approval));
+            assert_eq!((verdict.rule, verdict.need), (None, Disposition::Approval));
             assert_eq!(verdict.terms.sensitivity, Sensitivity::Critical);
         }
     }
@@ -230,10 +230,16 @@ mod tests {
         let context = json!({"env": "test"}).as_object().unwrap().clone();
         assert_eq!(
             book.judge(&action("a/x"), &context).need,
-            Need::AutoApproved
+            Disposition::AutoApproved
         );
-        assert_eq!(book.judge(&action("a/x"), &Map::new()).need, Need::Approval);
-        assert_eq!(book.judge(&action("a/b"), &context).need, Need::Approval);
+        assert_eq!(
+            book.judge(&action("a/x"), &Map::new()).need,
+            Disposition::Approval
+        );
+        assert_eq!(
+            book.judge(&action("a/b"), &context).need,
+            Disposition::Approval
+        );
     }
 
     #[test]
@@ -255,15 +261,18 @@ mod tests {
             book.judge(&action(path), &context).need
         };
         let test = |frozen: Value| json!({"env": "test", "frozen": frozen});
-        assert_eq!(need("a/x", test(json!(false))), Need::AutoApproved);
-        assert_eq!(need("a/x", test(json!(true))), Need::AutoDenied);
-        assert_eq!(need("a/x", test(json!("yes"))), Need::Approval);
-        assert_eq!(need("a/x", json!({"env": "test"})), Need::Approval);
-        assert_eq!(need("a/x", json!({"frozen": true})), Need::AutoDenied);
-        assert_eq!(need("a/x", json!({"frozen": false})), Need::Approval);
-        assert_eq!(need("a/drop", json!({})), Need::AutoDenied);
-        assert_eq!(need("a/drop", test(json!(false))), Need::AutoDenied);
-        assert_eq!(need("b", test(json!(true))), Need::Approval);
+        assert_eq!(need("a/x", test(json!(false))), Disposition::AutoApproved);
+        assert_eq!(need("a/x", test(json!(true))), Disposition::AutoDenied);
+        assert_eq!(need("a/x", test(json!("yes"))), Disposition::Approval);
+        assert_eq!(need("a/x", json!({"env": "test"})), Disposition::Approval);
+        assert_eq!(
+            need("a/x", json!({"frozen": true})),
+            Disposition::AutoDenied
+        );
+        assert_eq!(need("a/x", json!({"frozen": false})), Disposition::Approval);
+        assert_eq!(need("a/drop", json!({})), Disposition::AutoDenied);
+        assert_eq!(need("a/drop", test(json!(false))), Disposition::AutoDenied);
+        assert_eq!(need("b", test(json!(true))), Disposition::Approval);
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::fmt;
 use action::Timestamp;
 
 use crate::error::Error;
-use crate::model::event::{Submission, Verdict};
+use crate::model::event::{Submission, Vote};
 use crate::model::names::{GroupId, PersonId, RequestId};
 use crate::model::permission::{DenyReason, Permission};
 use crate::model::request::{Request, Status};
-use crate::model::terms::{Need, Sensitivity};
+use crate::model::terms::{Disposition, Sensitivity};
 use crate::policy::Policy;
 use crate::policy::rulebook::Rulebook;
 use crate::workflow::ApprovalWorkflow;
@@ -28,7 +28,7 @@ pub struct Explanation {
     /// How much harm the action could do.
     pub sensitivity: Sensitivity,
     /// Whether a person is needed.
-    pub need: Need,
+    pub need: Disposition,
     /// Who approved so far.
     pub approved_by: Vec<PersonId>,
     /// Who is missing, while the request waits for a decision.
@@ -68,7 +68,7 @@ pub struct Said {
     /// The rule that decided; none if the policy's default did.
     pub rule: Option<String>,
     /// Whether a person is needed.
-    pub need: Need,
+    pub need: Disposition,
     /// How much harm the action could do.
     pub sensitivity: Sensitivity,
 }
@@ -134,7 +134,7 @@ impl ApprovalWorkflow {
         let yes = request
             .reviews
             .iter()
-            .filter(|review| review.verdict == Verdict::Approve);
+            .filter(|review| review.verdict == Vote::Approve);
         let people: Vec<&[GroupId]> = yes.map(|review| &*review.groups).collect();
         let mut places: BTreeMap<Option<&GroupId>, usize> = BTreeMap::new();
         for place in request.submission.terms.requires.missing(&people) {
@@ -171,23 +171,23 @@ fn approvers(request: &Request) -> impl Iterator<Item = &PersonId> {
     let yes = request
         .reviews
         .iter()
-        .filter(|review| review.verdict == Verdict::Approve);
+        .filter(|review| review.verdict == Vote::Approve);
     yes.map(|review| &review.reviewer)
 }
 
 fn difference(request: &Request, other: &Rulebook) -> Difference {
     let submission = &*request.submission;
-    let ruling = other.judge(&submission.action, &submission.context);
+    let decided = other.judge(&submission.action, &submission.context);
     let was_approved = approvers(request).next().is_some() && request.decision().is_some();
     let suffices = || {
-        let reasons = !ruling.terms.requires_reason
+        let reasons = !decided.terms.requires_reason
             || request.reviews.iter().all(|vote| vote.reason.is_some());
-        let factors = !ruling.terms.requires_second_factor
+        let factors = !decided.terms.requires_second_factor
             || request
                 .reviews
                 .iter()
                 .all(|vote| vote.factor_step.is_some());
-        reasons && factors && ruling.terms.requires.is_met_by(&request.reviews)
+        reasons && factors && decided.terms.requires.is_met_by(&request.reviews)
     };
     Difference {
         id: submission.id.clone(),
@@ -197,11 +197,11 @@ fn difference(request: &Request, other: &Rulebook) -> Difference {
             sensitivity: submission.terms.sensitivity,
         },
         instead: Said {
-            rule: ruling.rule.map(|rule| rule.label().to_owned()),
-            need: ruling.need,
-            sensitivity: ruling.terms.sensitivity,
+            rule: decided.rule.map(|rule| rule.label().to_owned()),
+            need: decided.need,
+            sensitivity: decided.terms.sensitivity,
         },
-        votes_suffice: (was_approved && ruling.need == Need::Approval).then(suffices),
+        votes_suffice: (was_approved && decided.need == Disposition::Approval).then(suffices),
     }
 }
 
@@ -219,10 +219,10 @@ impl fmt::Display for Explanation {
             None => f.write_str("the policy's default, since no rule covers it")?,
         }
         match self.need {
-            Need::Approval => {}
-            Need::NotSensitive => f.write_str("; needs nobody")?,
-            Need::AutoApproved => f.write_str("; the rule's condition granted it")?,
-            Need::AutoDenied => f.write_str("; the rule's condition denied it")?,
+            Disposition::Approval => {}
+            Disposition::NotSensitive => f.write_str("; needs nobody")?,
+            Disposition::AutoApproved => f.write_str("; the rule's condition granted it")?,
+            Disposition::AutoDenied => f.write_str("; the rule's condition denied it")?,
         }
         let names = |people: &mut dyn Iterator<Item = &PersonId>| {
             people.map(PersonId::as_str).collect::<Vec<_>>().join(", ")

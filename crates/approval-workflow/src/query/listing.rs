@@ -6,7 +6,7 @@ use action::{PathPattern, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::model::event::Verdict;
+use crate::model::event::Vote;
 use crate::model::names::{GroupId, PersonId};
 use crate::model::request::{Request, Status};
 use crate::state::view::{Found, Indexes};
@@ -198,7 +198,7 @@ impl ApprovalWorkflow {
             },
         };
         let yes = request.reviews.iter();
-        let yes = yes.filter(|review| review.verdict == Verdict::Approve);
+        let yes = yes.filter(|review| review.verdict == Vote::Approve);
         let people: Vec<&[GroupId]> = yes.map(|review| &*review.groups).collect();
         let missing = asked.terms.requires.missing(&people);
         missing

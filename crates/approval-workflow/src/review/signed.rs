@@ -94,11 +94,11 @@ mod tests {
 
     use super::*;
     use crate::model::binding::Binding;
-    use crate::model::event::Verdict;
+    use crate::model::event::Vote;
     use crate::model::input::Decision;
     use crate::model::names::RequestId;
     use crate::model::signature::ReviewSignature;
-    use crate::model::terms::Need;
+    use crate::model::terms::Disposition;
     use crate::policy::Policy;
     use crate::policy::rulebook::Rulebook;
 
@@ -121,7 +121,7 @@ mod tests {
             context: serde_json::Map::new(),
             policy: book.digest(),
             rule: None,
-            need: Need::Approval,
+            need: Disposition::Approval,
             terms: book.policy().default.clone(),
             key: None,
             binding: Binding::default(),
@@ -135,7 +135,7 @@ mod tests {
             id: asked.id.clone(),
             at,
             reviewer: alice,
-            verdict: Verdict::Approve,
+            verdict: Vote::Approve,
             reason: None,
             groups: Vec::new(),
             key: None,
@@ -153,7 +153,7 @@ mod tests {
         assert!(proof.holds);
         assert!(check(&asked, &review, Some(&proof)).is_ok());
         let denial = Review {
-            verdict: Verdict::Deny,
+            verdict: Vote::Deny,
             ..review.clone()
         };
         let forged = Proof::of(&asked, &denial).unwrap();

@@ -5,7 +5,7 @@ use action::{ActionDigest, Timestamp};
 use serde::Serialize;
 
 use crate::model::binding::Binding;
-use crate::model::event::{Review, Submission, Verdict};
+use crate::model::event::{Review, Submission, Vote};
 use crate::model::input::Decision;
 use crate::model::names::{PersonId, RequestId};
 
@@ -48,7 +48,7 @@ pub struct ReviewStatement<'a> {
     reviewer: &'a PersonId,
     #[serde(skip_serializing_if = "Option::is_none")]
     on_behalf_of: Option<&'a PersonId>,
-    verdict: Verdict,
+    verdict: Vote,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     at: Timestamp,

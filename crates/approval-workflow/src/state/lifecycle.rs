@@ -11,12 +11,12 @@ use crate::error::Error;
 use crate::gate::standing::Gate;
 use crate::model::binding;
 use crate::model::emergency::{Attestation, BrokenGlass};
-use crate::model::event::{Event, Review, Submission, Verdict};
-use crate::model::grant::{Claim, Outcome, Receipt, Used};
+use crate::model::event::{Event, Review, Submission, Vote};
+use crate::model::grant::{Claim, Receipt, ReceiptOutcome, Used};
 use crate::model::names::PersonId;
 use crate::model::permission::{DenyReason, Permission};
 use crate::model::request::{Request, State};
-use crate::model::terms::{Need, Terms};
+use crate::model::terms::{Disposition, Terms};
 use crate::review::signed::{self, Proof};
 
 /// The transition function. See the [table](self).
@@ -71,9 +71,9 @@ fn begin(submission: &Arc<Submission>) -> Request {
     let at = submission.at;
     Request {
         state: match submission.need {
-            Need::Approval => State::Pending,
-            Need::NotSensitive | Need::AutoApproved => State::Approved { at },
-            Need::AutoDenied => State::Denied { at },
+            Disposition::Approval => State::Pending,
+            Disposition::NotSensitive | Disposition::AutoApproved => State::Approved { at },
+            Disposition::AutoDenied => State::Denied { at },
         },
         submission: Arc::clone(submission),
         reviews: Vec::new(),
@@ -135,16 +135,16 @@ fn decide(current: &Request, review: &Review, proof: Option<&Proof>) -> Result<R
     if terms.requires_reason && reason.trim().is_empty() {
         return Err(Error::ReasonMissing { id: id.clone() });
     }
-    let needs_factor = terms.requires_second_factor && review.verdict == Verdict::Approve;
+    let needs_factor = terms.requires_second_factor && review.verdict == Vote::Approve;
     if needs_factor && review.factor_step.is_none() {
         return Err(Error::SecondFactorMissing { id: id.clone() });
     }
     let mut next = step(current, State::Pending, at);
     next.reviews.push(review.clone());
     next.state = match review.verdict {
-        Verdict::Approve if terms.requires.is_met_by(&next.reviews) => State::Approved { at },
-        Verdict::Deny if may_veto(terms, review) => State::Denied { at },
-        Verdict::Approve | Verdict::Deny => State::Pending,
+        Vote::Approve if terms.requires.is_met_by(&next.reviews) => State::Approved { at },
+        Vote::Deny if may_veto(terms, review) => State::Denied { at },
+        Vote::Approve | Vote::Deny => State::Pending,
     };
     Ok(next)
 }
@@ -302,9 +302,9 @@ fn finish(current: &Request, receipt: &Receipt) -> Result<Request, Error> {
 }
 
 /// The worst outcome of all uses; none as long as one is not reported. Outcomes are in rising order.
-fn worst(request: &Request) -> Option<Outcome> {
+fn worst(request: &Request) -> Option<ReceiptOutcome> {
     let mut outcomes = request.uses().map(|(_, receipt)| Some(receipt?.outcome));
-    outcomes.try_fold(Outcome::Succeeded, |worst, outcome| {
+    outcomes.try_fold(ReceiptOutcome::Succeeded, |worst, outcome| {
         Some(worst.max(outcome?))
     })
 }

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::event::{Event, Verdict};
+use crate::model::event::{Event, Vote};
 use crate::model::names::PersonId;
 use crate::model::request::{Request, Status};
-use crate::model::terms::{Need, Sensitivity};
+use crate::model::terms::{Disposition, Sensitivity};
 
 /// Counts over all requests, kept as events come.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -75,16 +75,16 @@ impl Statistics {
                 self.requests += 1;
                 let sensitivity = submission.terms.sensitivity;
                 *self.by_sensitivity.entry(sensitivity).or_default() += 1;
-                self.auto_approved += u64::from(submission.need == Need::AutoApproved);
-                self.auto_denied += u64::from(submission.need == Need::AutoDenied);
-                self.not_sensitive += u64::from(submission.need == Need::NotSensitive);
+                self.auto_approved += u64::from(submission.need == Disposition::AutoApproved);
+                self.auto_denied += u64::from(submission.need == Disposition::AutoDenied);
+                self.not_sensitive += u64::from(submission.need == Disposition::NotSensitive);
                 self.uncovered += u64::from(submission.rule.is_none());
             }
             Event::Reviewed(review) => {
                 let count = self.by_reviewer.entry(review.reviewer.clone()).or_default();
                 match review.verdict {
-                    Verdict::Approve => count.approved += 1,
-                    Verdict::Deny => count.denied += 1,
+                    Vote::Approve => count.approved += 1,
+                    Vote::Deny => count.denied += 1,
                 }
                 if after.decision() == Some(review) {
                     self.time_to_decision

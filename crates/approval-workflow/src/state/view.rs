@@ -9,11 +9,11 @@ use parking_lot::RwLock;
 
 use crate::gate::standing::Gate;
 use crate::gate::{Answer, GateTable};
-use crate::model::event::{Event, Verdict};
+use crate::model::event::{Event, Vote};
 use crate::model::names::{GroupId, RequestId};
 use crate::model::permission::{DenyReason, Permission};
 use crate::model::request::{Request, State, Status};
-use crate::model::terms::Need;
+use crate::model::terms::Disposition;
 use crate::policy::engine::PolicyEngine;
 use crate::review::second_factor::Verifier;
 use crate::state::event_index::{EventIndex, Ids};
@@ -133,7 +133,7 @@ impl View {
         let Some(verifier) = &self.verifier else {
             return true;
         };
-        if request.submission.need != Need::Approval {
+        if request.submission.need != Disposition::Approval {
             return true;
         }
         if let Some(glass) = &request.glass {
@@ -144,7 +144,7 @@ impl View {
         let people: Vec<&[GroupId]> = request
             .reviews
             .iter()
-            .filter(|review| review.verdict == Verdict::Approve)
+            .filter(|review| review.verdict == Vote::Approve)
             .filter_map(|review| verifier.counts_for(review, &request.submission))
             .collect();
         request.submission.terms.requires.is_met_by_groups(&people)

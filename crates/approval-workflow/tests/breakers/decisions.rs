@@ -1,6 +1,6 @@
 //! A decision is what a person decided: not a time-out, not the requester, not a second thought.
 
-use approval_workflow::{Decision, DenyReason, Error, Permission, Status, Verdict};
+use approval_workflow::{Decision, DenyReason, Error, Permission, Status, Vote};
 
 use crate::support::{action, at, gate, gate_with, person};
 
@@ -136,7 +136,7 @@ fn what_was_approved_is_not_denied_afterwards() {
             first: Some(first),
             ..
         }) => {
-            assert_eq!((status, first.verdict), (Status::Claimed, Verdict::Approve));
+            assert_eq!((status, first.verdict), (Status::Claimed, Vote::Approve));
         }
         other => panic!("{other:?}"),
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use approval_workflow::{
-    ApprovalWorkflow, Decision, DenyReason, Error, IdempotencyKey, NewRequest, Outcome, Policy,
-    Receipt, RequestId, Status, Use, verify_bundle,
+    ApprovalWorkflow, Decision, DenyReason, Error, IdempotencyKey, NewRequest, Policy, Receipt,
+    ReceiptOutcome, RequestId, Status, Use, verify_bundle,
 };
 
 use crate::support::{Gate, action, at, gate, gate_with, person};
@@ -42,7 +42,7 @@ fn finished(gate: &Gate) -> RequestId {
             id: id.clone(),
             at: at(3),
             token: claim.token,
-            outcome: Outcome::Succeeded,
+            outcome: ReceiptOutcome::Succeeded,
             observed: String::new(),
         })
         .unwrap();
@@ -219,15 +219,18 @@ fn a_report_needs_the_token_of_its_own_claim() {
         };
         gate.workflow.finish(receipt)
     };
-    report(live.token, Outcome::Succeeded).unwrap();
+    report(live.token, ReceiptOutcome::Succeeded).unwrap();
     // The one that wakes up late reports for itself, once, and over nobody.
-    report(stale.token, Outcome::Failed).unwrap();
-    let again = report(live.token, Outcome::Failed);
+    report(stale.token, ReceiptOutcome::Failed).unwrap();
+    let again = report(live.token, ReceiptOutcome::Failed);
     assert!(
         matches!(again, Err(Error::AlreadyFinished { .. })),
         "{again:?}"
     );
-    let unknown = report(approval_workflow::FencingToken(99), Outcome::Succeeded);
+    let unknown = report(
+        approval_workflow::FencingToken(99),
+        ReceiptOutcome::Succeeded,
+    );
     assert!(
         matches!(unknown, Err(Error::WrongToken { .. })),
         "{unknown:?}"
@@ -237,5 +240,8 @@ fn a_report_needs_the_token_of_its_own_claim() {
         .uses()
         .map(|(_, report)| report.unwrap().outcome)
         .collect();
-    assert_eq!(outcomes, [Outcome::Failed, Outcome::Succeeded]);
+    assert_eq!(
+        outcomes,
+        [ReceiptOutcome::Failed, ReceiptOutcome::Succeeded]
+    );
 }

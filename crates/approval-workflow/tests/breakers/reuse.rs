@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use approval_workflow::{DenyReason, IdempotencyKey, NewRequest, Outcome, Receipt, Use};
+use approval_workflow::{DenyReason, IdempotencyKey, NewRequest, Receipt, ReceiptOutcome, Use};
 
 use crate::support::{Gate, action, at, gate, person};
 
@@ -169,7 +169,7 @@ fn a_failed_execution_does_not_give_the_approval_back() {
         .claim(&id, Use::new(run.clone(), person("executor"), at(2)))
         .unwrap();
     let observed = "connection reset".to_owned();
-    let outcome = Outcome::Failed;
+    let outcome = ReceiptOutcome::Failed;
     let receipt = Receipt {
         id: id.clone(),
         at: at(3),

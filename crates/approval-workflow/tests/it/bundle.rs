@@ -1,8 +1,8 @@
 use std::fs;
 
 use approval_workflow::{
-    ApprovalWorkflow, AuditEntry, Decision, Error, Outcome, Receipt, RequestId, Review, Status,
-    Use, verify_bundle,
+    ApprovalWorkflow, AuditEntry, Decision, Error, Receipt, ReceiptOutcome, RequestId, Review,
+    Status, Use, verify_bundle,
 };
 use serde_json::Value;
 use tempfile::tempdir;
@@ -27,7 +27,7 @@ fn finished(workflow: &ApprovalWorkflow) -> RequestId {
             id: id.clone(),
             at: second(4),
             token: claim.token,
-            outcome: Outcome::Succeeded,
+            outcome: ReceiptOutcome::Succeeded,
             observed: "200 OK".into(),
         })
         .unwrap();

@@ -6,8 +6,8 @@ use std::iter;
 use std::sync::{Arc, LazyLock};
 
 use approval_workflow::{
-    ApprovalWorkflow, Claim, Decision, DenyReason, Error, Event, Outcome, Policy, Receipt, Request,
-    State, Use,
+    ApprovalWorkflow, Claim, Decision, DenyReason, Error, Event, Policy, Receipt, ReceiptOutcome,
+    Request, State, Use,
 };
 
 use crate::disk::Disk;
@@ -51,7 +51,7 @@ fn live(workflow: &ApprovalWorkflow, told: &mut Vec<Told>) -> Result<(), Error> 
             id: id("a"),
             at: second(3),
             token: first.token,
-            outcome: Outcome::Indeterminate,
+            outcome: ReceiptOutcome::Indeterminate,
             observed: String::new(),
         })?,
     );

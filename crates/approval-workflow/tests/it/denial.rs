@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use approval_workflow::{
-    ApprovalWorkflow, Binding, Decision, DenyReason, Error, Need, NewRequest, Permission,
+    ApprovalWorkflow, Binding, Decision, DenyReason, Disposition, Error, NewRequest, Permission,
     PlanDigest, Policy, Request, RequestId, SnapshotUse, State, Status, StepProof, Use,
     verify_bundle,
 };
@@ -57,7 +57,7 @@ fn deny_reason(error: &Error) -> Option<DenyReason> {
 
 fn assert_is_denied_by(request: &Request, rule: &str) {
     let submission = &request.submission;
-    assert_eq!(submission.need, Need::AutoDenied);
+    assert_eq!(submission.need, Disposition::AutoDenied);
     assert_eq!(submission.rule.as_deref(), Some(rule));
     assert_eq!(request.state, State::Denied { at: submission.at });
     assert_eq!(request.status(second(1_000_000)), Status::Denied);
@@ -84,11 +84,11 @@ fn what_a_rule_denies_is_denied_from_the_start_and_the_rule_is_named() {
     let good = workflow
         .request(rehearsed("deploy/web", "succeeded"))
         .unwrap();
-    assert_eq!(good.submission.need, Need::AutoApproved);
+    assert_eq!(good.submission.need, Disposition::AutoApproved);
     // Not rehearsed: nobody knows whether it is to be denied, so a person decides.
     let unknown = ask("deploy/web").with_context("environment", "test");
     let unknown = workflow.request(unknown).unwrap();
-    assert_eq!(unknown.submission.need, Need::Approval);
+    assert_eq!(unknown.submission.need, Disposition::Approval);
     assert_eq!(unknown.state, State::Pending);
 
     let said = workflow
@@ -199,8 +199,8 @@ fn a_policy_that_denies_later_shuts_what_was_approved_and_what_if_foretells_it()
         .unwrap();
     assert_eq!(differences.len(), 1);
     let difference = &differences[0];
-    assert_eq!(difference.then.need, Need::Approval);
-    assert_eq!(difference.instead.need, Need::AutoDenied);
+    assert_eq!(difference.then.need, Disposition::Approval);
+    assert_eq!(difference.instead.need, Disposition::AutoDenied);
     let rule = difference.instead.rule.as_deref();
     assert_eq!(rule, Some("nobody drops a database"));
     assert_eq!(difference.votes_suffice, None, "no vote would help");
@@ -220,7 +220,7 @@ fn a_step_that_a_rule_denies_is_not_covered_by_the_approval_of_its_plan() {
     let plan = Binding::default().with_plan(PlanDigest::of(&digests));
     let new = rehearsed("deploy/web", "succeeded").with_id(id("a"));
     let asked = workflow.request(new.bound_to(plan)).unwrap();
-    assert_eq!(asked.submission.need, Need::AutoApproved);
+    assert_eq!(asked.submission.need, Disposition::AutoApproved);
     let proof = StepProof::new(&digests, 1).unwrap();
     let wanted = Use::new(steps[1].clone(), person("agent-7"), second(1)).as_step(proof);
     let error = workflow.claim(&id("a"), wanted).unwrap_err();

@@ -4,7 +4,7 @@
 use action::{Action, ActionPath};
 use approval_workflow::{
     Attestation, Decision, Directory, Error, FencingToken, GroupId, IdempotencyKey, NewRequest,
-    Outcome, PersonId, Policy, Receipt, RequestId, Rulebook, Use, verify_bundle,
+    PersonId, Policy, Receipt, ReceiptOutcome, RequestId, Rulebook, Use, verify_bundle,
 };
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -91,7 +91,7 @@ fn a_megabyte_is_refused_wherever_it_is_handed_in_and_leaves_nothing() {
         id: id.clone(),
         at: second(2),
         token: FencingToken(1),
-        outcome: Outcome::Succeeded,
+        outcome: ReceiptOutcome::Succeeded,
         observed: long.clone(),
     };
     let agent = || person("agent-7");
@@ -214,7 +214,7 @@ proptest! {
             if let Ok(claim) = workflow.claim(&id, Use::new(action("payments/refund"), agent(), second(2))) {
                 let receipt = Receipt {
                     id: id.clone(), at: second(3), token: claim.token,
-                    outcome: Outcome::Failed, observed: observed.clone(),
+                    outcome: ReceiptOutcome::Failed, observed: observed.clone(),
                 };
                 step(&observed, workflow.finish(receipt).map(drop));
             } else {

@@ -1,6 +1,6 @@
 use approval_workflow::{
-    ApprovalWorkflow, Decision, DenyReason, Error, Event, Need, Page, Permission, Policy,
-    Sensitivity, State, Status, Verdict, request_digest,
+    ApprovalWorkflow, Decision, DenyReason, Disposition, Error, Event, Page, Permission, Policy,
+    Sensitivity, State, Status, Vote, request_digest,
 };
 use tempfile::tempdir;
 
@@ -50,7 +50,7 @@ fn an_action_that_no_rule_covers_waits_for_a_person_and_is_recorded() {
     let workflow = open(&dir);
     let request = workflow.request(ask("unheard/of")).unwrap();
     assert_eq!(request.submission.rule, None);
-    assert_eq!(request.submission.need, Need::Approval);
+    assert_eq!(request.submission.need, Disposition::Approval);
     assert_eq!(request.submission.terms.sensitivity, Sensitivity::Critical);
     let permission = workflow.can_execute(&request.submission.id, &action("unheard/of"), second(1));
     assert_eq!(permission, Permission::Denied(DenyReason::Pending));
@@ -79,19 +79,27 @@ fn what_needs_nobody_is_recorded_with_the_rule_that_said_so() {
     let rule = |text: &str| Some(text.to_owned());
     assert_eq!(
         said(&report),
-        (Need::NotSensitive, rule("reports/**"), Status::Approved)
+        (
+            Disposition::NotSensitive,
+            rule("reports/**"),
+            Status::Approved
+        )
     );
     assert_eq!(
         said(&deploy),
         (
-            Need::AutoApproved,
+            Disposition::AutoApproved,
             rule("test deployments"),
             Status::Approved
         )
     );
     assert_eq!(
         said(&live),
-        (Need::Approval, rule("test deployments"), Status::Pending)
+        (
+            Disposition::Approval,
+            rule("test deployments"),
+            Status::Pending
+        )
     );
     assert_eq!(workflow.audit_log().unwrap().count(), 3);
     let granted = workflow.can_execute(&deploy.submission.id, &action("deploy/web"), second(1));
@@ -122,7 +130,7 @@ fn the_first_decision_stands_and_is_named_to_the_second() {
                 first: Some(first),
                 ..
             } => {
-                assert_eq!((status, first.verdict), (Status::Denied, Verdict::Deny));
+                assert_eq!((status, first.verdict), (Status::Denied, Vote::Deny));
                 assert_eq!(first.reviewer, person("bob"));
             }
             other => panic!("{other}"),
@@ -150,7 +158,7 @@ fn a_reason_that_is_demanded_is_not_blank() {
     let request = workflow.request(ask("payments/refund")).unwrap();
     let id = &request.submission.id;
     for reason in [None, Some(String::new()), Some(" \n\t\u{a0}".into())] {
-        for verdict in [Verdict::Approve, Verdict::Deny] {
+        for verdict in [Vote::Approve, Vote::Deny] {
             let blank = Decision {
                 verdict,
                 reason: reason.clone(),
@@ -344,7 +352,7 @@ fn statistics_follow_the_events() {
         )
         .unwrap();
     let no = Decision {
-        verdict: Verdict::Deny,
+        verdict: Vote::Deny,
         reviewer: person("bob"),
         ..approve()
     };

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
 use approval_workflow::{
-    ApprovalWorkflow, Claim, Decision, DenyReason, Error, FencingToken, Outcome, Permission,
-    Policy, Receipt, RequestId, Status, Use,
+    ApprovalWorkflow, Claim, Decision, DenyReason, Error, FencingToken, Permission, Policy,
+    Receipt, ReceiptOutcome, RequestId, Status, Use,
 };
 use tempfile::tempdir;
 
@@ -29,7 +29,7 @@ fn claim(workflow: &ApprovalWorkflow, id: &RequestId) -> Result<Claim, DenyReaso
     }
 }
 
-fn receipt(claim: &Claim, outcome: Outcome) -> Receipt {
+fn receipt(claim: &Claim, outcome: ReceiptOutcome) -> Receipt {
     Receipt {
         id: claim.id.clone(),
         at: second(3),
@@ -56,18 +56,18 @@ fn an_approval_is_used_once_and_its_use_reported_once() {
 
     let wrong = Receipt {
         token: FencingToken(99),
-        ..receipt(&held, Outcome::Succeeded)
+        ..receipt(&held, ReceiptOutcome::Succeeded)
     };
     let error = workflow.finish(wrong).unwrap_err();
     assert!(matches!(error, Error::WrongToken { .. }), "{error}");
     workflow
-        .finish(receipt(&held, Outcome::Indeterminate))
+        .finish(receipt(&held, ReceiptOutcome::Indeterminate))
         .unwrap();
     let error = workflow
-        .finish(receipt(&held, Outcome::Succeeded))
+        .finish(receipt(&held, ReceiptOutcome::Succeeded))
         .unwrap_err();
     assert!(
-        matches!(&error, Error::AlreadyFinished { first, .. } if first.outcome == Outcome::Indeterminate),
+        matches!(&error, Error::AlreadyFinished { first, .. } if first.outcome == ReceiptOutcome::Indeterminate),
         "{error}"
     );
     assert_eq!(
@@ -231,7 +231,9 @@ fn killed_at_any_record_and_reopened_no_approval_is_used_twice() {
     let mut uses = Vec::new();
     for id in &ids {
         let held = claim(&workflow, id).unwrap();
-        workflow.finish(receipt(&held, Outcome::Succeeded)).unwrap();
+        workflow
+            .finish(receipt(&held, ReceiptOutcome::Succeeded))
+            .unwrap();
         uses.push(held);
     }
     workflow.close().unwrap();
@@ -318,10 +320,11 @@ fn an_approval_of_three_uses_is_used_three_times_each_under_its_own_token() {
         workflow.status(&id, second(2)).unwrap(),
         Some(Status::Claimed)
     );
-    for (claim, outcome) in
-        won.iter()
-            .zip([Outcome::Succeeded, Outcome::Indeterminate, Outcome::Failed])
-    {
+    for (claim, outcome) in won.iter().zip([
+        ReceiptOutcome::Succeeded,
+        ReceiptOutcome::Indeterminate,
+        ReceiptOutcome::Failed,
+    ]) {
         assert_eq!(
             workflow.status(&id, second(3)).unwrap(),
             Some(Status::Claimed)
@@ -348,7 +351,9 @@ fn killed_at_any_record_and_reopened_three_uses_are_no_more_than_three() {
     let id = batch(&workflow);
     for _ in 0..3 {
         let held = run(&workflow, &id).unwrap();
-        workflow.finish(receipt(&held, Outcome::Succeeded)).unwrap();
+        workflow
+            .finish(receipt(&held, ReceiptOutcome::Succeeded))
+            .unwrap();
     }
     workflow.close().unwrap();
     let whole = lines(&dir);
@@ -385,7 +390,9 @@ fn what_is_left_of_several_uses_can_be_taken_back_and_lapses() {
         Some(Status::Lapsed)
     );
     for claim in &held {
-        workflow.finish(receipt(claim, Outcome::Failed)).unwrap();
+        workflow
+            .finish(receipt(claim, ReceiptOutcome::Failed))
+            .unwrap();
     }
     assert_eq!(
         workflow.status(&revoked, late).unwrap(),

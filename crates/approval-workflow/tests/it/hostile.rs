@@ -83,7 +83,7 @@ fn a_log_with_an_event_that_cannot_have_happened_is_refused() {
             id,
             at: second(1),
             reviewer: person("agent-7"),
-            verdict: approval_workflow::Verdict::Approve,
+            verdict: approval_workflow::Vote::Approve,
             reason: Some("me".into()),
             groups: Vec::new(),
             key: None,

@@ -1,4 +1,4 @@
-use approval_workflow::{ApprovalWorkflow, Decision, Directory, Need, Policy, Sensitivity};
+use approval_workflow::{ApprovalWorkflow, Decision, Directory, Disposition, Policy, Sensitivity};
 use tempfile::tempdir;
 
 use crate::support::{POLICY, ask, id, open, person, second};
@@ -108,8 +108,8 @@ fn what_if_lists_the_requests_that_another_policy_would_treat_otherwise() {
         .collect();
     assert_eq!(ids, ["a", "b"]);
     assert_eq!(differences[0].votes_suffice, Some(false));
-    assert_eq!(differences[1].then.need, Need::NotSensitive);
-    assert_eq!(differences[1].instead.need, Need::Approval);
+    assert_eq!(differences[1].then.need, Disposition::NotSensitive);
+    assert_eq!(differences[1].instead.need, Disposition::Approval);
     assert_eq!(differences[1].instead.sensitivity, Sensitivity::Low);
     assert_eq!(
         workflow.audit_log().unwrap().count(),

@@ -5,8 +5,8 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use approval_workflow::{
-    ApprovalWorkflow, Claim, Decision, DenyReason, Durability, Error, Outcome, Permission, Receipt,
-    Request, RequestId, Status, Use,
+    ApprovalWorkflow, Claim, Decision, DenyReason, Durability, Error, Permission, Receipt,
+    ReceiptOutcome, Request, RequestId, Status, Use,
 };
 
 use crate::disk::Disk;
@@ -112,7 +112,7 @@ fn a_refused_append_lets_nothing_through_and_says_why() {
             id: id("claimed"),
             at: second(3),
             token: first.token,
-            outcome: Outcome::Succeeded,
+            outcome: ReceiptOutcome::Succeeded,
             observed: String::new(),
         };
         let errors = [

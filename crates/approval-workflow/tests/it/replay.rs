@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use approval_workflow::{
-    ApprovalWorkflow, Claim, Decision, Outcome, Page, Receipt, RequestId, State, Status, Timestamp,
-    Use, Verdict,
+    ApprovalWorkflow, Claim, Decision, Page, Receipt, ReceiptOutcome, RequestId, State, Status,
+    Timestamp, Use, Vote,
 };
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -23,7 +23,7 @@ enum Op {
     Decide {
         id: u8,
         reviewer: &'static str,
-        verdict: Verdict,
+        verdict: Vote,
         reason: bool,
     },
     Expire,
@@ -63,7 +63,7 @@ fn op() -> impl Strategy<Value = (Op, i64)> {
         "other/x",
     ]);
     let person = || prop::sample::select(PEOPLE.to_vec());
-    let verdict = prop::sample::select(vec![Verdict::Approve, Verdict::Deny]);
+    let verdict = prop::sample::select(vec![Vote::Approve, Vote::Deny]);
     let request = (prop::option::of(0..6_u8), path, person(), any::<bool>()).prop_map(
         |(id, path, requester, test)| Op::Request {
             id,
@@ -150,7 +150,7 @@ fn run(workflow: &ApprovalWorkflow, ops: &[(Op, i64)]) -> Timestamp {
                         id: claim.id,
                         at,
                         token: claim.token,
-                        outcome: Outcome::Succeeded,
+                        outcome: ReceiptOutcome::Succeeded,
                         observed: String::new(),
                     });
                 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use approval_workflow::{
     ApprovalWorkflow, AuditEntry, Decision, DenyReason, Directory, Error, Event, Permission,
     Policy, PublicKey, Request, RequestId, ReviewStatement, Rulebook, Signature, SignatureFault,
-    Status, Verdict, verify_bundle,
+    Status, Vote, verify_bundle,
 };
 use ed25519_dalek::{Signer as _, SigningKey};
 use tempfile::{TempDir, tempdir};
@@ -114,7 +114,7 @@ fn a_signature_for_anything_else_is_refused_and_leaves_nothing() {
         ..yes()
     };
     let the_opposite = Decision {
-        verdict: Verdict::Deny,
+        verdict: Vote::Deny,
         ..yes()
     };
     let flipped = {
@@ -316,7 +316,7 @@ fn a_bundle_that_holds_in_itself_does_not_hold_without_the_reviewers_key() {
         verify_bundle(&forge(id, &trail), None)
     };
     for forged in [
-        change(&|review| review.verdict = Verdict::Deny),
+        change(&|review| review.verdict = Vote::Deny),
         change(&|review| review.reason = Some("forged".into())),
         change(&|review| review.signature = None),
         change(&|review| review.signature.as_mut().unwrap().at = second(0)),

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use approval_workflow::{
-    ApprovalWorkflow, Decision, DenyReason, Error, IdempotencyKey, Options, Outcome, Permission,
-    Policy, Receipt, RequestId, SnapshotFault, SnapshotUse, Use,
+    ApprovalWorkflow, Decision, DenyReason, Error, IdempotencyKey, Options, Permission, Policy,
+    Receipt, ReceiptOutcome, RequestId, SnapshotFault, SnapshotUse, Use,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -65,7 +65,7 @@ fn fill(workflow: &ApprovalWorkflow, number: u64) {
         id: named("settled"),
         at: second(3),
         token: claim.token,
-        outcome: Outcome::Succeeded,
+        outcome: ReceiptOutcome::Succeeded,
         observed: "paid".into(),
     };
     workflow.finish(receipt).unwrap();

@@ -16,7 +16,7 @@ use action::{Action, ActionPath, Timestamp};
 use crate::error::Error;
 use crate::gate::standing::Gate;
 use crate::model::binding::Use;
-use crate::model::event::{Event, Review, Verdict};
+use crate::model::event::{Event, Review, Vote};
 use crate::model::grant::{Claim, FencingToken};
 use crate::model::input::{Decision, NewRequest};
 use crate::model::names::{PersonId, RequestId};
@@ -33,7 +33,7 @@ const REQUESTS: usize = 50;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Op {
-    Review(Verdict),
+    Review(Vote),
     Claim,
     Revoke,
     Ask,
@@ -158,8 +158,8 @@ fn record(workflow: &ApprovalWorkflow, ids: &[RequestId], seed: u64) -> Vec<Vec<
         let calls = (0..CALLS).map(|turn| {
             dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let op = match (dice >> 33) % 10 {
-                0..3 => Op::Review(Verdict::Approve),
-                3 => Op::Review(Verdict::Deny),
+                0..3 => Op::Review(Vote::Approve),
+                3 => Op::Review(Vote::Deny),
                 4..7 => Op::Claim,
                 7 => Op::Revoke,
                 8 => Op::Ask,
@@ -211,8 +211,8 @@ fn call(workflow: &ApprovalWorkflow, id: &RequestId, op: Op, by: &PersonId) -> A
     };
     let by = by.clone();
     match op {
-        Op::Review(Verdict::Approve) => state(workflow.decide(id, Decision::approve(by, now()))),
-        Op::Review(Verdict::Deny) => state(workflow.decide(id, Decision::deny(by, now()))),
+        Op::Review(Vote::Approve) => state(workflow.decide(id, Decision::approve(by, now()))),
+        Op::Review(Vote::Deny) => state(workflow.decide(id, Decision::deny(by, now()))),
         Op::Revoke => state(workflow.revoke(id, by, "no", now())),
         Op::Claim => match workflow.claim(id, Use::new(action(), by, now())) {
             Ok(claim) => Answer::Claimed(Box::new(claim)),
@@ -266,7 +266,7 @@ fn history(workflow: &ApprovalWorkflow) -> (Arc<Request>, Vec<Call>) {
     let id = &begin.submission.id;
     let ops = [
         Op::Ask,
-        Op::Review(Verdict::Approve),
+        Op::Review(Vote::Approve),
         Op::Claim,
         Op::Claim,
         Op::Claim,

@@ -24,7 +24,7 @@ use crate::explore::rules::{check_state, check_step, feat, standing};
 use crate::model::event::Event;
 use crate::model::grant::{Claim, FencingToken};
 use crate::model::request::Request;
-use crate::model::terms::Need;
+use crate::model::terms::Disposition;
 use crate::state::lifecycle::apply;
 
 /// The events that led to a state, the newest first; shared with the states that came of the same.
@@ -45,7 +45,7 @@ struct World {
 }
 
 impl World {
-    fn new(need: Need, uses: u32) -> Self {
+    fn new(need: Disposition, uses: u32) -> Self {
         let event = submission(need, uses);
         Self {
             request: apply(None, &event).unwrap(),
@@ -81,10 +81,10 @@ fn explore() -> (usize, BTreeSet<&'static str>) {
     let mut seen: HashSet<u64> = HashSet::new();
     // Two uses where no votes multiply the states.
     let mut open = vec![
-        World::new(Need::Approval, 1),
-        World::new(Need::AutoApproved, 2),
-        World::new(Need::NotSensitive, 1),
-        World::new(Need::AutoDenied, 1),
+        World::new(Disposition::Approval, 1),
+        World::new(Disposition::AutoApproved, 2),
+        World::new(Disposition::NotSensitive, 1),
+        World::new(Disposition::AutoDenied, 1),
     ];
     seen.extend(open.iter().map(fingerprint));
     // Depth first: what is still open is then no more than a few states for each step of the way.

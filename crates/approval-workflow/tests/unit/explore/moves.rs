@@ -7,10 +7,10 @@ use action::{Action, ActionDigest, ActionPath, EffectsDigest, PlanDigest, StepPr
 
 use crate::model::binding::Binding;
 use crate::model::emergency::{Attestation, BrokenGlass};
-use crate::model::event::{Event, Review, Submission, Verdict};
-use crate::model::grant::{Claim, FencingToken, Outcome, Receipt};
+use crate::model::event::{Event, Review, Submission, Vote};
+use crate::model::grant::{Claim, FencingToken, Receipt, ReceiptOutcome};
 use crate::model::names::{GroupId, PersonId, RequestId};
-use crate::model::terms::{Need, Terms};
+use crate::model::terms::{Disposition, Terms};
 use crate::policy::Policy;
 use crate::policy::rulebook::Rulebook;
 
@@ -47,7 +47,7 @@ pub(super) fn action(amount: u64) -> Action {
     Action::new(ActionPath::new("payments/refund").unwrap(), "Refund").with_parameter("n", amount)
 }
 
-pub(super) fn submission(need: Need, uses: u32) -> Event {
+pub(super) fn submission(need: Disposition, uses: u32) -> Event {
     let terms: Terms = serde_json::from_value(serde_json::json!({
         "sensitivity": "critical",
         "veto": ["security"],
@@ -94,13 +94,13 @@ pub(super) fn bound(effects: u8, version: u8) -> Binding {
 /// Everything that anyone could try at a moment, sensible or not.
 pub(super) fn moves(at: Timestamp) -> Vec<Event> {
     let mut moves = vec![
-        submission(Need::Approval, 1),
+        submission(Disposition::Approval, 1),
         Event::Expired { id: id(), at },
     ];
     let everyone = REVIEWERS.iter().copied().chain([("agent", &[] as &[&str])]);
     for (name, groups) in everyone {
         let by = person(name);
-        for verdict in [Verdict::Approve, Verdict::Deny] {
+        for verdict in [Vote::Approve, Vote::Deny] {
             for (reason, factor_step) in
                 [(Some("so"), Some(1)), (Some("so"), None), (None, Some(1))]
             {
@@ -166,7 +166,11 @@ pub(super) fn moves(at: Timestamp) -> Vec<Event> {
     }
     moves.extend(other_claims(at));
     for token in [1, 2] {
-        for outcome in [Outcome::Succeeded, Outcome::Failed, Outcome::Indeterminate] {
+        for outcome in [
+            ReceiptOutcome::Succeeded,
+            ReceiptOutcome::Failed,
+            ReceiptOutcome::Indeterminate,
+        ] {
             moves.push(receipt(at, token, outcome));
         }
     }
@@ -178,7 +182,7 @@ fn stand_in(at: Timestamp, name: &str, place: &str) -> Event {
         id: id(),
         at,
         reviewer: person(name),
-        verdict: Verdict::Approve,
+        verdict: Vote::Approve,
         reason: Some("so".into()),
         groups: vec![GroupId::new("security").unwrap()],
         key: None,
@@ -256,7 +260,7 @@ fn other_claims(at: Timestamp) -> Vec<Event> {
     ]
 }
 
-pub(super) fn receipt(at: Timestamp, token: u64, outcome: Outcome) -> Event {
+pub(super) fn receipt(at: Timestamp, token: u64, outcome: ReceiptOutcome) -> Event {
     let observed = String::new();
     Event::Finished(Receipt {
         id: id(),

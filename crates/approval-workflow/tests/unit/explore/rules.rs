@@ -8,11 +8,11 @@ use crate::explore::World;
 use crate::explore::moves::{DECIDE_WITHIN, DIGESTS, EXECUTE_WITHIN, action, person, tick};
 use crate::gate::standing::Gate;
 use crate::model::binding::Binding;
-use crate::model::event::{Event, Review, Verdict};
+use crate::model::event::{Event, Review, Vote};
 use crate::model::names::PersonId;
 use crate::model::permission::{DenyReason, Permission};
 use crate::model::request::{Request, State};
-use crate::model::terms::Need;
+use crate::model::terms::Disposition;
 use crate::state::lifecycle::apply;
 
 /// What is true of every state.
@@ -58,21 +58,21 @@ pub(super) fn check_state(world: &World) {
     assert_eq!(wrong, Permission::Denied(DenyReason::ActionChanged));
     let approved = matches!(request.state, State::Approved { at } if now < tick(at.as_secs() + EXECUTE_WITHIN));
     assert_eq!(right, approved, "{request:?} at {now}");
-    if request.submission.need == Need::AutoDenied {
+    if request.submission.need == Disposition::AutoDenied {
         // Nothing ever changes it, so it is as it began, and says who decided.
         let begun = matches!(request.state, State::Denied { at } if at == request.submission.at);
         assert!(begun && request.decision().is_none(), "{:?}", world.past);
         let reason = gate.ask(&DIGESTS[0], now);
         assert_eq!(reason, Permission::Denied(DenyReason::DeniedByPolicy));
     }
-    if right && request.submission.need == Need::Approval && request.glass.is_none() {
+    if right && request.submission.need == Disposition::Approval && request.glass.is_none() {
         assert!(approved_by_two(request), "{request:?}");
     }
 }
 
 /// As [`feat`], of a state by itself.
 pub(super) fn standing(request: &Request) -> Option<&'static str> {
-    let by_rule = request.submission.need == Need::AutoDenied;
+    let by_rule = request.submission.need == Disposition::AutoDenied;
     by_rule.then_some("denied by a rule")
 }
 
@@ -85,7 +85,7 @@ pub(super) fn feat(event: &Event, after: &Request) -> Option<&'static str> {
             Some("voted in somebody's place")
         }
         Event::Reviewed(Review {
-            verdict: Verdict::Deny,
+            verdict: Vote::Deny,
             factor_step: None,
             ..
         }) => Some("denied without a second factor"),
@@ -99,7 +99,7 @@ pub(super) fn feat(event: &Event, after: &Request) -> Option<&'static str> {
 /// The requirement of this world in other words: any two of the three cover both groups.
 fn approved_by_two(request: &Request) -> bool {
     let approved = |name: &str| {
-        let yes = |review: &&Review| review.verdict == Verdict::Approve;
+        let yes = |review: &&Review| review.verdict == Vote::Approve;
         request.reviews.iter().filter(yes).any(|review| {
             review
                 .on_behalf_of

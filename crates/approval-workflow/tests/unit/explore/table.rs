@@ -9,11 +9,11 @@ use crate::explore::moves::{
 use action::Timestamp;
 
 use crate::error::Error;
-use crate::model::event::{Event, Review, Verdict};
-use crate::model::grant::Outcome;
+use crate::model::event::{Event, Review, Vote};
+use crate::model::grant::ReceiptOutcome;
 use crate::model::names::{PersonId, RequestId};
 use crate::model::request::Request;
-use crate::model::terms::Need;
+use crate::model::terms::Disposition;
 use crate::state::lifecycle::apply;
 
 #[test]
@@ -60,7 +60,7 @@ fn example(row: &str) -> (Request, Timestamp) {
         found.next().unwrap()
     };
     let by = person("agent");
-    let (yes, no) = (Verdict::Approve, Verdict::Deny);
+    let (yes, no) = (Vote::Approve, Vote::Deny);
     let approved = vec![vote("carol", yes), vote("alice", yes)];
     let then = |event: Event| [approved.clone(), vec![event]].concat();
     let (state, when) = row.split_once(", ").unwrap_or((row, "in time"));
@@ -98,12 +98,12 @@ fn example(row: &str) -> (Request, Timestamp) {
         "Claimed" => then(claim(early, 1)),
         "Finished" => [
             then(claim(early, 1)),
-            vec![receipt(early, 1, Outcome::Failed)],
+            vec![receipt(early, 1, ReceiptOutcome::Failed)],
         ]
         .concat(),
         other => panic!("no such state: {other}"),
     };
-    let begin = apply(None, &submission(Need::Approval, uses)).unwrap();
+    let begin = apply(None, &submission(Disposition::Approval, uses)).unwrap();
     let request = events
         .iter()
         .fold(begin, |state, event| apply(Some(&state), event).unwrap());
@@ -126,7 +126,7 @@ fn example(row: &str) -> (Request, Timestamp) {
 /// The events that a column stands for, each as good as it can be.
 fn tries(column: &str, now: Timestamp) -> Vec<Event> {
     let all = moves(now).into_iter();
-    let review = |wanted: Verdict| {
+    let review = |wanted: Vote| {
         move |event: &Event| {
             matches!(event, Event::Reviewed(review) if review.verdict == wanted
                 && review.reason.is_some() && review.factor_step.is_some()
@@ -137,7 +137,7 @@ fn tries(column: &str, now: Timestamp) -> Vec<Event> {
     let found: Vec<Event> = match column {
         "approve" => {
             // Also one whose vote does not complete the requirement: a stranger to both groups.
-            let mut found: Vec<Event> = all.filter(review(Verdict::Approve)).collect();
+            let mut found: Vec<Event> = all.filter(review(Vote::Approve)).collect();
             if let Some(Event::Reviewed(vote)) = found.first().cloned() {
                 let reviewer = person("dan");
                 found.push(Event::Reviewed(Review { reviewer, groups: vec![], ..vote }));
@@ -145,14 +145,14 @@ fn tries(column: &str, now: Timestamp) -> Vec<Event> {
             found
         }
         "escalate" => vec![escalation(now, 1)],
-        "deny" => all.filter(review(Verdict::Deny)).collect(),
+        "deny" => all.filter(review(Vote::Deny)).collect(),
         "wrong code" => all.filter(|event| matches!(event, Event::FactorFailed { .. })).collect(),
         "expire" => all.filter(|event| matches!(event, Event::Expired { .. })).collect(),
         "withdraw, supersede" => all
             .filter(|event| matches!(event, Event::Withdrawn { by, .. } | Event::Superseded { by, .. } if agents(by)))
             .collect(),
         "claim" => vec![claim(now, 1)],
-        "finish" => vec![receipt(now, 1, Outcome::Succeeded)],
+        "finish" => vec![receipt(now, 1, ReceiptOutcome::Succeeded)],
         "break glass" => vec![glass(now, "bob", "security", "fire")],
         "attest" => vec![attestation(now, "carol")],
         "revoke" => all.filter(|event| matches!(event, Event::Revoked { .. })).collect(),

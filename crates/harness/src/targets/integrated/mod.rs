@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use action::ActionPath;
-use approval_workflow::{ApprovalWorkflow, DenyReason, Event, Policy, Request, RequestId, Verdict};
+use approval_workflow::{ApprovalWorkflow, DenyReason, Event, Policy, Request, RequestId, Vote};
 use forensic_simulator::{Plan, PredictedOutcome, SimulationReport, SimulationStore, Simulator};
 use load_engine::{Digest, Failure, Found, Iteration, StepSpec, Workload};
 
@@ -220,8 +220,8 @@ fn kind(event: &Event) -> &'static str {
     match event {
         Event::Requested(_) => "requested",
         Event::Reviewed(review) => match review.verdict {
-            Verdict::Approve => "approved",
-            Verdict::Deny => "denied",
+            Vote::Approve => "approved",
+            Vote::Deny => "denied",
         },
         Event::Claimed(_) => "claimed",
         Event::Finished(_) => "finished",
