@@ -131,7 +131,7 @@ impl ApprovalWorkflow {
         Ok(asked.and_then(|asked| Proof::of(&asked, review)))
     }
 
-    /// Refuses whoever stands in for the requester, and whoever does not stand in for the person in
+    /// Refuses a delegate of the requester, and a person who is no delegate of the one in
     /// whose place the vote is given.
     fn check_delegation(
         &self,
@@ -165,7 +165,7 @@ impl ApprovalWorkflow {
     }
 
     /// Calls for more attention to a request that waits: raises its level by one, and changes
-    /// nothing else. The requester may, and whoever may review.
+    /// nothing else. Allowed to the requester and to every reviewer.
     ///
     /// # Errors
     ///
@@ -196,7 +196,7 @@ impl ApprovalWorkflow {
     }
 
     /// Approves a request alone, in an emergency, where its terms let a group of the person do so. It is
-    /// approved at once, and owes a review by somebody else until that is [attested](Self::attest).
+    /// approved at once, and owes a review by another person until that is [attested](Self::attest).
     ///
     /// # Errors
     ///
@@ -234,8 +234,8 @@ impl ApprovalWorkflow {
         })
     }
 
-    /// Records that somebody looked at what was done in an emergency. Neither the requester nor
-    /// whoever broke the glass can.
+    /// Records that another person reviewed what was done in an emergency: neither the requester
+    /// nor the one who broke the glass.
     ///
     /// # Errors
     ///

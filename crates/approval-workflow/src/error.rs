@@ -75,7 +75,7 @@ pub enum Error {
         person: PersonId,
     },
 
-    /// A delegation that closes a circle, so that people would stand in for themselves. Leave one out.
+    /// Delegations that form a circle, so that people would be their own delegates. Leave one out.
     #[error("delegation from {from} to {to} closes a circle")]
     DelegationCycle {
         /// In whose place.
@@ -114,9 +114,9 @@ pub enum Error {
         /// The field, or the first name that the policy hides.
         name: String,
     },
-    /// A value that is to be hidden stands in the request once more, where it would be written. Leave
+    /// A value that is to be hidden occurs in the request once more, where it would be written. Leave
     /// it out there, or hide that field too.
-    #[error("the secret {name} stands in the clear elsewhere in the request")]
+    #[error("the value of the secret {name} also occurs in the clear elsewhere in the request")]
     SecretRepeated {
         /// The field that was to be hidden.
         name: String,
@@ -131,9 +131,11 @@ pub enum Error {
         /// The requester.
         person: PersonId,
     },
-    /// Whoever may decide in the requester's place does not decide what the requester asks for.
+    /// A delegate of the requester does not decide what the requester asks for.
     /// Another person must.
-    #[error("{person} stands in for {requester}, who asked for request {id}, and cannot decide it")]
+    #[error(
+        "{person} is a delegate of {requester}, who asked for request {id}, and cannot decide it"
+    )]
     DelegateOfRequester {
         /// The request.
         id: RequestId,
@@ -158,7 +160,7 @@ pub enum Error {
         /// The person.
         person: PersonId,
     },
-    /// The reviewer has decided this request before; the first vote stands.
+    /// The reviewer has decided this request before; the first vote counts.
     #[error("{} voted on request {} before, to {:?}", first.reviewer, first.id, first.verdict)]
     AlreadyVoted {
         /// The first vote.
@@ -211,17 +213,17 @@ pub enum Error {
         /// When codes are taken again.
         until: Timestamp,
     },
-    /// The request was settled before; what was decided first stands.
+    /// The request was settled before; the first decision counts.
     #[error("request {id} is already {status}{}", by(first.as_deref()))]
     AlreadySettled {
         /// The request.
         id: RequestId,
         /// How it was settled.
         status: Status,
-        /// The review that settled it; none if a rule did, or nobody.
+        /// The review that settled it; none if a rule settled it, or no review did.
         first: Option<Box<Review>>,
     },
-    /// The time to decide is over. Nobody denied the request: ask again.
+    /// The time to decide is over and the request was not denied: ask again.
     #[error("request {id} expired at {decide_by}, undecided")]
     Expired {
         /// The request.
@@ -251,7 +253,7 @@ pub enum Error {
     },
 
     // Emergencies.
-    /// The terms let nobody, or only other groups, approve alone.
+    /// The terms let no group, or only other groups, approve alone.
     #[error("{person} may not break the glass for request {id}")]
     GlassNotAllowed {
         /// The request.
@@ -259,7 +261,7 @@ pub enum Error {
         /// Who tried.
         person: PersonId,
     },
-    /// Nobody approved this request alone, or that was looked at before.
+    /// The request was not approved by one person alone, or was attested before.
     #[error("request {id} owes no review")]
     NothingToAttest {
         /// The request.
@@ -276,13 +278,13 @@ pub enum Error {
         /// Why.
         reason: DenyReason,
     },
-    /// Nobody took the approval, so nothing can be reported of its use.
+    /// The approval was not claimed, so there is no use of it to report.
     #[error("request {id} was not claimed")]
     NotClaimed {
         /// The request.
         id: RequestId,
     },
-    /// The report comes from somebody who does not hold the claim, nor an earlier one.
+    /// The token is not that of the claim, nor of an earlier one.
     #[error("request {id} was claimed with token {token}, not {given}")]
     WrongToken {
         /// The request.
@@ -292,7 +294,7 @@ pub enum Error {
         /// The token of the claim.
         token: FencingToken,
     },
-    /// The use of the approval was reported before; the first report stands.
+    /// The use of the approval was reported before; the first report counts.
     #[error("request {id} was reported before, as {:?}", first.outcome)]
     AlreadyFinished {
         /// The request.
@@ -310,7 +312,7 @@ pub enum Error {
         /// What is wrong with it.
         fault: String,
     },
-    /// A file cannot be written. Make its directory, or room.
+    /// A file cannot be written. Create its directory, or free space on the disk.
     #[error("writing {} failed", path.display())]
     Export {
         /// The file.

@@ -1,54 +1,22 @@
-//! May this action run? A person or a policy decides, the decision is on disk before anyone hears of
-//! it, and it holds for exactly the action that was asked for.
+#![doc = include_str!("../README.md")]
 //!
-//! - [`Policy`] says which actions are sensitive and on what terms they are approved. An action that
-//!   no rule covers waits for a person like a critical one.
+//! # Parts
+//!
+//! - [`Policy`] says which actions are sensitive and on what terms they are approved.
 //! - [`ApprovalWorkflow`] takes requests and decisions, and answers
-//!   [`can_execute`](ApprovalWorkflow::can_execute) with a [`Permission`], bound to the digest of the
-//!   action: another argument is another action.
-//! - An approval is used once, or as often as its [`Terms`] say: [`claim`](ApprovalWorkflow::claim) hands it to one caller, under a
-//!   [`FencingToken`], and [`finish`](ApprovalWorkflow::finish) takes the report. The states and what
-//!   leads from one to the next stand at [`State`].
-//! - A request may also name the plan, the rehearsal and the versions of what was read ([`Binding`]).
-//!   A claim says what is true of them now, and is refused with the name of what differs.
-//! - What is marked [secret](NewRequest::secrets) is bound like everything else, and never written.
+//!   [`can_execute`](ApprovalWorkflow::can_execute) with a [`Permission`].
+//! - An approval is used once, or as often as its [`Terms`] say: [`claim`](ApprovalWorkflow::claim)
+//!   gives it to one caller under a [`FencingToken`], and [`finish`](ApprovalWorkflow::finish) takes
+//!   the report. The states of a request, and the events between them, are described at [`State`].
+//! - A request may also name the plan, the simulation and the versions of what was read ([`Binding`]).
+//!   A claim states what they are now, and is refused with the name of what differs.
+//! - Values that are marked [secret](NewRequest::secrets) are bound like all others, and never written.
 //! - [`list`](ApprovalWorkflow::list) answers a [`Query`] page by page, and
-//!   [`statistics`](ApprovalWorkflow::statistics) are kept as events come: neither looks at what is
-//!   settled.
+//!   [`statistics`](ApprovalWorkflow::statistics) are kept as events come. The time of neither depends
+//!   on how many requests are settled.
 //! - Every [`Event`] is one line of a log with a hash chain. The state is folded from it, and the audit
-//!   trail is the log itself, so the two cannot disagree. Of a settled request memory holds where its
-//!   events are, and an opening reads what came after the last [snapshot](Options::snapshot_every).
-//!
-//! ```
-//! use action::{Action, ActionPath};
-//! use approval_workflow::{
-//!     ApprovalWorkflow, Decision, DenyReason, NewRequest, Permission, PersonId, Policy, Timestamp,
-//! };
-//!
-//! # let dir = tempfile::tempdir()?;
-//! let policy: Policy = toml::from_str(r#"
-//!     [[rules]]
-//!     pattern = "payments/**"
-//!     sensitivity = "high"
-//!     requires_reason = true
-//!     expiry = "4h"
-//! "#)?;
-//! let workflow = ApprovalWorkflow::open(dir.path(), policy)?;
-//! let (agent, alice) = (PersonId::new("agent-7")?, PersonId::new("alice")?);
-//! let now = Timestamp::from_micros(1_700_000_000_000_000);
-//!
-//! let refund = Action::new(ActionPath::new("payments/refund")?, "Refund").with_parameter("cents", 1250);
-//! let request = workflow.request(NewRequest::new(refund.clone(), agent, now))?;
-//! let id = &request.submission.id;
-//! assert_eq!(workflow.can_execute(id, &refund, now), Permission::Denied(DenyReason::Pending));
-//!
-//! workflow.decide(id, Decision::approve(alice, now).with_reason("order A-17 came broken"))?;
-//! assert!(workflow.can_execute(id, &refund, now).is_allowed());
-//!
-//! let more = refund.with_parameter("cents", 125_000);
-//! assert_eq!(workflow.can_execute(id, &more, now), Permission::Denied(DenyReason::ActionChanged));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//!   trail is the log itself, so the two cannot disagree. Of a settled request, memory holds the places
+//!   of its events; an opening reads what came after the last [snapshot](Options::snapshot_every).
 
 mod commands;
 mod options;

@@ -46,7 +46,7 @@ impl Default for Options {
 
 impl Options {
     /// Lists who may review, and the secrets of their second factors (default: anyone but the
-    /// requester may review, and nobody has a second factor).
+    /// requester may review, and there are no second factors).
     #[must_use]
     pub fn directory(mut self, directory: Directory) -> Self {
         self.directory = Some(directory);
@@ -64,7 +64,7 @@ impl Options {
     }
 
     /// Sets when a call that changes something returns (default: [`Durability::Synced`], when the
-    /// change is on disk). With a lesser level a power cut can take back an approval that somebody
+    /// change is on disk). With a lesser level a power cut can take back an approval that was
     /// acted on, or a claim that was used: it is for tests, and for what does not outlive its machine.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {

@@ -16,10 +16,10 @@ use crate::model::request::{Request, known};
 use crate::policy::engine::PolicyEngine;
 use crate::review::second_factor::Verifier;
 
-/// The gate before real actions. Share it by reference or in an [`Arc`].
+/// Decides whether actions may run, and records who approved them. Share it by reference or in an [`Arc`].
 ///
 /// Every call that changes something returns when the change is on disk. What a call shows is on
-/// disk, so nobody acts on an approval that a power cut could take back.
+/// disk, so no caller acts on an approval that a power cut could take back.
 pub struct ApprovalWorkflow {
     pub(crate) journal: Journal,
     pub(crate) engine: Arc<dyn PolicyEngine>,
@@ -49,7 +49,7 @@ impl ApprovalWorkflow {
 
     /// Asks for an approval.
     ///
-    /// Every request is recorded, also one that needs nobody: it is then approved from the start, and
+    /// Every request is recorded, also one that needs no approval: it is then approved from the start, and
     /// its [`rule`](crate::Submission::rule) says by which rule. An action that no rule covers waits
     /// for a person, on the terms of the policy's default.
     ///
@@ -67,7 +67,7 @@ impl ApprovalWorkflow {
         self.submit(new)
     }
 
-    /// Takes a request back that nobody decided yet.
+    /// Withdraws a request that was not decided yet.
     ///
     /// # Errors
     ///
@@ -87,14 +87,14 @@ impl ApprovalWorkflow {
     }
 
     /// Decides a request. One person has one vote; the request is settled as soon as the votes meet
-    /// what its terms require, or somebody with a veto denies it. The decision that settled it stands.
+    /// what its terms require, or a person with a veto denies it. The first decision counts.
     ///
     /// A decision that is dated before the request's last event counts as made at that event.
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadySettled`] with the decision that stands; [`Error::AlreadyVoted`], also if the
-    /// one in whose place the vote is given voted, or somebody else in the same place;
+    /// [`Error::AlreadySettled`] with the decision that counts; [`Error::AlreadyVoted`], also if the
+    /// one in whose place the vote is given voted, or another person in the same place;
     /// [`Error::Expired`]; [`Error::SelfReview`], [`Error::DelegateOfRequester`],
     /// [`Error::NotDelegate`], [`Error::UnknownReviewer`], [`Error::ReasonMissing`],
     /// [`Error::Signature`] and the errors of the second factor; [`Error::Text`] or
@@ -104,7 +104,7 @@ impl ApprovalWorkflow {
         self.vote(id, decision)
     }
 
-    /// Says whether an action may run now on the strength of a request.
+    /// Returns whether an action may run now, given a request.
     ///
     /// It may if the request is approved, the approval is on disk and not over, and the action is
     /// exactly the one that was asked for.
@@ -135,7 +135,7 @@ impl ApprovalWorkflow {
     /// [token](crate::FencingToken) to what it acts on, and [`finish`](Self::finish). A claim whose
     /// executor died stays a claim: whether the action took effect is for a person to find out.
     ///
-    /// Where the approval is bound to more than its action, the claim says what is true now
+    /// Where the approval is bound to more than its action, the claim states the circumstances of now
     /// ([`Use::seeing`]), and is refused if any of it is not what was approved. For a
     /// [step](Use::as_step) of an approved plan, the policy must put the step on the terms on which
     /// the plan was approved, or say that it is not sensitive.
@@ -153,7 +153,7 @@ impl ApprovalWorkflow {
         self.take(id, wanted)
     }
 
-    /// Reports what came of a claim. The first report stands.
+    /// Reports what came of a claim. The first report counts.
     ///
     /// # Errors
     ///
@@ -170,7 +170,7 @@ impl ApprovalWorkflow {
         })
     }
 
-    /// Takes an approval back before it was used, or what is left of its uses. The requester may, and whoever may review.
+    /// Takes an approval back before it was used, or what is left of its uses. Allowed to the requester and to every reviewer.
     ///
     /// # Errors
     ///

@@ -177,7 +177,7 @@ impl Fixture {
         }
         let result = self.executor().execute(authorized, NOW).unwrap();
         let id = &proposal.request.submission.id;
-        let request = self.approvals.get(id).unwrap();
+        let request = self.approvals.get(id).unwrap().unwrap();
         assert!(matches!(request.state, State::Finished { .. }));
         Some(result)
     }
@@ -277,15 +277,16 @@ fn a_system_that_loses_something_is_found() {
     assert!(
         result
             .in_words()
-            .contains("otherwise than predicted: accounts/")
+            .contains("changed differently than predicted: accounts/")
     );
     // The receipt on the log says so too.
     let request = fixture
         .approvals
         .get(&proposal.request.submission.id)
+        .unwrap()
         .unwrap();
     let (_, receipt) = request.uses().next().unwrap();
-    assert!(receipt.unwrap().observed.starts_with("otherwise"));
+    assert!(receipt.unwrap().observed.starts_with("changed differently"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! One request's whole history in one text, for somebody who has neither the log nor this workflow.
+//! One request's whole history in one text, to be verified without the log and without a workflow.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -42,7 +42,7 @@ action::digest_type! {
     LogHash, 32
 }
 
-/// Where an event stands in the chain of the log.
+/// An event's place in the chain of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Chained {
@@ -62,7 +62,7 @@ impl Chained {
         }
     }
 
-    /// Whether this is where an event stands.
+    /// Whether this is the place of an event.
     fn fits(&self, entry: &AuditEntry) -> bool {
         let link = ChainLink {
             seq: entry.seq,
@@ -97,7 +97,7 @@ struct Head {
     request: RequestId,
     events: usize,
     history: HistoryDigest,
-    /// Whether each line says where its event stands in the log's chain.
+    /// Whether each line has its event's place in the log's chain.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     chained: bool,
 }
@@ -119,8 +119,8 @@ const VERSION: u32 = 1;
 /// the action is the one that the approval is bound to. If the log had a chain, also that each event
 /// has the hash there that it is said to have, so that a checkpoint of the log can be compared.
 ///
-/// Whoever may rewrite the whole text may write another history with a digest of its own. Give the
-/// digest that was noted elsewhere when the bundle was made, and that is found out too.
+/// An attacker who rewrites the whole text can write another history with a digest of its own. Pass the
+/// digest that was noted elsewhere when the bundle was made, to detect that too.
 ///
 /// # Errors
 ///
@@ -155,7 +155,7 @@ pub fn verify_bundle(text: &str, noted: Option<&HistoryDigest>) -> Result<Verifi
         }
         let follows = stands_there(&entry, chain.as_ref(), trail.last(), chains.last());
         if chain.is_some() != head.chained || !follows {
-            let text = "its event does not stand there in the log's chain";
+            let text = "its event does not have that place in the log's chain";
             return Err(fault(number, text.into()));
         }
         let next = rebuild::checked(request.as_ref(), &entry.event);
@@ -184,8 +184,8 @@ pub fn verify_bundle(text: &str, noted: Option<&HistoryDigest>) -> Result<Verifi
     })
 }
 
-/// Whether an event stands in the log's chain where it is said to; also, behind the event before, if
-/// that is the line before.
+/// Whether an event has the place in the log's chain that its line states; also, whether it follows the
+/// event before, if that is the line before.
 fn stands_there(
     entry: &AuditEntry,
     chain: Option<&Chained>,
@@ -250,7 +250,7 @@ impl ApprovalWorkflow {
         Ok(Some(render(id, &trail, &chains)))
     }
 
-    /// Where events stand in the log's chain; empty if it has none.
+    /// The places of events in the log's chain; empty if it has none.
     fn chains(&self, trail: &[AuditEntry]) -> Result<Vec<Chained>, Error> {
         if !self.journal.is_chained() {
             return Ok(Vec::new());

@@ -4,8 +4,8 @@
 
 use std::mem::MaybeUninit;
 
-/// Asks for huge pages for memory that nobody has written to. The system may decline, and says
-/// nothing then that anybody needs to know.
+/// Asks for huge pages for memory that was not written to yet. The system may decline, which changes nothing but
+/// the speed.
 #[allow(
     unsafe_code,
     reason = "no safe function advises about memory that the program allocated"

@@ -1,7 +1,7 @@
 //! What the gate answers by: one cache line a request, in a table that is asked without a lock.
 //!
 //! Open addressing with linear probing; a request that was put in stays. There is one writer at a
-//! time (whoever publishes events, under the lock of the indexes) and any number of readers, who
+//! time (the thread that publishes events, under the lock of the indexes) and any number of readers, who
 //! never wait: of a slot's words only two ever change after the slot is there, and each answer needs
 //! one of them to change at once.
 //!
@@ -58,7 +58,7 @@ pub(crate) struct GateTable {
     shards: Box<[Shard]>,
 }
 
-/// What a slot says.
+/// What a slot answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     Known(Permission),
@@ -117,7 +117,7 @@ impl GateTable {
         table.find(name).map(Slot::number)
     }
 
-    /// Sets where a request stands; the first time, also its number. For the one writer.
+    /// Sets the standing of a request; the first time, also its number. For the one writer.
     pub(crate) fn set(&self, name: Name, number: u32, gate: &Gate) {
         self.set_packed(name, number, &pack(gate));
     }
@@ -129,7 +129,7 @@ impl GateTable {
         let slot = match table.look(name) {
             Place::Taken(slot) => {
                 if packed.since != 0 {
-                    // A gate that shuts keeps it: whoever saw the gate open may be about to read it.
+                    // A gate that shuts keeps it: a reader that saw the gate open may be about to read it.
                     slot.since.store(packed.since, Ordering::Relaxed);
                 }
                 slot.standing.store(packed.standing, Ordering::Release);
@@ -196,7 +196,7 @@ impl Table {
         copy
     }
 
-    /// Where a name stands, or could.
+    /// The slot of a name, or a free one for it.
     fn look(&self, name: Name) -> Place<'_> {
         // The high half picks the place evenly for any number of slots (Lemire, 2016).
         let first = (u128::from(name.high) * self.0.len() as u128) >> 64;

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use siphasher::sip128::SipHasher13;
 
 /// A request's name under a keyed hash (SipHash-1-3, key drawn at each opening), 96 of its 128 bits. Two ids of a
-/// million share one with a probability below 2<sup>-57</sup>, and nobody who does not know the key
+/// million share one with a probability below 2<sup>-57</sup>, and without the key nobody
 /// can look for such a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Name {

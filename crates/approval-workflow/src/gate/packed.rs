@@ -13,7 +13,7 @@ pub(crate) struct Packed {
     pub(crate) since: u64,
 }
 
-/// What stands in the word of a slot: five bits of standing, and above them a time where there is
+/// The content of a slot's word: five bits of standing, and above them a time where there is
 /// one, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Word {

@@ -1,9 +1,9 @@
-//! The way of an event to the disk and to everyone's eyes.
+//! Writes events to the log, and publishes each once it is on disk.
 //!
 //! An event is checked against the newest state and given its place in the log under one short lock,
 //! so the log's order is the order in which the events were checked. The lock is released while the
 //! disk works. Only then is the event published, in the log's order; so what anyone can see is on
-//! disk. A refusal that rests on an event still on its way waits for it too: "already decided by
+//! disk. A refusal that rests on an event that is not on disk yet waits for it too: "already decided by
 //! bob" is told only when bob's decision can no longer be lost.
 
 pub(crate) mod notify;
@@ -103,7 +103,7 @@ impl Journal {
         trail.transpose()
     }
 
-    /// Where a published event stands in the log's chain, if it has one.
+    /// The place of a published event in the log's chain, if it has one.
     pub(crate) fn link(&self, seq: Seq) -> Result<Option<ChainLink>, Error> {
         Ok(self.log.link(seq)?)
     }
@@ -146,8 +146,8 @@ impl Journal {
         refusal.map_or(Ok(after), Err)
     }
 
-    /// Writes a request, under an id of its own or a derived one; in the same breath, marks the one
-    /// that it takes the place of. Were only the mark to reach the disk, nothing could run that
+    /// Writes a request, under an id of its own or a derived one; with it, marks the one that it takes
+    /// the place of. Were only the mark to reach the disk, nothing could run that
     /// should not.
     pub(crate) fn commit_new(
         &self,
@@ -298,7 +298,7 @@ impl Journal {
         Ok(newest.map(|request| Arc::clone(&request.submission)))
     }
 
-    /// The newest state of a request and the last event on its way that it rests on.
+    /// The newest state of a request and the last unpublished event that it rests on.
     fn newest(
         &self,
         staging: &Staging,
@@ -326,7 +326,7 @@ impl Journal {
                     && self.publisher.shows(*seq)
                     && !self.snapshots.is_due(*seq)
                 {
-                    // Whoever led the commit published it for all who waited.
+                    // The thread that led the commit published it for all who waited.
                     self.publisher.tell();
                     return Ok(());
                 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 #[derive(Debug, Default)]
 pub(crate) struct Notify {
     waiters: Mutex<Waiters>,
-    /// How many, so that nothing is locked where nobody waits.
+    /// How many, so that nothing is locked if there are none.
     count: AtomicUsize,
 }
 
@@ -23,7 +23,7 @@ struct Waiters {
 impl Notify {
     /// Wakes everybody. Not to be called under a lock: a waker may run what it wakes.
     pub(crate) fn wake_all(&self) {
-        // Whoever registers after this look sees what was published before it, and the other way round.
+        // A task that registers after this look sees what was published before it, and the other way round.
         fence(Ordering::SeqCst);
         if self.count.load(Ordering::SeqCst) == 0 {
             return;

@@ -1,5 +1,4 @@
-//! How a workflow comes to its state: from a snapshot and what the log says after it, or from the
-//! whole log.
+//! Opening a workflow: from a snapshot and the events after it, or from the whole log.
 
 use std::sync::Arc;
 
@@ -162,7 +161,7 @@ fn restored(
 }
 
 /// Puts a snapshot into an empty view. Gives the requests that have to be read from the log: those
-/// that somebody still has to look at, and those whose gate the policy or the directory of today
+/// that a person still has to look at, and those whose gate the policy or the directory of today
 /// may see otherwise.
 fn take(view: &mut View, content: Content, is_of_today: bool) -> (Staging, Vec<u32>) {
     let Content {

@@ -45,8 +45,8 @@ impl Publisher {
     }
 
     /// Publishes on behalf of all who wait for one commit, before they are woken: each of them would
-    /// queue for the lock otherwise, to find the work done. Called by whoever leads the commit, which
-    /// must not wait for somebody who waits for a commit while holding the lock; so it gives up soon,
+    /// queue for the lock otherwise, to find the work done. Called by the thread that leads the commit,
+    /// which must not wait for a thread that holds the lock and waits for a commit; so it gives up soon,
     /// and leaves the work to the others.
     pub(crate) fn publish_in_passing(&self, durable: Seq) {
         const PATIENCE: Duration = Duration::from_millis(1);

@@ -116,8 +116,8 @@ impl Snapshots {
         taken
     }
 
-    /// The state after the published events; none while it cannot be told from that of those on
-    /// their way.
+    /// The state after the published events; none while unpublished events are about one-time
+    /// codes.
     fn take(&self, staging: &Staging, view: &View) -> Option<Taken> {
         if staging.changes_factors() {
             return None;

@@ -14,15 +14,15 @@ use crate::model::request::Request;
 use crate::review::second_factor::FactorBook;
 use crate::state::keyed::{ByName, Named};
 
-/// An event on its way: its place, its request, and the state after it.
+/// An event that is not published yet: its place, its request, and the state after it.
 pub(crate) type Staged = (Seq, Named, Event, Arc<Request>);
 
 /// The state after every event that has its place in the log, on disk or not.
 #[derive(Debug, Default)]
 pub(crate) struct Staging {
-    /// The newest state of the requests with events on their way.
+    /// The newest state of the requests with unpublished events.
     ahead: ByName<(Seq, Arc<Request>)>,
-    /// The events on their way, in the log's order.
+    /// The unpublished events, in the log's order.
     queue: VecDeque<Staged>,
     /// The last event that has its place.
     staged: Seq,
@@ -72,12 +72,12 @@ impl Staging {
         true
     }
 
-    /// The newest state of a request with events on their way, and the last of these.
+    /// The newest state of a request with unpublished events, and the last of these.
     pub(crate) fn ahead(&self, named: &Named) -> Option<(Seq, Arc<Request>)> {
         self.ahead.get(named).cloned()
     }
 
-    /// The request of an event on its way.
+    /// The request of an unpublished event.
     pub(crate) fn request_of(&self, seq: Seq) -> Option<&RequestId> {
         let mut queue = self.queue.iter();
         queue.find_map(|(at, named, ..)| (*at == seq).then_some(&named.id))
@@ -102,7 +102,7 @@ impl Staging {
         self.queue.iter().map(|(_, _, event, _)| event)
     }
 
-    /// Whether an event on its way says something about one-time codes.
+    /// Whether an unpublished event is about one-time codes.
     pub(crate) fn changes_factors(&self) -> bool {
         self.on_the_way().any(|event| match event {
             Event::Reviewed(review) => review.factor_step.is_some(),

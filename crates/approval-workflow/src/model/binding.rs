@@ -1,4 +1,4 @@
-//! What an approval is bound to beside its action: the plan, what a rehearsal foretold, and the
+//! What an approval is bound to beside its action: the plan, what a simulation predicted, and the
 //! versions of what was read.
 
 use std::collections::BTreeMap;
@@ -13,19 +13,19 @@ use crate::model::permission::DenyReason;
 
 /// The world as a request, or a claim, knows it.
 ///
-/// A request says under which the approval was asked for; a claim says what is true now. What the
-/// request names and the claim does not, or names otherwise, is a refusal. What the request does not
-/// name is not asked of the claim.
+/// A request states under which circumstances the approval was asked for; a claim states those of now.
+/// A claim that lacks what the request names, or names it otherwise, is refused. What the request does
+/// not name is not compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     /// The plan that the action is done for, or that the approval covers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanDigest>,
-    /// The report of the rehearsal that the approval rests on.
+    /// The report of the simulation that the approval rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportDigest>,
-    /// What the rehearsal said would happen.
+    /// The effects that the simulation predicted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effects: Option<EffectsDigest>,
     /// What was read, and in which version: opaque texts, compared as they are.
@@ -41,14 +41,14 @@ impl Binding {
         self
     }
 
-    /// Names the rehearsal's report.
+    /// Names the simulation's report.
     #[must_use]
     pub fn with_report(mut self, report: ReportDigest) -> Self {
         self.report = Some(report);
         self
     }
 
-    /// Names the foretold effects.
+    /// Names the predicted effects.
     #[must_use]
     pub fn with_effects(mut self, effects: EffectsDigest) -> Self {
         self.effects = Some(effects);
@@ -68,7 +68,7 @@ impl Binding {
         *self == Self::default()
     }
 
-    /// What of this is not as it is `now`; none if all is. A step that proved that it belongs to the
+    /// What differs `now`; none if nothing does. A step that proved that it belongs to the
     /// plan need not name it again.
     pub(crate) fn differs(&self, now: &Self, is_step: bool) -> Option<DenyReason> {
         let is_read = |(key, version)| now.reads.get(key) == Some(version);
@@ -96,7 +96,7 @@ impl Binding {
     }
 }
 
-/// The use of an approval: what will run, who runs it, and what is true now.
+/// The use of an approval: what will run, who runs it, and the circumstances of now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Use {
     /// What will run.
@@ -105,7 +105,7 @@ pub struct Use {
     pub claimant: PersonId,
     /// When.
     pub at: Timestamp,
-    /// What is true now of what the approval is bound to.
+    /// The circumstances of now, compared with those that the approval is bound to.
     pub seen: Binding,
     /// The proof that the action is a step of the plan that was approved; none if it is the action
     /// that was asked for.
@@ -128,7 +128,7 @@ impl Use {
         }
     }
 
-    /// Says what is true now.
+    /// States the circumstances of now.
     #[must_use]
     pub fn seeing(mut self, now: Binding) -> Self {
         self.seen = now;

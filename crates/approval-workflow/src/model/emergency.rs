@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::names::{GroupId, PersonId, RequestId};
 
-/// Somebody approved alone, in an emergency.
+/// One person approved alone, in an emergency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BrokenGlass {
@@ -24,7 +24,7 @@ pub struct BrokenGlass {
     pub factor_step: Option<u64>,
 }
 
-/// Somebody else looked at what was done in the emergency.
+/// Another person reviewed what was done in the emergency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attestation {

@@ -55,11 +55,11 @@ pub enum Event {
     },
     /// Someone approved alone, in an emergency.
     BrokeGlass(BrokenGlass),
-    /// Someone else looked at what was done in the emergency.
+    /// Another person reviewed what was done in the emergency.
     Attested(Attestation),
     /// Someone took the approval to use it.
     Claimed(Claim),
-    /// Whoever used it reported.
+    /// The claimant reported.
     Finished(Receipt),
     /// The requester asks no longer.
     Withdrawn {
@@ -164,7 +164,7 @@ pub struct Submission {
     /// What an approval is bound to beside the action.
     #[serde(default, skip_serializing_if = "Binding::is_empty")]
     pub binding: Binding,
-    /// The digest of the action as it stands here, if a [secret](crate::NewRequest::secrets) in it was
+    /// The digest of the action as it is here, if a [secret](crate::NewRequest::secrets) in it was
     /// replaced; `digest` is that of the real one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<ActionDigest>,

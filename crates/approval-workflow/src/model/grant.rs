@@ -22,9 +22,9 @@ impl fmt::Display for FencingToken {
     }
 }
 
-/// Somebody took an approval to use it: nobody else can.
+/// An approval was taken to be used: no other caller can take it.
 ///
-/// "Nobody" is everybody who uses this log. A copy of the log, opened elsewhere, does not know of
+/// This holds for all who use this log. A copy of the log, opened elsewhere, does not know of
 /// claims made after the copy; only the system that is acted on can tell, by the token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,11 +69,11 @@ pub enum ReceiptOutcome {
     Succeeded,
     /// It took no effect.
     Failed,
-    /// Nobody knows: the connection broke, or the executor died. A person should look.
+    /// Unknown: the connection broke, or the executor died. A person should look.
     Indeterminate,
 }
 
-/// The report of whoever ran the action, or of whoever found that it never will be made.
+/// The report of the claimant, or of a person who found that the claimant will not report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {

@@ -115,7 +115,7 @@ pub struct Decision {
     /// The code that the reviewer's authenticator shows.
     pub second_factor: Option<OneTimeCode>,
     /// The reviewer's signature of the [`ReviewStatement`](crate::ReviewStatement), which is demanded
-    /// of whoever the policy lists a key of.
+    /// of a reviewer whose key the policy lists.
     pub signature: Option<Signature>,
     /// The caller's key: a call that is repeated under it is one vote.
     pub key: Option<IdempotencyKey>,
@@ -148,7 +148,7 @@ impl Decision {
         }
     }
 
-    /// Decides in the place of somebody who [delegated](crate::Delegation) it. A second factor and a
+    /// Decides in the place of a person who [delegated](crate::Delegation) it. A second factor and a
     /// signature stay those of the reviewer.
     #[must_use]
     pub fn on_behalf_of(mut self, principal: PersonId) -> Self {

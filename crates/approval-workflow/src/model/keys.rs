@@ -37,7 +37,7 @@ impl Body {
         Self::of(&("review", id, reviewer, verdict, reason, on_behalf_of))
     }
 
-    /// What a claim says to be true is left out: the world may have gone on when it is repeated.
+    /// The circumstances that a claim states are left out: they may have changed when it is repeated.
     pub(crate) fn claim(
         id: &RequestId,
         claimant: &PersonId,
@@ -56,7 +56,7 @@ impl Body {
     }
 }
 
-/// 128 bits of a digest: nobody finds a second text for them.
+/// 128 bits of a digest: a second text for them cannot be found.
 fn half(digest: &[u8; 32]) -> [u8; 16] {
     let (half, _) = digest.split_first_chunk().expect("32 bytes are two halves");
     *half

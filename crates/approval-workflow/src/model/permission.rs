@@ -38,7 +38,7 @@ pub enum DenyReason {
     ActionChanged,
     /// The action has no canonical form, so it cannot be the one that was asked for.
     ActionInvalid,
-    /// Nobody decided yet, or the decision is not on disk yet.
+    /// Not decided yet, or the decision is not on disk yet.
     Pending,
     /// A person denied it.
     Denied,
@@ -46,7 +46,7 @@ pub enum DenyReason {
     ///
     /// [`Submission::rule`]: crate::Submission::rule
     DeniedByPolicy,
-    /// Nobody decided in time.
+    /// Not decided in time.
     Expired,
     /// It was approved, and the time to run it is over.
     Lapsed,
@@ -56,16 +56,16 @@ pub enum DenyReason {
     Revoked,
     /// Its approval was used, as often as its terms allow: it runs, or ran.
     Claimed,
-    /// The policy of today says something else about this action than the one it was approved under.
+    /// Today's policy decides otherwise about this action than the one it was approved under.
     PolicyChanged,
     /// The plan is not the one that was approved, or the action is not that step of it, or the step
     /// was used before.
     PlanChanged,
     /// The step of the plan is approved on other terms than the plan was: it needs its own approval.
     StepNotCovered,
-    /// The report of the rehearsal is not the one that the approval rests on, or was not shown.
+    /// The report of the simulation is not the one that the approval rests on, or was not shown.
     ReportChanged,
-    /// Other effects are foretold now than when it was approved, or none were shown.
+    /// Other effects are predicted now than when it was approved, or none were stated.
     EffectsChanged,
     /// Something that was read has another version now, or its version was not shown.
     ReadsChanged,
@@ -74,7 +74,7 @@ pub enum DenyReason {
 }
 
 impl DenyReason {
-    /// The words that stand for it.
+    /// Its name in words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

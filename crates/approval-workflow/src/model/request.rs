@@ -17,7 +17,7 @@ pub struct Request {
     /// What was asked for.
     #[serde(flatten)]
     pub submission: Arc<Submission>,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// The decisions that were recorded, in their order.
     pub reviews: Vec<Review>,
@@ -48,14 +48,14 @@ fn is_zero(level: &u32) -> bool {
     *level == 0
 }
 
-/// Where a request stands, by the events so far. [`Request::status`] says where it stands at a
-/// moment.
+/// The state of a request after its events so far. [`Request::status`] also takes the time into
+/// account.
 ///
 #[doc = include_str!("../state/lifecycle.md")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Nobody decided yet.
+    /// Not decided yet.
     Pending,
     /// It may run, within its time.
     Approved {
@@ -67,7 +67,7 @@ pub enum State {
         /// Since when.
         at: Timestamp,
     },
-    /// Nobody decided in time.
+    /// Not decided in time.
     Expired {
         /// When this was recorded.
         at: Timestamp,
@@ -87,13 +87,13 @@ pub enum State {
         /// Since when.
         at: Timestamp,
     },
-    /// Somebody took the approval, or the last use of it, and runs the action, or died doing so.
-    /// Nobody else may.
+    /// The approval, or the last use of it, was claimed: the claimant runs the action, or died doing
+    /// so. No other caller may.
     Claimed {
         /// Since when.
         at: Timestamp,
     },
-    /// Whoever ran the action reported; of several uses, everyone did, and the worst is the outcome.
+    /// The claimant reported; of several uses, all claimants did, and the worst outcome counts.
     Finished {
         /// When.
         at: Timestamp,
@@ -123,7 +123,7 @@ impl State {
     }
 }
 
-/// Where a request stands at a moment.
+/// The status of a request at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -133,7 +133,7 @@ pub enum Status {
     Approved,
     /// It was refused.
     Denied,
-    /// Nobody decided in time.
+    /// Not decided in time.
     Expired,
     /// It was approved, and not run in time.
     Lapsed,
@@ -143,13 +143,13 @@ pub enum Status {
     Superseded,
     /// It was approved, and that was taken back.
     Revoked,
-    /// It is being run, or whoever ran it never reported.
+    /// It is being run, or its claimant never reported.
     Claimed,
     /// It was run.
     Succeeded,
     /// It was tried, and had no effect.
     Failed,
-    /// It was tried, and nobody knows what came of it.
+    /// It was tried, and the outcome is unknown.
     Indeterminate,
 }
 
@@ -170,7 +170,7 @@ impl Status {
         Self::Indeterminate,
     ];
 
-    /// The word that stands for it.
+    /// Its name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -213,7 +213,7 @@ pub fn request_digest(request: &Request) -> RequestDigest {
 }
 
 impl Request {
-    /// Where the request stands at a moment.
+    /// The status of the request at a moment.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> Status {
         let is_over = |end: Option<Timestamp>| end.is_some_and(|end| now >= end);
@@ -233,7 +233,7 @@ impl Request {
         }
     }
 
-    /// The review that settled the request; none if a rule did, an emergency, or nobody.
+    /// The review that settled the request; none if a rule or an emergency settled it, or nothing did.
     #[must_use]
     pub fn decision(&self) -> Option<&Review> {
         match self.state {
@@ -264,7 +264,7 @@ impl Request {
         }
     }
 
-    /// Whether somebody approved alone and nobody has looked at that yet.
+    /// Whether one person approved alone and that was not attested yet.
     #[must_use]
     pub fn owes_review(&self) -> bool {
         self.glass.is_some() && self.attestation.is_none()

@@ -7,7 +7,7 @@ use crate::model::names::GroupId;
 
 /// Who must approve: so many people, of a group or at large, combined by *all* and *any*.
 ///
-/// One person has one vote: whoever belongs to two groups fills one place of them, whichever helps.
+/// One person has one vote: a member of two groups fills one place of them, whichever helps.
 ///
 /// ```
 /// # use approval_workflow::Requirement;

@@ -9,22 +9,22 @@ use crate::error::Error;
 use crate::model::input::{self, NewRequest};
 
 action::digest_type! {
-    /// The digest that stands for a secret value: BLAKE3 under a key that is not in the log.
+    /// The digest that replaces a secret value: BLAKE3 under a key that is not in the log.
     SecretDigest, 32, "proofload 2026-11 approval secret v1"
 }
 
-/// The only field of the object that stands in the place of a secret value.
+/// The only field of the object that replaces a secret value.
 const MARK: &str = "$secret";
 /// Shorter texts are found in others by chance.
 const SHORTEST_SOUGHT: usize = 6; // bytes
 
 /// Digests a secret value as a request shows it: salted by the key, the digest of the action, and the
-/// name of the field. Whoever has the key can tell whether a value is the one that was hidden; who
-/// has the log alone cannot try values, here.
+/// name of the field. With the key one can tell whether a value is the one that was hidden; with
+/// the log alone, values cannot be tried against this digest.
 ///
 /// The [digest of the action](action::ActionDigest) is of the real one, though, and without a key,
-/// so that any executor can compute it. Whoever knows all the rest of an action can try values
-/// against that: hide values that cannot be guessed.
+/// so that any executor can compute it. With all the rest of an action, values can be tried
+/// against that: hide only values that cannot be guessed.
 #[must_use]
 pub fn secret_digest(
     key: &[u8; 32],
@@ -38,13 +38,13 @@ pub fn secret_digest(
     SecretDigest(hasher.finalize().into())
 }
 
-/// Whether a value stands for a secret one.
+/// Whether a value replaces a secret one.
 fn is_mark(value: &Value) -> bool {
     let fields = value.as_object().filter(|fields| fields.len() == 1);
     fields.is_some_and(|fields| fields.contains_key(MARK))
 }
 
-/// Whether a value of an action stands for a secret one.
+/// Whether a value of an action replaces a secret one.
 pub(crate) fn hides_something(action: &Action) -> bool {
     fn any(value: &Value) -> bool {
         is_mark(value)
@@ -58,7 +58,7 @@ pub(crate) fn hides_something(action: &Action) -> bool {
 }
 
 /// Replaces the values under some names in a request by digests, and refuses it if such a value also
-/// stands in the clear, anywhere in the request. Gives the digest of the action as it is then, if
+/// occurs in the clear anywhere in the request. Gives the digest of the action as it is then, if
 /// anything in it was replaced.
 pub(crate) fn hide(
     new: &mut NewRequest,
@@ -95,7 +95,7 @@ struct Hider<'a> {
     names: &'a BTreeSet<&'a str>,
     key: Option<&'a [u8; 32]>,
     digest: ActionDigest,
-    /// The names and texts of what was hidden, which must not stand elsewhere.
+    /// The names and texts of what was hidden, which must not occur elsewhere.
     sought: Vec<(String, String)>,
 }
 

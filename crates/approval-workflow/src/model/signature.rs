@@ -18,7 +18,7 @@ action::digest_type! {
 pub type Signers = BTreeMap<PersonId, PublicKey>;
 
 impl PublicKey {
-    /// The key, if it is one that nobody else can sign for.
+    /// The key, if only its owner can sign for it.
     pub(crate) fn decoded(&self) -> Option<VerifyingKey> {
         let key = VerifyingKey::from_bytes(&self.0).ok()?;
         (!key.is_weak()).then_some(key)
@@ -53,7 +53,7 @@ pub enum SignatureFault {
     /// The policy lists a key of the reviewer, or of the person in whose place the review is made,
     /// and the review is not signed.
     Missing,
-    /// The policy lists no key of the reviewer, so that nobody can tell what the signature is worth.
+    /// The policy lists no key of the reviewer, so the signature cannot be verified.
     NoKey,
     /// The signature was not made with the reviewer's key, or not for this: another request, action,
     /// decision, reason or moment.
@@ -61,7 +61,7 @@ pub enum SignatureFault {
 }
 
 impl SignatureFault {
-    /// The words that stand for it.
+    /// Its name in words.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

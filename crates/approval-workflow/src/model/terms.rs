@@ -1,4 +1,4 @@
-//! What a policy says about a request, as the request keeps it.
+//! A policy's decision about a request, as the request keeps it.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -28,7 +28,7 @@ pub enum Disposition {
     /// The rule's condition for automatic approval held.
     AutoApproved,
     /// The rule's condition for automatic denial held: the request is denied from the start, and
-    /// nobody can approve it.
+    /// it cannot be approved.
     AutoDenied,
 }
 
@@ -36,7 +36,7 @@ pub enum Disposition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sensitivity {
-    /// None: needs nobody's approval. It is recorded all the same.
+    /// None: needs no approval. It is recorded all the same.
     None,
     /// Low.
     Low,
@@ -58,7 +58,7 @@ impl Sensitivity {
         Self::Critical,
     ];
 
-    /// The word that stands for it in a policy.
+    /// Its name in a policy.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -90,8 +90,8 @@ pub struct Terms {
     /// groups named, a denial by anybody else is recorded as that person's vote, and no more.
     #[serde(default)]
     pub veto: Vec<GroupId>,
-    /// The groups whose members can approve alone in an emergency (default: none, so nobody can).
-    /// Somebody else then owes a review.
+    /// The groups whose members can approve alone in an emergency (default: none, so that
+    /// no one can). A review by another person is then owed.
     #[serde(default)]
     pub break_glass: Vec<GroupId>,
     /// Whether a decision needs a reason (default: no).

@@ -101,7 +101,9 @@ fn rule_fault(rule: &Rule) -> Option<&'static str> {
         .as_ref()
         .is_some_and(Condition::has_always)
     {
-        return Some("`always` is to deny with; what needs nobody has the sensitivity `none`");
+        return Some(
+            "`always` is for `auto_deny`; for an action that needs no approval use sensitivity `none`",
+        );
     }
     if is_always(&rule.auto_deny) && rule.auto_approve.is_some() {
         return Some("what it denies always it never grants");

@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 /// known to be true grants or denies anything, and nothing is granted while a denial is unknown, so
 /// leaving a field out never helps the one who asks.
 ///
-/// What a rehearsal foretold is seen where the requester put it into the context, such as
+/// What a simulation predicted is visible where the requester put it into the context, such as
 /// `context.simulation.outcome`.
 ///
 /// ```

@@ -27,7 +27,7 @@ use crate::policy::condition::Condition;
 ///
 /// A rule may also decide by itself, without a person: [`auto_deny`](Rule::auto_deny) denies a request
 /// and [`auto_approve`](Rule::auto_approve) grants it, each on a [`Condition`] about the action, the
-/// context, and whatever of a rehearsal's report was put into the context. A denial comes first. Either
+/// context, and whatever of a simulation's report was put into the context. A denial comes first. Either
 /// way the request records the rule, and is settled from the start.
 ///
 /// Read it from TOML, JSON, or any other format of serde:

@@ -187,7 +187,7 @@ fn literal_start(pattern: &PathPattern) -> &str {
     }
 }
 
-/// FNV-1a. Which texts are in the table is up to the policy alone, so nobody can make it slow.
+/// FNV-1a. Which texts are in the table is up to the policy alone, so no request can make it slow.
 const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 
 fn step(hash: u64, byte: u8) -> u64 {

@@ -24,7 +24,7 @@ pub struct Rulebook {
     index: RuleIndex,
 }
 
-/// What a policy says about one action.
+/// A policy's decision about one action.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PolicyDecision<'a> {
     /// The rule that decided; none if the policy's default did.
@@ -36,7 +36,7 @@ pub struct PolicyDecision<'a> {
 }
 
 impl PolicyDecision<'_> {
-    /// Whether it says to a request what was said when it was made.
+    /// Whether it is what was decided when a request was made.
     pub(crate) fn agrees_with(&self, submission: &Submission) -> bool {
         self.need == submission.need && *self.terms == submission.terms
     }
@@ -52,7 +52,7 @@ impl Rulebook {
     /// a part.
     pub fn new(policy: Policy) -> Result<Self, Error> {
         check(&policy)?;
-        // Before the keys stand in two places of it.
+        // Before the keys are in two places of it.
         let digest = digest(&with_signers(policy.clone(), &Arc::default()));
         let signers = Arc::new(policy.signers.clone());
         let policy = with_signers(policy, &signers);
@@ -70,7 +70,7 @@ impl Rulebook {
         })
     }
 
-    /// Says what holds for an action in a context.
+    /// Decides about an action in a context.
     #[must_use]
     pub fn judge(&self, action: &Action, context: &Map<String, Value>) -> PolicyDecision<'_> {
         let Some(rule) = self.rule_for(action) else {
@@ -94,7 +94,7 @@ impl Rulebook {
         self.policy.rules.get(found)
     }
 
-    /// Whether the policy says to a request what was said when it was made.
+    /// Whether the policy decides about a request as it did when the request was made.
     #[must_use]
     pub fn agrees_with(&self, submission: &Submission) -> bool {
         submission.policy == self.digest || {
@@ -103,7 +103,7 @@ impl Rulebook {
         }
     }
 
-    /// Refuses a requirement that the people of a directory cannot meet, nobody left out.
+    /// Refuses a requirement that the people of a directory cannot meet, even all of them together.
     pub(crate) fn check_people(&self, people: &[&[GroupId]]) -> Result<(), Error> {
         let default = ("default".to_owned(), &self.policy.default);
         let rules = self.policy.rules.iter().enumerate();
@@ -134,7 +134,7 @@ impl Rulebook {
     }
 }
 
-/// A denial comes first; and as long as nobody knows whether it holds, nothing is granted either.
+/// A denial comes first; and as long as it is unknown whether it holds, nothing is granted either.
 fn need(rule: &Rule, action: &Action, context: &Map<String, Value>) -> Disposition {
     let judge = |condition: &Condition| condition.judge(action, context);
     if rule.terms.sensitivity == Sensitivity::None {
@@ -151,7 +151,7 @@ fn need(rule: &Rule, action: &Action, context: &Map<String, Value>) -> Dispositi
     }
 }
 
-/// Puts the keys where a request that needs somebody keeps them.
+/// Copies the keys into the terms of requests that need a person.
 fn with_signers(mut policy: Policy, signers: &Arc<Signers>) -> Policy {
     let rules = policy.rules.iter_mut().map(|rule| &mut rule.terms);
     let sensitive = |terms: &&mut Terms| terms.sensitivity != Sensitivity::None;

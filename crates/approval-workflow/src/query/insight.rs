@@ -1,4 +1,4 @@
-//! Why a request stands where it stands, and where it would stand under another policy.
+//! Explains the state of a request, and what it would be under another policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,13 +15,13 @@ use crate::policy::Policy;
 use crate::policy::rulebook::Rulebook;
 use crate::workflow::ApprovalWorkflow;
 
-/// Why a request stands where it stands; made by [`ApprovalWorkflow::explain`].
+/// The explanation of a request's state; made by [`ApprovalWorkflow::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {
     /// The request.
     pub id: RequestId,
-    /// Where it stands.
+    /// Its state.
     pub status: Status,
     /// The rule that decided; none if the policy's default did.
     pub rule: Option<String>,
@@ -48,21 +48,21 @@ pub struct Missing {
     pub candidates: Option<BTreeSet<PersonId>>,
 }
 
-/// A request about which another policy says something else; made by [`ApprovalWorkflow::what_if`].
+/// A request about which another policy decides otherwise; made by [`ApprovalWorkflow::what_if`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     /// The request.
     pub id: RequestId,
-    /// What was said.
+    /// What was decided.
     pub then: Said,
-    /// What the other policy says.
+    /// What the other policy decides.
     pub instead: Said,
     /// Whether an approval that people gave would meet the other policy's terms; none if no approval
     /// was given, or it would not need one.
     pub votes_suffice: Option<bool>,
 }
 
-/// What a policy said about a request.
+/// What a policy decided about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     /// The rule that decided; none if the policy's default did.
@@ -111,8 +111,8 @@ impl ApprovalWorkflow {
         }))
     }
 
-    /// Judges every request again by another policy, and lists those about which it says something
-    /// else. Changes nothing.
+    /// Judges every request again by another policy, and lists those about which it decides
+    /// otherwise. Changes nothing.
     ///
     /// # Errors
     ///
@@ -220,7 +220,7 @@ impl fmt::Display for Explanation {
         }
         match self.need {
             Disposition::Approval => {}
-            Disposition::NotSensitive => f.write_str("; needs nobody")?,
+            Disposition::NotSensitive => f.write_str("; needs no approval")?,
             Disposition::AutoApproved => f.write_str("; the rule's condition granted it")?,
             Disposition::AutoDenied => f.write_str("; the rule's condition denied it")?,
         }

@@ -39,7 +39,7 @@ impl ApprovalWorkflow {
         self.journal.get(id)
     }
 
-    /// Records every request as expired that nobody decided in time, and says how many.
+    /// Records every request as expired that was not decided in time, and returns how many.
     ///
     /// Nothing depends on it but the trail: an overdue request is expired whether or not an event
     /// says so.
@@ -57,7 +57,7 @@ impl ApprovalWorkflow {
             match self.journal.commit(&id, |_, _| Ok(Step::Record(event))) {
                 Ok(_) => expired += 1,
                 Err(error @ Error::Log(_)) => return Err(error),
-                // Somebody else recorded it meanwhile.
+                // Another caller recorded it meanwhile.
                 Err(_) => {}
             }
         }

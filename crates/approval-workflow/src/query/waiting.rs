@@ -31,7 +31,6 @@ impl ApprovalWorkflow {
         id: &RequestId,
         limit: Duration,
     ) -> Result<Option<Arc<Request>>, Error> {
-        known(self.get(id)?.as_deref(), id)?;
         self.journal
             .publisher()
             .wait_within(limit, || self.settled(id))

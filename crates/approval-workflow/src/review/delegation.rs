@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::model::names::PersonId;
 
-/// Somebody lets somebody else decide in their place: about some actions, and until some moment.
+/// One person lets another decide in their place: about some actions, and until some moment.
 ///
 /// Whom this person lets decide in turn, about the same actions, may do so too. A delegation never
-/// makes a vote more: it is the vote of the one in whose place it is given. And whoever may decide
-/// in the place of a requester does not decide what that requester asks for.
+/// makes a vote more: it is the vote of the one in whose place it is given. And a delegate of
+/// a requester does not decide what that requester asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delegation {
@@ -49,7 +49,7 @@ impl Delegations {
         }
     }
 
-    /// Whether a person may decide about an action in somebody else's place at a moment.
+    /// Whether a person may decide about an action in another person's place at a moment.
     pub(crate) fn stands_in(
         &self,
         person: &PersonId,

@@ -29,9 +29,9 @@ use crate::review::delegation::{Delegation, Delegations};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
-    /// The reviewers. Nobody else's decision counts.
+    /// The reviewers. No other person's decision counts.
     pub reviewers: BTreeMap<PersonId, Reviewer>,
-    /// Who may decide in whose place (default: nobody).
+    /// Who may decide in whose place (default: no one).
     #[serde(default)]
     pub delegations: Vec<Delegation>,
 }
@@ -90,7 +90,7 @@ impl Verifier {
         })
     }
 
-    /// Whether a person may decide about a request in somebody else's place at a moment.
+    /// Whether a person may decide about a request in another person's place at a moment.
     pub(crate) fn stands_in(
         &self,
         person: &PersonId,

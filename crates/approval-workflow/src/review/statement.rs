@@ -1,5 +1,5 @@
 //! Signed reviews: a reviewer whose public key the policy lists signs what is decided, so that
-//! whoever may write the log, or speaks in the reviewer's name, cannot decide in the reviewer's place.
+//! an attacker who can write the log, or who speaks in the reviewer's name, cannot decide in the reviewer's place.
 
 use action::{ActionDigest, Timestamp};
 use serde::Serialize;

@@ -1,10 +1,10 @@
-//! What is kept in memory of a request whose events are on disk: its id, and where they stand.
+//! What is kept in memory of a request whose events are on disk: its id, and their places.
 
 use std::collections::BTreeMap;
 
 use jsonl_storage::Seq;
 
-/// Where each request's events stand in the log: 4 bytes an event, and 8 a request. The events of a
+/// The places of each request's events in the log: 4 bytes an event, and 8 a request. The events of a
 /// request are a list from its newest one back.
 #[derive(Debug, Default)]
 pub(crate) struct EventIndex {

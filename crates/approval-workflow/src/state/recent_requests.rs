@@ -1,4 +1,4 @@
-//! The last requests that changed, held whole although nobody has to look at them: what was approved
+//! The last requests that changed, held whole although they wait for no one: what was approved
 //! a moment ago is claimed next.
 
 use std::collections::VecDeque;

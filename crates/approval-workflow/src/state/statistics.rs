@@ -29,9 +29,9 @@ pub struct Statistics {
     pub not_sensitive: u64,
     /// Requests that no rule covered.
     pub uncovered: u64,
-    /// Approvals that somebody gave alone, in an emergency.
+    /// Approvals by one person alone, in an emergency.
     pub broken_glass: u64,
-    /// How many of these nobody has looked at yet.
+    /// How many of these were not attested yet.
     pub open_reviews: u64,
     /// Decisions with a wrong one-time code.
     pub wrong_codes: u64,
@@ -107,7 +107,7 @@ impl Statistics {
         }
     }
 
-    /// Counts requests as expired that nobody decided in time, though no event says so yet.
+    /// Counts requests as expired that were not decided in time, though no event says so yet.
     pub(crate) fn expire(&mut self, overdue: u64) {
         if overdue > 0 {
             *self.by_status.entry(Status::Pending).or_default() -= overdue;

@@ -21,9 +21,9 @@ use crate::state::keyed::{ByNumber, Named};
 use crate::state::recent_requests::RecentRequests;
 use crate::state::statistics::Statistics;
 
-/// The requests and their indexes. Written by whoever publishes events, one at a time.
+/// The requests and their indexes. Written by the thread that publishes events, one at a time.
 ///
-/// Whole requests are held while somebody still has to look at them, and the last few besides; of
+/// Whole requests are held while they wait for a person, and the last few besides; of
 /// all others there is what the gate needs, the id, and where their events are.
 #[derive(Debug)]
 pub(crate) struct View {
@@ -44,7 +44,7 @@ pub(crate) struct Indexes {
     pub(crate) pending: BTreeMap<u32, Arc<Request>>,
     /// The same by the time to decide, so that expiry looks at the overdue ones only.
     due: BTreeSet<(Timestamp, u32)>,
-    /// Those approved in an emergency that nobody has looked at.
+    /// Those approved in an emergency that were not attested yet.
     pub(crate) owing: BTreeMap<u32, Arc<Request>>,
     /// All but the pending ones, by the status that their events imply.
     pub(crate) by_status: BTreeMap<Status, BTreeSet<u32>>,
@@ -179,7 +179,7 @@ impl View {
         (indexes.ids.get(number)? == id.as_str()).then(|| indexes.events.of(number))
     }
 
-    /// The requests that nobody decided in time and that are not recorded as expired yet.
+    /// The requests that were not decided in time and that are not recorded as expired yet.
     pub(crate) fn overdue(&self, now: Timestamp) -> Vec<RequestId> {
         let indexes = self.indexes.read();
         let overdue = indexes.due.range(..=(now, u32::MAX));
@@ -250,7 +250,7 @@ impl Indexes {
         }
     }
 
-    /// Holds a request as long as somebody has to look at it, and otherwise for a while.
+    /// Holds a request as long as it waits for a person, and otherwise for a while.
     fn keep(&mut self, number: u32, request: &Arc<Request>, gate: &Gate) {
         let due = (request.submission.decide_by(), number);
         let is_pending = matches!(request.state, State::Pending);
