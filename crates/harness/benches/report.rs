@@ -1,12 +1,18 @@
 //! What it costs to judge and draw a report.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use harness::{NoProgress, Scenario, Suite};
-use report::{Settings, judge, render};
+use harness::{NoProgress, Overrides, ScenarioFile, Suite};
+use report::{judge, render};
 
 fn benches(c: &mut Criterion) {
     let out = tempfile::tempdir().unwrap();
-    let suite = Suite::new(Settings::quick(), Scenario::ALL);
+    let quick = Overrides {
+        quick: true,
+        ..Overrides::default()
+    };
+    let suite = Suite::new(
+        ScenarioFile::embedded_names().map(|name| ScenarioFile::embedded(name, &quick).unwrap()),
+    );
     let report = suite.run(out.path(), &mut NoProgress).unwrap();
     c.bench_function("judge five scenarios", |b| {
         b.iter(|| judge(&report.scenarios, false, &report.limits));

@@ -66,11 +66,11 @@ pub enum Error {
         problem: String,
     },
     /// What was set over a scenario file makes no sense, while the file does.
-    #[error("{} with --set {setting}: {problem}", path.display())]
+    #[error("{} with {setting}: {problem}", path.display())]
     ScenarioOverride {
         /// The file.
         path: PathBuf,
-        /// What was set.
+        /// The arguments that set it.
         setting: String,
         /// What is wrong with it.
         problem: String,
@@ -103,9 +103,9 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
-    /// A file that should say which scenario wrote a directory, and does not. Name the `data-…`
+    /// A file that should say which target wrote a directory, and does not. Name the `data-…`
     /// directory that a run left behind.
-    #[error("{} names no scenario: {reason}", path.display())]
+    #[error("{} was not written by a known target: {reason}", path.display())]
     NotAScenario {
         /// The file.
         path: PathBuf,

@@ -1,45 +1,48 @@
-//! The load tests that prove the subsystems: targets, scenarios, verdicts and reports.
+//! Reads scenario files, runs them against targets and verifies the effects.
 //!
-//! A [`Suite`] runs scenarios one after another. Each one puts a load on a [`Target`] in a fresh
-//! directory, closes it, opens it again, and holds the ledger of acknowledged effects against what
-//! is really there. The result is a [`Report`]: plain data that can be saved, loaded, judged again
-//! under other [`Limits`], and drawn as text, as Markdown or as JSON.
+//! A [`Suite`] runs [scenarios](ScenarioFile) one after another. Each one puts a load on a [`Target`] in a
+//! fresh directory, closes it, opens it again, and compares the ledger of acknowledged effects with the
+//! effects that are read back. The result is a [`Report`](report::Report): plain data that can be saved,
+//! loaded, judged again, and drawn as text, as Markdown or as JSON.
 //!
 //! ```
-//! use harness::{NoProgress, Scenario, Settings, Suite};
+//! use harness::{NoProgress, Overrides, ScenarioFile, Suite};
 //!
 //! let out = tempfile::tempdir()?;
-//! let mut settings = Settings::quick();
-//! settings.records = std::num::NonZeroU64::new(20);
-//! let report = Suite::new(settings, [Scenario::Storage]).run(out.path(), &mut NoProgress)?;
+//! let small = Overrides {
+//!     quick: true,
+//!     records: std::num::NonZeroU64::new(20),
+//!     ..Overrides::default()
+//! };
+//! let storage = ScenarioFile::embedded("storage", &small)?;
+//! let report = Suite::new([storage]).run(out.path(), &mut NoProgress)?;
 //! assert!(report.verdict.health.is_pass(), "{}", report::render::markdown(&report));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod clock;
+mod data_dir;
 mod error;
-mod inspect;
 mod journal;
 mod manifest;
-mod place;
 mod progress;
-mod proof;
+mod prove;
 mod scenario;
-mod scenario_file;
-mod sizes;
 mod suite;
 pub mod targets;
+mod verify_directory;
 
 pub use crate::error::Error;
-pub use crate::inspect::{
-    Inspection, LogInspection, MemoryInspection, Reread, inspect, inspect_against, reread,
-};
 pub use crate::journal::Journal;
 pub use crate::progress::{NoProgress, Progress};
-pub use crate::proof::{EffectsFound, Target, Trial, prove};
-pub use crate::scenario::Scenario;
-pub use crate::scenario_file::{
-    AbortSpec, ArrivalKind, Course, DataSpec, Executor, ModelKind, ModelSpec, PhaseSpec, PoolSpec,
-    ScenarioFile, ScenarioSpec, Size, TargetKind, TargetSpec, ThinkSpec, Time, scenario_schema,
+pub use crate::prove::{EffectsFound, ScenarioRun, Target, prove};
+pub use crate::scenario::{
+    AbortSpec, ArrivalKind, Course, DataSpec, Executor, KeyPath, ModelKind, ModelSpec, Overrides,
+    PhaseSpec, ScenarioFile, ScenarioSpec, Segment, Size, SpecError, TargetSpec, ThinkSpec, Time,
+    scenario_schema, scenario_schema_of,
 };
 pub use crate::suite::Suite;
+pub use crate::verify_directory::{
+    Inspection, LogInspection, MemoryInspection, Reread, inspect, inspect_against, reread,
+    verify_directory,
+};

@@ -1,11 +1,12 @@
-//! What says of a data directory which target wrote it, for whoever finds it after a kill.
+//! A file in a data directory that says which target wrote it, so that it can be verified after a kill.
 
 use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, TargetKind};
+use crate::Error;
+use crate::targets::TargetEntry;
 
 const NAME: &str = "scenario.json";
 
@@ -25,7 +26,10 @@ pub(crate) fn write(directory: &Path, target: &str) -> Result<(), Error> {
 }
 
 /// Reads it back.
-pub(crate) fn read(directory: &Path) -> Result<TargetKind, Error> {
+pub(crate) fn read<'e>(
+    directory: &Path,
+    targets: &'e [TargetEntry],
+) -> Result<&'e TargetEntry, Error> {
     let path = directory.join(NAME);
     let json = fs::read(&path).map_err(Error::io("read", &path))?;
     let manifest: Manifest =
@@ -33,11 +37,11 @@ pub(crate) fn read(directory: &Path) -> Result<TargetKind, Error> {
             path: path.clone(),
             reason: error.to_string(),
         })?;
-    TargetKind::named(&manifest.scenario).ok_or_else(|| Error::NotAScenario {
+    let known = targets
+        .iter()
+        .find(|entry| entry.name() == manifest.scenario);
+    known.ok_or_else(|| Error::NotAScenario {
         path: path.clone(),
-        reason: format!(
-            "it was written by an unknown target, {:?}",
-            manifest.scenario
-        ),
+        reason: format!("it names the target {:?}", manifest.scenario),
     })
 }

@@ -1,78 +1,33 @@
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
-use load_engine::{Model, Plan};
-
-use crate::scenario_file::quoted;
-use crate::{Error, Executor, Journal, Progress, Scenario, ScenarioFile, Trial, clock};
+use crate::scenario::quoted;
+use crate::{Error, Journal, Progress, ScenarioFile, clock};
 use report::{Draft, save_draft};
 use report::{Limits, Report, Saved, ScenarioResult, Settings, judge};
 
 /// Scenarios that run one after another, and what they are judged by.
 #[derive(Debug, Clone)]
 pub struct Suite {
-    settings: Settings,
-    entries: Vec<Entry>,
+    // A file is large, and there are few.
+    files: Vec<ScenarioFile>,
     limits: Limits,
     journal: Journal,
     keep: bool,
     command: String,
 }
 
-#[derive(Debug, Clone)]
-enum Entry {
-    Builtin(Scenario),
-    // A file is large, and there are few.
-    File(Box<ScenarioFile>),
-}
-
 impl Suite {
-    /// A suite of these scenarios, in this order.
-    pub fn new(settings: Settings, scenarios: impl IntoIterator<Item = Scenario>) -> Self {
-        let scenarios: Vec<_> = scenarios.into_iter().collect();
-        let only: String = match scenarios.as_slice() {
-            all if all == Scenario::ALL => String::new(),
-            some => some
-                .iter()
-                .map(|scenario| format!(" --only {scenario}"))
-                .collect(),
-        };
-        let command = format!("proofload suite{only} {}", settings.to_arguments());
-        Self {
-            settings,
-            entries: scenarios.into_iter().map(Entry::Builtin).collect(),
-            limits: Limits::default(),
-            journal: Journal::none(),
-            keep: false,
-            command,
-        }
-    }
-
     /// A suite of scenario files, in this order. Those with thresholds are judged by them, and not by
     /// the limits.
-    pub fn of_files(files: impl IntoIterator<Item = ScenarioFile>) -> Self {
+    pub fn new(files: impl IntoIterator<Item = ScenarioFile>) -> Self {
         let files: Vec<_> = files.into_iter().collect();
-        let mut command = "proofload run".to_owned();
-        for file in &files {
-            command.push(' ');
-            command.push_str(&quoted(&file.path().display().to_string()));
-        }
-        // All files of one command line have the same ones.
-        if let Some(first) = files.first() {
-            command.push_str(&first.arguments());
-        }
-        let settings = Settings {
-            seed: files.first().map_or(0, |file| file.spec().seed),
-            ..Settings::default()
-        };
-        let files = files.into_iter().map(Box::new).map(Entry::File);
         Self {
-            settings,
-            entries: files.collect(),
+            command: command(&files),
+            files,
             limits: Limits::default(),
             journal: Journal::none(),
             keep: false,
-            command,
         }
     }
 
@@ -98,8 +53,7 @@ impl Suite {
         self
     }
 
-    /// Runs every scenario and gives the report, saving nothing but discrepancies, which stand in
-    /// `out`.
+    /// Runs every scenario and gives the report, saving nothing but discrepancies, which go to `out`.
     ///
     /// # Errors
     ///
@@ -133,51 +87,52 @@ impl Suite {
     ) -> Result<Report, Error> {
         let (started_at, began) = (clock::now(), Instant::now());
         let mut scenarios: Vec<ScenarioResult> = Vec::new();
-        for entry in &self.entries {
+        for file in &self.files {
             if progress.is_interrupted() {
                 break;
             }
-            scenarios.push(match entry {
-                Entry::Builtin(scenario) => {
-                    let trial = self.trial(*scenario, out, beside_report);
-                    scenario.run(&trial, &self.journal, progress)?
-                }
-                Entry::File(file) => {
-                    let trial = file.trial(out, beside_report, self.keep);
-                    file.run(&trial, &self.journal, progress)?
-                }
-            });
+            let run = file.to_run(out, beside_report, self.keep);
+            scenarios.push(file.run(&run, &self.journal, progress)?);
         }
         // What was left out is the caller's to know, even if no load was cut short.
-        let interrupted = scenarios.len() < self.entries.len()
+        let interrupted = scenarios.len() < self.files.len()
             || scenarios.iter().any(|scenario| scenario.run.interrupted);
         let verdict = judge(&scenarios, interrupted, &self.limits);
+        let settings = Settings {
+            seed: self.files.first().map_or(0, |file| file.spec().seed),
+            ..Settings::default()
+        };
         Ok(Report {
             started_at: started_at.to_string(),
             elapsed_seconds: began.elapsed().as_secs_f64(),
             command: self.command.clone(),
             interrupted,
             verdict,
-            ..Report::new(scenarios, &self.settings, self.limits, out)
+            ..Report::new(scenarios, &settings, self.limits, out)
         })
     }
+}
 
-    fn trial(&self, scenario: Scenario, out: &Path, beside_report: &Path) -> Trial {
-        let load = scenario.load(&self.settings);
-        let model = match self.settings.duration_ms {
-            Some(ms) => Model::elapsed(load.users, Duration::from_millis(ms.get())),
-            None => Model::iterations(load.users, load.each),
-        };
-        Trial {
-            name: scenario.name().to_owned(),
-            title: scenario.title().to_owned(),
-            target: scenario.name().to_owned(),
-            plan: Plan::new(scenario.name(), model).seed(self.settings.seed),
-            executor: Executor::Threads,
-            needed_bytes: scenario.needed_bytes(load, self.settings.duration_ms),
-            out: PathBuf::from(out),
-            discrepancies: beside_report.join(format!("discrepancies-{}.jsonl", scenario.name())),
-            keep: self.keep,
+/// The command that runs these files again.
+fn command(files: &[ScenarioFile]) -> String {
+    // All files of one command line have the same ones.
+    let mut overrides = files
+        .first()
+        .map(|file| file.overrides().clone())
+        .unwrap_or_default();
+    if files.is_empty() || !files.iter().all(ScenarioFile::is_embedded) {
+        let mut command = "proofload run".to_owned();
+        for file in files {
+            command.push(' ');
+            command.push_str(&quoted(&file.path().display().to_string()));
         }
+        return command + &overrides.to_arguments();
     }
+    let mut command = "proofload suite".to_owned();
+    let names: Vec<&str> = files.iter().map(ScenarioFile::name).collect();
+    if !ScenarioFile::embedded_names().eq(names.iter().copied()) {
+        command.extend(names.iter().map(|name| format!(" --only {name}")));
+    }
+    overrides.seed = Some(files.first().map_or(1, |file| file.spec().seed));
+    command + &overrides.to_arguments()
 }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use harness::targets::{Operation, RecordStore, Status, StorageTarget};
-use harness::{EffectsFound, Executor, Journal, NoProgress, Target, Trial, prove};
+use harness::{EffectsFound, Executor, Journal, NoProgress, ScenarioRun, Target, prove};
 use jsonl_storage::{Log, LogOptions, Seq};
 use load_engine::{Failure, Iteration, Model, Plan, StepSpec, Workload};
 use report::{Health, Limits, Measure, Report, ScenarioResult, Settings, render};
@@ -123,12 +123,12 @@ impl Lie for DoesNothing {
 const USERS: u32 = 4;
 const EACH: u64 = 60;
 
-fn trial(out: &Path) -> Trial {
+fn scenario(out: &Path) -> ScenarioRun {
     let (users, each) = (
         NonZeroU32::new(USERS).unwrap(),
         NonZeroU64::new(EACH).unwrap(),
     );
-    Trial {
+    ScenarioRun {
         name: "storage".to_owned(),
         title: "append durably".to_owned(),
         target: "storage".to_owned(),
@@ -148,7 +148,7 @@ fn report_of(result: ScenarioResult, out: &Path) -> Report {
 /// Runs the storage scenario over a store that lies so.
 fn told<L: Lie>(out: &Path) -> Report {
     let open = |dir: &Path| StorageTarget::<Liar<L>>::open(dir, Journal::none());
-    report_of(prove(&trial(out), open, &mut NoProgress).unwrap(), out)
+    report_of(prove(&scenario(out), open, &mut NoProgress).unwrap(), out)
 }
 
 fn fails_by(report: &Report, measure: Measure) -> f64 {
@@ -290,7 +290,12 @@ impl Target for Idle {
 #[test]
 fn a_step_that_succeeds_and_leaves_nothing_is_vacuous_and_fails() {
     let out = tempfile::tempdir().unwrap();
-    let result = prove(&trial(out.path()), |_| Ok(Idle::default()), &mut NoProgress).unwrap();
+    let result = prove(
+        &scenario(out.path()),
+        |_| Ok(Idle::default()),
+        &mut NoProgress,
+    )
+    .unwrap();
     let report = report_of(result, out.path());
     assert_eq!(fails_by(&report, Measure::VacuousSteps), 1.0);
     assert_eq!(report.scenarios[0].vacuous_steps, ["work"]);
@@ -334,7 +339,7 @@ fn a_disk_that_fills_during_the_load_is_no_verdict_on_the_target() {
     for failure in [by_system as fn() -> Failure, by_sqlite] {
         let out = tempfile::tempdir().unwrap();
         let result = prove(
-            &trial(out.path()),
+            &scenario(out.path()),
             |_| Ok(Cramped(failure)),
             &mut NoProgress,
         );

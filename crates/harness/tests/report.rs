@@ -4,19 +4,23 @@ use std::fs;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;
 
-use harness::{NoProgress, Scenario, Suite};
-use report::{Health, Limits, Measure, Report, Settings, load};
+use harness::{NoProgress, Overrides, ScenarioFile, Suite};
+use report::{Health, Limits, Measure, Report, load};
 
-fn settings() -> Settings {
-    Settings {
+/// A small load on the log.
+fn storage(seed: u64) -> ScenarioFile {
+    let overrides = Overrides {
+        quick: true,
+        seed: Some(seed),
         threads: NonZeroU32::new(3),
         records: NonZeroU64::new(30),
-        ..Settings::quick()
-    }
+        ..Overrides::default()
+    };
+    ScenarioFile::embedded("storage", &overrides).unwrap()
 }
 
 fn saved(out: &Path) -> (Report, report::Saved) {
-    Suite::new(settings(), [Scenario::Storage])
+    Suite::new([storage(0)])
         .run_and_save(out, &mut NoProgress)
         .unwrap()
 }
@@ -82,8 +86,7 @@ fn a_report_fits_the_published_schema() {
 fn the_same_seed_asks_for_the_same_work() {
     let digests = |seed| {
         let out = tempfile::tempdir().unwrap();
-        let settings = Settings { seed, ..settings() };
-        let suite = Suite::new(settings, [Scenario::Storage]).keep(true);
+        let suite = Suite::new([storage(seed)]).keep(true);
         let report = suite.run(out.path(), &mut NoProgress).unwrap();
         let kept = report.scenarios[0].data_kept_in.clone().unwrap();
         let log: jsonl_storage::Log<harness::targets::Operation> =

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::{NoProgress, ScenarioFile, Suite};
+use harness::{NoProgress, Overrides, ScenarioFile, Suite};
 use load_engine::Ruling;
 use report::{Report, ScenarioResult, render};
 
@@ -15,13 +15,13 @@ fn folder() -> PathBuf {
 
 /// Runs a file as `proofload run FILE --quick` does.
 fn quick(name: &str) -> ScenarioResult {
-    let file = ScenarioFile::read(&folder().join(name), &[])
-        .unwrap()
-        .quick();
+    let quick = Overrides {
+        quick: true,
+        ..Overrides::default()
+    };
+    let file = ScenarioFile::read(&folder().join(name), &quick).unwrap();
     let out = tempfile::tempdir().unwrap();
-    let report = Suite::of_files([file])
-        .run(out.path(), &mut NoProgress)
-        .unwrap();
+    let report = Suite::new([file]).run(out.path(), &mut NoProgress).unwrap();
     let page = render::markdown(&report);
     let result = &report.scenarios[0];
     assert!(result.effects_hold(), "{page}");
@@ -167,11 +167,9 @@ fn saturated(lost: u64, threshold: &str) -> Report {
         "name = \"s\"\nthresholds = ['{threshold}']\n[target]\nkind = \"storage\"\n\
          [model]\nusers = 2\niterations = 5\n"
     );
-    let file = ScenarioFile::parse("s.toml", &text, &[]).unwrap();
+    let file = ScenarioFile::parse("s.toml", &text, &Overrides::default()).unwrap();
     let out = tempfile::tempdir().unwrap();
-    let mut report = Suite::of_files([file])
-        .run(out.path(), &mut NoProgress)
-        .unwrap();
+    let mut report = Suite::new([file]).run(out.path(), &mut NoProgress).unwrap();
     report.scenarios[0].run.generator.cpu_share = Some(0.9);
     report.scenarios[0].verification.lost = lost;
     let limits = report.limits;
@@ -212,8 +210,8 @@ fn data_is_shared_out_and_its_path_is_relative_to_the_file() {
                 [target]\nkind = \"storage\"\n[model]\nusers = 4\niterations = 6\n";
     let path = dir.path().join("fed.toml");
     fs::write(&path, text).unwrap();
-    let file = ScenarioFile::read(&path, &[]).unwrap();
-    let suite = Suite::of_files([file]).keep(true);
+    let file = ScenarioFile::read(&path, &Overrides::default()).unwrap();
+    let suite = Suite::new([file]).keep(true);
     let report = suite.run(&dir.path().join("out"), &mut NoProgress).unwrap();
     assert!(
         report.verdict.health.is_pass(),

@@ -116,10 +116,13 @@ fn a_load_can_end_by_time() {
             .unwrap()
             .ends_with(" --duration 300ms")
     );
-    for time in ["0s", "5", "1.5s", "many"] {
+    for time in ["0s", "5", "1.5", "many"] {
         let arguments = ["suite", "--duration", time, "--out", text(out.path())];
         let error = refused(&arguments, Path::new("none"));
-        assert!(error.contains(time) && error.contains("30s"), "{error}");
+        assert!(
+            error.contains(time) && error.contains(" a time "),
+            "{error}"
+        );
     }
 }
 
@@ -176,7 +179,7 @@ fn advice_names_its_figure_and_limit_and_fails_nothing() {
 #[test]
 fn the_schema_is_the_published_one() {
     let printed: Value = serde_json::from_slice(&proofload(&["schema"]).stdout).unwrap();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../harness/schemas/report.v1.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../report/schemas/report.v1.json");
     let published: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     // Not `assert_eq`: the difference of two schemas would fill screens.
     assert!(

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 /// A stored run of two scenarios.
 fn stored() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../harness/tests/fixtures/pass.json")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../report/tests/fixtures/pass.json")
 }
 
 fn proofload() -> Command {

@@ -44,8 +44,11 @@ fn start(scenario: &str, out: &Path, journal: &Path) -> Child {
         fs::write(&file, AGENTS).unwrap();
         command.arg(file);
     } else {
-        command.args([scenario, "--threads", "20", "--iterations", "10000"]);
-        command.args(["--records", "200000"]);
+        command.args([scenario, "--threads", "20"]);
+        match scenario {
+            "storage" => command.args(["--records", "200000"]),
+            _ => command.args(["--iterations", "10000"]),
+        };
     }
     command
         .arg("--out")

@@ -59,7 +59,7 @@ fn what_init_writes_runs_and_is_never_written_over() {
     assert_eq!(again.status.code(), Some(2));
     assert_eq!(
         stderr(&again),
-        "error: scenario.toml is there already: name another file\n"
+        "error: scenario.toml already exists: choose another name\n"
     );
     let run = proofload(dir.path(), &["run", "scenario.toml", "--quick", "--json"]);
     let report = json(&run);
@@ -88,7 +88,7 @@ fn a_file_is_run_judged_by_its_thresholds_and_repeated_by_one_command() {
         "PASS appends",
         "40 effects verified after reopening",
         "held operations(append) == 40: 40",
-        "repeat: proofload run s.toml --set seed=5",
+        "repeat: proofload run s.toml --seed 5",
     ] {
         assert!(summary.contains(line), "{line}\n{summary}");
     }
@@ -124,7 +124,7 @@ fn values_are_set_over_the_file_and_a_missed_threshold_fails() {
         "2 threads × 3",
         "missed operations(append) == 40: 6",
         "bottleneck: appends: operations(append) == 40: 6; compare",
-        "repeat: proofload run s.toml --set model.users=2 --set model.iterations=3\n",
+        "repeat: proofload run s.toml --threads 2 --set model.iterations=3\n",
     ] {
         assert!(summary.contains(line), "{line}\n{summary}");
     }
@@ -157,11 +157,12 @@ fn a_mistake_is_refused_with_its_place_before_anything_runs() {
     assert_eq!(
         refused(&APPENDS.replace("users", "usres"), &[]),
         "error: s.toml:7:1: unknown field `usres`, expected one of `kind`, `executor`, `users`, \
-         `iterations`, `for`, `think_time`, `arrivals`, `max_in_flight`, `max_start_delay`; did you mean `users`?\n"
+         `iterations`, `total_iterations`, `for`, `think_time`, `arrivals`, `max_in_flight`, \
+         `max_start_delay`; did you mean `users`?\n"
     );
     assert_eq!(
         refused(APPENDS, &["--set", "target.kind=storge"]),
-        "error: s.toml with --set target.kind=storge: unknown variant `storge`, expected one of \
+        "error: s.toml with --set target.kind=storge: target.kind: there is no target `storge`, there is \
          `approval`, `forensic`, `integrated`, `storage`, `memory`, `agents`; did you mean `storage`?\n"
     );
     let limit = refused(APPENDS, &["--max-memory", "5"]);
@@ -170,10 +171,53 @@ fn a_mistake_is_refused_with_its_place_before_anything_runs() {
     let missing = proofload(dir.path(), &["run", "none.toml"]);
     assert_eq!(missing.status.code(), Some(2));
     assert!(stderr(&missing).starts_with("error: cannot read none.toml: "));
-    let mixed = proofload(dir.path(), &["run", "storage", "none.toml"]);
-    assert!(stderr(&mixed).contains("cannot be run together"));
-    let builtin = proofload(dir.path(), &["run", "storage", "--set", "seed=1"]);
-    assert!(stderr(&builtin).contains("is for a scenario file"));
+    let records = refused(APPENDS, &["--records", "5"]);
+    assert_eq!(
+        records,
+        "error: --records is for scenarios with `total_iterations`; for the records that are there \
+         before a load on storage, use --set target.initial_records=N\n"
+    );
+}
+
+#[test]
+fn embedded_scenarios_and_files_run_together_and_values_are_set_over_both() {
+    let dir = with(APPENDS);
+    let both = [
+        "run",
+        "storage",
+        "s.toml",
+        "--quick",
+        "--set",
+        "model.users=2",
+        "--json",
+    ];
+    let report = json(&proofload(dir.path(), &both));
+    let loads: Vec<_> = report["scenarios"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|scenario| scenario["load"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(loads, ["2 threads × 250", "2 threads × 10"]);
+    assert_eq!(
+        report["command"],
+        "proofload run storage s.toml --quick --set model.users=2"
+    );
+}
+
+#[test]
+fn init_writes_a_scenario_that_comes_with_the_program() {
+    let dir = TempDir::new().unwrap();
+    let output = proofload(dir.path(), &["init", "mine.toml", "--from", "storage"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = fs::read_to_string(dir.path().join("mine.toml")).unwrap();
+    assert!(text.starts_with("#:schema https://"), "{text}");
+    assert!(text.contains("\ntarget.kind = \"storage\"\n"), "{text}");
+    let report = json(&proofload(
+        dir.path(),
+        &["run", "mine.toml", "--quick", "--json"],
+    ));
+    assert_eq!(report["scenarios"][0]["verification"]["verified"], 500);
 }
 
 #[test]

@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::{NoProgress, Scenario, Suite};
+use harness::{NoProgress, Overrides, ScenarioFile, Suite};
 use jsonl_storage::Record;
-use report::Settings;
 use serde_json::Value;
 
 fn segments(directory: &Path) -> Vec<PathBuf> {
@@ -27,13 +26,13 @@ fn segments(directory: &Path) -> Vec<PathBuf> {
 #[test]
 fn every_log_of_a_run_is_read_by_serde_jsonlines() {
     let out = tempfile::tempdir().unwrap();
-    let scenarios = [
-        Scenario::Approval,
-        Scenario::Forensic,
-        Scenario::Integrated,
-        Scenario::Storage,
-    ];
-    let suite = Suite::new(Settings::quick(), scenarios).keep(true);
+    let quick = Overrides {
+        quick: true,
+        ..Overrides::default()
+    };
+    let scenarios = ["approval", "forensic", "integrated", "storage"]
+        .map(|name| ScenarioFile::embedded(name, &quick).unwrap());
+    let suite = Suite::new(scenarios).keep(true);
     let report = suite.run(out.path(), &mut NoProgress).unwrap();
     assert!(
         report.verdict.health.is_pass(),

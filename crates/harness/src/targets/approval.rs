@@ -8,13 +8,16 @@ use approval_workflow::{
 use load_engine::{Digest, Failure, Found, Iteration, StepSpec, Workload};
 use serde_json::json;
 
-use crate::proof::EffectsFound;
-use crate::scenario::Builtin;
+use super::registry::{LoadFacts, NoOptions, OpenContext, RegisteredTarget};
+use crate::prove::EffectsFound;
+use crate::scenario::SpecError;
 use crate::{Journal, Target, clock};
 
 const CREATE: StepSpec = StepSpec::effectful("create request");
 const DECIDE: StepSpec = StepSpec::effectful("decide");
 const GATE: StepSpec = StepSpec::new("can execute");
+
+const STEPS: [StepSpec; 3] = [CREATE, DECIDE, GATE];
 
 /// The kind of the effects in the ledger: a request with its state, and each decision.
 pub(super) const REQUEST: &str = "request";
@@ -193,7 +196,7 @@ impl Workload for ApprovalTarget {
     type User = People;
 
     fn steps(&self) -> Vec<StepSpec> {
-        vec![CREATE, DECIDE, GATE]
+        STEPS.to_vec()
     }
 
     fn set_up(&self, user: u32) -> Result<People, Failure> {
@@ -223,11 +226,29 @@ impl Target for ApprovalTarget {
     }
 }
 
-impl Builtin for ApprovalTarget {
-    fn open(dir: &Path, journal: Journal) -> Result<Self, Failure> {
+impl RegisteredTarget for ApprovalTarget {
+    const NAME: &'static str = "approval";
+    type Options = NoOptions;
+    type PhaseOptions = NoOptions;
+    type Prepared = ();
+
+    fn prepare(_: NoOptions, _: Vec<NoOptions>, _: &LoadFacts) -> Result<(), SpecError> {
+        Ok(())
+    }
+
+    fn steps((): &()) -> Vec<StepSpec> {
+        STEPS.to_vec()
+    }
+
+    fn open(dir: &Path, (): &(), context: OpenContext) -> Result<Self, Failure> {
+        let journal = context.journal;
         Ok(Self {
             workflow: open_workflow(dir)?,
             journal,
         })
+    }
+
+    fn reopen(dir: &Path) -> Result<Self, Failure> {
+        RegisteredTarget::open(dir, &(), OpenContext::default())
     }
 }

@@ -8,7 +8,7 @@ use load_engine::{Failure, Feed};
 use serde_json::{Map, Value};
 
 /// A CSV or JSONL file, each record of which is given out once, as the text of a JSON value.
-pub(crate) struct DataFeed {
+pub struct DataFeed {
     feed: Feed<BufReader<File>>,
     /// The names of the columns; none in a file of JSON lines.
     columns: Option<Vec<String>>,
@@ -21,7 +21,7 @@ impl DataFeed {
     /// # Errors
     ///
     /// What is wrong with the file.
-    pub(crate) fn open(path: &Path) -> Result<Self, String> {
+    pub fn open(path: &Path) -> Result<Self, String> {
         let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let is_csv = match path.extension().and_then(|end| end.to_str()) {
             Some("csv") => true,
@@ -49,7 +49,7 @@ impl DataFeed {
     /// # Errors
     ///
     /// When a record is damaged. The next one can still be asked for.
-    pub(crate) fn next(&self) -> Result<Option<String>, Failure> {
+    pub fn next(&self) -> Result<Option<String>, Failure> {
         let damaged = |reason: String| Failure::new(format!("{}: {reason}", self.path.display()));
         let Some(columns) = &self.columns else {
             let value: Option<Value> = self

@@ -8,13 +8,16 @@ use forensic_simulator::{
 use load_engine::{Digest, Failure, Found, Iteration, Rng, StepSpec, Workload};
 use serde_json::json;
 
-use crate::proof::EffectsFound;
-use crate::scenario::Builtin;
+use super::registry::{LoadFacts, NoOptions, OpenContext, RegisteredTarget};
+use crate::prove::EffectsFound;
+use crate::scenario::SpecError;
 use crate::{Journal, Target, clock};
 
 const SIMULATE: StepSpec = StepSpec::effectful("simulate");
 const REPORT: StepSpec = StepSpec::new("fetch report");
 const STATISTICS: StepSpec = StepSpec::new("statistics");
+
+const STEPS: [StepSpec; 3] = [SIMULATE, REPORT, STATISTICS];
 
 /// The kind of the effects in the ledger.
 pub(super) const SIMULATION: &str = "simulation";
@@ -61,12 +64,12 @@ impl Planted {
 }
 
 /// A simulator and the ledger of what it acknowledged: what two scenarios do alike.
-pub(super) struct Rehearsal<'t> {
+pub(super) struct Simulations<'t> {
     pub(super) simulator: &'t ForensicSimulator,
     pub(super) journal: &'t Journal,
 }
 
-impl Rehearsal<'_> {
+impl Simulations<'_> {
     pub(super) fn simulate(
         &self,
         workflow: &Workflow,
@@ -189,7 +192,7 @@ impl Workload for ForensicTarget {
     type User = ();
 
     fn steps(&self) -> Vec<StepSpec> {
-        vec![SIMULATE, REPORT, STATISTICS]
+        STEPS.to_vec()
     }
 
     fn set_up(&self, _: u32) -> Result<(), Failure> {
@@ -200,11 +203,11 @@ impl Workload for ForensicTarget {
         let name = format!("plan-{}-{}", it.user(), it.index());
         let planted = Planted::draw(it.rng());
         let workflow = workflow(&name, planted, it.rng())?;
-        let rehearsal = Rehearsal {
+        let simulations = Simulations {
             simulator: &self.simulator,
             journal: &self.journal,
         };
-        let stored = rehearsal.simulate(&workflow, planted, SIMULATE, it)?;
+        let stored = simulations.simulate(&workflow, planted, SIMULATE, it)?;
         self.acknowledged.fetch_add(1, Ordering::SeqCst);
         self.fetch(&stored, it)?;
         self.statistics(it)
@@ -217,16 +220,34 @@ impl Target for ForensicTarget {
     }
 
     fn effects(&self) -> Result<EffectsFound<'_>, Failure> {
-        Rehearsal::effects(&self.simulator)
+        Simulations::effects(&self.simulator)
     }
 }
 
-impl Builtin for ForensicTarget {
-    fn open(dir: &Path, journal: Journal) -> Result<Self, Failure> {
+impl RegisteredTarget for ForensicTarget {
+    const NAME: &'static str = "forensic";
+    type Options = NoOptions;
+    type PhaseOptions = NoOptions;
+    type Prepared = ();
+
+    fn prepare(_: NoOptions, _: Vec<NoOptions>, _: &LoadFacts) -> Result<(), SpecError> {
+        Ok(())
+    }
+
+    fn steps((): &()) -> Vec<StepSpec> {
+        STEPS.to_vec()
+    }
+
+    fn open(dir: &Path, (): &(), context: OpenContext) -> Result<Self, Failure> {
+        let journal = context.journal;
         Ok(Self {
             simulator: open_simulator(dir)?,
             journal,
             acknowledged: AtomicU64::new(0),
         })
+    }
+
+    fn reopen(dir: &Path) -> Result<Self, Failure> {
+        RegisteredTarget::open(dir, &(), OpenContext::default())
     }
 }

@@ -1,4 +1,5 @@
-//! The built-in targets: each puts a load on one subsystem, and reads back what it left there.
+//! The targets that come with the program: each puts a load on one subsystem, and reads back what it left
+//! there.
 
 mod agents;
 mod approval;
@@ -7,15 +8,16 @@ mod forensic;
 mod integrated;
 mod memory;
 mod phased;
+mod registry;
 mod storage;
 
-pub(crate) use self::agents::{AgentOperation, AgentOptions, AgentsTarget, PoolOptions};
 pub use self::approval::ApprovalTarget;
-pub(crate) use self::data_feed::DataFeed;
+pub use self::data_feed::DataFeed;
 pub use self::forensic::ForensicTarget;
 pub use self::integrated::IntegratedTarget;
 pub use self::memory::MemoryTarget;
-pub(crate) use self::memory::{MemoryOptions, Turn};
-pub(crate) use self::phased::{Phased, Weights};
+pub use self::registry::{
+    DiskUse, LoadFacts, NoOptions, OpenContext, RegisteredTarget, TARGETS, TargetEntry,
+};
+pub(crate) use self::registry::{Mistake, OptionTables, PreparedTarget, read_back};
 pub use self::storage::{Operation, RecordStore, Status, StorageTarget};
-pub(crate) use self::storage::{StorageOperation, StorageOptions};

@@ -8,16 +8,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use harness::{Scenario, ScenarioFile};
-use report::Settings;
+use harness::Overrides;
 
 pub(crate) use self::limits::LimitArguments;
 pub(crate) use self::search::{
     BreakingPointArguments, ScalabilityArguments, SearchArguments, What,
 };
-use self::values::{loopback, milliseconds, runnable, scenario, threads};
+use self::values::{embedded, embedded_name, loopback, runnable, threads, time};
 
-use crate::simulate::SimulateArguments;
+use crate::commands::simulate::SimulateArguments;
 
 /// Load tests that verify what they measured.
 ///
@@ -67,8 +66,8 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct SuiteArguments {
     /// Only this scenario; may be given several times
-    #[arg(long, value_name = "SCENARIO", value_parser = scenario)]
-    pub(crate) only: Vec<Scenario>,
+    #[arg(long, value_name = "SCENARIO", value_parser = embedded)]
+    pub(crate) only: Vec<Runnable>,
     #[command(flatten)]
     pub(crate) load: LoadArguments,
 }
@@ -80,7 +79,7 @@ pub(crate) struct RunArguments {
     pub(crate) scenarios: Vec<Runnable>,
     #[command(flatten)]
     pub(crate) load: LoadArguments,
-    /// Set a value over that of the file, such as model.users=20 or phases.peak.for=5s
+    /// Set a value over that of the scenario, such as model.users=20 or phases.peak.for=5s
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
 }
@@ -88,14 +87,15 @@ pub(crate) struct RunArguments {
 /// What `run` can run.
 #[derive(Debug, Clone)]
 pub(crate) enum Runnable {
-    Builtin(Scenario),
+    /// A scenario that comes with the program, by its name.
+    Embedded(String),
     File(PathBuf),
 }
 
 impl Runnable {
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Builtin(scenario) => scenario.to_string(),
+            Self::Embedded(name) => name.clone(),
             Self::File(path) => path.display().to_string(),
         }
     }
@@ -107,8 +107,8 @@ pub(crate) struct CalibrateArguments {
     #[arg(long)]
     quick: bool,
     /// How long each target is under load, such as 30s or 500ms [default: 20s]
-    #[arg(long, value_name = "TIME", value_parser = milliseconds, conflicts_with = "quick")]
-    duration: Option<NonZeroU64>,
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "quick")]
+    duration: Option<Duration>,
     /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -117,7 +117,7 @@ pub(crate) struct CalibrateArguments {
 impl CalibrateArguments {
     pub(crate) fn length(&self) -> Duration {
         match self.duration {
-            Some(ms) => Duration::from_millis(ms.get()),
+            Some(time) => time,
             None if self.quick => Duration::from_secs(2),
             None => Duration::from_secs(20),
         }
@@ -129,6 +129,10 @@ pub(crate) struct InitArguments {
     /// Where it goes; a file that is there is left alone
     #[arg(default_value = "scenario.toml")]
     pub(crate) file: PathBuf,
+    /// A scenario that comes with the program instead of the template: approval, forensic, integrated,
+    /// storage or memory
+    #[arg(long, value_name = "SCENARIO", value_parser = embedded_name)]
+    pub(crate) from: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -163,9 +167,10 @@ pub(crate) struct LoadArguments {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     iterations: Option<NonZeroU64>,
     /// How long each load goes on, such as 30s or 500ms, in place of its iterations
-    #[arg(long, value_name = "TIME", value_parser = milliseconds, conflicts_with_all = ["iterations", "records"])]
-    duration: Option<NonZeroU64>,
-    /// Records that the storage scenario writes
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["iterations", "records"])]
+    duration: Option<Duration>,
+    /// Iterations of all users together, in scenarios with `total_iterations`: the records that
+    /// storage writes
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     records: Option<NonZeroU64>,
     /// Where the report goes, and the data while the load runs
@@ -192,44 +197,17 @@ pub(crate) struct LoadArguments {
 }
 
 impl LoadArguments {
-    pub(crate) fn settings(&self) -> Settings {
-        Settings {
-            seed: self.seed.unwrap_or(1),
+    /// What these arguments set over each scenario.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
             quick: self.quick,
+            seed: self.seed,
             threads: self.threads,
             iterations: self.iterations,
-            duration_ms: self.duration,
             records: self.records,
+            duration: self.duration,
+            set: Vec::new(),
         }
-    }
-
-    /// Values of a scenario file that these arguments set.
-    pub(crate) fn as_settings_of_file(&self) -> Vec<String> {
-        let values = [
-            ("seed", self.seed.map(|number| number.to_string())),
-            ("model.users", self.threads.map(|number| number.to_string())),
-            (
-                "model.iterations",
-                self.iterations.map(|number| number.to_string()),
-            ),
-            (
-                "target.records",
-                self.records.map(|number| number.to_string()),
-            ),
-        ];
-        values
-            .into_iter()
-            .filter_map(|(key, value)| Some(format!("{key}={}", value?)))
-            .collect()
-    }
-
-    /// The file's load, as long as these arguments say.
-    pub(crate) fn timed(&self, file: ScenarioFile) -> ScenarioFile {
-        let file = match self.duration {
-            Some(ms) => file.lasting(Duration::from_millis(ms.get())),
-            None => file,
-        };
-        if self.quick { file.quick() } else { file }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Values of arguments, read from their text.
 
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::NonZeroU32;
+use std::time::Duration;
 
-use harness::Scenario;
+use harness::{ScenarioFile, Time};
 
 use super::Runnable;
 
@@ -15,14 +16,19 @@ pub(super) fn runnable(name: &str) -> Result<Runnable, String> {
     if name.ends_with(".toml") || name.contains('/') {
         return Ok(Runnable::File(name.into()));
     }
-    scenario(name)
-        .map(Runnable::Builtin)
-        .map_err(|error| format!("{error}, or a file that ends in .toml"))
+    embedded(name).map_err(|error| format!("{error}, or a file that ends in .toml"))
 }
 
-pub(super) fn scenario(name: &str) -> Result<Scenario, String> {
-    name.parse()
-        .map_err(|error: harness::Error| error.to_string())
+/// A scenario that comes with the program.
+pub(super) fn embedded(name: &str) -> Result<Runnable, String> {
+    embedded_name(name).map(Runnable::Embedded)
+}
+
+/// The name of a scenario that comes with the program.
+pub(super) fn embedded_name(name: &str) -> Result<String, String> {
+    ScenarioFile::embedded_text(name)
+        .map(|_| name.to_owned())
+        .map_err(|error| error.to_string())
 }
 
 pub(super) fn threads(text: &str) -> Result<NonZeroU32, String> {
@@ -35,17 +41,8 @@ pub(super) fn threads(text: &str) -> Result<NonZeroU32, String> {
     }
 }
 
-pub(super) fn milliseconds(text: &str) -> Result<NonZeroU64, String> {
-    let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
-        (Some(number), _) => (number, 1),
-        (None, Some(number)) => (number, 1000),
-        (None, None) => ("", 0),
-    };
-    let number: Option<u64> = number.parse().ok();
-    number
-        .and_then(|number| number.checked_mul(unit))
-        .and_then(NonZeroU64::new)
-        .ok_or_else(|| "expected a time such as 30s or 500ms".to_owned())
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    text.parse().map(|Time(time)| time)
 }
 
 pub(super) fn amount(text: &str) -> Result<f64, String> {

@@ -11,13 +11,16 @@ use std::time::Duration;
 
 use load_engine::{Digest, Failure, Found, Iteration, Rng, StepSpec, Workload};
 use memory_store::{AgentRun, CheckpointId, Expected, Namespace, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::outage::MortalStore;
 use self::pool::{Lease, Pool};
 use super::data_feed::DataFeed;
-use super::phased::{Phased, Weights};
-use crate::proof::EffectsFound;
+use super::phased::{MixTable, Phased, Weights};
+use super::registry::{DiskUse, LoadFacts, OpenContext, RegisteredTarget};
+use crate::prove::EffectsFound;
+use crate::scenario::{KeyPath, Size, SpecError, Time};
 use crate::{Journal, Target, clock};
 
 const SAVE: StepSpec = StepSpec::effectful("save state");
@@ -73,28 +76,75 @@ impl AgentOperation {
     }
 }
 
+/// How large a state is unless the file says.
+const STATE_BYTES: u64 = 2_000;
+
+/// The keys of `[target]`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgentOptions {
+    /// How large an agent's state is (2KB).
+    #[serde(default)]
+    state_bytes: Option<Size>,
+    /// How often each operation comes, in proportion to the others: save, load, checkpoint, restore.
+    #[serde(default)]
+    mix: MixTable,
+    /// Connections that agents share (as many as are asked for).
+    #[serde(default)]
+    pool: Option<PoolOptions>,
+    /// The phase in which the target is down: it is killed as the phase begins and recovers from what
+    /// was on disk as it ends.
+    #[serde(default)]
+    down_in: Option<String>,
+}
+
+/// The target's keys in `[[phases]]`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgentPhaseOptions {
+    /// The target's mix in this phase.
+    #[serde(default)]
+    mix: Option<MixTable>,
+    /// How large an agent's state is in this phase.
+    #[serde(default)]
+    state_bytes: Option<Size>,
+}
+
+/// A bounded number of connections.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PoolOptions {
+    /// How many there are.
+    size: u32,
+    /// How long an agent waits for one before it gives up.
+    wait: Time,
+    /// How long it keeps one beyond the operation, as in a transaction of several (not at all).
+    #[serde(default)]
+    hold: Option<Time>,
+}
+
 /// How agents behave.
 #[derive(Debug, Clone)]
-pub(crate) struct AgentOptions {
+pub(crate) struct AgentUse {
     /// How many agents there are: users of the model.
     pub(crate) agents: u32,
     pub(crate) mix: Phased<Weights<AgentOperation>>,
     /// How large a state is, in bytes.
     pub(crate) state_bytes: Phased<u64>,
-    pub(crate) pool: Option<PoolOptions>,
+    pub(crate) pool: Option<PoolUse>,
     /// The number of the phase in which the store is down.
     pub(crate) down_in: Option<usize>,
 }
 
 /// A pool of connections.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PoolOptions {
+pub(crate) struct PoolUse {
     pub(crate) size: u32,
     pub(crate) wait: Duration,
     pub(crate) hold: Duration,
 }
 
-impl AgentOptions {
+impl AgentUse {
     pub(crate) fn steps(&self) -> Vec<StepSpec> {
         let operations = AgentOperation::ALL.map(|(_, operation)| operation);
         // A restore needs a checkpoint, and each of the others a state that was saved.
@@ -119,7 +169,7 @@ impl AgentOptions {
 /// Agents over one store.
 pub(crate) struct AgentsTarget {
     store: MortalStore,
-    options: AgentOptions,
+    usage: AgentUse,
     pool: Option<(Pool, Duration)>,
     feed: Option<DataFeed>,
     journal: Journal,
@@ -140,43 +190,9 @@ struct Roll {
 }
 
 impl AgentsTarget {
-    pub(crate) fn open(
-        dir: &Path,
-        options: AgentOptions,
-        feed: Option<DataFeed>,
-        journal: Journal,
-    ) -> Result<Self, Failure> {
-        let roll = Roll {
-            agents: options.agents,
-        };
-        fs::write(dir.join(ROLL), serde_json::to_vec(&roll)?)?;
-        Ok(Self {
-            store: MortalStore::open(dir)?,
-            pool: options
-                .pool
-                .map(|pool| (Pool::new(pool.size, pool.wait), pool.hold)),
-            options,
-            feed,
-            journal,
-        })
-    }
-
-    /// Opens what a load left, only to read it.
-    pub(crate) fn reopen(dir: &Path) -> Result<Self, Failure> {
-        let roll: Roll = serde_json::from_slice(&fs::read(dir.join(ROLL))?)?;
-        let options = AgentOptions {
-            agents: roll.agents,
-            mix: Phased::always(AgentOperation::usual()),
-            state_bytes: Phased::always(0),
-            pool: None,
-            down_in: None,
-        };
-        Self::open(dir, options, None, Journal::none())
-    }
-
     /// Lets the store die and come back when it is time.
     fn fate(&self, phase: usize, it: &mut Iteration<'_>) -> Result<(), Failure> {
-        let Some(down_in) = self.options.down_in else {
+        let Some(down_in) = self.usage.down_in else {
             return Ok(());
         };
         if phase == down_in && !self.store.is_down() {
@@ -316,7 +332,7 @@ impl Workload for AgentsTarget {
     type User = Agent;
 
     fn steps(&self) -> Vec<StepSpec> {
-        self.options.steps()
+        self.usage.steps()
     }
 
     fn set_up(&self, user: u32) -> Result<Agent, Failure> {
@@ -330,8 +346,8 @@ impl Workload for AgentsTarget {
     fn iterate(&self, agent: &mut Agent, it: &mut Iteration<'_>) -> Result<(), Failure> {
         let phase = it.phase_now();
         self.fate(phase, it)?;
-        let operation = self.options.mix.at(phase).draw(it.rng());
-        let bytes = *self.options.state_bytes.at(phase);
+        let operation = self.usage.mix.at(phase).draw(it.rng());
+        let bytes = *self.usage.state_bytes.at(phase);
         let lease = self.lease(it)?;
         if agent.state.is_none() && operation != AgentOperation::Save {
             self.save(agent, bytes, it)?;
@@ -359,7 +375,7 @@ impl Target for AgentsTarget {
     }
 
     fn effects(&self) -> Result<EffectsFound<'_>, Failure> {
-        let runs = (0..self.options.agents).map(agent_run);
+        let runs = (0..self.usage.agents).map(agent_run);
         Ok(Box::new(runs.flat_map(|run| {
             let found = run.and_then(|run| self.effects_of(&run));
             match found {
@@ -391,6 +407,95 @@ impl AgentsTarget {
                 found.push(Found::new(MADE, key, digest));
             }
             Ok(found)
+        })
+    }
+}
+
+impl RegisteredTarget for AgentsTarget {
+    const NAME: &'static str = "agents";
+    const TAKES_DATA: bool = true;
+    type Options = AgentOptions;
+    type PhaseOptions = AgentPhaseOptions;
+    type Prepared = AgentUse;
+
+    fn prepare(
+        options: AgentOptions,
+        phases: Vec<AgentPhaseOptions>,
+        load: &LoadFacts,
+    ) -> Result<AgentUse, SpecError> {
+        let mixes = phases.iter().map(|phase| phase.mix.as_ref());
+        let mix = Phased::of_mixes(&options.mix, mixes, load, &AgentOperation::ALL)?;
+        let down_in = KeyPath::to("target").then("down_in");
+        let down_in = options
+            .down_in
+            .map(|name| load.phase_number(&name, &down_in));
+        Ok(AgentUse {
+            agents: load.users,
+            mix: mix.unwrap_or_else(|| Phased::always(AgentOperation::usual())),
+            state_bytes: Phased {
+                usual: options.state_bytes.map_or(STATE_BYTES, |size| size.0),
+                by_phase: phases
+                    .iter()
+                    .map(|phase| phase.state_bytes.map(|size| size.0))
+                    .collect(),
+            },
+            pool: options.pool.map(PoolOptions::checked).transpose()?,
+            down_in: down_in.transpose()?,
+        })
+    }
+
+    fn steps(prepared: &AgentUse) -> Vec<StepSpec> {
+        prepared.steps()
+    }
+
+    fn disk_use(prepared: &AgentUse) -> DiskUse {
+        let sizes = prepared.state_bytes.by_phase.iter().flatten();
+        let largest = sizes.chain([&prepared.state_bytes.usual]).max();
+        DiskUse {
+            bytes_per_iteration: largest.copied().unwrap_or(0),
+            ..DiskUse::default()
+        }
+    }
+
+    fn open(dir: &Path, prepared: &AgentUse, context: OpenContext) -> Result<Self, Failure> {
+        let roll = Roll {
+            agents: prepared.agents,
+        };
+        fs::write(dir.join(ROLL), serde_json::to_vec(&roll)?)?;
+        Ok(Self {
+            store: MortalStore::open(dir)?,
+            pool: prepared
+                .pool
+                .map(|pool| (Pool::new(pool.size, pool.wait), pool.hold)),
+            usage: prepared.clone(),
+            feed: context.data,
+            journal: context.journal,
+        })
+    }
+
+    fn reopen(dir: &Path) -> Result<Self, Failure> {
+        let roll: Roll = serde_json::from_slice(&fs::read(dir.join(ROLL))?)?;
+        let usage = AgentUse {
+            agents: roll.agents,
+            mix: Phased::always(AgentOperation::usual()),
+            state_bytes: Phased::always(0),
+            pool: None,
+            down_in: None,
+        };
+        RegisteredTarget::open(dir, &usage, OpenContext::default())
+    }
+}
+
+impl PoolOptions {
+    fn checked(self) -> Result<PoolUse, SpecError> {
+        if self.size == 0 {
+            let at = KeyPath::to("target").then("pool").then("size");
+            return Err(SpecError::new(at, "a pool has at least one connection"));
+        }
+        Ok(PoolUse {
+            size: self.size,
+            wait: self.wait.0,
+            hold: self.hold.map(|hold| hold.0).unwrap_or_default(),
         })
     }
 }

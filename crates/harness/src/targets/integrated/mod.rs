@@ -13,19 +13,24 @@ use self::bank::{Bank, Entry};
 use self::plans::{Planted, Task};
 use super::approval::{Gate, People, REQUEST, now, state_digest};
 use super::forensic::{SIMULATION, ledger_digest};
-use crate::proof::EffectsFound;
-use crate::scenario::Builtin;
+use super::registry::{LoadFacts, NoOptions, OpenContext, RegisteredTarget};
+use crate::prove::EffectsFound;
+use crate::scenario::SpecError;
 use crate::{Journal, Target};
 use execution::{AuthorizedPlan, ExecutionResult, NotExecuted, PlanExecutor, Proposal};
 
-const SIMULATE: StepSpec = StepSpec::effectful("rehearse");
+const SIMULATE: StepSpec = StepSpec::effectful("simulate");
 const PROPOSE: StepSpec = StepSpec::effectful("propose");
 const DECIDE: StepSpec = StepSpec::effectful("decide");
 const GATE: StepSpec = StepSpec::new("can execute");
-const AUTHORIZE: StepSpec = StepSpec::effectful("rehearse again and claim");
+const AUTHORIZE: StepSpec = StepSpec::effectful("simulate again and claim");
 const REFUSED: StepSpec = StepSpec::effectful("stale or denied, refused");
 const EXECUTE: StepSpec = StepSpec::effectful("execute and reconcile");
 const AUDIT: StepSpec = StepSpec::new("audit trail agrees");
+
+const STEPS: [StepSpec; 8] = [
+    SIMULATE, PROPOSE, DECIDE, GATE, AUTHORIZE, REFUSED, EXECUTE, AUDIT,
+];
 
 /// The kind of the effects in the ledger: what the bank did for a claim, by its token.
 const EXECUTION: &str = "execution";
@@ -233,9 +238,7 @@ impl Workload for IntegratedTarget {
     type User = People;
 
     fn steps(&self) -> Vec<StepSpec> {
-        vec![
-            SIMULATE, PROPOSE, DECIDE, GATE, AUTHORIZE, REFUSED, EXECUTE, AUDIT,
-        ]
+        STEPS.to_vec()
     }
 
     fn set_up(&self, user: u32) -> Result<People, Failure> {
@@ -299,8 +302,22 @@ impl Target for IntegratedTarget {
     }
 }
 
-impl Builtin for IntegratedTarget {
-    fn open(dir: &Path, journal: Journal) -> Result<Self, Failure> {
+impl RegisteredTarget for IntegratedTarget {
+    const NAME: &'static str = "integrated";
+    type Options = NoOptions;
+    type PhaseOptions = NoOptions;
+    type Prepared = ();
+
+    fn prepare(_: NoOptions, _: Vec<NoOptions>, _: &LoadFacts) -> Result<(), SpecError> {
+        Ok(())
+    }
+
+    fn steps((): &()) -> Vec<StepSpec> {
+        STEPS.to_vec()
+    }
+
+    fn open(dir: &Path, (): &(), context: OpenContext) -> Result<Self, Failure> {
+        let journal = context.journal;
         Ok(Self {
             approvals: ApprovalWorkflow::open(dir.join("approvals"), Policy::from_toml(POLICY)?)?,
             simulator: Simulator::builder().builtins().build()?,
@@ -308,6 +325,10 @@ impl Builtin for IntegratedTarget {
             bank: Bank::open(&dir.join("bank"), plans::ACCOUNTS)?,
             journal,
         })
+    }
+
+    fn reopen(dir: &Path) -> Result<Self, Failure> {
+        RegisteredTarget::open(dir, &(), OpenContext::default())
     }
 }
 

@@ -8,9 +8,11 @@ use memory_store::{
     Relation, Timestamp, Traversal,
 };
 
-pub(crate) use self::turns::{MemoryOptions, Turn};
-use crate::proof::EffectsFound;
-use crate::scenario::Builtin;
+use self::turns::{MemoryOptions, MemoryUse, Turn};
+use super::phased::{PhaseMix, Phased};
+use super::registry::{LoadFacts, OpenContext, RegisteredTarget};
+use crate::prove::EffectsFound;
+use crate::scenario::SpecError;
 use crate::{Journal, Target, clock};
 
 const REMEMBER: StepSpec = StepSpec::effectful("remember");
@@ -36,7 +38,7 @@ pub struct MemoryTarget {
     store: MemoryStore,
     journal: Journal,
     relation: Relation,
-    options: MemoryOptions,
+    usage: MemoryUse,
 }
 
 /// What one user knows of its own memories.
@@ -57,12 +59,6 @@ struct Own {
 impl MemoryTarget {
     /// How many turns a user has in a load of full size.
     pub const OPERATIONS_PER_USER: u64 = 27;
-
-    /// Uses the store otherwise than usual.
-    pub(crate) fn used(mut self, options: MemoryOptions) -> Self {
-        self.options = options;
-        self
-    }
 
     fn remember(&self, agent: &mut Agent, it: &mut Iteration<'_>) -> Result<Own, Failure> {
         let vector = direction(it.rng());
@@ -238,7 +234,7 @@ impl Workload for MemoryTarget {
     type User = Agent;
 
     fn steps(&self) -> Vec<StepSpec> {
-        self.options.steps()
+        self.usage.steps()
     }
 
     fn set_up(&self, user: u32) -> Result<Agent, Failure> {
@@ -254,7 +250,7 @@ impl Workload for MemoryTarget {
         if agent.memories.is_empty() {
             self.remember(agent, it)?;
         }
-        match self.options.turn(it) {
+        match self.usage.turn(it) {
             Turn::Cache => self.get(agent, it),
             Turn::Relations => self.relate(agent, it),
             Turn::Similarity => {
@@ -287,15 +283,37 @@ impl Target for MemoryTarget {
     }
 }
 
-impl Builtin for MemoryTarget {
-    fn open(dir: &Path, journal: Journal) -> Result<Self, Failure> {
-        let relation = Relation::new("follows")?;
+impl RegisteredTarget for MemoryTarget {
+    const NAME: &'static str = "memory";
+    type Options = MemoryOptions;
+    type PhaseOptions = PhaseMix;
+    type Prepared = MemoryUse;
+
+    fn prepare(
+        options: MemoryOptions,
+        phases: Vec<PhaseMix>,
+        load: &LoadFacts,
+    ) -> Result<MemoryUse, SpecError> {
+        Ok(MemoryUse {
+            mix: Phased::mixes(&options.mix, &phases, load, &Turn::ALL)?,
+        })
+    }
+
+    fn steps(prepared: &MemoryUse) -> Vec<StepSpec> {
+        prepared.steps()
+    }
+
+    fn open(dir: &Path, prepared: &MemoryUse, context: OpenContext) -> Result<Self, Failure> {
         Ok(Self {
             store: MemoryStore::open(dir)?,
-            journal,
-            relation,
-            options: MemoryOptions::default(),
+            journal: context.journal,
+            relation: Relation::new("follows")?,
+            usage: prepared.clone(),
         })
+    }
+
+    fn reopen(dir: &Path) -> Result<Self, Failure> {
+        RegisteredTarget::open(dir, &MemoryUse::default(), OpenContext::default())
     }
 }
 

@@ -1,7 +1,9 @@
 use load_engine::{Iteration, StepSpec};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::{FORGET, GET, LINK, MemoryTarget, RELATED, REMEMBER, SIMILAR, WHERE};
-use crate::targets::phased::{Phased, Weights};
+use crate::targets::phased::{MixTable, Phased, Weights};
 
 const STEPS: [StepSpec; 7] = [REMEMBER, GET, LINK, RELATED, SIMILAR, WHERE, FORGET];
 
@@ -48,14 +50,24 @@ impl Turn {
     }
 }
 
+/// The keys of `[target]`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryOptions {
+    /// How often each turn comes, in proportion to the others: cache, relations, similarity, metadata,
+    /// across (a fixed order).
+    #[serde(default)]
+    pub(super) mix: MixTable,
+}
+
 /// How the store is used.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryOptions {
+pub struct MemoryUse {
     /// How often each turn comes; without it they come in a fixed order.
     pub(crate) mix: Option<Phased<Weights<Turn>>>,
 }
 
-impl MemoryOptions {
+impl MemoryUse {
     pub(crate) fn steps(&self) -> Vec<StepSpec> {
         let Some(mix) = &self.mix else {
             return STEPS.to_vec();

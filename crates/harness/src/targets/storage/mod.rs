@@ -9,10 +9,12 @@ use jsonl_storage::{Log, LogOptions, Record, Seq};
 use load_engine::{Failure, Found, Iteration, StepSpec, Workload};
 
 pub use self::operation::{Operation, Status};
-pub(crate) use self::traffic::{StorageOperation, StorageOptions};
+use self::traffic::{StorageOperation, StorageOptions, StorageUse};
 use super::data_feed::DataFeed;
-use crate::proof::EffectsFound;
-use crate::scenario::Builtin;
+use super::phased::{PhaseMix, Phased};
+use super::registry::{DiskUse, LoadFacts, OpenContext, RegisteredTarget};
+use crate::prove::EffectsFound;
+use crate::scenario::SpecError;
 use crate::{Journal, Target};
 
 const APPEND: StepSpec = StepSpec::effectful("append");
@@ -118,7 +120,7 @@ pub struct StorageTarget<S = Log<Operation>> {
     store: S,
     journal: Journal,
     view: Mutex<View>,
-    options: StorageOptions,
+    usage: StorageUse,
     feed: Option<DataFeed>,
     /// Whether the records are there that are written before anything else.
     prepared: Mutex<bool>,
@@ -162,17 +164,10 @@ impl<S: RecordStore> StorageTarget<S> {
             store,
             journal,
             view: Mutex::new(view),
-            options: StorageOptions::default(),
+            usage: StorageUse::default(),
             feed: None,
             prepared: Mutex::new(false),
         })
-    }
-
-    /// Uses the log otherwise than usual.
-    pub(crate) fn used(mut self, options: StorageOptions, feed: Option<DataFeed>) -> Self {
-        self.options = options;
-        self.feed = feed;
-        self
     }
 
     fn view(&self) -> MutexGuard<'_, View> {
@@ -196,11 +191,11 @@ impl<S: RecordStore> StorageTarget<S> {
     /// Writes the records that are to be there before anything else, once; who comes meanwhile waits.
     fn prepare(&self, it: &mut Iteration<'_>) -> Result<(), Failure> {
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if *prepared || self.options.records == 0 {
+        if *prepared || self.usage.records == 0 {
             return Ok(());
         }
         *prepared = true;
-        let numbers = 0..self.options.records;
+        let numbers = 0..self.usage.records;
         let operations: Vec<_> = numbers
             .map(|number| Operation::random(PREPARER, number, it.rng()))
             .collect();
@@ -285,7 +280,7 @@ impl<S: RecordStore> Workload for StorageTarget<S> {
     type User = ();
 
     fn steps(&self) -> Vec<StepSpec> {
-        self.options.steps()
+        self.usage.steps()
     }
 
     fn set_up(&self, _: u32) -> Result<(), Failure> {
@@ -294,7 +289,7 @@ impl<S: RecordStore> Workload for StorageTarget<S> {
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         self.prepare(it)?;
-        if let Some(mix) = &self.options.mix {
+        if let Some(mix) = &self.usage.mix {
             return match mix.at(it.phase_now()).draw(it.rng()) {
                 StorageOperation::Append => {
                     let operation = self.operation(it)?;
@@ -329,8 +324,44 @@ impl<S: RecordStore> Target for StorageTarget<S> {
     }
 }
 
-impl Builtin for StorageTarget {
-    fn open(dir: &Path, journal: Journal) -> Result<Self, Failure> {
-        Self::open(dir, journal)
+impl RegisteredTarget for StorageTarget {
+    const NAME: &'static str = "storage";
+    const TAKES_DATA: bool = true;
+    type Options = StorageOptions;
+    type PhaseOptions = PhaseMix;
+    type Prepared = StorageUse;
+
+    fn prepare(
+        options: StorageOptions,
+        phases: Vec<PhaseMix>,
+        load: &LoadFacts,
+    ) -> Result<StorageUse, SpecError> {
+        Ok(StorageUse {
+            records: options.initial_records.unwrap_or(0),
+            mix: Phased::mixes(&options.mix, &phases, load, &StorageOperation::ALL)?,
+        })
+    }
+
+    fn steps(prepared: &StorageUse) -> Vec<StepSpec> {
+        prepared.steps()
+    }
+
+    fn disk_use(prepared: &StorageUse) -> DiskUse {
+        DiskUse {
+            records_before: prepared.records,
+            ..DiskUse::default()
+        }
+    }
+
+    fn open(dir: &Path, prepared: &StorageUse, context: OpenContext) -> Result<Self, Failure> {
+        Ok(Self {
+            usage: prepared.clone(),
+            feed: context.data,
+            ..Self::open(dir, context.journal)?
+        })
+    }
+
+    fn reopen(dir: &Path) -> Result<Self, Failure> {
+        Self::open(dir, Journal::none())
     }
 }

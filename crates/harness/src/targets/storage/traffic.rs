@@ -1,7 +1,9 @@
 use load_engine::StepSpec;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::{APPEND, PREPARE, QUERY, SCAN, STATISTICS};
-use crate::targets::phased::{Phased, Weights};
+use crate::targets::phased::{MixTable, Phased, Weights};
 
 /// What can be done with a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +33,21 @@ impl StorageOperation {
     }
 }
 
+/// The keys of `[target]`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StorageOptions {
+    /// Records that are there before the load begins (none).
+    #[serde(default)]
+    pub(super) initial_records: Option<u64>,
+    /// How often each operation comes, in proportion to the others: append, query, scan, statistics.
+    #[serde(default)]
+    pub(super) mix: MixTable,
+}
+
 /// How a log is used.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct StorageOptions {
+pub struct StorageUse {
     /// Records that are written before anything else.
     pub(crate) records: u64,
     /// How often each operation comes. Without it an iteration is an append, and each hundredth one
@@ -41,7 +55,7 @@ pub(crate) struct StorageOptions {
     pub(crate) mix: Option<Phased<Weights<StorageOperation>>>,
 }
 
-impl StorageOptions {
+impl StorageUse {
     pub(crate) fn steps(&self) -> Vec<StepSpec> {
         let prepare = (self.records > 0).then_some(PREPARE);
         let operations = match &self.mix {

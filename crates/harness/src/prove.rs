@@ -1,0 +1,303 @@
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use load_engine::{
+    Discrepancy, Failure, Found, Ledger, Model, Outcome, Plan, RunRecord, StopHandle, Stragglers,
+    Until, Verification, Workload, run_pooled, run_shared,
+};
+
+use crate::{Error, Executor, Progress, data_dir, manifest};
+use report::ScenarioResult;
+
+/// A workload whose effects can be read back after it was closed and opened again.
+///
+/// That is what makes a load test a proof: [`prove`] compares the effects that are read back *after* the
+/// reopening with those that were acknowledged during the load.
+pub trait Target: Workload<User: 'static> + Sized + Send + 'static {
+    /// Ends the target. Everything acknowledged must survive this, and a kill in its place.
+    ///
+    /// # Errors
+    ///
+    /// When what was accepted could not be written.
+    fn close(self) -> Result<(), Failure>;
+
+    /// Every effect that is there, read from where it lasts.
+    ///
+    /// # Errors
+    ///
+    /// When reading cannot begin. A single effect that cannot be read is an `Err` item.
+    fn effects(&self) -> Result<EffectsFound<'_>, Failure>;
+}
+
+/// How long the target may take to answer what was under way when the load ended. One that takes longer
+/// hangs.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// What [`Target::effects`] gives.
+pub type EffectsFound<'t> = Box<dyn Iterator<Item = Result<Found, Failure>> + 't>;
+
+/// One scenario, ready to run.
+#[derive(Debug, Clone)]
+pub struct ScenarioRun {
+    /// The scenario's name in the report.
+    pub name: String,
+    /// What is done, for people.
+    pub title: String,
+    /// The kind of target, for whoever opens again what the load left.
+    pub target: String,
+    /// The load.
+    pub plan: Plan,
+    /// What its users are.
+    pub executor: Executor,
+    /// What the load may write, in bytes by estimate.
+    pub needed_bytes: u64,
+    /// Where the report goes, and the data meanwhile.
+    pub out: PathBuf,
+    /// Where every discrepancy is written, a JSON line each, if there is one.
+    pub discrepancies: PathBuf,
+    /// Whether what the target wrote is kept when all holds. It is always kept when it does not.
+    pub keep: bool,
+}
+
+/// Puts the load on a fresh target, closes it, opens it again, and verifies every effect.
+///
+/// `open` is called twice with the same directory: before the load, and after the close.
+///
+/// # Errors
+///
+/// When there could be no load, or no verification: the target cannot be opened or closed, a user
+/// cannot be set up, or the disk is full. What fails under load is counted in the result.
+pub fn prove<T: Target>(
+    scenario: &ScenarioRun,
+    open: impl Fn(&Path) -> Result<T, Failure>,
+    progress: &mut dyn Progress,
+) -> Result<ScenarioResult, Error> {
+    let data = data_dir::fresh(&scenario.out, &scenario.name)?;
+    data_dir::check_space(data.path(), scenario.needed_bytes)?;
+    manifest::write(data.path(), &scenario.target)?;
+    progress.scenario_began(&scenario.name, &scenario.describe());
+
+    let target = open(data.path()).map_err(|failure| scenario.failed("open", failure))?;
+    let target = Arc::new(target);
+    let Outcome {
+        record: run,
+        ledger,
+        stragglers,
+        ..
+    } = load(scenario, Arc::clone(&target), progress)?;
+    if let Some(error) = disk_filled(scenario, &run, data.path()) {
+        return Err(error);
+    }
+    let target = alone(scenario, target, stragglers)?;
+    target
+        .close()
+        .map_err(|failure| scenario.failed("close", failure))?;
+
+    progress.verification_began(&scenario.name);
+    let target = open(data.path()).map_err(|failure| scenario.failed("reopen", failure))?;
+    let (verification, discrepancies_file) = verify(scenario, &target, &ledger)?;
+    target
+        .close()
+        .map_err(|failure| scenario.failed("close", failure))?;
+
+    let mut result = ScenarioResult {
+        name: scenario.name.clone(),
+        title: scenario.title.clone(),
+        load: scenario.describe(),
+        tags: BTreeMap::new(),
+        vacuous_steps: run.vacuous_steps().map(|step| step.name.clone()).collect(),
+        run,
+        verification,
+        discrepancies_file,
+        data_kept_in: None,
+        definition: None,
+        thresholds: Vec::new(),
+        no_leak_in: None,
+    };
+    if scenario.keep || !result.effects_hold() {
+        result.data_kept_in = Some(data.keep().display().to_string());
+    }
+    progress.scenario_ended(&result);
+    Ok(result)
+}
+
+impl ScenarioRun {
+    /// How large the load is, for people.
+    fn describe(&self) -> String {
+        let kind = match self.executor {
+            Executor::Threads => "threads",
+            Executor::Tokio => "tasks",
+        };
+        match &self.plan.model {
+            Model::Closed { users, until } => match until {
+                Until::Iterations(each) => format!("{users} {kind} × {each}"),
+                Until::Elapsed(time) => format!("{users} {kind} for {time:?}"),
+            },
+            Model::Staged { stages } => {
+                let fewest = stages.iter().map(|stage| stage.from.min(stage.to)).min();
+                let (fewest, most) = (fewest.unwrap_or(0), self.plan.model.users());
+                let time: Duration = stages.iter().map(|stage| stage.duration).sum();
+                let phases = self.plan.phases.len();
+                if fewest == most.get() {
+                    format!("{most} {kind} for {time:?} in {phases} phases")
+                } else {
+                    format!("{fewest} to {most} {kind} for {time:?} in {phases} phases")
+                }
+            }
+            Model::Open { schedule, .. } => {
+                let rates = schedule
+                    .stages
+                    .iter()
+                    .flat_map(|stage| [stage.from_per_s, stage.to_per_s]);
+                let lowest = rates.clone().fold(f64::INFINITY, f64::min);
+                let highest = rates.fold(0.0, f64::max);
+                let (time, arrivals) = (schedule.duration(), schedule.arrivals());
+                if lowest == highest {
+                    format!("{arrivals} arrivals at {highest}/s for {time:?}")
+                } else {
+                    format!("{arrivals} arrivals at {lowest} to {highest}/s for {time:?}")
+                }
+            }
+            _ => "a load of another kind".to_owned(),
+        }
+    }
+
+    fn failed(&self, operation: &'static str, failure: Failure) -> Error {
+        Error::Target {
+            scenario: self.name.clone(),
+            operation,
+            failure,
+        }
+    }
+}
+
+fn load<T: Target>(
+    scenario: &ScenarioRun,
+    target: Arc<T>,
+    progress: &mut dyn Progress,
+) -> Result<Outcome, Error> {
+    let stop = StopHandle::new();
+    progress.load_planned(&scenario.plan);
+    // What is cut off leaves effects under names that nobody knows yet, such as an id that the target
+    // gives: so only what hangs is cut off, not what is slow.
+    let mut plan = scenario.plan.clone().grace(ANSWER_WITHIN);
+    plan.record_so_far = progress.wants_record();
+    let on_progress = |state: &load_engine::Progress| {
+        progress.load_goes_on(&scenario.name, state);
+        if progress.is_interrupted() {
+            stop.stop();
+        }
+    };
+    let outcome = match scenario.executor {
+        Executor::Threads => run_shared(target, &plan, &stop, on_progress),
+        Executor::Tokio => run_pooled(target, &plan, &stop, on_progress),
+    };
+    outcome.map_err(|source| Error::Run {
+        scenario: scenario.name.clone(),
+        source,
+    })
+}
+
+/// Takes the target back from the load's threads, unless some are still inside a step.
+fn alone<T>(
+    scenario: &ScenarioRun,
+    target: Arc<T>,
+    mut stragglers: Stragglers,
+) -> Result<T, Error> {
+    let left = stragglers
+        .wait(Duration::from_secs(1))
+        .map_err(|source| Error::Run {
+            scenario: scenario.name.clone(),
+            source,
+        })?;
+    Arc::into_inner(target).ok_or_else(|| {
+        let failure = Failure::new(format!(
+            "{left} users are still inside a step, {ANSWER_WITHIN:?} after the load's end: the target hangs, \
+             so it cannot be closed, opened again and verified"
+        ));
+        scenario.failed("stop", failure)
+    })
+}
+
+/// A full disk is not the target's fault, and no figure of such a run means anything.
+fn disk_filled(scenario: &ScenarioRun, run: &RunRecord, data: &Path) -> Option<Error> {
+    let mut failures = run.steps.iter().flat_map(|step| &step.failures.messages);
+    let filled = failures.any(|failure| tells_of_full_disk(&failure.message));
+    filled.then(|| Error::DiskFilled {
+        scenario: scenario.name.clone(),
+        path: data.to_owned(),
+    })
+}
+
+/// As the operating system says it (ENOSPC), SQLite (SQLITE_FULL), and the memory store of that.
+fn tells_of_full_disk(message: &str) -> bool {
+    let words = [
+        "No space left on device",
+        "database or disk is full",
+        "disk full",
+    ];
+    words.iter().any(|words| message.contains(words))
+}
+
+/// Reads the target back; also gives the file's name in which every discrepancy stands.
+fn verify<T: Target>(
+    scenario: &ScenarioRun,
+    target: &T,
+    ledger: &Ledger,
+) -> Result<(Verification, Option<String>), Error> {
+    let found = target
+        .effects()
+        .map_err(|failure| scenario.failed("read back", failure))?;
+    let mut file = DiscrepancyFile {
+        path: &scenario.discrepancies,
+        writer: None,
+        failed: None,
+    };
+    let verification = load_engine::verify_each(ledger, found, |item| file.add(item));
+    let name = file.finish()?;
+    Ok((verification, name))
+}
+
+/// Made with the first discrepancy, so that a run without any leaves no empty file.
+struct DiscrepancyFile<'p> {
+    path: &'p Path,
+    writer: Option<BufWriter<File>>,
+    failed: Option<std::io::Error>,
+}
+
+impl DiscrepancyFile<'_> {
+    fn add(&mut self, discrepancy: &Discrepancy) {
+        if self.failed.is_none()
+            && let Err(error) = self.try_add(discrepancy)
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    fn try_add(&mut self, discrepancy: &Discrepancy) -> std::io::Result<()> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => self.writer.insert(BufWriter::new(File::create(self.path)?)),
+        };
+        serde_json::to_writer(&mut *writer, discrepancy)?;
+        writer.write_all(b"\n")
+    }
+
+    fn finish(self) -> Result<Option<String>, Error> {
+        if let Some(source) = self.failed {
+            return Err(Error::io("write", self.path)(source));
+        }
+        let Some(mut writer) = self.writer else {
+            return Ok(None);
+        };
+        writer.flush().map_err(Error::io("write", self.path))?;
+        Ok(self
+            .path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned()))
+    }
+}

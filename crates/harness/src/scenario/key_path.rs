@@ -1,0 +1,226 @@
+//! Where a value is in a scenario file, and what a misspelt name was meant to be.
+
+use std::fmt;
+
+use strsim::osa_distance;
+use toml::de::{DeTable, DeValue};
+
+/// One part of a [`KeyPath`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Segment {
+    /// A key of a table.
+    Key(String),
+    /// An element of an array, from 0.
+    Index(usize),
+}
+
+impl From<&str> for Segment {
+    fn from(key: &str) -> Self {
+        Self::Key(key.to_owned())
+    }
+}
+
+impl From<usize> for Segment {
+    fn from(index: usize) -> Self {
+        Self::Index(index)
+    }
+}
+
+/// The place of a value in a scenario file, such as `phases[2].users`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyPath(Vec<Segment>);
+
+impl KeyPath {
+    /// A key of the whole file.
+    #[must_use]
+    pub fn to(key: &str) -> Self {
+        Self(vec![key.into()])
+    }
+
+    /// A value within this one.
+    #[must_use]
+    pub fn then(&self, next: impl Into<Segment>) -> Self {
+        let mut path = self.clone();
+        path.0.push(next.into());
+        path
+    }
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, segment) in self.0.iter().enumerate() {
+            match segment {
+                Segment::Key(key) if number == 0 => write!(f, "{key}")?,
+                Segment::Key(key) => write!(f, ".{key}")?,
+                Segment::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a scenario file, and with which of its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecError {
+    /// The value.
+    pub at: KeyPath,
+    /// Characters into the value, for the text of a threshold.
+    pub inside: usize,
+    /// Whether it is the value's key that is wrong.
+    pub of_key: bool,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+impl SpecError {
+    /// A mistake in a value.
+    pub fn new(at: KeyPath, problem: impl Into<String>) -> Self {
+        Self {
+            at,
+            inside: 0,
+            of_key: false,
+            problem: problem.into(),
+        }
+    }
+
+    /// A mistake in the key at this place.
+    pub fn of_key(at: KeyPath, problem: impl Into<String>) -> Self {
+        Self {
+            of_key: true,
+            ..Self::new(at, problem)
+        }
+    }
+}
+
+/// The byte at which a value begins; at which the nearest value around it does, if the file says
+/// nothing of it.
+pub(super) fn byte_of(text: &str, error: &SpecError) -> usize {
+    let Ok(table) = DeTable::parse(text) else {
+        return 0;
+    };
+    let mut at = 0;
+    let mut here: Option<&DeValue<'_>> = None;
+    for segment in &error.at.0 {
+        let next = match (here, segment) {
+            (None, Segment::Key(key)) => table.get_ref().get(key.as_str()),
+            (Some(value), Segment::Key(key)) => value.get(key.as_str()),
+            (Some(value), Segment::Index(index)) => value.get(*index),
+            (None, Segment::Index(_)) => None,
+        };
+        let Some(next) = next else { return at };
+        let table = match (here, segment) {
+            (None, _) => Some(table.get_ref()),
+            (Some(value), _) => value.as_table(),
+        };
+        let key = match (segment, table) {
+            (Segment::Key(key), Some(table)) => table.get_key_value(key.as_str()),
+            _ => None,
+        };
+        at = match key {
+            Some((key, _)) if error.of_key => key.span().start,
+            _ => next.span().start,
+        };
+        here = Some(next.get_ref());
+    }
+    let is_text = here.is_some_and(DeValue::is_str);
+    if is_text && error.inside > 0 {
+        // After the quotation mark; an escape before the place would shift it, which no threshold has.
+        let rest = text[at..].char_indices().skip(error.inside + 1);
+        return rest.map(|(byte, _)| at + byte).next().unwrap_or(at);
+    }
+    at
+}
+
+/// The line and the column of a byte, both from 1, the column in characters.
+pub(super) fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    (line, before[start..].chars().count() + 1)
+}
+
+/// The one of the known names that was probably meant, if one is near enough.
+pub(super) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let far = (name.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|candidate| (osa_distance(name, candidate), candidate))
+        .filter(|(distance, candidate)| {
+            *distance <= far || candidate.starts_with(name) && name.len() >= 3
+        })
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// A misspelt name, the names there are, and the one that was probably meant.
+pub(crate) fn unknown<'n>(
+    what: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'n str> + Clone,
+) -> String {
+    let list: Vec<String> = known
+        .clone()
+        .into_iter()
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let meant = nearest(name, known).map(|meant| format!("; did you mean `{meant}`?"));
+    let meant = meant.unwrap_or_default();
+    if list.is_empty() {
+        return format!("there is no {what} `{name}`, nor any other");
+    }
+    format!(
+        "there is no {what} `{name}`, there is {}{meant}",
+        list.join(", ")
+    )
+}
+
+/// Adds the name that was probably meant to serde's list of the names that are known.
+pub(super) fn with_suggestion(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let lists_names =
+        message.starts_with("unknown field") || message.starts_with("unknown variant");
+    match quoted.as_slice() {
+        [name, known @ ..] if lists_names => match nearest(name, known.iter().copied()) {
+            Some(meant) => format!("{message}; did you mean `{meant}`?"),
+            None => message.to_owned(),
+        },
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_is_near_and_another_word_is_not() {
+        let names = ["users", "rate", "repeat", "thresholds"];
+        assert_eq!(nearest("usres", names), Some("users"));
+        assert_eq!(nearest("threshold", names), Some("thresholds"));
+        assert_eq!(nearest("rates", names), Some("rate"));
+        assert_eq!(nearest("colour", names), None);
+        assert_eq!(
+            nearest("form", ["from"]),
+            Some("from"),
+            "two letters swapped"
+        );
+    }
+
+    #[test]
+    fn a_value_is_found_by_its_path() {
+        let text = "a = 1\n[[p]]\nb = \"x\"\n[[p]]\nb = \"yz\"\n";
+        let place = |at: KeyPath, inside| {
+            let error = SpecError {
+                inside,
+                ..SpecError::new(at, "")
+            };
+            line_and_column(text, byte_of(text, &error))
+        };
+        let second = KeyPath::to("p").then(1);
+        assert_eq!(place(second.then("b"), 0), (5, 5));
+        assert_eq!(place(second.then("b"), 1), (5, 7));
+        assert_eq!(place(second.then("c"), 0), (4, 1), "where it would be");
+        assert_eq!(place(KeyPath::to("nothing"), 0), (1, 1));
+        assert_eq!(second.then("b").to_string(), "p[1].b");
+    }
+}

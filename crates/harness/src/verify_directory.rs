@@ -1,0 +1,286 @@
+//! What a run left in a directory, read without changing it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use load_engine::{Defect, Discrepancy, Failure, Ledger, Verification};
+use serde::Serialize;
+
+use crate::targets::{TARGETS, read_back};
+use crate::{Error, Target, manifest};
+
+/// How deep [`inspect`] looks for logs and memory stores below a directory.
+const DEPTH: usize = 4;
+
+/// Everything that was found below a directory.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Inspection {
+    /// The logs, by path.
+    pub logs: Vec<LogInspection>,
+    /// The memory stores, by path.
+    pub memory_stores: Vec<MemoryInspection>,
+}
+
+impl Inspection {
+    /// Whether everything that had been acknowledged is as it was written, as far as the data
+    /// itself can tell.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.logs.iter().all(|log| log.corruptions.is_empty())
+            && self
+                .memory_stores
+                .iter()
+                .all(|store| store.disagreements.is_empty())
+    }
+}
+
+/// One log.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogInspection {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Whole records.
+    pub records: u64,
+    /// The number of the last one.
+    pub last: u64,
+    /// Up to where the records say that the log had been synced.
+    pub synced: u64,
+    /// Whether its lines carry a hash chain, which was checked then.
+    pub chained: bool,
+    /// Damage to what had been synced, as text with file, line and byte.
+    pub corruptions: Vec<String>,
+    /// What stands behind it and was never acknowledged: the next opening sets it aside.
+    pub torn: Vec<String>,
+}
+
+/// One memory store.
+#[derive(Debug, Clone, Serialize)]
+pub struct MemoryInspection {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Memories.
+    pub items: u64,
+    /// Edges.
+    pub edges: u64,
+    /// Memories with a vector.
+    pub vectors: u64,
+    /// What does not agree, as text.
+    pub disagreements: Vec<String>,
+}
+
+/// Reads every log and memory store in a directory and up to four levels below it.
+///
+/// # Errors
+///
+/// [`Error::NothingToVerify`] when there is none, and when one cannot be read at all. Damage is no
+/// error here, it is the result.
+pub fn inspect(directory: &Path) -> Result<Inspection, Error> {
+    inspect_against(directory, &[])
+}
+
+/// As [`inspect`], and holds each log against checkpoints that were kept elsewhere, by which a cut
+/// tail or a log that was written anew is found.
+///
+/// # Errors
+///
+/// As [`inspect`].
+pub fn inspect_against(
+    directory: &Path,
+    checkpoints: &[jsonl_storage::Checkpoint],
+) -> Result<Inspection, Error> {
+    let mut found = Inspection::default();
+    visit(directory, DEPTH, &mut |directory| {
+        if jsonl_storage::is_log(directory) {
+            found.logs.push(inspect_log(directory, checkpoints)?);
+        }
+        match memory_store::verify_store(directory) {
+            Ok(report) => found
+                .memory_stores
+                .push(MemoryInspection::new(directory, &report)),
+            Err(memory_store::Error::NoStore { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    })?;
+    if found.logs.is_empty() && found.memory_stores.is_empty() {
+        return Err(Error::NothingToVerify {
+            path: directory.to_owned(),
+        });
+    }
+    Ok(found)
+}
+
+/// Compares what a run left in a directory with the acknowledgements that a
+/// [`Journal`](crate::Journal) kept outside of it. The directory says which of [`TARGETS`] wrote it.
+///
+/// What the run left is opened as the target itself would open it, in a copy, so that the recovery which
+/// belongs to an opening changes nothing in the directory.
+///
+/// The journal says what was acknowledged; what was under way when the process ended may be there
+/// or not, so things that nobody acknowledged are counted and held against nobody.
+///
+/// # Errors
+///
+/// When the journal or the directory cannot be read, or no known target wrote the directory.
+pub fn reread(directory: &Path, journal: &Path) -> Result<Reread, Error> {
+    let entry = manifest::read(directory, TARGETS)?;
+    reread_by(directory, journal, |copy, ledger, each| {
+        entry.verify(copy, ledger, each)
+    })
+}
+
+/// As [`reread`], for a target of your own: `open` opens it in a directory.
+///
+/// # Errors
+///
+/// When the journal or the directory cannot be read, or the target cannot be opened.
+pub fn verify_directory<T: Target>(
+    directory: &Path,
+    journal: &Path,
+    open: impl FnOnce(&Path) -> Result<T, Failure>,
+) -> Result<Reread, Error> {
+    reread_by(directory, journal, |copy, ledger, each| {
+        let verified = open(copy).and_then(|target| read_back(target, ledger, each));
+        verified.map_err(|failure| Error::Target {
+            scenario: directory.display().to_string(),
+            operation: "reopen",
+            failure,
+        })
+    })
+}
+
+/// Verifies a copy of a directory by the acknowledgements in a journal.
+fn reread_by(
+    directory: &Path,
+    journal: &Path,
+    verify: impl FnOnce(&Path, &Ledger, &mut dyn FnMut(&Discrepancy)) -> Result<Verification, Error>,
+) -> Result<Reread, Error> {
+    let ledger = read_journal(journal)?;
+    let copy = tempfile::tempdir().map_err(Error::io("create", &std::env::temp_dir()))?;
+    copy_all(directory, copy.path())?;
+    let mut reread = Reread::default();
+    reread.verification = verify(copy.path(), &ledger, &mut |item| match item.defect {
+        Defect::Unexpected if item.user.is_none() => reread.unacknowledged += 1,
+        _ => reread.discrepancies.push(item.clone()),
+    })?;
+    Ok(reread)
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(from).map_err(Error::io("read directory", from))? {
+        let entry = entry.map_err(Error::io("read directory", from))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().map_err(Error::io("examine", &source))?;
+        // A target writes files and directories. A link could lead in circles, and a pipe would
+        // never end, so neither is followed.
+        if kind.is_dir() {
+            fs::create_dir(&target).map_err(Error::io("create directory", &target))?;
+            copy_all(&source, &target)?;
+        } else if kind.is_file() {
+            fs::copy(&source, &target).map_err(Error::io("copy", &source))?;
+        }
+    }
+    Ok(())
+}
+
+/// What [`reread`] found.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Reread {
+    /// The counts, in which everything that nobody acknowledged is `unexpected`.
+    pub verification: Verification,
+    /// How much is there that nobody acknowledged: what was under way when the process ended.
+    pub unacknowledged: u64,
+    /// What does not hold.
+    pub discrepancies: Vec<Discrepancy>,
+}
+
+impl Reread {
+    /// Whether everything that was acknowledged is there, as it was acknowledged.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.discrepancies.is_empty() && !self.verification.abandoned
+    }
+}
+
+/// The whole lines of a journal: the last one may have been cut by the end of the process, before
+/// anyone could have relied on it.
+fn read_journal(path: &Path) -> Result<Ledger, Error> {
+    let mut bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let whole = bytes
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |at| at + 1);
+    bytes.truncate(whole);
+    Ledger::read_jsonl(bytes.as_slice()).map_err(|source| Error::Journal {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Calls back with a directory and those below it, in the order of their paths.
+fn visit(
+    directory: &Path,
+    depth: usize,
+    each: &mut impl FnMut(&Path) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut below = Vec::new();
+    for entry in fs::read_dir(directory).map_err(Error::io("read directory", directory))? {
+        let entry = entry.map_err(Error::io("read directory", directory))?;
+        // A link could lead back up, and what it leads to is found by its own name.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            below.push(entry.path());
+        }
+    }
+    each(directory)?;
+    below.sort();
+    for directory in below.iter().filter(|_| depth > 0) {
+        visit(directory, depth - 1, each)?;
+    }
+    Ok(())
+}
+
+fn inspect_log(
+    directory: &Path,
+    checkpoints: &[jsonl_storage::Checkpoint],
+) -> Result<LogInspection, Error> {
+    let mut options = jsonl_storage::VerifyOptions::new();
+    for checkpoint in checkpoints {
+        options = options.against(checkpoint.clone());
+    }
+    let found = options.verify(directory)?;
+    let text = |broken: &jsonl_storage::Break| {
+        format!(
+            "{} line {} (byte {}): {}",
+            broken.file.display(),
+            broken.line,
+            broken.byte,
+            broken.kind
+        )
+    };
+    let is_torn = |broken: &&jsonl_storage::Break| broken.after >= found.synced;
+    Ok(LogInspection {
+        directory: directory.to_owned(),
+        records: found.records,
+        last: found.last.0,
+        synced: found.synced.0,
+        chained: found.chained,
+        corruptions: found.corruptions().map(text).collect(),
+        torn: found.breaks.iter().filter(is_torn).map(text).collect(),
+    })
+}
+
+impl MemoryInspection {
+    fn new(directory: &Path, found: &memory_store::CheckReport) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            items: found.items,
+            edges: found.edges,
+            vectors: found.vectors,
+            disagreements: found
+                .disagreements
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        }
+    }
+}

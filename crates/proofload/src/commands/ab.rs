@@ -1,0 +1,84 @@
+use anyhow::Context as _;
+use harness::Suite;
+use report::comparison::{Comparison, MIN_ROUNDS, comparison_in_words};
+use report::{Limits, Report};
+
+use crate::arguments::{AbArguments, Runnable};
+use crate::commands::compare::show;
+use crate::commands::report::print;
+use crate::commands::suite::suite_of;
+use crate::exit::Exit;
+use crate::interrupt::Interrupt;
+use crate::live;
+
+/// Runs two scenarios in turns, and compares them round by round.
+pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
+    let load = &arguments.load;
+    let sides = [
+        (&arguments.a, &arguments.set_a),
+        (&arguments.b, &arguments.set_b),
+    ];
+    let [a, b] = sides.map(|(side, set)| suite_of(load, std::slice::from_ref(side), set));
+    let suites = [a?, b?].map(|suite| suite.limits(load.limits.over(Limits::default())));
+    std::fs::create_dir_all(&load.out)
+        .with_context(|| format!("cannot create {}", load.out.display()))?;
+    let folder = tempfile::Builder::new()
+        .prefix("ab-")
+        .tempdir_in(&load.out)
+        .with_context(|| format!("cannot create a folder in {}", load.out.display()))?
+        .keep();
+
+    let mut progress = live::progress(load, Interrupt::listen()?)?;
+    let mut reports: [Vec<Report>; 2] = [Vec::new(), Vec::new()];
+    let mut interrupted = false;
+    'rounds: for round in 0..arguments.rounds.get() {
+        // Who goes second finds warm caches: each side does so every other time.
+        let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+        let mut pair: [Option<Report>; 2] = [None, None];
+        for side in order {
+            let out = folder.join(if side == 0 { "a" } else { "b" });
+            let (report, _) = Suite::run_and_save(&suites[side], &out, &mut *progress)?;
+            if report.interrupted {
+                interrupted = true;
+                break 'rounds;
+            }
+            pair[side] = Some(report);
+        }
+        if let [Some(a), Some(b)] = pair {
+            reports[0].push(a);
+            reports[1].push(b);
+        }
+    }
+    let [a, mut b] = reports;
+    name_alike(&a, &mut b);
+    let names = [&arguments.a, &arguments.b].map(Runnable::name);
+    let comparison = Comparison::of((&names[0], &a), (&names[1], &b));
+    let place = folder.join("comparison.md");
+    std::fs::write(&place, comparison_in_words(&comparison))
+        .with_context(|| format!("cannot write {}", place.display()))?;
+    let exit = show(&comparison, load.json)?;
+    if !load.json {
+        print(&format!(
+            "rounds: {}\ncompare again: proofload compare {} {}\n",
+            folder.display(),
+            folder.join("a").display(),
+            folder.join("b").display()
+        ))?;
+    }
+    Ok(match interrupted {
+        true => Exit::Interrupted,
+        // Rounds that can show nothing have not been judged.
+        false if comparison.rounds < MIN_ROUNDS => Exit::NotJudged,
+        false => exit,
+    })
+}
+
+/// Two files may call their scenario by two names: the first of one is held against the first of
+/// the other.
+fn name_alike(a: &[Report], b: &mut [Report]) {
+    for (a, b) in a.iter().zip(b) {
+        for (a, b) in a.scenarios.iter().zip(&mut b.scenarios) {
+            b.name.clone_from(&a.name);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use report::Report;
+use report::comparison::{Comparison, MIN_ROUNDS, comparison_in_words};
+
+use crate::arguments::CompareArguments;
+use crate::commands::report::print;
+use crate::exit::Exit;
+
+/// Compares saved runs, round by round.
+pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<Exit> {
+    let (a, b) = (rounds(&arguments.a)?, rounds(&arguments.b)?);
+    let names = [&arguments.a, &arguments.b].map(|path| path.display().to_string());
+    let comparison = Comparison::of((&names[0], &a), (&names[1], &b));
+    let exit = show(&comparison, arguments.json)?;
+    Ok(match comparison.rounds < MIN_ROUNDS {
+        true => Exit::NotJudged,
+        false => exit,
+    })
+}
+
+/// Prints a comparison; that something is worse is a result like a limit that did not hold.
+pub(crate) fn show(comparison: &Comparison, json: bool) -> anyhow::Result<Exit> {
+    if json {
+        print(&format!("{}\n", serde_json::to_string_pretty(comparison)?))?;
+    } else {
+        print(&comparison_in_words(comparison))?;
+    }
+    Ok(match comparison.is_worse() {
+        true => Exit::Failed,
+        false => Exit::Held,
+    })
+}
+
+/// One run, or every run in a folder by the order of their names, which is that of time.
+fn rounds(path: &Path) -> anyhow::Result<Vec<Report>> {
+    if path.is_file() || path.join("report.json").is_file() {
+        return Ok(vec![report::load(path)?]);
+    }
+    let entries = std::fs::read_dir(path);
+    let entries = entries.with_context(|| format!("cannot read {}", path.display()))?;
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for entry in entries {
+        let folder = entry?.path();
+        let is_run = folder.file_name().is_some_and(|name| name != "latest");
+        if is_run && folder.join("report.json").is_file() {
+            folders.push(folder);
+        }
+    }
+    if folders.is_empty() {
+        bail!(
+            "{} is no run and holds none: name report.json, its folder, or a folder of runs",
+            path.display()
+        );
+    }
+    folders.sort();
+    let reports = folders.iter().map(|folder| report::load(folder));
+    Ok(reports.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,49 @@
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+
+use anyhow::{Context as _, bail};
+use harness::{ScenarioFile, scenario_schema};
+use report::report_schema;
+
+use crate::arguments::{InitArguments, SchemaArguments, SchemaKind};
+use crate::commands::report::print;
+use crate::exit::Exit;
+
+/// A scenario with every part, and comments that say what each is for.
+const TEMPLATE: &str = include_str!("init.toml");
+
+/// Tells editors where the schema is, by which they complete and check the file.
+const SCHEMA_LINE: &str = "#:schema https://raw.githubusercontent.com/proofload/proofload/main/crates/harness/schemas/scenario.v1.json\n\n";
+
+/// Writes the template or a scenario that comes with the program, but never over a file that exists.
+pub(crate) fn run(arguments: &InitArguments) -> anyhow::Result<Exit> {
+    let path = &arguments.file;
+    let text = match &arguments.from {
+        Some(name) => ScenarioFile::embedded_text(name)?,
+        None => TEMPLATE,
+    };
+    let mut file = match File::create_new(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("{} already exists: choose another name", path.display())
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot make {}", path.display())),
+    };
+    file.write_all(format!("{SCHEMA_LINE}{text}").as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    let path = path.display();
+    print(&format!(
+        "{path} is written; a first look: proofload run {path} --quick\n"
+    ))?;
+    Ok(Exit::Held)
+}
+
+pub(crate) fn print_schema(arguments: &SchemaArguments) -> anyhow::Result<Exit> {
+    let schema = match arguments.of {
+        SchemaKind::Report => report_schema(),
+        SchemaKind::Scenario => scenario_schema(),
+        SchemaKind::Actions => forensic_simulator::Schema::json_schema(),
+    };
+    print(&format!("{schema:#}\n"))?;
+    Ok(Exit::Held)
+}

@@ -1,0 +1,35 @@
+//! One module for each command.
+
+mod ab;
+mod calibrate;
+mod compare;
+mod init;
+pub(crate) mod report;
+mod salvage;
+mod search;
+pub(crate) mod simulate;
+mod suite;
+mod trend;
+mod verify;
+
+use crate::arguments::{Arguments, Command};
+use crate::exit::Exit;
+
+/// Runs the command that the arguments name.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    match arguments.command {
+        Command::Suite(suite) => suite::run(&suite.load, &suite.only),
+        Command::Run(run) => suite::run_some(&run),
+        Command::Calibrate(calibrate) => calibrate::run(&calibrate),
+        Command::Init(init) => init::run(&init),
+        Command::Report(report) => report::run(&report),
+        Command::Ab(ab) => ab::run(&ab),
+        Command::Compare(compare) => compare::run(&compare),
+        Command::Trend(trend) => trend::run(&trend),
+        Command::Search(search) => search::run(&search),
+        Command::Verify(verify) => verify::run(&verify),
+        Command::Salvage(salvage) => salvage::run(&salvage),
+        Command::Simulate(simulate) => simulate::run(&simulate),
+        Command::Schema(schema) => init::print_schema(&schema),
+    }
+}

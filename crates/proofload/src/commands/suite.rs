@@ -1,0 +1,106 @@
+use anyhow::bail;
+use harness::{Journal, Overrides, ScenarioFile, Suite};
+use report::history::{self, HistoryEntry};
+use report::{Limits, Report, Saved, render};
+
+use crate::arguments::{LoadArguments, RunArguments, Runnable};
+use crate::commands::report::{print, print_json, step_summary};
+use crate::exit::Exit;
+use crate::interrupt::Interrupt;
+use crate::live;
+
+/// Runs the scenarios that come with the program, all of them if none is named, and saves the report.
+pub(crate) fn run(load: &LoadArguments, only: &[Runnable]) -> anyhow::Result<Exit> {
+    let all: Vec<Runnable> = ScenarioFile::embedded_names()
+        .map(|name| Runnable::Embedded(name.to_owned()))
+        .collect();
+    let scenarios = if only.is_empty() { &all } else { only };
+    go(load, suite_of(load, scenarios, &[])?)
+}
+
+/// Runs the scenarios or the files that are named, and saves the report.
+pub(crate) fn run_some(arguments: &RunArguments) -> anyhow::Result<Exit> {
+    let suite = suite_of(&arguments.load, &arguments.scenarios, &arguments.set)?;
+    go(&arguments.load, suite)
+}
+
+/// The suite of the scenarios and the files that are named.
+pub(crate) fn suite_of(
+    load: &LoadArguments,
+    scenarios: &[Runnable],
+    set: &[String],
+) -> anyhow::Result<Suite> {
+    let files = scenarios.iter().map(|scenario| read(load, scenario, set));
+    let files = files.collect::<Result<Vec<_>, _>>()?;
+    check_counts(load, &files)?;
+    Ok(Suite::new(files))
+}
+
+/// A scenario with what the arguments set over it.
+pub(crate) fn read(
+    load: &LoadArguments,
+    scenario: &Runnable,
+    set: &[String],
+) -> anyhow::Result<ScenarioFile> {
+    let overrides = Overrides {
+        set: set.to_vec(),
+        ..load.overrides()
+    };
+    let file = match scenario {
+        Runnable::Embedded(name) => ScenarioFile::embedded(name, &overrides)?,
+        Runnable::File(path) => ScenarioFile::read(path, &overrides)?,
+    };
+    if load.limits.judges_scenarios() && !file.spec().thresholds.is_empty() {
+        bail!("a scenario file is judged by its own thresholds: set those, and leave --max-… out");
+    }
+    Ok(file)
+}
+
+/// Refuses a number of iterations that no scenario would look at.
+fn check_counts(load: &LoadArguments, files: &[ScenarioFile]) -> anyhow::Result<()> {
+    let overrides = load.overrides();
+    let none_has = |has: fn(&ScenarioFile) -> bool| !files.iter().any(has);
+    if overrides.records.is_some() && none_has(|file| file.spec().model.total_iterations.is_some())
+    {
+        bail!(
+            "--records is for scenarios with `total_iterations`; for the records that are there before \
+             a load on storage, use --set target.initial_records=N"
+        );
+    }
+    if overrides.iterations.is_some() && none_has(|file| file.spec().model.iterations.is_some()) {
+        bail!("--iterations is for scenarios with `iterations`");
+    }
+    Ok(())
+}
+
+fn go(load: &LoadArguments, suite: Suite) -> anyhow::Result<Exit> {
+    let journal = match &load.journal {
+        Some(path) => Journal::append_to(path)?,
+        None => Journal::none(),
+    };
+    let suite = suite
+        .limits(load.limits.over(Limits::default()))
+        .journal(journal)
+        .keep(load.keep);
+    let mut progress = live::progress(load, Interrupt::listen()?)?;
+    let (report, saved) = suite.run_and_save(&load.out, &mut *progress)?;
+    history::append(&HistoryEntry::of(&report), &load.out)?;
+    if load.json {
+        print_json(&report)?;
+    } else {
+        print(&render::terminal(&report))?;
+        print(&place(&report, &saved))?;
+    }
+    step_summary::append(&report)?;
+    Ok(Exit::of(report.verdict.health, report.interrupted))
+}
+
+fn place(report: &Report, saved: &Saved) -> String {
+    format!(
+        "report: {} (latest: {})\npage: {}\nrepeat: {}\n",
+        saved.markdown.display(),
+        saved.latest.join("report.md").display(),
+        saved.html.display(),
+        report.command
+    )
+}

@@ -1,0 +1,111 @@
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+use harness::{Inspection, Reread, inspect_against, reread};
+use jsonl_storage::Checkpoint;
+
+use crate::arguments::VerifyArguments;
+use crate::commands::report::print;
+use crate::exit::Exit;
+
+/// Checks what lies in a directory, and on request holds it against acknowledgements.
+pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Exit> {
+    let checkpoint = checkpoint(arguments)?;
+    let found = inspect_against(&arguments.directory, checkpoint.as_slice())?;
+    let against = match &arguments.journal {
+        Some(journal) => Some(reread(&arguments.directory, journal)?),
+        None => None,
+    };
+    let holds = found.holds() && against.as_ref().is_none_or(Reread::holds);
+    if arguments.json {
+        let json = serde_json::json!({ "holds": holds, "found": found, "journal": against });
+        let text = serde_json::to_string_pretty(&json).context("the result has no JSON form")?;
+        print(&format!("{text}\n"))?;
+    } else {
+        print(&describe(&found, against.as_ref(), holds, arguments.all))?;
+    }
+    Ok(if holds { Exit::Held } else { Exit::Failed })
+}
+
+/// Reads the checkpoint, whose signature is checked when a key is given.
+fn checkpoint(arguments: &VerifyArguments) -> anyhow::Result<Option<Checkpoint>> {
+    let Some(file) = &arguments.checkpoint else {
+        return Ok(None);
+    };
+    let read = || format!("cannot take {} for a checkpoint", file.display());
+    let text = std::fs::read_to_string(file).with_context(read)?;
+    let checkpoint = match &arguments.key {
+        Some(key) => Checkpoint::from_note(&text, &key.parse()?),
+        None => Checkpoint::from_text(&text),
+    };
+    Ok(Some(checkpoint.with_context(read)?))
+}
+
+// A `String` takes every write, so the results below are not looked at.
+
+fn describe(found: &Inspection, against: Option<&Reread>, holds: bool, all: bool) -> String {
+    let mut text = String::new();
+    for log in &found.logs {
+        let _ = writeln!(
+            text,
+            "log {}: {} records, the last is {}, known to be synced up to {}{}",
+            log.directory.display(),
+            log.records,
+            log.last,
+            log.synced,
+            if log.chained { ", chained" } else { "" }
+        );
+        let shown = if all { usize::MAX } else { 1 };
+        list(&mut text, "corrupt", &log.corruptions, shown);
+        list(&mut text, "torn (never acknowledged)", &log.torn, shown);
+    }
+    for store in &found.memory_stores {
+        let _ = writeln!(
+            text,
+            "memory store {}: {} memories, {} edges, {} vectors",
+            store.directory.display(),
+            store.items,
+            store.edges,
+            store.vectors
+        );
+        list(
+            &mut text,
+            "disagrees",
+            &store.disagreements,
+            if all { usize::MAX } else { SHOWN },
+        );
+    }
+    if let Some(against) = against {
+        describe_reread(&mut text, against);
+    }
+    let _ = writeln!(text, "{}", if holds { "holds" } else { "DOES NOT HOLD" });
+    text
+}
+
+fn describe_reread(text: &mut String, against: &Reread) {
+    let counts = &against.verification;
+    let _ = writeln!(
+        text,
+        "acknowledged effects: {} verified, {} lost, {} altered, {} duplicated; {} more are there that \
+         nobody had acknowledged yet",
+        counts.verified, counts.lost, counts.altered, counts.duplicated, against.unacknowledged
+    );
+    let shown = against.discrepancies.iter().map(|item| {
+        let defect = format!("{:?}", item.defect).to_lowercase();
+        format!("{defect} {} {}", item.kind, item.key)
+    });
+    list(text, "discrepancy", &shown.collect::<Vec<_>>(), SHOWN);
+}
+
+/// Items of one kind that are shown unless all are asked for.
+const SHOWN: usize = 20;
+
+fn list(text: &mut String, name: &str, items: &[String], shown: usize) {
+    for item in items.iter().take(shown) {
+        let _ = writeln!(text, "  {name}: {item}");
+    }
+    if items.len() > shown {
+        let more = items.len() - shown;
+        let _ = writeln!(text, "  … and {more} more; --all or --json lists them");
+    }
+}
