@@ -1,0 +1,79 @@
+//! Reports and the history of runs, as an earlier build wrote them.
+
+#[path = "../../../tests/support/golden.rs"]
+mod golden;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use report::history::{self, History, HistoryEntry};
+use report::{Health, Report, load};
+use tempfile::tempdir;
+
+/// Ten reports of version 1. They are read for ever, and never made anew.
+const REPORTS: [&str; 10] = [
+    "pass",
+    "fail",
+    "vacuous",
+    "lost_effects",
+    "generator_limited",
+    "interrupted",
+    "empty",
+    "one_operation",
+    "ten_million_operations",
+    "hostile_names",
+];
+
+fn path(name: &str) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    fixtures.join(format!("{name}.json"))
+}
+
+fn report(name: &str) -> Report {
+    load(&path(name)).unwrap()
+}
+
+/// What a report comes to: the conclusion, and the scenario and the step of each limit that was exceeded.
+fn conclusion(report: &Report) -> String {
+    let conclusion = match report.verdict.health {
+        Health::Pass => "pass",
+        Health::Fail => "fail",
+        Health::NotJudged => "inconclusive",
+    };
+    let exceeded = report.verdict.bottlenecks.iter().map(|found| {
+        let scenario = found.scenario.as_deref().unwrap_or("-");
+        format!("; {scenario}, {}", found.step.as_deref().unwrap_or("-"))
+    });
+    format!("{conclusion}{}", exceeded.collect::<String>())
+}
+
+#[test]
+fn golden_ten_reports_of_version_1_are_stored_and_come_to_what_they_came_to() {
+    let mut text = String::new();
+    for name in REPORTS {
+        let bytes = fs::read(path(name)).unwrap();
+        let header: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(header["version"], 1, "{name}");
+        let report = report(name);
+        let said = conclusion(&report);
+        let limits = report.limits;
+        assert_eq!(conclusion(&report.judged_by(limits)), said, "{name}");
+        text += &format!("{name} {} {said}\n", blake3::hash(&bytes));
+    }
+    golden::assert_file("reports.txt", text.as_bytes());
+}
+
+#[test]
+fn golden_a_history_is_written_byte_for_byte_and_reads_back() {
+    let out = tempdir().unwrap();
+    let entries = REPORTS.map(|name| HistoryEntry::of(&report(name)));
+    for entry in &entries {
+        history::append(entry, out.path()).unwrap();
+    }
+    let written = fs::read(out.path().join(history::HISTORY_FILE)).unwrap();
+    golden::assert_file("history.jsonl", &written);
+
+    let read = History::read(&golden::path("history.jsonl")).unwrap();
+    assert_eq!(read.damaged, [0; 0]);
+    assert_eq!(read.entries, entries);
+}
