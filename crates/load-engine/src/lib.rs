@@ -187,7 +187,8 @@ pub use crate::record::{
     StepSummary,
 };
 pub use crate::search::scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
-pub use crate::threshold::{Judgement, Ruling, Threshold};
+pub use crate::threshold::quantity;
+pub use crate::threshold::{Judgement, Ruling, Source, Threshold};
 pub use crate::workload::feed::Feed;
 pub use crate::workload::iteration::{Effects, Iteration};
 pub use crate::workload::mix::Mix;

@@ -9,6 +9,8 @@ pub(crate) struct Counter {
     /// iteration is always either under way or ended, and never both.
     word: AtomicU64,
     failed: AtomicU64,
+    /// Those of them that failed outside every step.
+    failed_outside: AtomicU64,
     /// When the step under way began.
     since_ns: AtomicU64,
 }
@@ -62,6 +64,17 @@ impl Counter {
         let done = (self.word.load(Ordering::Relaxed) >> DOING_BITS) + 1;
         self.word
             .store(done << DOING_BITS | IDLE, Ordering::Release);
+    }
+
+    /// Says that the iteration under way fails outside every step.
+    #[cold]
+    pub(crate) fn fail_outside(&self) {
+        let failed = self.failed_outside.load(Ordering::Relaxed) + 1;
+        self.failed_outside.store(failed, Ordering::Relaxed);
+    }
+
+    pub(crate) fn failed_outside(&self) -> u64 {
+        self.failed_outside.load(Ordering::Relaxed)
     }
 
     pub(crate) fn done(&self) -> u64 {

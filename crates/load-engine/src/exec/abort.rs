@@ -6,13 +6,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::context::RunContext;
+use crate::context::counter::Counter;
 use crate::error::RunError;
 use crate::plan::Plan;
 use crate::plan::condition::Kind;
 use crate::plan::nanoseconds;
 use crate::plan::phase::PhaseSummary;
 use crate::record::latency::LatencySummary;
-use crate::record::{IterationCounts, RunRecord, StepSummary};
+use crate::record::{FailureCounts, IterationCounts, RunRecord, StepSummary};
 use crate::threshold::{Judgement, Ruling, Threshold};
 use crate::workload::StepSpec;
 
@@ -96,6 +97,10 @@ pub(crate) fn so_far(context: &RunContext<'_>, wall_ns: u64) -> RunRecord {
     let (done, failed) = context.counted();
     RunRecord {
         wall_ns,
+        failures: FailureCounts {
+            messages: Vec::new(),
+            other: context.counters().map(Counter::failed_outside).sum(),
+        },
         iterations: IterationCounts {
             completed: done.saturating_sub(failed),
             failed,

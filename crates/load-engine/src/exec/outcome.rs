@@ -162,6 +162,7 @@ fn phases(context: &RunContext<'_>, began_ns: u64, counts: &[PhaseCounts]) -> Ve
             completed: counts.completed,
             failed: counts.failed,
             in_flight: counts.in_flight,
+            outside_failures: counts.outside_failures,
             steps: context.steps.iter().enumerate().map(step).collect(),
         });
         start_ns = end_ns;

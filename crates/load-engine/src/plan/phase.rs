@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::nanoseconds;
+use crate::record::is_zero;
 use crate::record::latency::LatencySummary;
 
 /// A named time of a run: ramp-up, peak, stress, spike, soak, recovery.
@@ -53,6 +54,9 @@ pub struct PhaseSummary {
     pub failed: u64,
     /// Those of them that were still under way at its end, or in an open model still waiting.
     pub in_flight: u64,
+    /// Iterations that began in it and failed outside every step.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub outside_failures: u64,
     /// Each declared step, in the workload's order.
     pub steps: Vec<PhaseStep>,
 }
@@ -63,10 +67,23 @@ pub struct PhaseSummary {
 pub struct PhaseStep {
     /// The step's name.
     pub name: String,
-    /// Attempts that failed.
+    /// Attempts that began in it, or were due.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempted: u64,
+    /// Those of them that failed.
     pub failed: u64,
-    /// How long all attempts took: response time in an open model, else service time.
+    /// How long those took that succeeded: response time in an open model, else service time. (Of all
+    /// attempts, in a record of an earlier version.)
     pub latency: LatencySummary,
+}
+
+impl PhaseStep {
+    /// Attempts that began in the phase, or were due; also of a record of an earlier version, which
+    /// has them as latencies.
+    #[must_use]
+    pub fn attempted(&self) -> u64 {
+        self.attempted.max(self.latency.count)
+    }
 }
 
 /// Iterations that began in a phase, by what became of them.
@@ -75,6 +92,7 @@ pub(crate) struct PhaseCounts {
     pub(crate) completed: u64,
     pub(crate) failed: u64,
     pub(crate) in_flight: u64,
+    pub(crate) outside_failures: u64,
 }
 
 impl PhaseCounts {
@@ -83,6 +101,7 @@ impl PhaseCounts {
             completed: u64::from(succeeded),
             failed: u64::from(!succeeded),
             in_flight: u64::from(late),
+            outside_failures: 0,
         }
     }
 
@@ -90,6 +109,7 @@ impl PhaseCounts {
         self.completed += other.completed;
         self.failed += other.failed;
         self.in_flight += other.in_flight;
+        self.outside_failures += other.outside_failures;
     }
 }
 

@@ -121,10 +121,15 @@ impl RunRecord {
         per_second(self.operations(), self.wall_ns)
     }
 
-    /// Failed attempts as a share of all, from 0 to 1; 0 for a run that attempted nothing.
+    /// Failed attempts and iterations that failed outside every step, as a share of both and of the
+    /// other attempts, from 0 to 1; 0 for a run that attempted nothing.
     #[must_use]
     pub fn error_rate(&self) -> f64 {
-        share(self.failed_operations(), self.operations())
+        let outside = self.failures.total();
+        share(
+            self.failed_operations() + outside,
+            self.operations() + outside,
+        )
     }
 
     /// The steps that should have left an effect and acknowledged none in the whole run.
@@ -250,6 +255,12 @@ impl StepSummary {
     #[must_use]
     pub fn error_rate(&self) -> f64 {
         share(self.failed, self.attempted)
+    }
+
+    /// What users felt: the response time in an open model, else the service time.
+    #[must_use]
+    pub fn felt(&self) -> &LatencySummary {
+        self.response_time.as_ref().unwrap_or(&self.service_time)
     }
 }
 

@@ -90,6 +90,15 @@ impl Recorder {
         }
     }
 
+    /// Counts the failure of an iteration outside every step.
+    #[cold]
+    pub(crate) fn fail_outside(&mut self, phase: usize, failure: &Failure) {
+        self.failures.add(failure.message());
+        if let Some(counts) = self.phases.get_mut(phase) {
+            counts.outside_failures += 1;
+        }
+    }
+
     /// Counts a check. Names are constants of the program, so there are few.
     #[inline]
     pub(crate) fn check(&mut self, name: &'static str, passed: bool) {

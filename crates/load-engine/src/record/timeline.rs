@@ -43,6 +43,7 @@ impl StepTimeline {
         let slot = &self.phases[phase];
         PhaseStep {
             name: name.to_owned(),
+            attempted: slot.count(),
             failed: slot.failed,
             latency: slot.summary(),
         }

@@ -1,17 +1,11 @@
-//! What a threshold can be about: each figure's name, dimension and scope, and how it is found in a
-//! record.
+//! What a threshold can be about: each figure's name, dimension and scope.
 
-use crate::error::RunError;
-use crate::ledger::verify::Verification;
-use crate::plan::phase::PhaseSummary;
-use crate::record::latency::LatencySummary;
-use crate::record::recorder::empty_histogram;
-use crate::record::{RunRecord, StepSummary, per_second, share};
+use crate::threshold::quantity::Dimension;
 
 /// A figure of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Metric {
-    Quantile(f64), // in (0, 1]
+    Quantile(Quantile),
     Min,
     Mean,
     Max,
@@ -35,7 +29,51 @@ pub(crate) enum Metric {
     LateStarts,
     MemoryPeak,
     MemoryGrowth,
+    MemoryLeak,
     Cores,
+}
+
+/// A quantile, exactly: 99.9 % of a binary fraction is a little more than 999 of 1,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quantile(u64); // in [1, WHOLE]
+
+impl Quantile {
+    const WHOLE: u64 = 10_000_000_000;
+    const DECIMALS: usize = 8;
+
+    /// Reads a percentage such as `99.9`, from 0.001 to 100.
+    pub(crate) fn of_percent(text: &str) -> Option<Self> {
+        let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+        let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !is_digits(whole) || !is_digits(part) || part.len() > Self::DECIMALS
+        {
+            return None;
+        }
+        let digits = format!("{whole}{part:0<width$}", width = Self::DECIMALS);
+        let quantile = digits.parse().ok()?;
+        (100_000..=Self::WHOLE)
+            .contains(&quantile)
+            .then_some(Self(quantile))
+    }
+
+    /// Which of so many sorted values it is, from 1: the nearest rank.
+    pub(crate) fn rank(self, count: u64) -> u64 {
+        let rank = (u128::from(self.0) * u128::from(count)).div_ceil(u128::from(Self::WHOLE));
+        rank.max(1) as u64
+    }
+
+    /// The fewest samples of which it is another one than the maximum.
+    pub(crate) fn least_samples(self) -> u64 {
+        match Self::WHOLE - self.0 {
+            0 => 1,
+            above => Self::WHOLE.div_ceil(above),
+        }
+    }
+
+    /// As a fraction.
+    pub(crate) fn fraction(self) -> f64 {
+        self.0 as f64 / Self::WHOLE as f64
+    }
 }
 
 impl Metric {
@@ -54,19 +92,8 @@ impl Metric {
     }
 }
 
-/// What a figure is counted in, which decides the units of a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dimension {
-    Time,
-    Share,
-    Count,
-    Rate,
-    Bytes,
-    Cores,
-}
-
 /// Of what a figure can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// Of a whole run.
     Run,
@@ -74,10 +101,22 @@ pub(crate) enum Scope {
     Step,
     /// Of a run, a step, a phase, or a step in a phase.
     Phase,
+    /// Of a run or one of its phases.
+    PhaseOnly,
+}
+
+impl Scope {
+    pub(crate) fn has_steps(self) -> bool {
+        matches!(self, Self::Step | Self::Phase)
+    }
+
+    pub(crate) fn has_phases(self) -> bool {
+        matches!(self, Self::Phase | Self::PhaseOnly)
+    }
 }
 
 /// Every figure but the percentiles, by name.
-pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 24] = [
+pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 25] = [
     ("min", Metric::Min, Dimension::Time, Scope::Phase),
     ("mean", Metric::Mean, Dimension::Time, Scope::Phase),
     ("max", Metric::Max, Dimension::Time, Scope::Phase),
@@ -161,189 +200,34 @@ pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 24] = [
         Dimension::Bytes,
         Scope::Run,
     ),
+    (
+        "memory_leak",
+        Metric::MemoryLeak,
+        Dimension::Bytes,
+        Scope::PhaseOnly,
+    ),
     ("cores", Metric::Cores, Dimension::Cores, Scope::Run),
 ];
 
-/// The figures of one scope, from which a scoped metric is read.
-struct Figures {
-    attempted: u64,
-    failed: u64,
-    effects: u64,
-    time_ns: u64,
-    latency: LatencySummary,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Finds a figure, or says why there is none.
-pub(crate) fn observe(
-    metric: Metric,
-    step: Option<&str>,
-    phase: Option<&str>,
-    record: &RunRecord,
-    verification: Option<&Verification>,
-) -> Result<f64, String> {
-    if let Some(count) = verified(metric, verification) {
-        return count.map(|count| count as f64);
-    }
-    if let Some(value) = of_run(metric, record) {
-        return value;
-    }
-    let figures = match phase {
-        None => of_steps(record, step)?,
-        Some(phase) => of_phase(record, phase, step)?,
-    };
-    if figures.attempted == 0 && !matches!(metric, Metric::Operations | Metric::Effects) {
-        return Err("there was no operation".to_owned());
-    }
-    scoped(metric, &figures)
-}
-
-fn scoped(metric: Metric, figures: &Figures) -> Result<f64, String> {
-    let latency = &figures.latency;
-    Ok(match metric {
-        Metric::Quantile(quantile) => {
-            let histogram = latency.to_histogram().map_err(|error| error.to_string())?;
-            histogram.value_at_quantile(quantile) as f64
+    #[test]
+    fn quantiles_are_exact_decimals() {
+        let rank = |percent, count| Quantile::of_percent(percent).unwrap().rank(count);
+        assert_eq!(rank("99.9", 1_000), 999);
+        assert_eq!(rank("99", 100), 99);
+        assert_eq!(rank("50", 5), 3);
+        assert_eq!(rank("100", 7), 7);
+        assert_eq!(rank("0.001", 10), 1);
+        let least = |percent| Quantile::of_percent(percent).unwrap().least_samples();
+        assert_eq!(
+            ["50", "90", "95", "99", "99.9", "99.99", "100"].map(least),
+            [2, 10, 20, 100, 1_000, 10_000, 1]
+        );
+        for wrong in ["", "0", "0.0001", "100.1", "9 9", "1e1", "99.999999999"] {
+            assert_eq!(Quantile::of_percent(wrong), None, "{wrong}");
         }
-        Metric::Min => latency.min_ns as f64,
-        Metric::Mean => latency.mean_ns,
-        Metric::Max => latency.max_ns as f64,
-        Metric::Operations => figures.attempted as f64,
-        Metric::Succeeded => figures.attempted.saturating_sub(figures.failed) as f64,
-        Metric::Failed => figures.failed as f64,
-        Metric::Rate => per_second(figures.attempted, figures.time_ns),
-        Metric::ErrorRate => share(figures.failed, figures.attempted),
-        Metric::Effects => figures.effects as f64,
-        other => return Err(format!("{other:?} is no figure of a step")),
-    })
-}
-
-/// The figures that only a verification has.
-fn verified(metric: Metric, verification: Option<&Verification>) -> Option<Result<u64, String>> {
-    let read: fn(&Verification) -> u64 = match metric {
-        Metric::Verified => |v| v.verified,
-        Metric::Lost => |v| v.lost,
-        Metric::Altered => |v| v.altered,
-        Metric::Duplicated => |v| v.duplicated,
-        Metric::Unexpected => |v| v.unexpected,
-        Metric::Indeterminate => |v| v.indeterminate,
-        Metric::Unreadable => |v| v.unreadable,
-        _ => return None,
-    };
-    Some(
-        verification
-            .map(read)
-            .ok_or_else(|| "the effects were not verified".to_owned()),
-    )
-}
-
-/// The figures that only a whole run has.
-fn of_run(metric: Metric, record: &RunRecord) -> Option<Result<f64, String>> {
-    let memory = &record.monitor.summary;
-    let open = record.open.as_ref();
-    let (value, missing) = match metric {
-        Metric::Iterations => (
-            Some((record.iterations.completed + record.iterations.failed) as f64),
-            "",
-        ),
-        Metric::FailedIterations => (Some(record.iterations.failed as f64), ""),
-        Metric::Vacuous => (Some(record.vacuous_steps().count() as f64), ""),
-        Metric::Dropped => (
-            open.map(|open| open.arrivals.dropped as f64),
-            "the model of load is not open",
-        ),
-        Metric::LateStarts => (
-            open.map(|open| open.late_starts as f64),
-            "the model of load is not open",
-        ),
-        Metric::MemoryPeak => (
-            memory.resident_peak_bytes.map(|bytes| bytes as f64),
-            "memory was not measured",
-        ),
-        Metric::MemoryGrowth => {
-            let growth = memory
-                .resident_after_bytes
-                .zip(memory.resident_before_bytes);
-            let growth = growth.map(|(after, before)| after.saturating_sub(before) as f64);
-            (growth, "memory was not measured")
-        }
-        Metric::Cores => (memory.cores_used, "processor time was not measured"),
-        _ => return None,
-    };
-    Some(value.ok_or_else(|| missing.to_owned()))
-}
-
-fn of_steps(record: &RunRecord, step: Option<&str>) -> Result<Figures, String> {
-    let names = || record.steps.iter().map(|step| step.name.as_str());
-    let steps: Vec<&StepSummary> = match step {
-        None => record.steps.iter().collect(),
-        Some(name) => vec![
-            record
-                .step(name)
-                .ok_or_else(|| unknown("step", name, names()))?,
-        ],
-    };
-    // In an open model the response time is what users felt.
-    let felt = |step: &'_ &StepSummary| {
-        step.response_time
-            .clone()
-            .unwrap_or_else(|| step.service_time.clone())
-    };
-    Ok(Figures {
-        attempted: steps.iter().map(|step| step.attempted).sum(),
-        failed: steps.iter().map(|step| step.failed).sum(),
-        effects: steps.iter().map(|step| step.effects).sum(),
-        time_ns: record.wall_ns,
-        latency: together(steps.iter().map(felt)).map_err(|error| error.to_string())?,
-    })
-}
-
-fn of_phase(record: &RunRecord, phase: &str, step: Option<&str>) -> Result<Figures, String> {
-    let phases = || record.phases.iter().map(|phase| phase.name.as_str());
-    let named = |candidate: &&PhaseSummary| candidate.name == phase;
-    let phase = record
-        .phases
-        .iter()
-        .find(named)
-        .ok_or_else(|| unknown("phase", phase, phases()))?;
-    if let Some(name) = step.filter(|name| phase.steps.iter().all(|step| step.name != *name)) {
-        let names = phase.steps.iter().map(|step| step.name.as_str());
-        return Err(unknown("step", name, names));
     }
-    let steps = || {
-        phase
-            .steps
-            .iter()
-            .filter(|other| step.is_none_or(|name| other.name == name))
-    };
-    Ok(Figures {
-        attempted: steps().map(|step| step.latency.count).sum(),
-        failed: steps().map(|step| step.failed).sum(),
-        effects: 0,
-        time_ns: phase.end_ns.saturating_sub(phase.start_ns),
-        latency: together(steps().map(|step| step.latency.clone()))
-            .map_err(|error| error.to_string())?,
-    })
-}
-
-/// One summary of several, from their histograms.
-fn together(
-    mut latencies: impl Iterator<Item = LatencySummary>,
-) -> Result<LatencySummary, RunError> {
-    let first = latencies.next().unwrap_or_default();
-    let Some(second) = latencies.next() else {
-        return Ok(first);
-    };
-    let mut sum = empty_histogram();
-    for latency in [first, second].into_iter().chain(latencies) {
-        latency.add_to(&mut sum)?;
-    }
-    Ok(LatencySummary::of(&sum))
-}
-
-pub(crate) fn unknown<'n>(what: &str, name: &str, known: impl Iterator<Item = &'n str>) -> String {
-    let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
-    if known.is_empty() {
-        return format!("there is no {what} `{name}`, nor any other");
-    }
-    format!("there is no {what} `{name}`; there is {}", known.join(", "))
 }

@@ -2,19 +2,18 @@
 
 pub(crate) mod metric;
 pub(crate) mod parser;
+pub mod quantity;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::RunError;
-use crate::ledger::verify::Verification;
-use crate::record::{RunRecord, rounded};
-use crate::threshold::metric::{Dimension, Metric, observe, unknown};
-use crate::threshold::parser::parse;
+use crate::plan::phase::Phase;
+use crate::threshold::metric::Metric;
+use crate::threshold::quantity::Dimension;
 use crate::workload::StepSpec;
 
 /// What a run has to hold: a figure, a comparison and a limit.
@@ -34,7 +33,11 @@ use crate::workload::StepSpec;
 /// - of the verification, `verified`, `lost`, `altered`, `duplicated`, `unexpected`, `indeterminate`,
 ///   `unreadable`, and of the record `vacuous` steps;
 /// - of an open model, `dropped` and `late_starts`;
-/// - `memory_peak`, `memory_growth` (from before set-up to after tear-down) and `cores`.
+/// - `memory_peak`, `memory_growth` (from before set-up to after tear-down), `memory_leak` (by how much
+///   the floors of memory rose, if they leak; 0 if not) and `cores`.
+///
+/// `mean(*)` asks a figure of each step that was taken. A percentile needs as many operations as make
+/// it another figure than the maximum: 100 for p99, 1,000 for p99.9.
 ///
 /// ```
 /// use load_engine::{RunRecord, Threshold, Ruling};
@@ -45,7 +48,7 @@ use crate::workload::StepSpec;
 /// let mistake = "p99(create) < 200".parse::<Threshold>().unwrap_err();
 /// assert_eq!(
 ///     mistake.to_string(),
-///     "threshold `p99(create) < 200`, column 15: `p99` is a time, so its limit needs a unit: ns, us, ms, s, min or h"
+///     "threshold `p99(create) < 200`, column 15: `p99` is a time, so its limit needs a unit: ns, us, ms, s, m, h or d"
 /// );
 /// # Ok::<(), load_engine::RunError>(())
 /// ```
@@ -55,6 +58,8 @@ pub struct Threshold {
     pub(crate) metric: Metric,
     pub(crate) dimension: Dimension,
     pub(crate) step: Option<Name>,
+    /// Whether the figure is asked of each step that was taken: `mean(*)`.
+    pub(crate) each_step: bool,
     pub(crate) phase: Option<Name>,
     pub(crate) comparison: Comparison,
     /// In the dimension's base unit: nanoseconds, a share from 0 to 1, a second, bytes.
@@ -79,7 +84,12 @@ pub(crate) enum Comparison {
 }
 
 impl Comparison {
-    fn holds(self, observed: f64, limit: f64) -> bool {
+    /// Whether it only says how high a figure may be.
+    pub(crate) fn is_upper_bound(self) -> bool {
+        matches!(self, Self::Below | Self::AtMost)
+    }
+
+    pub(crate) fn holds(self, observed: f64, limit: f64) -> bool {
         match self {
             Self::Below => observed < limit,
             Self::AtMost => observed <= limit,
@@ -100,8 +110,23 @@ pub enum Ruling {
     /// The run violated it.
     #[serde(alias = "broken")]
     Violated,
-    /// The figure is not there, which is no reason to pass.
+    /// The figure is not there or not certain enough, which is no reason to pass.
     Unknown,
+}
+
+/// Where a threshold comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// What holds for every run: no effect may be wrong.
+    Effects,
+    /// A limit of runs that set none of their own.
+    Default,
+    /// The scenario file, or the program.
+    #[default]
+    File,
+    /// A flag.
+    CommandLine,
 }
 
 /// A threshold, judged.
@@ -110,53 +135,39 @@ pub enum Ruling {
 pub struct Judgement {
     /// The threshold.
     pub threshold: Threshold,
+    /// Where it comes from.
+    #[serde(default)]
+    pub source: Source,
+    /// The step, if the threshold is about each of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
     /// What became of it.
     pub ruling: Ruling,
+    /// Whether it decides the verdict. A figure that is unknown because the generator was the limit, or
+    /// because there were too few operations, is nobody's failure: the run is inconclusive.
+    #[serde(default = "yes")]
+    pub counts: bool,
     /// The figure, in `unit`.
     pub observed: Option<f64>,
     /// The limit, in `unit`.
     pub limit: f64,
     /// What both are counted in: `ns`, `share`, `count`, `per_s`, `bytes` or `cores`.
     pub unit: String,
-    /// Why the figure is not there.
+    /// Why the threshold is not decided.
     pub reason: Option<String>,
 }
 
-impl Threshold {
-    /// Judges a run. A figure that is not there (no such step, no operation, no verification) leaves
-    /// the threshold [`Ruling::Unknown`].
-    #[must_use]
-    pub fn judge(&self, record: &RunRecord, verification: Option<&Verification>) -> Judgement {
-        let name = |name: &'_ Option<Name>| name.as_ref().map(|name| name.text.clone());
-        let (step, phase) = (name(&self.step), name(&self.phase));
-        let observed = observe(
-            self.metric,
-            step.as_deref(),
-            phase.as_deref(),
-            record,
-            verification,
-        );
-        let ruling = match &observed {
-            Ok(value) if self.comparison.holds(*value, self.limit) => Ruling::Held,
-            Ok(_) => Ruling::Violated,
-            Err(_) => Ruling::Unknown,
-        };
-        Judgement {
-            threshold: self.clone(),
-            ruling,
-            observed: observed.as_ref().ok().map(|value| rounded(*value, 6)),
-            limit: self.limit,
-            unit: self.dimension.unit().to_owned(),
-            reason: observed.err(),
-        }
-    }
+fn yes() -> bool {
+    true
+}
 
+impl Threshold {
     /// Checks, before a run, that the step and the phase exist.
     ///
     /// # Errors
     ///
     /// When one does not; the error points at it.
-    pub fn check_names(&self, steps: &[StepSpec], phases: &[crate::Phase]) -> Result<(), RunError> {
+    pub fn check_names(&self, steps: &[StepSpec], phases: &[Phase]) -> Result<(), RunError> {
         if let Some(step) = &self.step
             && steps.iter().all(|known| known.name != step.text)
         {
@@ -201,27 +212,6 @@ impl Threshold {
     }
 }
 
-impl Dimension {
-    fn unit(self) -> &'static str {
-        match self {
-            Self::Time => "ns",
-            Self::Share => "share",
-            Self::Count => "count",
-            Self::Rate => "per_s",
-            Self::Bytes => "bytes",
-            Self::Cores => "cores",
-        }
-    }
-}
-
-impl FromStr for Threshold {
-    type Err = RunError;
-
-    fn from_str(text: &str) -> Result<Self, RunError> {
-        parse(text)
-    }
-}
-
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -252,4 +242,12 @@ impl JsonSchema for Threshold {
             "description": "A figure, a comparison and a limit, such as `p99(create) < 200ms`.",
         })
     }
+}
+
+pub(crate) fn unknown<'n>(what: &str, name: &str, known: impl Iterator<Item = &'n str>) -> String {
+    let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+    if known.is_empty() {
+        return format!("there is no {what} `{name}`, nor any other");
+    }
+    format!("there is no {what} `{name}`; there is {}", known.join(", "))
 }

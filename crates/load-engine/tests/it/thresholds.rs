@@ -66,7 +66,7 @@ fn figures_are_those_of_the_run_the_step_and_the_phase() {
     let record = record();
     let observed = |text| judge(text, &record, None).observed.unwrap();
     let ms = |text| (observed(text) / 1e6).round();
-    assert_eq!(ms("p99(fast) < 1s"), 10.0);
+    assert_eq!(ms("p95(fast) < 1s"), 10.0);
     assert_eq!(ms("p50(\"slow step\") < 1s"), 100.0);
     assert_eq!(ms("p50 < 1s"), 10.0, "half of all operations are fast");
     assert_eq!(ms("p51 < 1s"), 100.0, "and the other half slow");
@@ -75,8 +75,8 @@ fn figures_are_those_of_the_run_the_step_and_the_phase() {
     assert_eq!(observed("operations > 0"), 160.0);
     assert_eq!(observed("operations(@ first) > 0"), 40.0);
     assert_eq!(observed("failed(fast) == 0"), 0.0);
-    assert_eq!(observed("error_rate(\"slow step\") < 1"), 0.25);
-    assert_eq!(observed("error_rate < 1"), 0.125);
+    assert_eq!(observed("error_rate(\"slow step\") < 100%"), 0.25);
+    assert_eq!(observed("error_rate < 100%"), 0.125);
     assert_eq!(observed("failed(\"slow step\" @ first) < 9"), 4.0);
     assert_eq!(observed("failed_iterations < 99"), 20.0);
     assert!((observed("rate > 0/s") - 160.0 / 4.4).abs() < 0.01);
@@ -135,6 +135,42 @@ fn a_figure_that_is_not_there_is_unknown_with_the_reason() {
 }
 
 #[test]
+fn p99_of_99_operations_is_unknown_unless_even_they_prove_a_miss() {
+    let record = record();
+    let few = judge("p99(fast) < 1s", &record, None);
+    assert_eq!((few.ruling, few.counts), (Ruling::Unknown, false));
+    assert_eq!(few.reason.unwrap(), "p99 of 80 operations: 100 are needed");
+    let proved = judge("p99(\"slow step\") < 50ms", &record, None);
+    assert_eq!((proved.ruling, proved.counts), (Ruling::Violated, true));
+    assert_eq!((proved.observed.unwrap() / 1e6).round(), 100.0);
+}
+
+#[test]
+fn a_figure_of_each_step_is_judged_step_by_step() {
+    let threshold: Threshold = "mean(*) < 50ms".parse().unwrap();
+    let each = threshold.judge_each(&record(), None);
+    let each: Vec<_> = each
+        .iter()
+        .map(|judgement| (judgement.step.as_deref().unwrap(), judgement.ruling))
+        .collect();
+    assert_eq!(
+        each,
+        [("fast", Ruling::Held), ("slow step", Ruling::Violated)]
+    );
+    let worst = threshold.judge(&record(), None);
+    assert_eq!(worst.step.unwrap(), "slow step");
+}
+
+#[test]
+fn memory_that_was_watched_for_a_moment_says_nothing_of_a_leak() {
+    let judgement = judge("memory_leak(@ first) == 0", &record(), None);
+    assert_eq!(
+        (judgement.ruling, judgement.counts),
+        (Ruling::Unknown, false)
+    );
+}
+
+#[test]
 fn names_can_be_checked_before_the_run() {
     let threshold: Threshold = "p99(fats @ rest) < 1s".parse().unwrap();
     let error = threshold.check_names(&[FAST, SLOW], &[]).unwrap_err();
@@ -168,7 +204,7 @@ fn a_judgement_survives_being_saved() {
     let judgement = judge("error_rate(@ first) < 1%", &record(), None);
     let json = serde_json::to_string(&judgement).unwrap();
     assert!(
-        json.starts_with(r#"{"threshold":"error_rate(@ first) < 1%","ruling":"violated""#),
+        json.starts_with(r#"{"threshold":"error_rate(@ first) < 1%","source":"file","ruling":"violated","counts":true"#),
         "{json}"
     );
     assert_eq!(serde_json::from_str::<Judgement>(&json).unwrap(), judgement);

@@ -51,8 +51,11 @@ fn judge_one(scenario: &ScenarioResult, limits: &Limits) -> ScenarioVerdict {
     }
     // Half of a load has neither the count nor the phases that a threshold is about.
     let thresholds_judged = generator.is_none() && !scenario.run.interrupted;
-    let missed = thresholds_judged && thresholds.iter().any(|own| own.ruling != Ruling::Held);
-    let (health, reason) = health(scenario, &checks, missed, generator);
+    let missed = thresholds_judged && thresholds.iter().any(decides_against);
+    // Too few operations, or too late ones, are no failure of the target, and no reason to pass.
+    let undecided = thresholds.iter().find(|own| !own.counts);
+    let unjudged = generator.or_else(|| undecided?.reason.clone());
+    let (health, reason) = health(scenario, &checks, missed, unjudged);
     ScenarioVerdict {
         name: scenario.name.clone(),
         health,
@@ -61,6 +64,10 @@ fn judge_one(scenario: &ScenarioResult, limits: &Limits) -> ScenarioVerdict {
         thresholds,
         thresholds_judged,
     }
+}
+
+fn decides_against(own: &Judgement) -> bool {
+    own.counts && own.ruling != Ruling::Held
 }
 
 /// What holds for every scenario that brings no thresholds of its own.
@@ -198,7 +205,7 @@ fn exceeded(scenario: &ScenarioVerdict) -> Vec<Exceedance> {
     let missed = scenario
         .thresholds
         .iter()
-        .filter(|own| scenario.thresholds_judged && own.ruling != Ruling::Held);
+        .filter(|own| scenario.thresholds_judged && decides_against(own));
     let of_threshold = |own: &Judgement| Exceedance {
         scenario: Some(scenario.name.clone()),
         step: None,

@@ -2,14 +2,19 @@
 //!
 //! ```text
 //! threshold  = figure comparison limit
-//! figure     = metric [ "(" [ name ] [ "@" name ] ")" ]
+//! figure     = metric [ "(" [ name | "*" ] [ "@" name ] ")" ]
 //! name       = word | '"' any but '"' '"'
 //! comparison = "<" | "<=" | ">" | ">=" | "==" | "!="
 //! limit      = number [ unit ]
 //! ```
+//!
+//! Units are those of [`quantity`](crate::quantity).
+
+use std::str::FromStr;
 
 use crate::error::RunError;
-use crate::threshold::metric::{Dimension, METRICS, Metric, Scope};
+use crate::threshold::metric::{METRICS, Metric, Quantile, Scope};
+use crate::threshold::quantity::{self, Dimension};
 use crate::threshold::{Comparison, Name, Threshold};
 
 /// The longer spellings come first, since they begin with the shorter ones.
@@ -22,14 +27,26 @@ const COMPARISONS: [(&str, Comparison); 6] = [
     (">", Comparison::Above),
 ];
 
-pub(crate) fn parse(text: &str) -> Result<Threshold, RunError> {
-    Parser { text, at: 0 }
-        .threshold()
-        .map_err(|mistake| RunError::Threshold {
-            expression: text.to_owned(),
-            column: text[..mistake.at].chars().count() + 1,
-            problem: mistake.problem,
-        })
+impl FromStr for Threshold {
+    type Err = RunError;
+
+    fn from_str(text: &str) -> Result<Self, RunError> {
+        Parser { text, at: 0 }
+            .threshold()
+            .map_err(|mistake| RunError::Threshold {
+                expression: text.to_owned(),
+                column: text[..mistake.at].chars().count() + 1,
+                problem: mistake.problem,
+            })
+    }
+}
+
+/// Of what a figure is asked.
+#[derive(Default)]
+struct Asked {
+    step: Option<Name>,
+    each_step: bool,
+    phase: Option<Name>,
 }
 
 struct Mistake {
@@ -50,7 +67,9 @@ impl<'t> Parser<'t> {
         let metric_name = self.word();
         let (metric, dimension, scope) =
             metric(metric_name).ok_or_else(|| mistake(metric_at, unknown_metric(metric_name)))?;
-        let (step, phase) = self.scope(metric_name, scope)?;
+        let asked = self.scope(metric_name, scope)?;
+        self.skip_space();
+        let comparison_at = self.at;
         let comparison = self.comparison()?;
         let limit = self.limit(metric_name, dimension)?;
         self.skip_space();
@@ -60,12 +79,21 @@ impl<'t> Parser<'t> {
                 format!("nothing may follow the limit, not `{}`", self.rest()),
             ));
         }
+        if let Some(problem) = foregone(dimension, comparison, limit) {
+            return Err(mistake(comparison_at, problem.to_owned()));
+        }
         let text = self.text.trim().to_owned();
+        let Asked {
+            step,
+            each_step,
+            phase,
+        } = asked;
         Ok(Threshold {
             text,
             metric,
             dimension,
             step,
+            each_step,
             phase,
             comparison,
             limit,
@@ -73,14 +101,10 @@ impl<'t> Parser<'t> {
     }
 
     /// The parenthesis after a metric.
-    fn scope(
-        &mut self,
-        metric: &str,
-        scope: Scope,
-    ) -> Result<(Option<Name>, Option<Name>), Mistake> {
+    fn scope(&mut self, metric: &str, scope: Scope) -> Result<Asked, Mistake> {
         let opened_at = self.at;
         if !self.eat("(") {
-            return Ok((None, None));
+            return Ok(Asked::default());
         }
         if scope == Scope::Run {
             let problem =
@@ -88,11 +112,19 @@ impl<'t> Parser<'t> {
             return Err(mistake(opened_at, problem));
         }
         self.skip_space();
-        let step = if self.rest().starts_with(['@', ')']) {
+        let step_at = self.at;
+        let each_step = self.eat("*");
+        let step = if each_step || self.rest().trim_start().starts_with(['@', ')']) {
             None
         } else {
             Some(self.name("step")?)
         };
+        if (each_step || step.is_some()) && !scope.has_steps() {
+            return Err(mistake(
+                step_at,
+                format!("`{metric}` is no figure of a step"),
+            ));
+        }
         self.skip_space();
         let phase_at = self.at;
         let phase = if self.eat("@") {
@@ -100,7 +132,7 @@ impl<'t> Parser<'t> {
         } else {
             None
         };
-        if phase.is_some() && scope < Scope::Phase {
+        if phase.is_some() && !scope.has_phases() {
             return Err(mistake(
                 phase_at,
                 format!("`{metric}` is no figure of a phase"),
@@ -113,12 +145,16 @@ impl<'t> Parser<'t> {
                 "the parenthesis is not closed: `)` is missing".to_owned(),
             ));
         }
-        if step.is_none() && phase.is_none() {
+        if step.is_none() && phase.is_none() && !each_step {
             let problem =
                 "a step's name is missing, such as `(create)`, or a phase's, such as `(@ peak)`";
             return Err(mistake(opened_at + 1, problem.to_owned()));
         }
-        Ok((step, phase))
+        Ok(Asked {
+            step,
+            each_step,
+            phase,
+        })
     }
 
     fn name(&mut self, what: &str) -> Result<Name, Mistake> {
@@ -165,21 +201,20 @@ impl<'t> Parser<'t> {
     fn limit(&mut self, metric: &str, dimension: Dimension) -> Result<f64, Mistake> {
         self.skip_space();
         let begins = self.at;
-        let digits = self.take(|c| c.is_ascii_digit() || c == '.' || c == '_');
-        let number: f64 = digits.replace('_', "").parse().map_err(|_| {
-            mistake(
-                begins,
-                format!("a number is missing, such as `{}`", dimension.example()),
-            )
-        })?;
-        self.skip_space();
-        let unit_at = self.at;
-        let unit = self.take(|c| c.is_alphabetic() || c == '%' || c == '/');
-        let factor = dimension.factor(unit).ok_or_else(|| {
-            let at = if unit.is_empty() { begins } else { unit_at };
-            mistake(at, dimension.unit_problem(metric, unit))
-        })?;
-        Ok(number * factor)
+        let (limit, rest) =
+            quantity::read(self.rest(), dimension).map_err(|wrong| match wrong {
+                quantity::Mistake::NoNumber => mistake(
+                    begins,
+                    format!("a number is missing, such as `{}`", dimension.example()),
+                ),
+                quantity::Mistake::Unit { at, unit } => {
+                    let at = if unit.is_empty() { 0 } else { at };
+                    mistake(begins + at, unit_problem(dimension, metric, &unit))
+                }
+                quantity::Mistake::Share(problem) => mistake(begins, problem),
+            })?;
+        self.at = self.text.len() - rest.len();
+        Ok(limit)
     }
 
     fn word(&mut self) -> &'t str {
@@ -216,16 +251,8 @@ fn mistake(at: usize, problem: String) -> Mistake {
 }
 
 fn metric(name: &str) -> Option<(Metric, Dimension, Scope)> {
-    if let Some(percent) = name
-        .strip_prefix('p')
-        .and_then(|digits| digits.parse::<f64>().ok())
-    {
-        let metric = Metric::Quantile(percent / 100.0);
-        return (0.001..=100.0).contains(&percent).then_some((
-            metric,
-            Dimension::Time,
-            Scope::Phase,
-        ));
+    if let Some(quantile) = name.strip_prefix('p').and_then(Quantile::of_percent) {
+        return Some((Metric::Quantile(quantile), Dimension::Time, Scope::Phase));
     }
     METRICS
         .iter()
@@ -242,57 +269,24 @@ fn unknown_metric(name: &str) -> String {
     format!("`{name}` is no figure; there are percentiles such as p99, and {known}")
 }
 
-impl Dimension {
-    /// How many base units a unit is.
-    fn factor(self, unit: &str) -> Option<f64> {
-        Some(match (self, unit) {
-            (Self::Time, "ns") => 1.0,
-            (Self::Time, "us" | "µs") => 1e3,
-            (Self::Time, "ms") => 1e6,
-            (Self::Time, "s") => 1e9,
-            (Self::Time, "min") => 60e9,
-            (Self::Time, "h") => 3600e9,
-            (Self::Share, "%") => 0.01,
-            (Self::Share | Self::Count | Self::Cores, "") => 1.0,
-            (Self::Rate, "/s") => 1.0,
-            (Self::Rate, "/min") => 1.0 / 60.0,
-            (Self::Rate, "/h") => 1.0 / 3600.0,
-            (Self::Bytes, "B") => 1.0,
-            (Self::Bytes, "kB") => 1e3,
-            (Self::Bytes, "MB") => 1e6,
-            (Self::Bytes, "GB") => 1e9,
-            (Self::Bytes, "KiB") => 1024.0,
-            (Self::Bytes, "MiB") => 1_048_576.0,
-            (Self::Bytes, "GiB") => 1_073_741_824.0,
-            _ => return None,
-        })
+/// No figure is below 0, and no share above 1: a comparison with those says nothing.
+fn foregone(dimension: Dimension, comparison: Comparison, limit: f64) -> Option<&'static str> {
+    let whole = dimension == Dimension::Share && limit == 1.0;
+    match comparison {
+        Comparison::AtLeast if limit == 0.0 => Some("this always holds: no figure is below 0"),
+        Comparison::Below if limit == 0.0 => Some("this never holds: no figure is below 0"),
+        Comparison::AtMost if whole => Some("this always holds: no share is above 100 %"),
+        Comparison::Above if whole => Some("this never holds: no share is above 100 %"),
+        _ => None,
     }
+}
 
-    fn example(self) -> &'static str {
-        match self {
-            Self::Time => "200ms",
-            Self::Share => "1%",
-            Self::Count => "0",
-            Self::Rate => "1000/s",
-            Self::Bytes => "500MB",
-            Self::Cores => "1.5",
-        }
+fn unit_problem(dimension: Dimension, metric: &str, unit: &str) -> String {
+    let (kind, units) = (dimension.name(), dimension.units());
+    if unit.is_empty() {
+        return format!("`{metric}` is a {kind}, so its limit needs a unit: {units}");
     }
-
-    fn unit_problem(self, metric: &str, unit: &str) -> String {
-        let (kind, units) = match self {
-            Self::Time => ("time", "ns, us, ms, s, min or h"),
-            Self::Share => ("share", "% or none"),
-            Self::Count => ("count", "none"),
-            Self::Rate => ("rate", "/s, /min or /h"),
-            Self::Bytes => ("size", "B, kB, MB, GB, KiB, MiB or GiB"),
-            Self::Cores => ("number of processors", "none"),
-        };
-        if unit.is_empty() {
-            return format!("`{metric}` is a {kind}, so its limit needs a unit: {units}");
-        }
-        format!("`{metric}` is a {kind}, whose unit is {units}, not `{unit}`")
-    }
+    format!("`{metric}` is a {kind}, whose unit is {units}, not `{unit}`")
 }
 
 #[cfg(test)]

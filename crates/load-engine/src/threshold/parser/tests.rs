@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 /// The expression with a mark under the mistake, and what is wrong.
 fn render(text: &str) -> String {
-    match parse(text) {
+    match Threshold::from_str(text) {
         Ok(threshold) => format!("{text}\nok: {:?} {}", threshold.metric, threshold.limit),
         Err(RunError::Threshold {
             column, problem, ..
@@ -25,7 +25,11 @@ fn assert_mistake(text: &str, mark: &str, problem: &str) {
 
 #[test]
 fn limits_are_read_in_their_units() {
-    let limit = |text| parse(text).map(|threshold| threshold.limit).unwrap();
+    let limit = |text| {
+        Threshold::from_str(text)
+            .map(|threshold| threshold.limit)
+            .unwrap()
+    };
     assert_eq!(limit("p99(create) < 200ms"), 200e6);
     assert_eq!(limit("p99.9<1.5s"), 1.5e9);
     assert_eq!(limit("error_rate < 1%"), 0.01);
@@ -38,7 +42,7 @@ fn limits_are_read_in_their_units() {
 
 #[test]
 fn steps_and_phases_are_read_with_their_places() {
-    let threshold = parse("p95( \"can execute\" @ ramp-up ) != 3µs").unwrap();
+    let threshold = Threshold::from_str("p95( \"can execute\" @ ramp-up ) != 3µs").unwrap();
     let step = Name {
         text: "can execute".to_owned(),
         column: 6,
@@ -106,6 +110,19 @@ fn a_mistake_is_pointed_at_with_what_would_be_right() {
         "`p99` is a time, whose unit is",
     );
     assert_mistake(
+        "error_rate < 5",
+        "             ^",
+        "above 100 %; did you mean 5 %?",
+    );
+    assert_mistake("error_rate < 150%", "             ^", "above 100 %");
+    assert_mistake("error_rate <= 100%", "           ^", "this always holds");
+    assert_mistake("lost < 0", "     ^", "this never holds");
+    assert_mistake(
+        "memory_leak(a) == 0",
+        "            ^",
+        "`memory_leak` is no figure of a step",
+    );
+    assert_mistake(
         "lost == 0 0",
         "          ^",
         "nothing may follow the limit, not `0`",
@@ -115,7 +132,7 @@ fn a_mistake_is_pointed_at_with_what_would_be_right() {
 proptest! {
     #[test]
     fn any_text_is_read_or_pointed_at_within_it(text in "[a-z0-9()@\"<>=%/. ß]{0,24}") {
-        if let Err(RunError::Threshold { column, .. }) = parse(&text) {
+        if let Err(RunError::Threshold { column, .. }) = Threshold::from_str(&text) {
             prop_assert!((1..=text.chars().count() + 1).contains(&column));
         }
     }
@@ -125,10 +142,10 @@ proptest! {
         percent in 1..100u32,
         step in "[a-z_-]{1,8}",
         comparison in prop::sample::select(&["<", "<=", ">", ">=", "==", "!="][..]),
-        limit in 0..100_000u32,
+        limit in 1..100_000u32,
     ) {
         let text = format!("p{percent}({step}) {comparison} {limit}us");
-        let threshold = parse(&text).unwrap();
+        let threshold = Threshold::from_str(&text).unwrap();
         prop_assert_eq!(threshold.limit, f64::from(limit) * 1e3);
         prop_assert_eq!(threshold.to_string(), text);
     }

@@ -276,8 +276,9 @@ impl<'r> Iteration<'r> {
     /// Books the failure of an iteration, unless the step that it comes from has done so.
     fn fail(&mut self, failure: &Failure) {
         if !failure.is_counted() {
+            self.counter.fail_outside();
             self.recorder
-                .with(|recorder| recorder.failures.add(failure.message()));
+                .with(|recorder| recorder.fail_outside(self.phase, failure));
         }
     }
 

@@ -1,0 +1,341 @@
+//! How each figure is found in a record and its verification.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::error::RunError;
+use crate::judge::leak::{LeakRuling, LeakVerdict};
+use crate::ledger::verify::Verification;
+use crate::plan::phase::PhaseSummary;
+use crate::record::latency::LatencySummary;
+use crate::record::recorder::empty_histogram;
+use crate::record::{RunRecord, StepSummary, per_second, share};
+use crate::threshold::metric::{Metric, Quantile};
+use crate::threshold::unknown;
+
+/// What was found of a figure.
+pub(crate) enum Observation {
+    /// The figure.
+    Certain(f64),
+    /// The figure, and what an on-time generator would have measured.
+    Between(Figure),
+    /// A quantile that is another name for the maximum.
+    TooFew(TooFew),
+}
+
+/// A figure, and the bounds between which an on-time generator would have found it.
+#[derive(Clone, Copy)]
+pub(crate) struct Figure {
+    pub(crate) value: f64,
+    pub(crate) lower: f64,
+    pub(crate) upper: f64,
+}
+
+impl Figure {
+    pub(crate) fn exactly(value: f64) -> Self {
+        Self {
+            value,
+            lower: value,
+            upper: value,
+        }
+    }
+
+    /// Why a limit between the bounds is not judged.
+    pub(crate) fn undecided(self, threshold: &str) -> Missing {
+        let ms = |ns: f64| format!("{:.1} ms", ns / 1e6);
+        let figure = threshold.split(['<', '>', '=', '!']).next().unwrap_or("it");
+        let late = self.value - self.lower;
+        Missing {
+            reason: format!(
+                "{} is {} to {}: the generator was up to {} late",
+                figure.trim(),
+                ms(self.lower),
+                ms(self.upper),
+                ms(late)
+            ),
+            counts: false,
+            observed: Some(self.value),
+        }
+    }
+}
+
+/// A quantile of fewer samples than it needs.
+pub(crate) struct TooFew {
+    pub(crate) quantile: Quantile,
+    pub(crate) histogram: Histogram<u64>,
+}
+
+impl TooFew {
+    pub(crate) fn value(&self) -> f64 {
+        quantile_of(&self.histogram, self.quantile) as f64
+    }
+
+    /// How many are above a limit, or at it.
+    pub(crate) fn above(&self, limit: f64, or_equal: bool) -> u64 {
+        let above = |ns: u64| ns as f64 > limit || or_equal && ns as f64 == limit;
+        let recorded = self.histogram.iter_recorded();
+        let misses = recorded.filter(|bucket| above(bucket.value_iterated_to()));
+        misses.map(|bucket| bucket.count_at_value()).sum()
+    }
+
+    pub(crate) fn missing(&self) -> Missing {
+        let percent = self.quantile.fraction() * 100.0;
+        let (count, needed) = (self.histogram.len(), self.quantile.least_samples());
+        Missing {
+            reason: format!("p{percent} of {count} operations: {needed} are needed"),
+            counts: false,
+            observed: None,
+        }
+    }
+}
+
+/// Why a figure is not there.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    pub(crate) reason: String,
+    /// Whether that is the run's fault, not the generator's or the plan's.
+    pub(crate) counts: bool,
+    pub(crate) observed: Option<f64>,
+}
+
+impl From<String> for Missing {
+    fn from(reason: String) -> Self {
+        Self {
+            reason,
+            counts: true,
+            observed: None,
+        }
+    }
+}
+
+impl From<&str> for Missing {
+    fn from(reason: &str) -> Self {
+        reason.to_owned().into()
+    }
+}
+
+impl From<RunError> for Missing {
+    fn from(error: RunError) -> Self {
+        error.to_string().into()
+    }
+}
+
+/// The figures of one scope, from which a scoped metric is read.
+struct Figures {
+    attempted: u64,
+    failed: u64,
+    /// Iterations that failed outside every step.
+    outside_failures: u64,
+    effects: u64,
+    time_ns: u64,
+    latency: LatencySummary,
+}
+
+/// Finds a figure, or says why there is none.
+pub(crate) fn observe(
+    metric: Metric,
+    step: Option<&str>,
+    phase: Option<&str>,
+    record: &RunRecord,
+    verification: Option<&Verification>,
+) -> Result<Observation, Missing> {
+    if let Some(count) = verified(metric, verification) {
+        return Ok(Observation::Certain(count? as f64));
+    }
+    if metric == Metric::MemoryLeak {
+        return memory_leak(record, phase).map(Observation::Certain);
+    }
+    if let Some(value) = of_run(metric, record) {
+        return Ok(Observation::Certain(value?));
+    }
+    let figures = match phase {
+        None => of_steps(record, step)?,
+        Some(phase) => of_phase(record, phase, step)?,
+    };
+    scoped(metric, &figures)
+}
+
+fn scoped(metric: Metric, figures: &Figures) -> Result<Observation, Missing> {
+    let latency = &figures.latency;
+    let value = match metric {
+        Metric::Operations => figures.attempted as f64,
+        Metric::Succeeded => figures.attempted.saturating_sub(figures.failed) as f64,
+        Metric::Failed => figures.failed as f64,
+        Metric::Effects => figures.effects as f64,
+        Metric::Rate => per_second(figures.attempted, figures.time_ns),
+        Metric::ErrorRate => {
+            let ended = figures.attempted + figures.outside_failures;
+            if ended == 0 {
+                return Err("there was no operation".into());
+            }
+            share(figures.failed + figures.outside_failures, ended)
+        }
+        _ if latency.count == 0 => return Err("there was no operation".into()),
+        Metric::Quantile(quantile) => {
+            let histogram = latency.to_histogram()?;
+            if histogram.len() < quantile.least_samples() {
+                return Ok(Observation::TooFew(TooFew {
+                    quantile,
+                    histogram,
+                }));
+            }
+            quantile_of(&histogram, quantile) as f64
+        }
+        Metric::Min => latency.min_ns as f64,
+        Metric::Mean => latency.mean_ns,
+        Metric::Max => latency.max_ns as f64,
+        other => return Err(format!("{other:?} is no figure of a step").into()),
+    };
+    Ok(Observation::Certain(value))
+}
+
+/// The nearest rank: a value that is in the data, to the upper end of its bucket.
+pub(crate) fn quantile_of(histogram: &Histogram<u64>, quantile: Quantile) -> u64 {
+    let rank = quantile.rank(histogram.len());
+    let mut seen = 0;
+    for bucket in histogram.iter_recorded() {
+        seen += bucket.count_at_value();
+        if seen >= rank {
+            return histogram.highest_equivalent(bucket.value_iterated_to());
+        }
+    }
+    histogram.max()
+}
+
+/// By how much the floors of memory rose, if they leak.
+fn memory_leak(record: &RunRecord, phase: Option<&str>) -> Result<f64, Missing> {
+    let during = match phase {
+        None => Duration::ZERO..Duration::from_nanos(record.wall_ns),
+        Some(name) => {
+            let phase = phase_of(record, name)?;
+            Duration::from_nanos(phase.start_ns)..Duration::from_nanos(phase.end_ns)
+        }
+    };
+    let verdict = LeakVerdict::of(&record.monitor, during);
+    match verdict.ruling {
+        LeakRuling::Steady => Ok(0.0),
+        LeakRuling::Leaking => Ok(verdict.growth_bytes),
+        LeakRuling::Undecided => Err(Missing {
+            reason: "the phase is too short to tell whether memory leaks".to_owned(),
+            counts: false,
+            observed: None,
+        }),
+    }
+}
+
+/// The figures that only a verification has.
+fn verified(metric: Metric, verification: Option<&Verification>) -> Option<Result<u64, Missing>> {
+    let read: fn(&Verification) -> u64 = match metric {
+        Metric::Verified => |v| v.verified,
+        Metric::Lost => |v| v.lost,
+        Metric::Altered => |v| v.altered,
+        Metric::Duplicated => |v| v.duplicated,
+        Metric::Unexpected => |v| v.unexpected,
+        Metric::Indeterminate => |v| v.indeterminate,
+        Metric::Unreadable => |v| v.unreadable,
+        _ => return None,
+    };
+    let found = verification.map(read);
+    Some(found.ok_or_else(|| "the effects were not verified".into()))
+}
+
+/// The figures that only a whole run has.
+fn of_run(metric: Metric, record: &RunRecord) -> Option<Result<f64, Missing>> {
+    let memory = &record.monitor.summary;
+    let open = record.open.as_ref();
+    let not_open = "the model of load is not open";
+    let (value, missing) = match metric {
+        Metric::Iterations => (
+            Some((record.iterations.completed + record.iterations.failed) as f64),
+            "",
+        ),
+        Metric::FailedIterations => (Some(record.iterations.failed as f64), ""),
+        Metric::Vacuous => (Some(record.vacuous_steps().count() as f64), ""),
+        Metric::Dropped => (open.map(|open| open.arrivals.dropped as f64), not_open),
+        Metric::LateStarts => (open.map(|open| open.late_starts as f64), not_open),
+        Metric::MemoryPeak => (
+            memory.resident_peak_bytes.map(|bytes| bytes as f64),
+            "memory was not measured",
+        ),
+        Metric::MemoryGrowth => {
+            let growth = memory
+                .resident_after_bytes
+                .zip(memory.resident_before_bytes);
+            let growth = growth.map(|(after, before)| after.saturating_sub(before) as f64);
+            (growth, "memory was not measured")
+        }
+        Metric::Cores => (memory.cores_used, "processor time was not measured"),
+        _ => return None,
+    };
+    Some(value.ok_or_else(|| missing.into()))
+}
+
+fn of_steps(record: &RunRecord, step: Option<&str>) -> Result<Figures, Missing> {
+    let names = || record.steps.iter().map(|step| step.name.as_str());
+    let steps: Vec<&StepSummary> = match step {
+        None => record.steps.iter().collect(),
+        Some(name) => vec![
+            record
+                .step(name)
+                .ok_or_else(|| unknown("step", name, names()))?,
+        ],
+    };
+    Ok(Figures {
+        attempted: steps.iter().map(|step| step.attempted).sum(),
+        failed: steps.iter().map(|step| step.failed).sum(),
+        outside_failures: match step {
+            None => record.failures.total(),
+            Some(_) => 0,
+        },
+        effects: steps.iter().map(|step| step.effects).sum(),
+        time_ns: record.wall_ns,
+        latency: together(steps.iter().map(|step| step.felt().clone()))?,
+    })
+}
+
+fn of_phase(record: &RunRecord, phase: &str, step: Option<&str>) -> Result<Figures, Missing> {
+    let phase = phase_of(record, phase)?;
+    if let Some(name) = step.filter(|name| phase.steps.iter().all(|step| step.name != *name)) {
+        let names = phase.steps.iter().map(|step| step.name.as_str());
+        return Err(unknown("step", name, names).into());
+    }
+    let steps = || {
+        let all = phase.steps.iter();
+        all.filter(|other| step.is_none_or(|name| other.name == name))
+    };
+    Ok(Figures {
+        attempted: steps().map(|step| step.attempted()).sum(),
+        failed: steps().map(|step| step.failed).sum(),
+        outside_failures: match step {
+            None => phase.outside_failures,
+            Some(_) => 0,
+        },
+        effects: 0,
+        time_ns: phase.end_ns.saturating_sub(phase.start_ns),
+        latency: together(steps().map(|step| step.latency.clone()))?,
+    })
+}
+
+fn phase_of<'r>(record: &'r RunRecord, name: &str) -> Result<&'r PhaseSummary, Missing> {
+    let mut phases = record.phases.iter();
+    let names = || record.phases.iter().map(|phase| phase.name.as_str());
+    phases
+        .find(|phase| phase.name == name)
+        .ok_or_else(|| unknown("phase", name, names()).into())
+}
+
+/// One summary of several, from their histograms.
+fn together(
+    mut latencies: impl Iterator<Item = LatencySummary>,
+) -> Result<LatencySummary, RunError> {
+    let first = latencies.next().unwrap_or_default();
+    let Some(second) = latencies.next() else {
+        return Ok(first);
+    };
+    let mut sum = empty_histogram();
+    for latency in [first, second].into_iter().chain(latencies) {
+        latency.add_to(&mut sum)?;
+    }
+    Ok(LatencySummary::of(&sum))
+}
