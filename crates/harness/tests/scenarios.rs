@@ -35,7 +35,12 @@ fn quick(name: &str) -> ScenarioResult {
     assert!(!judged.is_empty(), "{name} has no threshold");
     for judgement in judged {
         let told = format!("{}: {:?}\n{page}", judgement.threshold, judgement.reason);
-        assert_ne!(judgement.ruling, Ruling::Unknown, "{told}");
+        // A quick load has too few operations for some percentiles, and says so.
+        let too_few = judgement
+            .reason
+            .as_deref()
+            .is_some_and(|reason| !judgement.counts && reason.ends_with("are needed"));
+        assert!(judgement.ruling != Ruling::Unknown || too_few, "{told}");
         assert!(
             unescaped(&page).contains(&judgement.threshold.to_string()),
             "{told}"

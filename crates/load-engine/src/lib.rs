@@ -184,7 +184,7 @@ pub use crate::record::open_summary::{ArrivalCounts, OpenSummary};
 pub use crate::record::recorder::{MAX_LATENCY_NS, empty_histogram};
 pub use crate::record::{
     CheckCount, FailureCount, FailureCounts, IntervalSummary, IterationCounts, RunRecord,
-    StepSummary,
+    SlowOperation, StepSummary,
 };
 pub use crate::search::scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
 pub use crate::threshold::quantity;

@@ -5,7 +5,6 @@ pub(crate) mod key_path;
 mod model;
 mod overrides;
 mod phases;
-mod quantity;
 mod quick;
 mod renamed_keys;
 mod schema;
@@ -26,7 +25,6 @@ pub use self::key_path::{KeyPath, Segment, SpecError};
 use self::key_path::{byte_of, line_and_column, with_suggestion};
 pub use self::overrides::Overrides;
 use self::overrides::{Edit, edits_of};
-pub use self::quantity::{Size, Time};
 pub use self::schema::{scenario_schema, scenario_schema_of};
 pub use self::spec::{
     AbortSpec, ArrivalKind, Course, DataSpec, Executor, ModelKind, ModelSpec, PhaseSpec,
@@ -34,6 +32,7 @@ pub use self::spec::{
 };
 use crate::targets::{Mistake, TARGETS, TargetEntry};
 use crate::{Error, Journal, Progress, ScenarioRun};
+pub use load_engine::quantity::{Size, Time};
 
 /// The scenarios that come with the program, in the order in which a suite runs them.
 const EMBEDDED: [(&str, &str); 5] = [

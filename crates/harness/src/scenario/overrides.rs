@@ -8,9 +8,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::key_path::unknown;
-use super::quantity::Time;
 use super::quoted;
 use super::spec::ScenarioSpec;
+use load_engine::quantity::Time;
 
 /// What is set over a scenario file. It is applied in this order: `quick`, the sizes, and then `set`, so
 /// that what is named most exactly wins.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::overrides::Edit;
-use super::quantity::Time;
 use super::spec::ScenarioSpec;
+use load_engine::quantity::Time;
 
 /// How long a load is that was made quick, at most.
 const QUICK: Duration = Duration::from_secs(2);

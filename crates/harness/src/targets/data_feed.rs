@@ -10,8 +10,6 @@ use serde_json::{Map, Value};
 /// A CSV or JSONL file, each record of which is given out once, as the text of a JSON value.
 pub struct DataFeed {
     feed: Feed<BufReader<File>>,
-    /// The names of the columns; none in a file of JSON lines.
-    columns: Option<Vec<String>>,
     path: PathBuf,
 }
 
@@ -29,17 +27,18 @@ impl DataFeed {
             _ => return Err(told(&"a data file ends in .csv or .jsonl")),
         };
         let file = File::open(path).map_err(|error| told(&error))?;
-        // The columns' names are read here, since a feed of comma-separated values keeps them.
-        let feed = Feed::json_lines(BufReader::new(file));
-        let columns = if is_csv {
-            let names = feed.next().map_err(|error| told(&error))?;
-            Some(names.ok_or_else(|| told(&"the line of names is missing"))?)
+        let reader = BufReader::new(file);
+        let feed = if is_csv {
+            let feed = Feed::csv(reader).map_err(|error| told(&error))?;
+            if feed.columns().is_empty() {
+                return Err(told(&"the line of names is missing"));
+            }
+            feed
         } else {
-            None
+            Feed::json_lines(reader)
         };
         Ok(Self {
             feed,
-            columns,
             path: path.to_owned(),
         })
     }
@@ -51,13 +50,14 @@ impl DataFeed {
     /// When a record is damaged. The next one can still be asked for.
     pub fn next(&self) -> Result<Option<String>, Failure> {
         let damaged = |reason: String| Failure::new(format!("{}: {reason}", self.path.display()));
-        let Some(columns) = &self.columns else {
+        let columns = self.feed.columns();
+        if columns.is_empty() {
             let value: Option<Value> = self
                 .feed
                 .next_json()
                 .map_err(|error| damaged(error.to_string()))?;
             return Ok(value.map(|value| value.to_string()));
-        };
+        }
         let fields = self
             .feed
             .next()
@@ -65,12 +65,6 @@ impl DataFeed {
         let Some(fields) = fields else {
             return Ok(None);
         };
-        if fields.len() != columns.len() {
-            let (found, expected) = (fields.len(), columns.len());
-            return Err(damaged(format!(
-                "a record has {found} fields, but there are {expected} columns"
-            )));
-        }
         let pairs = columns
             .iter()
             .cloned()
@@ -113,7 +107,7 @@ mod tests {
         let csv = opened("a.csv", "a,b\n1\n2,3\n").unwrap();
         let message = csv.next().unwrap_err().message().to_owned();
         assert!(
-            message.ends_with("a.csv: a record has 1 fields, but there are 2 columns"),
+            message.ends_with("a.csv: line 2 of the data feed: 1 fields, but there are 2 columns"),
             "{message}"
         );
         assert!(csv.next().unwrap().is_some());

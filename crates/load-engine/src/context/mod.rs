@@ -196,7 +196,14 @@ impl<'c> RunContext<'c> {
 
     /// Says when the load begins, before the users are let go.
     pub(crate) fn begin(&self, began_ns: u64) {
-        self.phases.begin(&self.plan.phases, began_ns);
+        self.phases.begin(&self.plan.phases, began_ns, u64::MAX);
+        let length = self.plan.model.length();
+        let end_ns = length.map_or(u64::MAX, |length| {
+            began_ns.saturating_add(u64::try_from(length.as_nanos()).unwrap_or(u64::MAX))
+        });
+        self.timeline
+            .windows
+            .begin(&self.plan.phases, began_ns, end_ns);
         for recorder in self.recorders() {
             recorder.with(|recorder| recorder.begin(began_ns));
         }

@@ -73,6 +73,7 @@ pub(crate) fn end_phase(context: &RunContext<'_>, began_ns: u64) {
         // By the clock of now: looking has taken time too.
         let now_ns = context.clock.now_ns();
         if let Some(left_ns) = context.phases.end_early(current, now_ns) {
+            context.timeline.windows.shorten(current, left_ns);
             context.skips.skip(now_ns.saturating_sub(began_ns), left_ns);
         }
     }
@@ -124,11 +125,11 @@ fn step_so_far(context: &RunContext<'_>, step: usize) -> StepSummary {
             .then(|| times.response.clone());
         (times.service.clone(), response, times.intervals.failed())
     };
-    let attempted = service.len();
+    let succeeded = service.len();
     StepSummary {
         name: context.steps[step].name.to_owned(),
-        attempted,
-        succeeded: attempted.saturating_sub(failed),
+        attempted: succeeded + failed,
+        succeeded,
         failed,
         service_time: LatencySummary::of(&service),
         response_time: response.as_ref().map(LatencySummary::of),

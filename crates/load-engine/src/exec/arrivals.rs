@@ -1,5 +1,6 @@
 //! One user's turns in an open model.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::workload::iteration::Iteration;
 pub(crate) struct ArrivalQueue {
     /// Locked once an arrival, before the arrival is due or while it is late anyway.
     arrivals: Mutex<Timetable>,
+    /// The highest number of those that were started, and 1.
+    started: AtomicU64,
     schedule_ns: u64,
     max_start_delay_ns: u64,
 }
@@ -24,6 +27,7 @@ impl ArrivalQueue {
     pub(crate) fn new(schedule: &Schedule, max_start_delay: Duration, seed: u64) -> Self {
         Self {
             arrivals: Mutex::new(Timetable::new(schedule.clone(), seed)),
+            started: AtomicU64::new(0),
             schedule_ns: schedule.duration().as_nanos() as u64,
             max_start_delay_ns: u64::try_from(max_start_delay.as_nanos()).unwrap_or(u64::MAX),
         }
@@ -92,7 +96,7 @@ impl<'c> Arrivals<'c> {
                 let until_ns = context.skips.nap(now_ns, due_ns);
                 return Turn::Pause { until_ns };
             } else if has_waited || late_ns == 0 {
-                it.book(|recorder| recorder.arrivals().lag.record(late_ns));
+                it.book(|recorder| recorder.arrivals().start_late(elapsed_ns, late_ns));
                 return self.start(taken.number, due_ns, it);
             } else if late_ns > self.arrival_queue.max_start_delay_ns {
                 it.book(|recorder| recorder.arrivals().dropped += 1);
@@ -118,6 +122,13 @@ impl<'c> Arrivals<'c> {
 
     fn start(&mut self, number: u64, due_ns: u64, it: &mut Iteration<'_>) -> Turn {
         self.under_way = (due_ns, it.last_ns());
+        let started = self
+            .arrival_queue
+            .started
+            .fetch_max(number + 1, Ordering::Relaxed);
+        if started > number {
+            it.book(|recorder| recorder.arrivals().overtaken += 1);
+        }
         it.begin_arrival(number, due_ns);
         Turn::Iterate
     }

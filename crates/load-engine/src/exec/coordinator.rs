@@ -246,13 +246,7 @@ impl Coordinator<'_, '_> {
                 Ok(report) => self.hear(report, load),
                 Err(RecvTimeoutError::Timeout) => {
                     calls += 1;
-                    if calls % LOOKED_EACH == 0 {
-                        self.look(load, monitor);
-                    }
-                    self.tell(Stage::Running, load.began_ns, standing);
-                    if calls % JUDGED_EACH == 0 {
-                        self.judge(load);
-                    }
+                    self.tick(calls, standing, load, monitor);
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(vanished()),
             }
@@ -260,6 +254,8 @@ impl Coordinator<'_, '_> {
         if standing > 0 {
             load.ended_ns = self.context.clock.now_ns();
             load.interrupted |= self.context.stop.is_stopped();
+        } else {
+            self.idle_to_the_end(load, monitor);
         }
         // Whoever comes back later finds that there is no more to do.
         self.context.stop.stop();
@@ -270,6 +266,46 @@ impl Coordinator<'_, '_> {
             .map(|(began, ended)| ended.saturating_sub(began));
         self.tell(Stage::Running, load.began_ns, standing);
         panic.map_or(Ok(()), Err)
+    }
+
+    /// Waits for the end of the schedule when nobody is wanted any more: a phase without users lasts as
+    /// long as the plan says, with the monitors on.
+    fn idle_to_the_end(&mut self, load: &mut Load, monitor: &Monitor) {
+        let context = self.context;
+        let mut calls = 0;
+        let end_ns = || context.timeline.windows.end_ns(context.plan.phases.len());
+        while let Some(end_ns) = end_ns().filter(|end_ns| *end_ns != u64::MAX) {
+            let now_ns = context.clock.now_ns();
+            if now_ns >= end_ns {
+                load.ended_ns = load.ended_ns.max(end_ns);
+                return;
+            }
+            if context.stop.is_stopped() {
+                load.interrupted = true;
+                load.ended_ns = load.ended_ns.max(now_ns);
+                return;
+            }
+            let until_ns = end_ns.min(now_ns + PROGRESS_PERIOD.as_nanos() as u64);
+            context
+                .clock
+                .sleep_until_or_stopped(until_ns, &context.stop);
+            while let Ok(report) = self.inbox.try_recv() {
+                self.hear(report, load);
+            }
+            calls += 1;
+            self.tick(calls, 0, load, monitor);
+        }
+    }
+
+    /// What is done about each 100 ms while the load runs.
+    fn tick(&mut self, calls: u32, standing: u32, load: &mut Load, monitor: &Monitor) {
+        if calls.is_multiple_of(LOOKED_EACH) {
+            self.look(load, monitor);
+        }
+        self.tell(Stage::Running, load.began_ns, standing);
+        if calls.is_multiple_of(JUDGED_EACH) {
+            self.judge(load);
+        }
     }
 
     fn look(&mut self, load: &Load, monitor: &Monitor) {
@@ -286,7 +322,9 @@ impl Coordinator<'_, '_> {
         }
         abort::end_phase(self.context, load.began_ns);
         load.abort = abort::judge(self.context, load.began_ns);
-        if load.abort.is_some() {
+        if let Some(abort) = &load.abort {
+            let windows = &self.context.timeline.windows;
+            windows.close(load.began_ns + abort.at_ns);
             self.context.stop.stop();
         }
     }

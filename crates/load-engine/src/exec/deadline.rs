@@ -70,6 +70,7 @@ impl Cut {
         let now_ns = context.clock.now_ns();
         if !self.stopped && context.stop.is_stopped() {
             self.stopped = true;
+            context.timeline.windows.close(now_ns);
             context.wake_sleepers();
             let grace_ns = whole_ns(context.plan.grace_of_stop());
             self.stop_ns = now_ns.saturating_add(grace_ns);

@@ -12,7 +12,9 @@ use crate::plan::phase::{PhaseCounts, PhaseSummary};
 use crate::record::fairness::{Fairness, UserTally};
 use crate::record::lag::LagTally;
 use crate::record::open_summary::OpenSummary;
-use crate::record::{CheckCount, FailureCounts, InFlight, IterationCounts, RunRecord, StepSummary};
+use crate::record::{
+    CheckCount, FailureCounts, InFlight, IterationCounts, RunRecord, SlowOperation, StepSummary,
+};
 use crate::workload::StepSpec;
 
 /// What a run gives whose threads it may leave behind.
@@ -46,10 +48,17 @@ pub(crate) fn total(
     let plan = &context.plan;
     let in_flight = in_flight(&load, context);
     let planned = plan.model.planned_iterations();
+    let interval_ns = context.timeline.align();
+    let window_ns = window_ns(&load, context);
     let open = context.arrival_queue.as_ref().map(|_| {
         let arrivals = load.recorders.iter().filter_map(|user| user.open.as_ref());
         let under_way = load.in_flight.len() as u64;
-        OpenSummary::new(arrivals, planned.unwrap_or_default(), under_way)
+        OpenSummary::new(
+            arrivals,
+            planned.unwrap_or_default(),
+            under_way,
+            interval_ns,
+        )
     });
     let runtime_lag = LagTally::sum(load.lags.iter());
     let fairness = fairness(&load, context);
@@ -58,12 +67,12 @@ pub(crate) fn total(
         total.absorb(recorder);
     }
     let phases = phases(context, load.began_ns, &total.phases);
-    let interval_ns = context.timeline.align();
     let summary = |((step, tally), in_flight)| {
         let summary = StepSummary::new(tally, &context.timeline.step(step));
         summary.with_in_flight(in_flight)
     };
-    let steps = total
+    let slow = std::mem::take(&mut total.slow.operations);
+    let steps: Vec<StepSummary> = total
         .steps
         .into_iter()
         .enumerate()
@@ -73,6 +82,7 @@ pub(crate) fn total(
     let mut checks: Vec<CheckCount> = total.checks.into_iter().map(CheckCount::from).collect();
     // By name, since which user made one first is a matter of chance.
     checks.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let slow_operations = slow_operations(slow, &steps);
     let record = RunRecord {
         label: plan.label.clone(),
         model: plan.model.clone(),
@@ -90,6 +100,8 @@ pub(crate) fn total(
         checks,
         tear_down_failures: FailureCounts::from(load.tear_down_failures),
         steps,
+        slow_operations,
+        window_ns,
         think_time: plan.think_time,
         phases,
         interval_ns,
@@ -99,6 +111,34 @@ pub(crate) fn total(
         ..RunRecord::default()
     };
     Ok((record, all(load.ledgers), spilled))
+}
+
+/// How long the scheduled window was: the phases or the schedule, less what was left out or cut off; the
+/// whole load, if it ends by count.
+fn window_ns(load: &Load, context: &RunContext<'_>) -> u64 {
+    let windows = &context.timeline.windows;
+    let scheduled = windows.end_ns(context.plan.phases.len());
+    let end_ns = scheduled.unwrap_or(u64::MAX).min(load.ended_ns);
+    end_ns.saturating_sub(load.began_ns)
+}
+
+/// So many slow operations are kept in a record, the longest.
+const MAX_SLOW: usize = 5_000;
+
+/// An operation is slow beside the others of its step.
+const SLOW_TIMES: u64 = 10;
+
+/// The operations that took much longer than their step usually does, by their start.
+fn slow_operations(mut slow: Vec<SlowOperation>, steps: &[StepSummary]) -> Vec<SlowOperation> {
+    let length_ns = |slow: &SlowOperation| slow.end_ns - slow.start_ns;
+    slow.retain(|slow| {
+        let median_ns = steps[slow.step as usize].service_time.p50_ns;
+        length_ns(slow) >= SLOW_TIMES * median_ns
+    });
+    slow.sort_unstable_by_key(|slow| std::cmp::Reverse(length_ns(slow)));
+    slow.truncate(MAX_SLOW);
+    slow.sort_unstable_by_key(|slow| (slow.start_ns, slow.end_ns, slow.user));
+    slow
 }
 
 /// How far users were apart. Those of other models ask for different things: for as much as their

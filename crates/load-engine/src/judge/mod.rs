@@ -1,5 +1,6 @@
 //! What a record says about the target and about the generator.
 
+pub(crate) mod lateness;
 pub(crate) mod leak;
 pub(crate) mod observe;
 pub mod trend;
@@ -156,7 +157,7 @@ impl Threshold {
         if !affected || (open && ruling == Ruling::Held) {
             return Ok(());
         }
-        match record.generator_limits().first() {
+        match record.saturation().first() {
             None => Ok(()),
             Some(limit) => Err(Missing {
                 reason: limit.to_string(),

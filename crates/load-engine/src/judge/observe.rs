@@ -5,6 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::error::RunError;
+use crate::judge::lateness::Lateness;
 use crate::judge::leak::{LeakRuling, LeakVerdict};
 use crate::ledger::verify::Verification;
 use crate::plan::phase::PhaseSummary;
@@ -128,8 +129,32 @@ struct Figures {
     /// Iterations that failed outside every step.
     outside_failures: u64,
     effects: u64,
-    time_ns: u64,
+    /// Successes that completed in the window, and in how long a time.
+    completed: u64,
+    window_ns: u64,
     latency: LatencySummary,
+    /// The least that an on-time generator would have measured, and by what factor the most is more
+    /// than what was measured; only where arrivals were late.
+    on_time: Option<(LatencySummary, f64)>,
+}
+
+impl Figures {
+    /// A figure of the latencies, with its bounds.
+    fn between(&self, value: f64, earliest: Option<f64>) -> Observation {
+        match (&self.on_time, earliest) {
+            (Some((_, factor)), Some(earliest)) => Observation::Between(Figure {
+                value,
+                lower: earliest.min(value),
+                upper: value * factor,
+            }),
+            _ => Observation::Certain(value),
+        }
+    }
+
+    fn summarised(&self, read: impl Fn(&LatencySummary) -> f64) -> Observation {
+        let earliest = self.on_time.as_ref().map(|(earliest, _)| read(earliest));
+        self.between(read(&self.latency), earliest)
+    }
 }
 
 /// Finds a figure, or says why there is none.
@@ -163,7 +188,7 @@ fn scoped(metric: Metric, figures: &Figures) -> Result<Observation, Missing> {
         Metric::Succeeded => figures.attempted.saturating_sub(figures.failed) as f64,
         Metric::Failed => figures.failed as f64,
         Metric::Effects => figures.effects as f64,
-        Metric::Rate => per_second(figures.attempted, figures.time_ns),
+        Metric::Rate => per_second(figures.completed, figures.window_ns),
         Metric::ErrorRate => {
             let ended = figures.attempted + figures.outside_failures;
             if ended == 0 {
@@ -180,11 +205,18 @@ fn scoped(metric: Metric, figures: &Figures) -> Result<Observation, Missing> {
                     histogram,
                 }));
             }
-            quantile_of(&histogram, quantile) as f64
+            let earliest = match &figures.on_time {
+                Some((earliest, _)) => {
+                    Some(quantile_of(&earliest.to_histogram()?, quantile) as f64)
+                }
+                None => None,
+            };
+            let value = quantile_of(&histogram, quantile) as f64;
+            return Ok(figures.between(value, earliest));
         }
-        Metric::Min => latency.min_ns as f64,
-        Metric::Mean => latency.mean_ns,
-        Metric::Max => latency.max_ns as f64,
+        Metric::Min => return Ok(figures.summarised(|latency| latency.min_ns as f64)),
+        Metric::Mean => return Ok(figures.summarised(|latency| latency.mean_ns)),
+        Metric::Max => return Ok(figures.summarised(|latency| latency.max_ns as f64)),
         other => return Err(format!("{other:?} is no figure of a step").into()),
     };
     Ok(Observation::Certain(value))
@@ -252,6 +284,25 @@ fn of_run(metric: Metric, record: &RunRecord) -> Option<Result<f64, Missing>> {
         ),
         Metric::FailedIterations => (Some(record.iterations.failed as f64), ""),
         Metric::Vacuous => (Some(record.vacuous_steps().count() as f64), ""),
+        Metric::Drained => (
+            Some(record.steps.iter().map(|step| step.drained as f64).sum()),
+            "",
+        ),
+        Metric::OfferedRate => (
+            open.map(|open| {
+                let due = open.arrivals.scheduled - open.arrivals.skipped;
+                per_second(due, record.window_ns())
+            }),
+            not_open,
+        ),
+        Metric::IterationRate => {
+            // Which of a closed model's iterations ended late is not known, so all of its time counts.
+            let (completed, time_ns) = match open {
+                Some(open) => (open.arrivals.done, record.window_ns()),
+                None => (record.iterations.completed, record.wall_ns),
+            };
+            (Some(per_second(completed, time_ns)), "")
+        }
         Metric::Dropped => (open.map(|open| open.arrivals.dropped as f64), not_open),
         Metric::LateStarts => (open.map(|open| open.late_starts as f64), not_open),
         Metric::MemoryPeak => (
@@ -289,7 +340,12 @@ fn of_steps(record: &RunRecord, step: Option<&str>) -> Result<Figures, Missing> 
             Some(_) => 0,
         },
         effects: steps.iter().map(|step| step.effects).sum(),
-        time_ns: record.wall_ns,
+        completed: steps.iter().map(|step| step.completed()).sum(),
+        window_ns: record.window_ns(),
+        on_time: match Lateness::of(record) {
+            Some(late) => Some((late.earliest(&steps)?, late.upper_factor())),
+            None => None,
+        },
         latency: together(steps.iter().map(|step| step.felt().clone()))?,
     })
 }
@@ -312,7 +368,14 @@ fn of_phase(record: &RunRecord, phase: &str, step: Option<&str>) -> Result<Figur
             Some(_) => 0,
         },
         effects: 0,
-        time_ns: phase.end_ns.saturating_sub(phase.start_ns),
+        completed: steps()
+            .map(|step| step.completed.unwrap_or(step.attempted()))
+            .sum(),
+        window_ns: phase.end_ns.saturating_sub(phase.start_ns),
+        on_time: match Lateness::of(record) {
+            Some(late) => Some((late.earliest_in_phase(phase, steps())?, late.upper_factor())),
+            None => None,
+        },
         latency: together(steps().map(|step| step.latency.clone()))?,
     })
 }

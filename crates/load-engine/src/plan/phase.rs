@@ -67,6 +67,9 @@ pub struct PhaseSummary {
 pub struct PhaseStep {
     /// The step's name.
     pub name: String,
+    /// Attempts that succeeded and completed in it, whenever they began: what its rate counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed: Option<u64>,
     /// Attempts that began in it, or were due.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempted: u64,
@@ -126,21 +129,37 @@ impl PhaseEnds {
         }
     }
 
-    /// Says when the load began, from which on phases are counted.
-    pub(crate) fn begin(&self, phases: &[Phase], began_ns: u64) {
+    /// Says when the load began, from which on phases are counted, and when at the latest they end.
+    pub(crate) fn begin(&self, phases: &[Phase], began_ns: u64, last_ns: u64) {
         let mut end_ns = began_ns;
-        for (end, phase) in self.ends_ns.iter().zip(phases) {
-            end_ns = end_ns.saturating_add(phase.duration.as_nanos() as u64);
-            end.store(end_ns, Ordering::Relaxed);
+        let lengths = phases.iter().map(|phase| phase.duration.as_nanos() as u64);
+        for (end, length_ns) in self.ends_ns.iter().zip(lengths.chain([u64::MAX])) {
+            end_ns = end_ns.saturating_add(length_ns);
+            end.store(end_ns.min(last_ns), Ordering::Relaxed);
+        }
+    }
+
+    /// Ends all phases that have not ended.
+    pub(crate) fn close(&self, now_ns: u64) {
+        for end in &self.ends_ns {
+            end.fetch_min(now_ns, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends everything from a phase on earlier by as much as was left out.
+    pub(crate) fn shorten(&self, phase: usize, left_ns: u64) {
+        for end in &self.ends_ns[phase..] {
+            let end_ns = end.load(Ordering::Relaxed);
+            if end_ns != u64::MAX {
+                end.store(end_ns.saturating_sub(left_ns), Ordering::Relaxed);
+            }
         }
     }
 
     /// Ends a phase now, and the later ones earlier. Gives how much was left of it, if it goes on.
     pub(crate) fn end_early(&self, phase: usize, now_ns: u64) -> Option<u64> {
         let left_ns = self.end_ns(phase)?.checked_sub(now_ns)?;
-        for end in &self.ends_ns[phase..] {
-            end.fetch_sub(left_ns, Ordering::Relaxed);
-        }
+        self.shorten(phase, left_ns);
         Some(left_ns)
     }
 

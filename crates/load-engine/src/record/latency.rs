@@ -60,6 +60,36 @@ impl LatencySummary {
         }
     }
 
+    /// The median, if there are 2 or more.
+    #[must_use]
+    pub fn p50(&self) -> Option<u64> {
+        self.supported(self.p50_ns, 2)
+    }
+
+    /// 90 of 100 are at most this, if there are 10 or more.
+    #[must_use]
+    pub fn p90(&self) -> Option<u64> {
+        self.supported(self.p90_ns, 10)
+    }
+
+    /// 95 of 100 are at most this, if there are 20 or more.
+    #[must_use]
+    pub fn p95(&self) -> Option<u64> {
+        self.supported(self.p95_ns, 20)
+    }
+
+    /// 99 of 100 are at most this, if there are 100 or more.
+    #[must_use]
+    pub fn p99(&self) -> Option<u64> {
+        self.supported(self.p99_ns, 100)
+    }
+
+    /// 999 of 1,000 are at most this, if there are 1,000 or more.
+    #[must_use]
+    pub fn p999(&self) -> Option<u64> {
+        self.supported(self.p999_ns, 1_000)
+    }
+
     /// The histogram, for any other figure.
     ///
     /// # Errors
@@ -101,6 +131,10 @@ impl LatencySummary {
         let mut sum = self.to_histogram()?;
         other.add_to(&mut sum)?;
         Ok(Self::of(&sum))
+    }
+
+    fn supported(&self, figure_ns: u64, least: u64) -> Option<u64> {
+        (self.count >= least).then_some(figure_ns)
     }
 
     /// Adds all latencies to a histogram; one from a file may be of another shape.

@@ -13,6 +13,7 @@ pub(crate) mod timeline;
 
 use std::collections::BTreeMap;
 
+use hdrhistogram::Histogram;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,11 @@ pub struct RunRecord {
     pub users: u32,
     /// From the start of the load to the end of its last operation, without set-up and tear-down.
     pub wall_ns: u64,
+    /// How long the load was scheduled to be, from its start, less what was left out or cut off. What
+    /// completed later was drained. The same as `wall_ns` where the load ends by count; 0 in a record of
+    /// an earlier version, whose latencies are of all attempts.
+    #[serde(default)]
+    pub window_ns: u64,
     /// Whether the run was stopped before it was through.
     pub interrupted: bool,
     /// The violated threshold that ended it, if one did.
@@ -65,6 +71,10 @@ pub struct RunRecord {
     pub interval_ns: u64,
     /// Each declared step, in the workload's order.
     pub steps: Vec<StepSummary>,
+    /// Operations that took at least 50 ms and ten times as long as is usual for their step: the longest
+    /// 5,000, by their start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slow_operations: Vec<SlowOperation>,
     /// Each phase of the plan.
     pub phases: Vec<PhaseSummary>,
     /// What became of the arrivals of an open model.
@@ -115,10 +125,67 @@ impl RunRecord {
         self.steps.iter().map(|step| step.failed).sum()
     }
 
-    /// Attempts of all steps in a second of the load; 0 for a run that took no time.
+    /// The achieved rate: successful attempts of all steps that completed in the scheduled window, a
+    /// second of it; 0 for a run that took no time.
     #[must_use]
     pub fn operations_per_second(&self) -> f64 {
-        per_second(self.operations(), self.wall_ns)
+        let completed = self.steps.iter().map(StepSummary::completed).sum();
+        per_second(completed, self.window_ns())
+    }
+
+    /// How long the scheduled window was. A record of an earlier version does not say, so all of its
+    /// time counts.
+    #[must_use]
+    pub fn window_ns(&self) -> u64 {
+        match self.window_ns {
+            0 => self.wall_ns,
+            window_ns => window_ns,
+        }
+    }
+
+    /// Attempts that ended in an interval of a step. Those of a record of an earlier version are all among
+    /// its latencies.
+    #[must_use]
+    pub fn attempted_in(&self, interval: &IntervalSummary) -> u64 {
+        match self.window_ns {
+            0 => interval.latency.count,
+            _ => interval.latency.count + interval.failed,
+        }
+    }
+
+    /// How long the drain took: from the end of the scheduled window to the last completion.
+    #[must_use]
+    pub fn drain_ns(&self) -> u64 {
+        self.wall_ns.saturating_sub(self.window_ns())
+    }
+
+    /// Which of the sums that have to be equal are not: a defect of the engine, or a damaged record.
+    #[must_use]
+    pub fn inconsistency(&self) -> Option<String> {
+        if self.window_ns == 0 {
+            return None;
+        }
+        let unequal = |what: &str, sum: u64, parts: u64| {
+            (sum != parts).then(|| format!("{what}: {sum} are not the {parts} of its parts"))
+        };
+        let of_step = |step: &StepSummary| {
+            let ended = step.succeeded + step.failed;
+            let name = &step.name;
+            unequal(&format!("operations of `{name}`"), step.attempted, ended)
+                .or_else(|| {
+                    let timed = step.service_time.count;
+                    unequal(&format!("successes of `{name}`"), step.succeeded, timed)
+                })
+                .or_else(|| {
+                    let timed = step.failure_time.as_ref().map_or(0, |times| times.count);
+                    unequal(&format!("failures of `{name}`"), step.failed, timed)
+                })
+        };
+        let arrivals = self.open.as_ref().and_then(|open| {
+            let balanced = open.arrivals.balance();
+            (!balanced).then(|| format!("arrivals do not add up: {:?}", open.arrivals))
+        });
+        arrivals.or_else(|| self.steps.iter().find_map(of_step))
     }
 
     /// Failed attempts and iterations that failed outside every step, as a share of both and of the
@@ -227,11 +294,17 @@ pub struct StepSummary {
     pub effects: u64,
     /// Successes that acknowledged no effect, of a step that is meant to leave one.
     pub unacknowledged: u64,
-    /// How long all attempts took, from their actual start.
+    /// Successes that completed after the scheduled window.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub drained: u64,
+    /// How long successful attempts took, from their actual start.
     pub service_time: LatencySummary,
-    /// In an open model, how long all attempts took from when they were due: an iteration's first
-    /// step bears the delay of its start.
+    /// In an open model, how long they took from when they were due: an iteration's first step bears
+    /// the delay of its start.
     pub response_time: Option<LatencySummary>,
+    /// How long failed attempts took: from when they were due in an open model, else from their start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_time: Option<LatencySummary>,
     /// The same from interval to interval, from the start of the load to the last attempt's end.
     pub intervals: Vec<IntervalSummary>,
     /// Why attempts failed.
@@ -257,6 +330,12 @@ impl StepSummary {
         share(self.failed, self.attempted)
     }
 
+    /// Successes that completed in the scheduled window: what the rate counts.
+    #[must_use]
+    pub fn completed(&self) -> u64 {
+        self.succeeded.saturating_sub(self.drained)
+    }
+
     /// What users felt: the response time in an open model, else the service time.
     #[must_use]
     pub fn felt(&self) -> &LatencySummary {
@@ -266,7 +345,8 @@ impl StepSummary {
 
 impl StepSummary {
     pub(crate) fn new(tally: StepTally, times: &StepTimeline) -> Self {
-        let response = (!times.response.is_empty()).then_some(&times.response);
+        let summary =
+            |times: &Histogram<u64>| (!times.is_empty()).then(|| LatencySummary::of(times));
         Self {
             name: tally.spec.name.to_owned(),
             effect: tally.spec.effect,
@@ -281,7 +361,9 @@ impl StepSummary {
                 0
             },
             service_time: LatencySummary::of(&times.service),
-            response_time: response.map(LatencySummary::of),
+            response_time: tally.is_open().then(|| LatencySummary::of(&times.response)),
+            failure_time: summary(&times.failure),
+            drained: times.drained(),
             intervals: times.intervals.summaries(),
             failures: tally.failures.into(),
             in_flight: 0,
@@ -301,6 +383,19 @@ fn tags_of(step: StepSpec) -> BTreeMap<String, String> {
     step.tags.iter().map(owned).collect()
 }
 
+/// An operation that took much longer than is usual for its step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SlowOperation {
+    /// The step's number in [`RunRecord::steps`].
+    pub step: u32,
+    /// The user.
+    pub user: u32,
+    /// When it began, from the start of the load.
+    pub start_ns: u64,
+    /// When it ended.
+    pub end_ns: u64,
+}
+
 /// Attempts that had not ended when the run did.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct InFlight {
@@ -316,7 +411,8 @@ pub struct IntervalSummary {
     pub start_ns: u64,
     /// Attempts that failed.
     pub failed: u64,
-    /// How long all attempts took that ended in it: response time in an open model, else service time.
+    /// How long successful attempts took that ended in it: response time in an open model, else service
+    /// time.
     pub latency: LatencySummary,
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 
 use crate::plan::phase::PhaseCounts;
-use crate::record::CheckCount;
 use crate::record::counts::Counts;
 use crate::record::failures::FailureTally;
 use crate::record::timeline::{INTERVAL_NS, Timeline};
+use crate::record::{CheckCount, SlowOperation};
 use crate::workload::{Failure, StepSpec};
 
 /// The highest latency that is told apart; a longer one is recorded as this.
@@ -34,8 +34,13 @@ pub(crate) struct Recorder {
     phase: usize,
     timeline: Arc<Timeline>,
     began_ns: u64,
-    /// When the interval ends whose latencies the steps hold.
+    /// When the interval began whose latencies the steps hold.
+    interval_start_ns: u64,
+    /// When it ends, or the window does.
     interval_end_ns: u64,
+    /// The window in which what completes now does.
+    window: usize,
+    pub(crate) slow: SlowLog,
 }
 
 /// How long a step took, and when it ended.
@@ -46,6 +51,7 @@ pub(crate) struct StepTimes {
     /// From when it was due, if that is known.
     pub(crate) response_ns: u64,
     pub(crate) ended_ns: u64,
+    pub(crate) user: u32,
 }
 
 impl Recorder {
@@ -59,7 +65,10 @@ impl Recorder {
             phase: 0,
             timeline,
             began_ns: 0,
+            interval_start_ns: 0,
             interval_end_ns: INTERVAL_NS,
+            window: 0,
+            slow: SlowLog::default(),
         }
     }
 
@@ -80,7 +89,8 @@ impl Recorder {
     /// Says when the load began, from which on intervals are counted.
     pub(crate) fn begin(&mut self, began_ns: u64) {
         self.began_ns = began_ns;
-        self.interval_end_ns = began_ns + INTERVAL_NS;
+        self.interval_start_ns = began_ns;
+        self.interval_end_ns = self.next_turn(began_ns);
     }
 
     /// Counts an iteration of a phase, and whether it ended when the phase was over.
@@ -137,13 +147,10 @@ impl Recorder {
         if phase != self.phase && !self.move_to(phase) {
             return self.book_late(step, phase, times, acknowledged, failure);
         }
-        let tally = &mut self.steps[step];
-        tally.service.record(times.service_ns);
-        if let Some(response) = &mut tally.response {
-            response.record(times.response_ns);
+        self.steps[step].book(times, acknowledged, failure);
+        if times.service_ns >= SLOW_NS {
+            self.slow.note(step, times, self.began_ns);
         }
-        tally.interval_failed += u64::from(failure.is_some());
-        tally.count(acknowledged, failure);
     }
 
     /// Goes on to a later phase. Says whether it could: there is no way back.
@@ -171,13 +178,12 @@ impl Recorder {
         let at_ns = times.ended_ns.saturating_sub(self.began_ns);
         let tally = &mut self.steps[step];
         let mut late = StepTally::like(tally);
-        late.service.record(times.service_ns);
-        if let Some(response) = &mut late.response {
-            response.record(times.response_ns);
+        late.book(times, acknowledged, failure);
+        late.flush(&self.timeline, step, at_ns, phase, self.window);
+        tally.absorb(late);
+        if times.service_ns >= SLOW_NS {
+            self.slow.note(step, times, self.began_ns);
         }
-        late.interval_failed = u64::from(failure.is_some());
-        late.flush(&self.timeline, step, at_ns, phase);
-        tally.count(acknowledged, failure);
     }
 
     /// Ends the recording, maybe of a thread that does not come back.
@@ -187,10 +193,10 @@ impl Recorder {
 
     /// Brings the interval's latencies to the timeline.
     fn flush(&mut self) {
-        let at_ns = self.interval_end_ns - INTERVAL_NS - self.began_ns;
+        let at_ns = self.interval_start_ns - self.began_ns;
         for (step, tally) in self.steps.iter_mut().enumerate() {
-            if !tally.service.is_empty() {
-                tally.flush(&self.timeline, step, at_ns, self.phase);
+            if tally.has_news() {
+                tally.flush(&self.timeline, step, at_ns, self.phase, self.window);
             }
         }
     }
@@ -201,6 +207,7 @@ impl Recorder {
             mine.absorb(theirs);
         }
         self.failures.absorb(other.failures);
+        self.slow.operations.extend(other.slow.operations);
         for (mine, theirs) in self.phases.iter_mut().zip(other.phases) {
             mine.add(theirs);
         }
@@ -214,7 +221,55 @@ impl Recorder {
     fn turn(&mut self, now_ns: u64) {
         self.flush();
         let seconds = (now_ns - self.began_ns) / INTERVAL_NS;
-        self.interval_end_ns = self.began_ns + (seconds + 1) * INTERVAL_NS;
+        self.interval_start_ns = self.began_ns + seconds * INTERVAL_NS;
+        self.window = self.timeline.windows.advance(self.window, now_ns);
+        self.interval_end_ns = self.next_turn(now_ns);
+    }
+
+    /// When the interval of `now_ns` ends, or its window.
+    fn next_turn(&self, now_ns: u64) -> u64 {
+        let window_end_ns = self.timeline.windows.end_ns(self.window);
+        let interval_end_ns = self.interval_start_ns + INTERVAL_NS;
+        // A window that was cut short while it went on is over already.
+        let window_end_ns = window_end_ns.filter(|end_ns| *end_ns > now_ns);
+        interval_end_ns.min(window_end_ns.unwrap_or(u64::MAX))
+    }
+}
+
+/// Operations that took at least so long are logged with their start and end: a stall is many of them
+/// at once.
+const SLOW_NS: u64 = 50_000_000;
+
+/// So many of them are kept for each recorder. When there are more, the limit doubles.
+const MAX_SLOW: usize = 1_000;
+
+/// The slow operations of one recorder.
+#[derive(Default)]
+pub(crate) struct SlowLog {
+    at_least_ns: u64,
+    pub(crate) operations: Vec<SlowOperation>, // at most MAX_SLOW
+}
+
+impl SlowLog {
+    #[cold]
+    fn note(&mut self, step: usize, times: StepTimes, began_ns: u64) {
+        if times.service_ns < self.at_least_ns {
+            return;
+        }
+        if self.operations.len() == MAX_SLOW {
+            self.at_least_ns = (self.at_least_ns * 2).max(SLOW_NS * 2);
+            self.operations
+                .retain(|slow| slow.end_ns - slow.start_ns >= self.at_least_ns);
+        }
+        if self.operations.len() < MAX_SLOW && times.service_ns >= self.at_least_ns {
+            let end_ns = times.ended_ns.saturating_sub(began_ns);
+            self.operations.push(SlowOperation {
+                step: step as u32,
+                user: times.user,
+                start_ns: end_ns.saturating_sub(times.service_ns),
+                end_ns,
+            });
+        }
     }
 }
 
@@ -252,9 +307,13 @@ pub(crate) struct StepTally {
     /// Successes that acknowledged nothing.
     pub(crate) unacknowledged: u64,
     pub(crate) failures: FailureTally,
-    /// Of this interval, as the next three.
+    /// Successes that were brought to the timeline.
+    flushed: u64,
+    /// Of this interval, as the next four.
     interval_failed: u64,
     service: Counts,
+    /// Of failures; made when there is one.
+    failure: Option<Counts>,
     /// Only in an open model.
     response: Option<Counts>,
 }
@@ -268,8 +327,10 @@ impl StepTally {
             effects: 0,
             unacknowledged: 0,
             failures: FailureTally::default(),
+            flushed: 0,
             interval_failed: 0,
             service: Counts::new(),
+            failure: None,
             response: None,
         }
     }
@@ -282,43 +343,69 @@ impl StepTally {
         }
     }
 
-    /// Counts an attempt by its end.
+    /// Books an attempt by its end.
     #[inline]
-    fn count(&mut self, acknowledged: u64, failure: Option<&Failure>) {
-        match failure {
-            None => {
-                self.succeeded += 1;
-                self.effects += acknowledged;
-                self.unacknowledged += u64::from(acknowledged == 0);
-            }
-            Some(failure) => {
-                self.failed += 1;
-                self.failures.add(failure.message());
-            }
+    fn book(&mut self, times: StepTimes, acknowledged: u64, failure: Option<&Failure>) {
+        if let Some(failure) = failure {
+            return self.fail(times, failure);
         }
+        self.service.record(times.service_ns);
+        if let Some(response) = &mut self.response {
+            response.record(times.response_ns);
+        }
+        self.succeeded += 1;
+        self.effects += acknowledged;
+        self.unacknowledged += u64::from(acknowledged == 0);
     }
 
-    fn flush(&mut self, timeline: &Timeline, step: usize, at_ns: u64, phase: usize) {
+    #[cold]
+    fn fail(&mut self, times: StepTimes, failure: &Failure) {
+        let felt_ns = match self.response {
+            Some(_) => times.response_ns,
+            None => times.service_ns,
+        };
+        self.failure.get_or_insert_with(Counts::new).record(felt_ns);
+        self.failed += 1;
+        self.interval_failed += 1;
+        self.failures.add(failure.message());
+    }
+
+    /// Whether response times are recorded.
+    pub(crate) fn is_open(&self) -> bool {
+        self.response.is_some()
+    }
+
+    /// Whether something is to be brought to the timeline.
+    fn has_news(&self) -> bool {
+        self.succeeded > self.flushed || self.interval_failed > 0
+    }
+
+    fn flush(&mut self, timeline: &Timeline, step: usize, at_ns: u64, phase: usize, window: usize) {
         let failed = std::mem::take(&mut self.interval_failed);
         {
             let mut shared = timeline.step(step);
+            shared.complete(window, self.succeeded - self.flushed);
             self.service.add_to(&mut shared.service);
             if let Some(response) = &self.response {
                 response.add_to(&mut shared.response);
+            }
+            if let Some(failure) = &self.failure {
+                failure.add_to(&mut shared.failure);
             }
             // What users felt is what intervals and phases show.
             let felt = self.response.as_ref().unwrap_or(&self.service);
             shared.intervals.add(at_ns, failed, felt);
             shared.add_to_phase(phase, failed, felt);
         }
+        self.flushed = self.succeeded;
         self.service.clear();
-        if let Some(response) = &mut self.response {
-            response.clear();
-        }
+        let others = self.response.iter_mut().chain(&mut self.failure);
+        others.for_each(Counts::clear);
     }
 
     fn absorb(&mut self, other: Self) {
         self.succeeded += other.succeeded;
+        self.flushed += other.flushed;
         self.failed += other.failed;
         self.effects += other.effects;
         self.unacknowledged += other.unacknowledged;
@@ -334,9 +421,13 @@ pub(crate) struct OpenTally {
     pub(crate) dropped: u64,
     pub(crate) skipped: u64,
     pub(crate) late: u64,
+    /// Arrivals that started after one that was due later.
+    pub(crate) overtaken: u64,
     pub(crate) response: Counts,
     pub(crate) service: Counts,
     pub(crate) lag: Counts,
+    /// The largest lateness of arrivals that were due in a second, by rising second.
+    pub(crate) latest: Vec<(u32, u64)>,
 }
 
 impl OpenTally {
@@ -348,9 +439,23 @@ impl OpenTally {
             dropped: 0,
             skipped: 0,
             late: 0,
+            overtaken: 0,
             response: Counts::new(),
             service: Counts::new(),
             lag: Counts::new(),
+            latest: Vec::new(),
+        }
+    }
+
+    /// Books how late an arrival started for which a slot was free, by when it was due since the load
+    /// began.
+    #[inline]
+    pub(crate) fn start_late(&mut self, after_ns: u64, late_ns: u64) {
+        self.lag.record(late_ns);
+        let second = (after_ns / INTERVAL_NS) as u32;
+        match self.latest.last_mut() {
+            Some((last, most_ns)) if *last == second => *most_ns = late_ns.max(*most_ns),
+            _ => self.latest.push((second, late_ns)),
         }
     }
 }

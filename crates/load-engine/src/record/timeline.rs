@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
 
-use crate::plan::phase::PhaseStep;
+use crate::plan::phase::{PhaseEnds, PhaseStep};
 use crate::record::IntervalSummary;
 use crate::record::counts::{Counts, lowest_of};
 use crate::record::latency::LatencySummary;
@@ -21,6 +21,8 @@ const MAX_INTERVALS: usize = 1200;
 /// as it takes to add them.
 pub(crate) struct Timeline {
     steps: Vec<Mutex<StepTimeline>>,
+    /// The phases and what is scheduled after them. What completes later was drained.
+    pub(crate) windows: PhaseEnds,
 }
 
 /// The latencies of one step.
@@ -28,10 +30,24 @@ pub(crate) struct StepTimeline {
     pub(crate) service: Histogram<u64>,
     pub(crate) response: Histogram<u64>,
     pub(crate) intervals: Intervals,
+    /// Of failed attempts.
+    pub(crate) failure: Histogram<u64>,
     phases: Vec<Slot>,
+    /// Successes by the window in which they completed: the phases, the rest of the schedule, the drain.
+    completed: Vec<u64>,
 }
 
 impl StepTimeline {
+    /// Counts successes that completed in a window.
+    pub(crate) fn complete(&mut self, window: usize, succeeded: u64) {
+        self.completed[window] += succeeded;
+    }
+
+    /// Successes that completed after the schedule's end.
+    pub(crate) fn drained(&self) -> u64 {
+        self.completed.last().copied().unwrap_or_default()
+    }
+
     /// Adds to a phase, or to none when the last phase is over.
     pub(crate) fn add_to_phase(&mut self, phase: usize, failed: u64, counts: &Counts) {
         if let Some(slot) = self.phases.get_mut(phase) {
@@ -43,7 +59,8 @@ impl StepTimeline {
         let slot = &self.phases[phase];
         PhaseStep {
             name: name.to_owned(),
-            attempted: slot.count(),
+            completed: Some(self.completed[phase]),
+            attempted: slot.count() + slot.failed,
             failed: slot.failed,
             latency: slot.summary(),
         }
@@ -55,11 +72,14 @@ impl Timeline {
         let step = || StepTimeline {
             service: empty_histogram(),
             response: empty_histogram(),
+            failure: empty_histogram(),
             intervals: Intervals::default(),
+            completed: vec![0; phases + 2],
             phases: (0..phases).map(|_| Slot::default()).collect(),
         };
         Self {
             steps: (0..steps).map(|_| Mutex::new(step())).collect(),
+            windows: PhaseEnds::new(phases + 1),
         }
     }
 

@@ -26,6 +26,9 @@ pub(crate) enum Metric {
     Unreadable,
     Vacuous,
     Dropped,
+    Drained,
+    OfferedRate,
+    IterationRate,
     LateStarts,
     MemoryPeak,
     MemoryGrowth,
@@ -116,7 +119,7 @@ impl Scope {
 }
 
 /// Every figure but the percentiles, by name.
-pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 25] = [
+pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 28] = [
     ("min", Metric::Min, Dimension::Time, Scope::Phase),
     ("mean", Metric::Mean, Dimension::Time, Scope::Phase),
     ("max", Metric::Max, Dimension::Time, Scope::Phase),
@@ -181,6 +184,19 @@ pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 25] = [
         Scope::Run,
     ),
     ("vacuous", Metric::Vacuous, Dimension::Count, Scope::Run),
+    ("drained", Metric::Drained, Dimension::Count, Scope::Run),
+    (
+        "offered_rate",
+        Metric::OfferedRate,
+        Dimension::Rate,
+        Scope::Run,
+    ),
+    (
+        "iteration_rate",
+        Metric::IterationRate,
+        Dimension::Rate,
+        Scope::Run,
+    ),
     ("dropped", Metric::Dropped, Dimension::Count, Scope::Run),
     (
         "late_starts",

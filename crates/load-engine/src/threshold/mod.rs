@@ -26,9 +26,10 @@ use crate::workload::StepSpec;
 ///
 /// A figure is asked of the whole run, of one step, of one phase (`error_rate(@ peak)`) or of a step
 /// in a phase. The figures are
-/// - times: `min`, `mean`, `max` and any percentile from `p0.001` to `p100`, of the response time in an
-///   open model and else of the service time, merged from the steps' histograms where no step is named;
-/// - `rate`, `error_rate`, `operations`, `succeeded`, `failed`, `effects`, `iterations` and
+/// - times: `min`, `mean`, `max` and any percentile from `p0.001` to `p100`, of the response time of
+///   successes in an open model and else of their service time, merged from the steps' histograms where no step is named;
+/// - `rate` (successes that completed in the scheduled window, a second of it), `iteration_rate`,
+///   `offered_rate` (arrivals that were due), `drained` (completed after the window), `error_rate`, `operations`, `succeeded`, `failed`, `effects`, `iterations` and
 ///   `failed_iterations`;
 /// - of the verification, `verified`, `lost`, `altered`, `duplicated`, `unexpected`, `indeterminate`,
 ///   `unreadable`, and of the record `vacuous` steps;

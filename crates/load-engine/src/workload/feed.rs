@@ -56,6 +56,12 @@ impl<R: BufRead> Feed<R> {
         }
     }
 
+    /// The columns' names; none of lines of JSON.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.header
+    }
+
     /// Where the column of this name is in a record.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<usize> {
@@ -101,9 +107,15 @@ impl<R: BufRead> Feed<R> {
 
     fn read_record(&self) -> Result<Option<Vec<String>>, RunError> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.buffer.clear();
-        if !lines.read_line()? {
-            return Ok(None);
+        // Blank lines are no records: most often they are the file's last.
+        loop {
+            lines.buffer.clear();
+            if !lines.read_line()? {
+                return Ok(None);
+            }
+            if !lines.buffer.trim_ascii().is_empty() {
+                break;
+            }
         }
         let number = lines.number;
         // A line break in quotation marks is part of its field.
@@ -132,6 +144,9 @@ impl<R: BufRead> Feed<R> {
     }
 }
 
+/// What some programs write before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 struct Lines<R> {
     source: R,
     /// The last line that was read, from 1.
@@ -147,6 +162,9 @@ impl<R: BufRead> Lines<R> {
             .read_until(b'\n', &mut self.buffer)
             .map_err(|error| broken(self.number + 1, error.to_string()))?;
         self.number += 1;
+        if self.number == 1 && self.buffer.starts_with(BYTE_ORDER_MARK) {
+            self.buffer.drain(..BYTE_ORDER_MARK.len());
+        }
         if self.buffer.len() > MAX_RECORD_BYTES {
             let reason = format!("the record has more than {MAX_RECORD_BYTES} bytes");
             return Err(broken(self.number, reason));
@@ -267,6 +285,17 @@ mod tests {
         let error = feed.next_json::<serde_json::Value>().unwrap_err();
         assert!(error.to_string().starts_with("line 2 of the data feed: "));
         assert_eq!(feed.next_json::<u8>().unwrap(), Some(7));
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_blank_lines_are_no_data() {
+        let feed = Feed::csv("\u{feff}name,n\r\na,1\r\n\r\nb,2\n \n\n".as_bytes()).unwrap();
+        assert_eq!(feed.column("name"), Some(0));
+        let names: Vec<_> = std::iter::from_fn(|| feed.next().unwrap()).collect();
+        assert_eq!(names, [["a", "1"], ["b", "2"]]);
+        let feed = Feed::json_lines("\u{feff}7\n\n8\n".as_bytes());
+        assert_eq!(feed.next_json::<u8>().unwrap(), Some(7));
+        assert_eq!(feed.next_json::<u8>().unwrap(), Some(8));
     }
 
     #[test]

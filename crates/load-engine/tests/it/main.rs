@@ -18,3 +18,4 @@ mod tasks;
 mod thresholds;
 mod verification;
 mod watch;
+mod windows;

@@ -29,7 +29,10 @@ fn of_step(scenario: &str, run: &RunRecord, step: &StepSummary) -> Option<Findin
     }
     let (from, until) = shortest_with_most(step)?;
     let inside = &step.intervals[from..until];
-    let attempts: u64 = inside.iter().map(|interval| interval.latency.count).sum();
+    let attempts: u64 = inside
+        .iter()
+        .map(|interval| run.attempted_in(interval))
+        .sum();
     let failures: u64 = inside.iter().map(|interval| interval.failed).sum();
     let outside_attempts = step.attempted.saturating_sub(attempts);
     let outside_failures = step.failed.saturating_sub(failures);

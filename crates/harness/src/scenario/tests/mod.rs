@@ -149,7 +149,7 @@ fn a_misspelt_name_is_pointed_at_with_the_one_that_was_meant() {
 fn a_threshold_is_pointed_at_within_its_text() {
     assert_eq!(
         changed(GOOD, "< 1s", "< 1"),
-        "s.toml:3:37: `p99` is a time, so its limit needs a unit: ns, us, ms, s, min or h"
+        "s.toml:3:37: `p99` is a time, so its limit needs a unit: ns, us, ms, s, m, h or d"
     );
     assert_eq!(
         changed(GOOD, "@ peak", "@ peek"),
@@ -171,7 +171,7 @@ fn values_that_make_no_sense_say_what_would() {
         (
             "\"20s\"",
             "\"20\"",
-            "19:7: `20` is not a time such as 250ms, 30s, 5m or 1h",
+            "19:7: `20` is not a time such as 250ms, 30s, 1m30s or 1h",
         ),
         (
             "\"20s\"",

@@ -46,7 +46,7 @@ fn a_mistake_in_what_ends_a_phase_is_pointed_at() {
     );
     assert_eq!(
         until("p99(append) > 200"),
-        "s.toml:15:24: `p99` is a time, so its limit needs a unit: ns, us, ms, s, min or h"
+        "s.toml:15:24: `p99` is a time, so its limit needs a unit: ns, us, ms, s, m, h or d"
     );
     assert!(until("p99(append @ other) > 1s").contains("names no other one"));
     assert!(

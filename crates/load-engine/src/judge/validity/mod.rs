@@ -185,6 +185,21 @@ impl RunRecord {
             .collect()
     }
 
+    /// What kept the generator from putting on the load that was asked for, besides lateness: of that
+    /// it is known how much it can have changed an open model's latencies, so a threshold is judged by
+    /// its bounds.
+    #[must_use]
+    pub fn saturation(&self) -> Vec<GeneratorLimit> {
+        let is_open = self.open.is_some();
+        let mut limits = self.generator_limits();
+        limits.retain(|limit| match limit {
+            GeneratorLimit::LateSchedule { .. } => false,
+            GeneratorLimit::LaggingRuntime { .. } => !is_open,
+            _ => true,
+        });
+        limits
+    }
+
     fn lagging_runtime(&self) -> Option<GeneratorLimit> {
         let lag_p99_ns = self.runtime_lag.as_ref()?.lag.p99_ns;
         let latency = |step: &StepSummary| match &step.response_time {

@@ -307,6 +307,7 @@ impl<'r> Iteration<'r> {
             service_ns: since(open.started_ns),
             response_ns: since(self.due_ns.take().unwrap_or(open.started_ns)),
             ended_ns: self.last_ns,
+            user: self.user,
         };
         self.recorder.with(|recorder| {
             recorder.book(open.step, self.phase, times, acknowledged, failure);
