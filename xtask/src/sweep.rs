@@ -11,7 +11,8 @@ pub(crate) const HELP: &str = "\
 Measures each part at more and more of one thing: the log by its records (5,000 to 5,000,000) and by its
 threads (1 to 200), the gate by its requests, the simulator by the world's keys and by the plan's steps
 (1 to 1,000), the memory store by its memories (1,000 to 1,000,000), an agent's state by its bytes.
-Prints a table with the growth exponent of each figure, and fails where one grows more than it should.
+Prints a table with the growth exponent of each figure, and fails where one surely grows more than it should;
+where the interval is too wide to tell, all sizes are measured again, five times at most.
 
 Usage: cargo xtask sweep [ARGS]...
 
@@ -23,7 +24,9 @@ ARGS:
                   sweep.md and sweep.json have all of them (default proofload-out/sweep)
 
 Example:
-  cargo xtask sweep --only log --max 1000000";
+  cargo xtask sweep --only log --max 1000000
+
+Exit codes: 0 all grow as expected; 1 one grows more; 2 it could not run; 3 inconclusive.";
 
 /// Becomes the sweep, built in release mode.
 ///

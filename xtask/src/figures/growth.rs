@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::{list, number, short, text};
@@ -43,6 +43,23 @@ pub(super) fn table(sweep: &Value) -> Result<String> {
     Ok(table)
 }
 
+/// What the interval of an exponent says about what was expected; the limits are those of the sweep.
+fn conclusion(expected: &str, exponent: f64, margin: f64) -> Result<&'static str> {
+    let most = match expected {
+        "flat" => 0.25,
+        "less than linear" => 0.9,
+        "linear" => 1.2,
+        other => bail!("no such expectation: {other}"),
+    };
+    Ok(if exponent + margin <= most {
+        ""
+    } else if exponent - margin > most {
+        ": **exceeded**"
+    } else {
+        ": **inconclusive**"
+    })
+}
+
 fn row(kind: &Value, measure: &str, name: &str) -> Result<String> {
     let measures = list(kind, "/measures")?;
     let place = measures.iter().position(|it| it["name"] == measure);
@@ -62,15 +79,11 @@ fn row(kind: &Value, measure: &str, name: &str) -> Result<String> {
         number(fitted, "/growth/margin")?,
     );
     let expected = text(fitted, "/expected")?.replace('_', " ");
-    let held = if fitted["held"] == true {
-        ""
-    } else {
-        ": **not held**"
-    };
+    let note = conclusion(&expected, exponent, margin)?;
     let mut row = String::new();
     let _ = writeln!(
         row,
-        "| {name}, by {varied} | {} | {} | {exponent:.2} ± {margin:.2} | {expected}{held} |",
+        "| {name}, by {varied} | {} | {} | {exponent:.2} ± {margin:.2} | {expected}{note} |",
         at(first)?,
         at(last)?,
     );
@@ -94,12 +107,12 @@ mod tests {
             "measures": [
                 { "name": "other" },
                 { "name": "append", "unit": "µs", "scale": 1000.0, "expected": "less_than_linear",
-                  "growth": { "exponent": 0.1, "margin": 0.02 }, "held": false },
+                  "growth": { "exponent": 0.95, "margin": 0.02 } },
             ],
         });
         assert_eq!(
             row(&kind, "append", "append a record").unwrap(),
-            "| append a record, by records | 1.50 µs (5,000) | 3.00 µs (5,000,000) | 0.10 ± 0.02 | less than linear: **not held** |\n"
+            "| append a record, by records | 1.50 µs (5,000) | 3.00 µs (5,000,000) | 0.95 ± 0.02 | less than linear: **exceeded** |\n"
         );
         assert!(row(&kind, "none", "none").is_err());
     }

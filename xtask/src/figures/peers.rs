@@ -17,7 +17,7 @@ const SYNC_MS: u64 = 5;
 /// Gets each comparison's results by its name.
 pub(super) fn table(read: impl Fn(&str) -> Result<Value>) -> Result<String> {
     let mut table = String::from(
-        "| work | ours | others, in times of ours | of the limit |\n| --- | ---: | --- | ---: |\n",
+        "| work | Proofload | time relative to Proofload (> 1 is slower) | share of the limit |\n| --- | ---: | --- | ---: |\n",
     );
     let log = read("log")?;
     table.push_str(&of_log(&log).context("in the results of log")?);

@@ -12,14 +12,20 @@ pub(crate) enum Expected {
 }
 
 impl Expected {
-    /// Whether a growth is not surely more than this.
-    pub(crate) fn holds(self, growth: Growth) -> bool {
+    /// What an interval of exponents says about this expectation.
+    pub(crate) fn conclude(self, growth: Growth) -> Conclusion {
         let most = match self {
             Self::Flat => 0.25,
             Self::LessThanLinear => 0.9,
             Self::Linear => 1.2,
         };
-        growth.exponent - growth.margin <= most
+        if growth.exponent + growth.margin <= most {
+            Conclusion::Held
+        } else if growth.exponent - growth.margin > most {
+            Conclusion::Exceeded
+        } else {
+            Conclusion::Inconclusive
+        }
     }
 
     pub(crate) fn word(self) -> &'static str {
@@ -27,6 +33,29 @@ impl Expected {
             Self::Flat => "flat",
             Self::LessThanLinear => "less than linear",
             Self::Linear => "linear",
+        }
+    }
+}
+
+/// Whether a figure grows as expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Conclusion {
+    /// The upper end of the interval is within the limit.
+    Held,
+    /// The lower end is above the limit.
+    Exceeded,
+    /// The interval contains the limit, or there are too few sizes for one.
+    Inconclusive,
+}
+
+impl Conclusion {
+    /// What stands behind the expectation in a table.
+    pub(crate) fn note(self) -> &'static str {
+        match self {
+            Self::Held => "",
+            Self::Exceeded => ": **exceeded**",
+            Self::Inconclusive => ": **inconclusive**",
         }
     }
 }
@@ -115,6 +144,17 @@ mod tests {
         let noisy = growth(|n| n * noise(n));
         assert!(noisy.margin > 0.1, "{noisy:?}");
         assert!((noisy.exponent - 1.0).abs() < noisy.margin, "{noisy:?}");
+    }
+
+    /// An interval of 0.33 ± 0.37 passed as "flat" once, since its lower end was within the limit.
+    #[test]
+    fn a_wide_interval_is_inconclusive_and_never_held() {
+        let conclude = |exponent, margin| Expected::Flat.conclude(Growth { exponent, margin });
+        assert_eq!(conclude(0.05, 0.1), Conclusion::Held);
+        assert_eq!(conclude(0.25, 0.0), Conclusion::Held);
+        assert_eq!(conclude(0.33, 0.37), Conclusion::Inconclusive);
+        assert_eq!(conclude(0.1, 0.2), Conclusion::Inconclusive);
+        assert_eq!(conclude(0.5, 0.2), Conclusion::Exceeded);
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub(crate) fn markdown(kind: &Kind, swept: &Swept) -> String {
             || "too few sizes".to_owned(),
             |g| format!("n^{:.2} ± {:.2}, {}", g.exponent, g.margin, g.word()),
         );
-        let held = if fitted.held { "" } else { ": **not held**" };
-        let _ = writeln!(text, " {growth} | {}{held} |", fitted.expected.word());
+        let (expected, note) = (fitted.expected.word(), fitted.conclusion.note());
+        let _ = writeln!(text, " {growth} | {expected}{note} |");
     }
     text
 }
