@@ -18,12 +18,16 @@ use report::ScenarioResult;
 /// That is what makes a load test a proof: [`prove`] compares the effects that are read back *after* the
 /// reopening with those that were acknowledged during the load.
 pub trait Target: Workload<User: 'static> + Sized + Send + 'static {
-    /// Ends the target. Everything acknowledged must survive this, and a kill in its place.
+    /// Ends the target; by default it is dropped. Everything acknowledged must survive this, and a kill in
+    /// its place.
     ///
     /// # Errors
     ///
     /// When what was accepted could not be written.
-    fn close(self) -> Result<(), Failure>;
+    fn close(self) -> Result<(), Failure> {
+        drop(self);
+        Ok(())
+    }
 
     /// Every effect that is there, read from where it lasts.
     ///
@@ -126,6 +130,22 @@ pub fn prove<T: Target>(
 }
 
 impl ScenarioRun {
+    /// A scenario whose users are threads, and whose report and data go below `out`.
+    #[must_use]
+    pub fn new(name: &str, plan: Plan, out: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: name.to_owned(),
+            target: name.to_owned(),
+            plan,
+            executor: Executor::Threads,
+            needed_bytes: 0,
+            out: out.to_owned(),
+            discrepancies: out.join(format!("discrepancies-{name}.jsonl")),
+            keep: false,
+        }
+    }
+
     /// How large the load is, for people.
     fn describe(&self) -> String {
         let kind = match self.executor {

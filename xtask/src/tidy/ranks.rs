@@ -19,7 +19,7 @@ const TABLE: &[&[&str]] = &[
 ];
 
 /// They look at the rooms from outside, so they may import any.
-const ABOVE_ALL: &[&str] = &["proofload-benches", "proofload-tests"];
+const ABOVE_ALL: &[&str] = &["proofload-benches", "proofload-examples", "proofload-tests"];
 
 /// It checks the others, so it imports none.
 const BESIDE_ALL: &str = "xtask";

@@ -249,10 +249,3 @@ fn linking_again_replaces_the_weight_and_unlinking_removes_one_relation_only() {
     assert_eq!(left, [edge(a, "s", b)]);
     assert!(store.check().unwrap().is_clean());
 }
-
-#[test]
-fn the_readme_shows_the_example_program() {
-    let program = include_str!("../../examples/remember_and_recall.rs");
-    assert!(program.lines().count() <= 40);
-    assert!(include_str!("../../README.md").contains(program));
-}

@@ -1,6 +1,6 @@
 //! Remembers what happened in a build, and recalls it by words, by edges and by tag.
 
-#![allow(clippy::print_stdout, reason = "it prints what it recalls")]
+#![allow(clippy::print_stdout, reason = "an example prints what it does")]
 
 use memory_store::{
     Edge, Filter, HashedNgrams, MemoryStore, Namespace, NewMemory, Query, Relation, Timestamp,
