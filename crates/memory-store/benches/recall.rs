@@ -263,12 +263,7 @@ fn connect(database: &Path) -> Connection {
     connection
 }
 
-/// A text as it stands in the full-text index.
-fn terms(text: &str) -> String {
-    text.split(' ').map(|word| format!("n1z{word} ")).collect()
-}
-
-/// The rows of one `remember`, in the open transaction.
+/// The row of one `remember`, in the open transaction.
 fn insert(connection: &Connection) {
     let memory = memory(None);
     let next: i64 = connection
@@ -286,18 +281,5 @@ fn insert(connection: &Connection) {
              version)
          VALUES(1, ?1, ?2, ?3, '[\"failure\"]', '{\"agent\":\"builder-7\"}', zeroblob(32), ?2, ?2, 1)",
         params![next, memory.at.unix_millis(), memory.text],
-    );
-    let row = connection.last_insert_rowid();
-    execute(
-        "INSERT INTO memories_text(rowid, terms) VALUES(?1, ?2)",
-        params![row, terms(&memory.text)],
-    );
-    execute(
-        "INSERT INTO tags(ns, tag, row) VALUES(1, 'failure', ?1)",
-        params![row],
-    );
-    execute(
-        "INSERT INTO attributes(ns, name, value, row) VALUES(1, 'agent', '\"builder-7\"', ?1)",
-        params![row],
     );
 }

@@ -75,6 +75,23 @@ pub enum Error {
         pid: Option<u32>,
     },
 
+    /// A file of the open store was removed or replaced, so nothing more is written: it could not
+    /// be found again. What was acknowledged before is in the file that is gone. Put it back, or
+    /// restore a copy, and reopen the store.
+    #[error("{} was removed or replaced while the store is open", path.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Another process holds a lock on the database, so the write was rolled back and nothing of
+    /// it is stored. End that process, or wait until it is done, and write again.
+    #[error("database {} is locked by another process, the write was rolled back", path.display())]
+    Busy {
+        /// The database.
+        path: PathBuf,
+    },
+
     /// There is no store in the directory.
     #[error("no memory store in {}", path.display())]
     NoStore {
@@ -128,6 +145,41 @@ pub enum Error {
         size: usize,
         /// The limit in bytes.
         limit: usize,
+    },
+
+    /// A query asks for more than one search may take. Ask for less, or in several queries.
+    #[error("the query has {size} {what}, the limit is {limit}")]
+    QueryTooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there is.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+
+    /// Another memory has taken the place of this one already. Supersede that one, or update it.
+    #[error("memory {id} in namespace {namespace} was superseded by memory {by} already")]
+    AlreadySuperseded {
+        /// The namespace.
+        namespace: Namespace,
+        /// The memory that was to be superseded.
+        id: MemoryId,
+        /// The one that took its place.
+        by: MemoryId,
+    },
+
+    /// The memory was changed since it was read. Read it again, and decide anew.
+    #[error("memory {id} in namespace {namespace} has version {found}, expected {expected}")]
+    MemoryVersion {
+        /// The namespace.
+        namespace: Namespace,
+        /// The memory.
+        id: MemoryId,
+        /// The version that the caller expected to replace.
+        expected: u32,
+        /// The version that is there.
+        found: u32,
     },
 
     /// The id is taken. Forget the old memory first, or let the store choose an id.
@@ -340,6 +392,9 @@ fn classify(error: rusqlite::Error, operation: &'static str, database: &std::pat
         Some(ErrorCode::DiskFull) => Error::DiskFull {
             path: database.to_owned(),
         },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy {
+            path: database.to_owned(),
+        },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Corrupt {
             path: database.to_owned(),
             detail: error.to_string(),
@@ -393,6 +448,8 @@ impl Error {
                 | Self::RunExists { .. }
                 | Self::UnknownCheckpoint { .. }
                 | Self::QuotaExceeded { .. }
+                | Self::AlreadySuperseded { .. }
+                | Self::MemoryVersion { .. }
         )
     }
 }

@@ -1,10 +1,11 @@
 //! Stores and searches the memories that agents share.
 //!
-//! Four embedded tiers stand behind one [`MemoryStore`]. The *metadata* tier, a SQLite database, is
+//! Five embedded tiers stand behind one [`MemoryStore`]. The *metadata* tier, a SQLite database, is
 //! the source of truth: each write is one of its transactions, committed together with those of
-//! other callers and acknowledged when it is on disk. The *similarity* tier (vectors), the
-//! *relation* tier (a graph) and the *cache* are derived from it and brought up to date before a
-//! write is acknowledged; [`MemoryStore::check`] compares them with the database.
+//! other callers and acknowledged when it is on disk. The *text* tier (words, labels and times),
+//! the *similarity* tier (vectors), the *relation* tier (a graph) and the *cache* are derived from
+//! it and brought up to date before a write is acknowledged; [`MemoryStore::check`] compares them
+//! with the database.
 //!
 //! One search, [`MemoryStore::recall`], takes a [`Query`]: words, a vector, a walk along edges, a
 //! preference and recency each rank memories, the ranks are fused, and a [`Filter`] says what may be
@@ -64,6 +65,7 @@ mod cache;
 mod metadata;
 mod relations;
 mod similarity;
+mod text;
 
 // The store.
 mod store;
@@ -82,10 +84,11 @@ pub use crate::model::edge::Edge;
 pub use crate::model::embed::{EmbedError, Embedder, HashedNgrams};
 pub use crate::model::entries::{Entries, Entry};
 pub use crate::model::filter::Filter;
+pub use crate::model::language::Language;
 pub use crate::model::latency::Latency;
 pub use crate::model::memory::{AttributeValue, Memory, NewMemory};
 pub use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
-pub use crate::model::query::{Decay, Found, Query, Reason, Signal};
+pub use crate::model::query::{Decay, Found, Query, Reason, Signal, Weights};
 pub use crate::model::quota::{Quota, Usage};
 pub use crate::model::report::{CheckReport, Disagreement};
 pub use crate::model::state::{

@@ -107,10 +107,11 @@ impl DerivedTier for CacheTier {
         match change {
             // An id may be used again after it was forgotten, so what was remembered may stand in
             // for a placeholder of the time before.
-            Change::Remembered { namespace, id, .. }
-            | Change::Updated { namespace, id, .. }
-            | Change::Ended { namespace, id }
-            | Change::Forgotten { namespace, id } => self.remove(namespace, *id),
+            Change::Remembered { id, memory, .. } | Change::Updated { id, memory, .. } => {
+                self.remove(&memory.namespace, *id);
+            }
+            Change::Ended(ended) => self.remove(&ended.namespace, ended.id),
+            Change::Forgotten(forgotten) => self.remove(&forgotten.namespace, forgotten.id),
             // What is being loaded has to go as well, and is not found by its namespace.
             Change::NamespaceDeleted(_) => self.clear(),
             Change::Linked(_) | Change::Unlinked { .. } => {}
@@ -165,6 +166,7 @@ impl Weighter<Key, Arc<Memory>> for ByBytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::change::Forgotten;
     use crate::model::names::Timestamp;
 
     fn memory(text: &str) -> Memory {
@@ -197,7 +199,13 @@ mod tests {
         // The forget commits and invalidates after the reader's snapshot and before its filling.
         let read = get(&cache, || {
             let outdated = memory("outdated");
-            cache.apply(&Change::Forgotten { namespace, id });
+            let text = String::new();
+            let forgotten = Forgotten {
+                namespace,
+                id,
+                text,
+            };
+            cache.apply(&Change::Forgotten(forgotten));
             Some(outdated)
         });
         assert_eq!(read.as_deref(), Some("outdated"));

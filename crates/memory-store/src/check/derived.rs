@@ -1,18 +1,22 @@
 //! The derived tiers against the database.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, params};
 
 use crate::error::{Result, SqliteContext};
-use crate::metadata::{MEMORY_COLUMNS, for_each_edge, for_each_vector, memory_from_row};
+use crate::metadata::{
+    MEMORY_COLUMNS, for_each_edge, for_each_memory, for_each_vector, languages, memory_from_row,
+};
 use crate::model::edge::Edge;
+use crate::model::language::Language;
 use crate::model::memory::Memory;
 use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
 use crate::model::report::{CheckReport, Disagreement};
 use crate::similarity::unit_vector;
 use crate::store::tiers::Tiers;
+use crate::text::TextTier;
 
 /// Checks the derived tiers against the database; to be called while nothing is written.
 pub(crate) fn check_derived(
@@ -21,7 +25,7 @@ pub(crate) fn check_derived(
     tiers: &Tiers,
     report: &mut CheckReport,
 ) -> Result<()> {
-    check_text_content(connection, report).sqlite("check the full text", path)?;
+    check_texts(connection, tiers, report).sqlite("check the texts", path)?;
     check_vectors(connection, tiers, report).sqlite("check the vectors", path)?;
     check_relations(connection, tiers, report).sqlite("check the relations", path)?;
     check_cache(connection, tiers, report).sqlite("check the cache", path)?;
@@ -37,25 +41,48 @@ pub(crate) fn check_derived(
     Ok(())
 }
 
-/// Lets FTS5 compare its index with the texts word by word, unless it was already found to differ.
-fn check_text_content(connection: &Connection, report: &mut CheckReport) -> rusqlite::Result<()> {
-    let is_text = |found: &Disagreement| {
-        matches!(
-            found,
-            Disagreement::MissingText { .. } | Disagreement::GhostTexts { .. }
-        )
-    };
-    if report.disagreements.iter().any(is_text) {
-        return Ok(());
+/// Every memory stands in the text tier with its words, labels and times, and nothing else does.
+fn check_texts(
+    connection: &Connection,
+    tiers: &Tiers,
+    report: &mut CheckReport,
+) -> rusqlite::Result<()> {
+    let mut stored = HashSet::new();
+    let expected = TextTier::default();
+    for (namespace, language) in languages(connection)? {
+        expected.create(&namespace, Language::named(&language).unwrap_or_default());
     }
-    let check = "INSERT INTO memories_text(memories_text, rank) VALUES('integrity-check', 1)";
-    match connection.execute(check, []) {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
-            report.disagreements.push(Disagreement::AlteredTexts);
-            Ok(())
-        }
-        other => other.map(drop),
+    let found = &mut report.disagreements;
+    for_each_memory(connection, None, |memory| {
+        let (namespace, id) = (memory.namespace.clone(), memory.id);
+        let memory = memory.into();
+        expected.insert(id, &memory);
+        stored.insert((namespace.clone(), id));
+        found.extend(match tiers.text.agrees(id, &memory) {
+            None => Some(Disagreement::MissingText { namespace, id }),
+            Some(false) => Some(Disagreement::AlteredText { namespace, id }),
+            Some(true) => None,
+        });
+    })?;
+    let mut ghosts = 0;
+    tiers.text.for_each(|namespace, id| {
+        ghosts += u64::from(!stored.contains(&(namespace.clone(), id)));
+    });
+    if ghosts > 0 {
+        found.push(Disagreement::GhostTexts { documents: ghosts });
     }
+    // What is wrong with a memory that was named would be told a second time.
+    if found.is_empty() {
+        let (expected, there) = (expected.postings(), tiers.text.postings());
+        let count = |of: &HashMap<Namespace, (u64, u64)>, namespace: &Namespace| {
+            of.get(namespace).copied().unwrap_or_default()
+        };
+        let differs =
+            |namespace: &&Namespace| count(&expected, *namespace) != count(&there, *namespace);
+        let surplus = expected.keys().filter(differs).cloned();
+        found.extend(surplus.map(|namespace| Disagreement::SurplusWords { namespace }));
+    }
+    Ok(())
 }
 
 fn check_vectors(

@@ -88,7 +88,11 @@ fn check_usage(connection: &Connection, report: &mut CheckReport) -> rusqlite::R
              SELECT ns, sum(items) AS items, sum(bytes) AS bytes FROM held GROUP BY ns
          )
          SELECT n.name FROM namespaces n LEFT JOIN summed s ON s.ns = n.ns
-         WHERE n.items <> coalesce(s.items, 0) OR n.bytes <> coalesce(s.bytes, 0)",
+         WHERE n.items <> coalesce(s.items, 0) OR n.bytes <> coalesce(s.bytes, 0)
+             OR n.state_bytes <>
+                 (SELECT coalesce(sum(octet_length(v.value)), 0)
+                  FROM state v JOIN runs r ON r.run = v.run WHERE r.ns = n.ns)
+                 + (SELECT coalesce(sum(octet_length(c.bytes)), 0) FROM chunks c WHERE c.ns = n.ns)",
     )?;
     let namespaces = statement.query_map([], |row| namespace_from_row(row, 0))?;
     let namespaces: Vec<Namespace> = namespaces.collect::<rusqlite::Result<_>>()?;

@@ -1,22 +1,15 @@
 //! Rebuilding what the database derives from its own rows.
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use crate::check::recount_chunks;
-use crate::metadata::{
-    AFTER_MEMORY, MEMORY_COLUMNS, StoredMemory, attribute_key, stored_memory_from_row,
-};
-use crate::model::memory::Memory;
 
-/// Rebuilds the indexes of labels and of text, removes dangling edges and history, lets edges end
+/// Removes dangling edges and history, lets edges end
 /// where the next one begins, counts what namespaces hold, and moves sequences past the ids in use;
 /// to be called in a transaction.
 pub(crate) fn rebuild_indexes(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
-        "DELETE FROM tags;
-         DELETE FROM attributes;
-         INSERT INTO memories_text(memories_text) VALUES('rebuild');
-         DELETE FROM edges WHERE
+        "DELETE FROM edges WHERE
              NOT EXISTS(SELECT 1 FROM memories m WHERE m.ns = edges.ns AND m.id = edges.source)
              OR NOT EXISTS(SELECT 1 FROM memories m WHERE m.ns = edges.ns AND m.id = edges.target);
          DELETE FROM edge_versions WHERE
@@ -52,30 +45,13 @@ pub(crate) fn rebuild_indexes(connection: &Connection) -> rusqlite::Result<()> {
               WHERE m.ns = namespaces.ns), 1));",
     )?;
     recount_chunks(connection)?;
-    rebuild_labels(connection)
+    connection.execute_batch(COUNT_STATE)
 }
 
-fn rebuild_labels(connection: &Connection) -> rusqlite::Result<()> {
-    let mut insert_tag = connection.prepare("INSERT INTO tags(ns, tag, row) VALUES(?1, ?2, ?3)")?;
-    let mut insert_attribute = connection
-        .prepare("INSERT INTO attributes(ns, name, value, row) VALUES(?1, ?2, ?3, ?4)")?;
-    let mut statement = connection.prepare(&format!(
-        "SELECT {MEMORY_COLUMNS}, n.name, m.row, m.digest, m.ns
-         FROM memories m JOIN namespaces n ON n.ns = m.ns"
-    ))?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let ns: i64 = row.get(AFTER_MEMORY + 3)?;
-        let StoredMemory { row, memory, .. } = stored_memory_from_row(row)?;
-        let Memory {
-            tags, attributes, ..
-        } = memory;
-        for tag in &tags {
-            insert_tag.execute(params![ns, tag, row])?;
-        }
-        for (name, value) in &attributes {
-            insert_attribute.execute(params![ns, name, attribute_key(value), row])?;
-        }
-    }
-    Ok(())
-}
+/// After the chunks, whose removal it counts.
+const COUNT_STATE: &str = "
+UPDATE namespaces SET state_bytes =
+    (SELECT coalesce(sum(octet_length(s.value)), 0) FROM state s JOIN runs r ON r.run = s.run
+     WHERE r.ns = namespaces.ns)
+    + (SELECT coalesce(sum(octet_length(c.bytes)), 0) FROM chunks c WHERE c.ns = namespaces.ns);
+";

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, Row};
 
 use crate::error::{Result, SqliteContext};
+use crate::model::language::Language;
 use crate::model::names::{MemoryId, Namespace};
 use crate::transfer::{CheckpointRecord, EdgeRecord, MemoryRecord, Record, RunRecord, StateRecord};
 
@@ -99,7 +100,8 @@ fn namespaces(
     only: Option<&Namespace>,
 ) -> rusqlite::Result<Vec<(i64, Record)>> {
     let mut statement = connection.prepare(
-        "SELECT ns, name, next_id, dimension, max_items, max_bytes FROM namespaces
+        "SELECT ns, name, next_id, dimension, max_items, max_bytes, language, embedder
+         FROM namespaces
          WHERE coalesce(name = ?1, 1) ORDER BY name",
     )?;
     let namespaces = statement.query_map([only.map(Namespace::as_str)], |row| {
@@ -109,6 +111,8 @@ fn namespaces(
             next_id: MemoryId::from_sql(row.get(2)?)?,
             dimension: dimension.map(|dimension| dimension as usize),
             quota: quota_from_row(row, 4)?,
+            language: Language::named(&row.get::<_, String>(6)?).unwrap_or_default(),
+            embedder: row.get(7)?,
         };
         Ok((row.get(0)?, record))
     })?;

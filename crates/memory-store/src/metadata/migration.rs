@@ -10,7 +10,7 @@ use super::tables::SCHEMA_VERSION;
 pub(super) const OLDEST_VERSION: i32 = 3;
 
 /// Each step leads from one version to the next, the first from [`OLDEST_VERSION`].
-const STEPS: [&str; 2] = [TIMES, CHUNKS];
+const STEPS: [&str; 3] = [TIMES, CHUNKS, TEXT_TIER];
 
 /// All steps in one transaction: a crash leaves the version before, whole.
 pub(super) fn migrate(connection: &Connection, from: i32) -> rusqlite::Result<()> {
@@ -29,8 +29,9 @@ pub(super) fn migrate(connection: &Connection, from: i32) -> rusqlite::Result<()
     connection.execute_batch("COMMIT")
 }
 
-/// Times of validity and of recording, histories, what a namespace holds and may hold, and terms
-/// that carry their namespace. What was stored before is true since it happened.
+/// Times of validity and of recording, histories, and what a namespace holds and may hold. What was
+/// stored before is true since it happened. The full-text index is removed by a later step anyway,
+/// and not made anew in between.
 const TIMES: &str = "
 ALTER TABLE namespaces ADD COLUMN items INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE namespaces ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
@@ -98,12 +99,6 @@ CREATE INDEX edge_versions_by_target ON edge_versions(ns, target);
 
 DROP TABLE memories_text;
 DROP VIEW text_source;
-CREATE VIEW text_source AS SELECT row, memory_terms(ns, text) AS terms FROM memories;
-CREATE VIRTUAL TABLE memories_text USING fts5(
-    terms, content = 'text_source', content_rowid = 'row',
-    tokenize = 'porter unicode61 remove_diacritics 2'
-);
-INSERT INTO memories_text(memories_text) VALUES('rebuild');
 ";
 
 /// Large values as chunks. Those that were stored before stay whole.
@@ -121,4 +116,34 @@ CREATE TABLE chunk_references(
     chunk INTEGER PRIMARY KEY,
     count INTEGER NOT NULL
 ) STRICT;
+";
+
+/// Full text and labels are searched in memory; their indexes here go. A namespace says in which
+/// language its texts are, which model made its vectors, and what its state takes up.
+const TEXT_TIER: &str = "
+DROP TABLE IF EXISTS memories_text;
+DROP VIEW IF EXISTS text_source;
+DROP TABLE tags;
+DROP TABLE attributes;
+ALTER TABLE namespaces ADD COLUMN language TEXT NOT NULL DEFAULT 'english';
+ALTER TABLE namespaces ADD COLUMN embedder TEXT;
+ALTER TABLE namespaces ADD COLUMN state_bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE namespaces SET state_bytes =
+    (SELECT coalesce(sum(octet_length(s.value)), 0) FROM state s JOIN runs r ON r.run = s.run
+     WHERE r.ns = namespaces.ns)
+    + (SELECT coalesce(sum(octet_length(c.bytes)), 0) FROM chunks c WHERE c.ns = namespaces.ns);
+CREATE TRIGGER state_added AFTER INSERT ON state BEGIN
+    UPDATE namespaces SET state_bytes = state_bytes + coalesce(octet_length(new.value), 0)
+    WHERE ns = (SELECT ns FROM runs WHERE run = new.run);
+END;
+CREATE TRIGGER state_removed AFTER DELETE ON state BEGIN
+    UPDATE namespaces SET state_bytes = state_bytes - coalesce(octet_length(old.value), 0)
+    WHERE ns = (SELECT ns FROM runs WHERE run = old.run);
+END;
+CREATE TRIGGER chunk_added AFTER INSERT ON chunks BEGIN
+    UPDATE namespaces SET state_bytes = state_bytes + octet_length(new.bytes) WHERE ns = new.ns;
+END;
+CREATE TRIGGER chunk_removed AFTER DELETE ON chunks BEGIN
+    UPDATE namespaces SET state_bytes = state_bytes - octet_length(old.bytes) WHERE ns = old.ns;
+END;
 ";

@@ -12,7 +12,6 @@ mod search;
 mod session;
 mod state;
 mod tables;
-mod terms;
 
 pub(crate) use duplicates::find_same_content;
 pub(crate) use export::for_each_record;
@@ -21,11 +20,12 @@ pub(crate) use prepared::PreparedMemory;
 pub(crate) use readers::ReaderPool;
 pub(crate) use rows::{
     AFTER_EDGE, AFTER_MEMORY, EDGE_COLUMNS, MEMORY_COLUMNS, StoredMemory, count, edge_from_row,
-    for_each_edge, for_each_vector, memory_from_row, namespace_from_row, stored_memory_from_row,
+    for_each_edge, for_each_memory, for_each_vector, languages, memory_from_row,
+    namespace_from_row, stored_memory_from_row,
 };
 pub(crate) use schema::{DATABASE_FILE, begin_reading, open_for_verification, open_writer};
 pub(crate) use search::{
-    attribute_key, find_ids_where, find_memory, find_newest, find_text, find_usage, find_where,
+    find_ids_where, find_memory, find_namespaces, find_newest, find_usage, find_where,
 };
 pub(crate) use session::Session;
 pub(crate) use state::{

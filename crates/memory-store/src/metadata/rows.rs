@@ -107,6 +107,32 @@ pub(crate) fn for_each_edge(
     Ok(())
 }
 
+/// Every memory, in the order of their writing.
+pub(crate) fn for_each_memory(
+    connection: &Connection,
+    only: Option<&Namespace>,
+    mut visit: impl FnMut(Memory),
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(&format!(
+        "SELECT {MEMORY_COLUMNS}, n.name FROM memories m JOIN namespaces n ON n.ns = m.ns
+         WHERE coalesce(n.name = ?1, 1) ORDER BY m.row"
+    ))?;
+    let mut rows = statement.query([only.map(Namespace::as_str)])?;
+    while let Some(row) = rows.next()? {
+        let namespace = namespace_from_row(row, AFTER_MEMORY)?;
+        visit(memory_from_row(row, &namespace)?);
+    }
+    Ok(())
+}
+
+/// Every namespace with the language of its texts.
+pub(crate) fn languages(connection: &Connection) -> rusqlite::Result<Vec<(Namespace, String)>> {
+    let mut statement = connection.prepare("SELECT name, language FROM namespaces")?;
+    let languages =
+        statement.query_map([], |row| Ok((namespace_from_row(row, 0)?, row.get(1)?)))?;
+    languages.collect()
+}
+
 pub(crate) fn for_each_vector(
     connection: &Connection,
     mut visit: impl FnMut(Namespace, MemoryId, Vec<f32>),

@@ -12,7 +12,6 @@ use crate::model::fault;
 
 use super::migration::{OLDEST_VERSION, migrate};
 use super::tables::{SCHEMA, SCHEMA_VERSION};
-use super::terms::register_terms;
 
 pub(crate) const DATABASE_FILE: &str = "memory.sqlite";
 
@@ -65,7 +64,6 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
             BUSY_TIMEOUT.as_millis()
         ))
         .sqlite("configure a reader", path)?;
-    register_terms(&connection).sqlite("configure a reader", path)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
@@ -126,7 +124,6 @@ fn pragma(connection: &Connection, path: &Path, name: &str) -> Result<i32> {
 
 fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    register_terms(connection)?;
     // The log may grow to 16 MB before a commit pays for copying it into the database: rarer
     // pauses, at the price of a longer recovery (well below a second).
     connection.execute_batch(&format!(

@@ -1,20 +1,19 @@
-//! Finding: by id, by conditions on the metadata, and by words of the text.
+//! Finding by id and by conditions on texts and times.
 
 use std::collections::HashSet;
 
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, named_params, params, params_from_iter};
+use rusqlite::{OptionalExtension, Row, named_params, params_from_iter};
 
 use crate::error::{Result, SqliteContext};
 use crate::model::filter::Filter;
-use crate::model::memory::{AttributeValue, Memory};
+use crate::model::memory::Memory;
 use crate::model::names::{MemoryId, Namespace, Timestamp};
 use crate::model::quota::Usage;
 use crate::model::time::When;
 
 use super::readers::ReaderPool;
-use super::rows::{MEMORY_COLUMNS, memory_from_row, quota_from_row};
-use super::terms::pattern;
+use super::rows::{MEMORY_COLUMNS, memory_from_row, namespace_from_row, quota_from_row};
 
 pub(crate) fn find_memory(
     readers: &ReaderPool,
@@ -67,7 +66,7 @@ pub(crate) fn find_newest(
     })
 }
 
-/// The ids of the memories that meet a filter.
+/// The ids of the memories that meet a filter, labels left aside.
 pub(crate) fn find_ids_where(
     readers: &ReaderPool,
     namespace: &Namespace,
@@ -93,60 +92,23 @@ fn read_where<T, C: FromIterator<T>>(
     result.sqlite("recall by metadata", readers.path())
 }
 
-/// The memories whose text matches any word, best first, with their BM25 score (higher is better);
-/// at most `k`, and only `allowed` ones if such a set is given.
-pub(crate) fn find_text(
-    readers: &ReaderPool,
-    namespace: &Namespace,
-    words: &str,
-    k: usize,
-    allowed: Option<&HashSet<MemoryId>>,
-) -> Result<Vec<(MemoryId, f64)>> {
+/// Every namespace, in the order of their names.
+pub(crate) fn find_namespaces(readers: &ReaderPool) -> Result<Vec<Namespace>> {
     let reader = readers.lend();
     let read = || {
-        let ns: Option<i64> = reader
-            .prepare_cached("SELECT ns FROM namespaces WHERE name = ?1")?
-            .query_row([namespace.as_str()], |row| row.get(0))
-            .optional()?;
-        let Some(pattern) = ns.and_then(|ns| pattern(ns, words)) else {
-            return Ok(Vec::new());
-        };
-        let mut statement = reader.prepare_cached(FIND_TEXT)?;
-        // With a filter, how many of the best will pass is not known beforehand.
-        let limit = if allowed.is_some() {
-            -1
-        } else {
-            i64::try_from(k).unwrap_or(i64::MAX)
-        };
-        let mut rows = statement.query(params![pattern, limit])?;
-        let mut found = Vec::new();
-        while found.len() < k
-            && let Some(row) = rows.next()?
-        {
-            let id = MemoryId::from_sql(row.get(0)?)?;
-            if allowed.is_none_or(|allowed| allowed.contains(&id)) {
-                // FTS5 gives the better match the lower number.
-                found.push((id, -row.get::<_, f64>(1)?));
-            }
-        }
-        Ok(found)
+        let mut statement = reader.prepare_cached("SELECT name FROM namespaces ORDER BY name")?;
+        let namespaces = statement.query_map([], |row| namespace_from_row(row, 0))?;
+        namespaces.collect()
     };
-    let result: rusqlite::Result<_> = read();
-    result.sqlite("recall by text", readers.path())
+    let namespaces: rusqlite::Result<_> = read();
+    namespaces.sqlite("list the namespaces", readers.path())
 }
-
-/// Equals by row, which is the order of writing.
-const FIND_TEXT: &str = "
-SELECT m.id, f.score FROM (
-    SELECT rowid, bm25(memories_text) AS score FROM memories_text
-    WHERE memories_text MATCH ?1 ORDER BY score, rowid LIMIT ?2
-) f CROSS JOIN memories m ON m.row = f.rowid ORDER BY f.score, f.rowid";
 
 /// What a namespace holds and may hold; nothing and anything if there is none.
 pub(crate) fn find_usage(readers: &ReaderPool, namespace: &Namespace) -> Result<Usage> {
     let reader = readers.lend();
     let usage = reader
-        .prepare_cached("SELECT items, bytes, max_items, max_bytes FROM namespaces WHERE name = ?1")
+        .prepare_cached("SELECT items, bytes + state_bytes, max_items, max_bytes FROM namespaces WHERE name = ?1")
         .and_then(|mut select| {
             let usage = |row: &Row<'_>| {
                 Ok(Usage {
@@ -162,27 +124,17 @@ pub(crate) fn find_usage(readers: &ReaderPool, namespace: &Namespace) -> Result<
         .map(Option::unwrap_or_default)
 }
 
-/// The tables of tags and attributes come first and are joined with CROSS JOIN, which SQLite does
-/// not reorder: walking all of a namespace by time for a rare tag would cost far more than sorting
-/// what a common one finds.
+/// Everything that a filter says but for labels, which the text tier knows.
 fn filter_sql(
     columns: &str,
     namespace: &Namespace,
     filter: &Filter,
     most: usize,
 ) -> (String, Vec<Value>) {
-    let mut query = QueryText::new(namespace);
-    for tag in &filter.tags {
-        let table = query.join("tags");
-        let tag = query.bind(tag.clone());
-        query.condition(format!("{table}.tag = {tag}"));
-    }
-    for (name, value) in &filter.attributes {
-        let table = query.join("attributes");
-        let name = query.bind(name.clone());
-        let value = query.bind(attribute_key(value));
-        query.condition(format!("{table}.name = {name} AND {table}.value = {value}"));
-    }
+    let mut query = QueryText {
+        conditions: vec!["m.ns = (SELECT ns FROM namespaces WHERE name = ?1)".into()],
+        values: vec![Value::Text(namespace.as_str().to_owned())],
+    };
     if let Some(part) = &filter.text_contains {
         let part = query.bind(part.clone());
         query.condition(format!("instr(m.text, {part}) > 0"));
@@ -209,26 +161,12 @@ fn filter_sql(
     query.finish(columns, most)
 }
 
-/// How an attribute's value stands in its index.
-pub(crate) fn attribute_key(value: &AttributeValue) -> String {
-    serde_json::to_string(value).expect("a scalar is always valid JSON")
-}
-
 struct QueryText {
-    tables: Vec<String>,
     conditions: Vec<String>,
     values: Vec<Value>,
 }
 
 impl QueryText {
-    fn new(namespace: &Namespace) -> Self {
-        Self {
-            tables: Vec::new(),
-            conditions: vec!["m.ns = (SELECT ns FROM namespaces WHERE name = ?1)".into()],
-            values: vec![Value::Text(namespace.as_str().to_owned())],
-        }
-    }
-
     fn bind(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("?{}", self.values.len())
@@ -238,25 +176,11 @@ impl QueryText {
         self.conditions.push(condition);
     }
 
-    /// Adds an index table and ties it to the memory; its alias is returned.
-    fn join(&mut self, table: &str) -> String {
-        let alias = format!("j{}", self.tables.len());
-        self.tables.push(format!("{table} {alias}"));
-        self.conditions
-            .push(format!("{alias}.ns = m.ns AND {alias}.row = m.row"));
-        // Constant on the index's first column, or the join could only scan it.
-        self.conditions.push(format!(
-            "{alias}.ns = (SELECT ns FROM namespaces WHERE name = ?1)"
-        ));
-        alias
-    }
-
-    fn finish(mut self, columns: &str, limit: usize) -> (String, Vec<Value>) {
-        let limit = self.bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        self.tables.push("memories m".into());
+    fn finish(mut self, columns: &str, most: usize) -> (String, Vec<Value>) {
+        let limit = self.bind(i64::try_from(most).unwrap_or(i64::MAX));
         let sql = format!(
-            "SELECT {columns} FROM {} WHERE {} ORDER BY m.at DESC, m.id DESC LIMIT {limit}",
-            self.tables.join(" CROSS JOIN "),
+            "SELECT {columns} FROM memories m WHERE {}
+             ORDER BY m.at DESC, m.id DESC LIMIT {limit}",
             self.conditions.join(" AND "),
         );
         (sql, self.values)
@@ -285,20 +209,6 @@ mod tests {
             .map(|line| line.unwrap())
             .collect::<Vec<String>>()
             .join("\n")
-    }
-
-    #[test]
-    fn a_filter_by_tag_starts_at_the_index_of_tags() {
-        let plan = plan(&Filter::new().tag("rare").attribute("agent", "a"), 10);
-        let first = plan.lines().next().unwrap();
-        assert!(
-            first.contains("SEARCH j0 USING PRIMARY KEY (ns=? AND tag=?)"),
-            "{plan}"
-        );
-        assert!(
-            !plan.contains("SCAN j") && !plan.contains("SCAN m"),
-            "{plan}"
-        );
     }
 
     #[test]

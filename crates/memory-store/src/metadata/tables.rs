@@ -1,34 +1,32 @@
 //! The tables of a new database.
 
 /// The version of [`SCHEMA`]. A change needs the next number, and a step in `migration`.
-pub(super) const SCHEMA_VERSION: i32 = 5;
+pub(super) const SCHEMA_VERSION: i32 = 6;
 
-/// `row` is the key of whatever is derived from a memory; `id` is only unique in its namespace.
-/// Tags and attributes stand in the memory's own row, so that one look-up reads a memory whole,
-/// and again in their own tables, which are the indexes that filters use.
+/// Tags and attributes stand in the memory's own row, so that one look-up reads a memory whole. What
+/// searches them, and texts, is the text tier, which is made of these rows at opening.
 ///
 /// `memories` and `edges` hold what is known now, `versions` and `edge_versions` what was known
 /// before: no index and no other tier looks at those.
 ///
-/// The full-text index is derived, but in the same database: it commits with the memory. It keeps
-/// no text of its own. Each of its terms begins with the namespace's number (see `terms`), so that
-/// a search never walks through another tenant's matches, and how often a word occurs with another
-/// tenant weighs nothing.
-///
 /// A run's state is kept as versions of keys. A checkpoint is a mark in the run's sequence and
 /// copies nothing; a version that a mark can see is kept when it is replaced, any other one is not.
 /// A fork begins at a mark of its parent and reads through to it. A large value is kept as chunks,
-/// which versions share.
+/// which versions share. How much all of it takes up is counted by triggers, since a version may go
+/// in many ways.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE namespaces(
-    ns        INTEGER PRIMARY KEY AUTOINCREMENT,
-    name      TEXT NOT NULL UNIQUE,
-    next_id   INTEGER NOT NULL,
-    dimension INTEGER,
-    items     INTEGER NOT NULL,
-    bytes     INTEGER NOT NULL,
-    max_items INTEGER,
-    max_bytes INTEGER
+    ns          INTEGER PRIMARY KEY AUTOINCREMENT,
+    name        TEXT NOT NULL UNIQUE,
+    next_id     INTEGER NOT NULL,
+    dimension   INTEGER,
+    items       INTEGER NOT NULL,
+    bytes       INTEGER NOT NULL,
+    max_items   INTEGER,
+    max_bytes   INTEGER,
+    language    TEXT NOT NULL DEFAULT 'english',
+    embedder    TEXT,
+    state_bytes INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE memories(
     row         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -66,19 +64,6 @@ CREATE TABLE versions(
     replaced_at INTEGER NOT NULL,
     UNIQUE(ns, id, version)
 ) STRICT;
-CREATE TABLE tags(
-    ns  INTEGER NOT NULL,
-    tag TEXT NOT NULL,
-    row INTEGER NOT NULL,
-    PRIMARY KEY(ns, tag, row)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE attributes(
-    ns    INTEGER NOT NULL,
-    name  TEXT NOT NULL,
-    value TEXT NOT NULL,
-    row   INTEGER NOT NULL,
-    PRIMARY KEY(ns, name, value, row)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE edges(
     ns          INTEGER NOT NULL REFERENCES namespaces(ns),
     source      INTEGER NOT NULL,
@@ -142,9 +127,18 @@ CREATE TABLE checkpoints(
     at         INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX checkpoints_by_run ON checkpoints(run, seq);
-CREATE VIEW text_source AS SELECT row, memory_terms(ns, text) AS terms FROM memories;
-CREATE VIRTUAL TABLE memories_text USING fts5(
-    terms, content = 'text_source', content_rowid = 'row',
-    tokenize = 'porter unicode61 remove_diacritics 2'
-);
+CREATE TRIGGER state_added AFTER INSERT ON state BEGIN
+    UPDATE namespaces SET state_bytes = state_bytes + coalesce(octet_length(new.value), 0)
+    WHERE ns = (SELECT ns FROM runs WHERE run = new.run);
+END;
+CREATE TRIGGER state_removed AFTER DELETE ON state BEGIN
+    UPDATE namespaces SET state_bytes = state_bytes - coalesce(octet_length(old.value), 0)
+    WHERE ns = (SELECT ns FROM runs WHERE run = old.run);
+END;
+CREATE TRIGGER chunk_added AFTER INSERT ON chunks BEGIN
+    UPDATE namespaces SET state_bytes = state_bytes + octet_length(new.bytes) WHERE ns = new.ns;
+END;
+CREATE TRIGGER chunk_removed AFTER DELETE ON chunks BEGIN
+    UPDATE namespaces SET state_bytes = state_bytes - octet_length(old.bytes) WHERE ns = old.ns;
+END;
 ";

@@ -1,6 +1,8 @@
 //! From text to vector.
 
 use crate::error::{Error, Result};
+use crate::model::function_words::is_function_word;
+use crate::model::language::Language;
 use crate::model::memory::NewMemory;
 
 /// Makes vectors of texts, always of the same length.
@@ -65,13 +67,15 @@ impl Embedder for HashedNgrams {
         /// A whole word tells more than one of its trigrams.
         const WORD_WEIGHT: f32 = 2.0;
         let mut vector = vec![0.0; self.dimension];
-        let lower = text.to_lowercase();
+        let lower = crate::text::fold(text);
         let words = lower.split(|character: char| !character.is_alphanumeric());
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-        let has_content = words.iter().any(|word| !is_function_word(word));
+        let has_content = words
+            .iter()
+            .any(|word| !is_function_word(Language::English, word));
         let chosen = words
             .into_iter()
-            .filter(|word| !has_content || !is_function_word(word));
+            .filter(|word| !has_content || !is_function_word(Language::English, word));
         for word in chosen {
             add(&mut vector, word, WORD_WEIGHT);
             // Marked ends, so that a prefix differs from the same letters inside a word.
@@ -86,28 +90,6 @@ impl Embedder for HashedNgrams {
             .any(|component| *component != 0.0)
             .then_some(vector))
     }
-}
-
-/// In the order of their bytes. Negations are not among them: they turn what is said around.
-#[rustfmt::skip]
-const FUNCTION_WORDS: [&str; 147] = [
-    "a", "about", "above", "after", "again", "against", "all", "am", "among", "an", "and", "any",
-    "anybody", "anyone", "are", "as", "at", "be", "because", "been", "before", "being", "below",
-    "between", "both", "but", "by", "can", "could", "did", "do", "does", "down", "during", "each",
-    "either", "else", "ever", "every", "few", "for", "from", "further", "had", "has", "have", "he",
-    "her", "here", "hers", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its",
-    "itself", "just", "like", "may", "me", "might", "more", "most", "much", "must", "my", "neither",
-    "nor", "now", "of", "off", "on", "once", "one", "only", "onto", "or", "other", "others",
-    "ought", "our", "out", "over", "own", "per", "rather", "same", "shall", "she", "should",
-    "since", "so", "some", "someone", "such", "than", "that", "the", "their", "them", "then",
-    "there", "these", "they", "this", "those", "though", "through", "throughout", "to", "too",
-    "under", "unless", "until", "up", "upon", "us", "very", "via", "was", "we", "well", "were",
-    "what", "when", "where", "whether", "which", "while", "who", "whom", "whose", "why", "will",
-    "with", "within", "without", "would", "yet", "you", "your", "yours",
-];
-
-fn is_function_word(word: &str) -> bool {
-    FUNCTION_WORDS.binary_search(&word).is_ok()
 }
 
 fn add(vector: &mut [f32], feature: &str, weight: f32) {
@@ -170,7 +152,6 @@ mod tests {
 
     #[test]
     fn function_words_count_only_where_there_is_nothing_else() {
-        assert!(FUNCTION_WORDS.is_sorted());
         assert!(cosine("the linker of the build", "linker build") > 0.999);
         assert!(cosine("why is it so", "the linker").abs() < 0.3);
         assert!(cosine("to do or to be", "to be") > 0.6);

@@ -253,6 +253,25 @@ pub struct Memory {
     pub version: u32,
 }
 
+impl From<Memory> for NewMemory {
+    /// The same content under the same id.
+    fn from(memory: Memory) -> Self {
+        Self {
+            namespace: memory.namespace,
+            id: Some(memory.id),
+            at: memory.at,
+            text: memory.text,
+            tags: memory.tags,
+            attributes: memory.attributes,
+            vector: memory.vector,
+            valid_from: Some(memory.valid_from),
+            valid_until: memory.valid_until,
+            expires_at: memory.expires_at,
+            recorded_at: Some(memory.recorded_at),
+        }
+    }
+}
+
 impl Memory {
     /// Whether it is found by who asks so.
     pub fn is_found(&self, when: When) -> bool {

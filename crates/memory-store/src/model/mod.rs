@@ -8,6 +8,8 @@ pub(crate) mod embed;
 pub(crate) mod entries;
 pub(crate) mod fault;
 pub(crate) mod filter;
+pub(crate) mod function_words;
+pub(crate) mod language;
 pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod names;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Quota {
     /// Memories, without their history.
     pub items: Option<u64>,
-    /// Bytes of the texts, labels and vectors of memories and of their history.
+    /// Bytes of the texts, labels and vectors of memories and of their history, and of the values of
+    /// agents' state as they are stored.
     pub bytes: Option<u64>,
 }
 
@@ -18,7 +19,7 @@ pub struct Quota {
 pub struct Usage {
     /// Memories, without their history.
     pub items: u64,
-    /// Bytes of the texts, labels and vectors of memories and of their history.
+    /// Bytes, counted as for [`Quota::bytes`].
     pub bytes: u64,
     /// The limits.
     pub quota: Quota,

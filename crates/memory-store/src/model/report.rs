@@ -46,15 +46,6 @@ pub enum Disagreement {
         /// Its id.
         id: MemoryId,
     },
-    /// An index of labels has more or fewer rows than the memories have labels.
-    Labels {
-        /// `tags` or `attributes`.
-        index: String,
-        /// A memory's label without its row in the index.
-        missing: u64,
-        /// A row of the index without its memory's label.
-        surplus: u64,
-    },
     /// An edge in the database ends at a memory that does not exist.
     DanglingEdge {
         /// Its namespace.
@@ -62,20 +53,30 @@ pub enum Disagreement {
         /// The edge as `source -relation-> target`.
         edge: String,
     },
-    /// A memory's text is not in the full-text index.
+    /// A memory is not in the text tier.
     MissingText {
         /// Its namespace.
         namespace: Namespace,
         /// Its id.
         id: MemoryId,
     },
-    /// The full-text index has documents of memories that do not exist.
+    /// The text tier has documents of memories that do not exist.
     GhostTexts {
         /// How many.
         documents: u64,
     },
-    /// The full-text index has other words than the texts.
-    AlteredTexts,
+    /// A memory stands in the text tier with other words, labels or times.
+    AlteredText {
+        /// Its namespace.
+        namespace: Namespace,
+        /// Its id.
+        id: MemoryId,
+    },
+    /// The text tier has words or labels that no memory has.
+    SurplusWords {
+        /// The namespace.
+        namespace: Namespace,
+    },
     /// A namespace would choose an id that is taken.
     Sequence {
         /// The namespace.
@@ -214,26 +215,27 @@ impl fmt::Display for Disagreement {
             Self::Altered { namespace, id } => {
                 write!(f, "{namespace}/{id}: content differs from its digest")
             }
-            Self::Labels {
-                index,
-                missing,
-                surplus,
-            } => {
-                write!(
-                    f,
-                    "index of {index}: {missing} rows missing, {surplus} too many"
-                )
-            }
             Self::DanglingEdge { namespace, edge } => {
                 write!(f, "{namespace}: edge {edge} ends at no memory")
             }
             Self::MissingText { namespace, id } => {
-                write!(f, "{namespace}/{id}: text missing from the full-text index")
+                write!(f, "{namespace}/{id}: missing from the text tier")
             }
             Self::GhostTexts { documents } => {
-                write!(f, "full-text index: {documents} documents of no memory")
+                write!(f, "text tier: {documents} documents of no memory")
             }
-            Self::AlteredTexts => write!(f, "full-text index: its words differ from the texts"),
+            Self::AlteredText { namespace, id } => {
+                write!(
+                    f,
+                    "{namespace}/{id}: words, labels or times differ in the text tier"
+                )
+            }
+            Self::SurplusWords { namespace } => {
+                write!(
+                    f,
+                    "{namespace}: words or labels of no memory in the text tier"
+                )
+            }
             Self::Sequence { namespace } => write!(f, "{namespace}: next id is taken"),
             Self::MissingVector { namespace, id } => {
                 write!(

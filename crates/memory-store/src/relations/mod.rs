@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use parking_lot::RwLock;
 
-use crate::model::change::{Change, DerivedTier};
+use crate::error::Result;
+use crate::model::change::{Change, DerivedTier, Forgotten};
 use crate::model::edge::Edge;
 use crate::model::names::{MemoryId, Namespace, Relation};
 use crate::model::time::When;
@@ -65,11 +66,19 @@ impl RelationTier {
         })
     }
 
-    pub(crate) fn traverse(&self, namespace: &Namespace, traversal: &Traversal) -> Vec<Visit> {
+    /// The first `most` memories that a traversal reaches and that are admitted.
+    pub(crate) fn traverse(
+        &self,
+        namespace: &Namespace,
+        traversal: &Traversal,
+        most: usize,
+        admits: impl Fn(MemoryId) -> bool,
+    ) -> Result<Vec<Visit>> {
         let graphs = self.graphs.read();
-        graphs
-            .get(namespace)
-            .map_or_else(Vec::new, |graph| traversal::run(graph, traversal))
+        graphs.get(namespace).map_or_else(
+            || Ok(Vec::new()),
+            |graph| traversal::run(graph, traversal, most, admits),
+        )
     }
 
     /// The shortest way to a target, and the strongest of the shortest.
@@ -78,9 +87,12 @@ impl RelationTier {
         namespace: &Namespace,
         traversal: &Traversal,
         target: MemoryId,
-    ) -> Option<Visit> {
+    ) -> Result<Option<Visit>> {
         let graphs = self.graphs.read();
-        traversal::run_to(graphs.get(namespace)?, traversal, target)
+        let graph = graphs.get(namespace);
+        graph.map_or(Ok(None), |graph| {
+            traversal::run_to(graph, traversal, target)
+        })
     }
 
     /// Takes over the content of another tier, at once for every traversal.
@@ -113,11 +125,13 @@ impl DerivedTier for RelationTier {
             } => {
                 self.remove(namespace, *source, relation, *target);
             }
-            Change::Forgotten { namespace, id } => self.remove_node(namespace, *id),
+            Change::Forgotten(Forgotten { namespace, id, .. }) => {
+                self.remove_node(namespace, *id);
+            }
             Change::NamespaceDeleted(namespace) => {
                 self.graphs.write().remove(namespace);
             }
-            Change::Remembered { .. } | Change::Updated { .. } | Change::Ended { .. } => {}
+            Change::Remembered { .. } | Change::Updated { .. } | Change::Ended(_) => {}
         }
     }
 }

@@ -364,28 +364,28 @@ impl DerivedTier for SimilarityTier {
     fn apply(&self, change: &Change) {
         match change {
             Change::Remembered {
-                namespace,
                 id,
+                memory,
                 unit: Some(unit),
-            } => {
-                self.insert(namespace, *id, unit);
             }
-            Change::Updated {
-                namespace,
-                id,
-                unit: Some(unit),
-            } => self.insert(namespace, *id, unit),
-            Change::Forgotten { namespace, id }
             | Change::Updated {
-                namespace,
                 id,
+                memory,
+                unit: Some(unit),
+                ..
+            } => self.insert(&memory.namespace, *id, unit),
+            Change::Updated {
+                id,
+                memory,
                 unit: None,
-            } => self.remove(namespace, *id),
+                ..
+            } => self.remove(&memory.namespace, *id),
+            Change::Forgotten(forgotten) => self.remove(&forgotten.namespace, forgotten.id),
             Change::NamespaceDeleted(namespace) => {
                 self.remove_namespace(namespace);
             }
             Change::Remembered { unit: None, .. }
-            | Change::Ended { .. }
+            | Change::Ended(_)
             | Change::Linked(_)
             | Change::Unlinked { .. } => {}
         }

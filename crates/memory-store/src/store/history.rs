@@ -21,24 +21,69 @@ impl MemoryStore {
     /// [`Error::UnknownMemory`](crate::Error::UnknownMemory), and those of
     /// [`remember`](Self::remember).
     pub fn update(&self, id: MemoryId, memory: NewMemory) -> Result<u32> {
+        self.update_expecting(id, None, memory)
+    }
+
+    /// As [`update`](Self::update), if the memory still has the [version](Memory::version) that the
+    /// caller read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MemoryVersion`](crate::Error::MemoryVersion) if it has another one, and those of
+    /// [`update`](Self::update).
+    pub fn update_if(&self, id: MemoryId, version: u32, memory: NewMemory) -> Result<u32> {
+        self.update_expecting(id, Some(version), memory)
+    }
+
+    fn update_expecting(
+        &self,
+        id: MemoryId,
+        version: Option<u32>,
+        memory: NewMemory,
+    ) -> Result<u32> {
         let prepared = Box::new(PreparedMemory::new(memory)?);
-        match self.writer.write(Write::Update(id, prepared))? {
-            Written::Updated(version) => Ok(version),
+        match self.writer.write(Write::Update(id, version, prepared))? {
+            Written::Updated(version, _) => Ok(version),
             other => unreachable!("an update was answered with {other:?}"),
         }
     }
 
     /// Remembers what has taken the place of a memory in the world: the old one ends where the new
     /// one begins, and the new one is linked to it by the relation `supersedes`, all in one step.
-    /// The new one's id is returned.
+    /// If the new one begins before the old one did, those that the old one had superseded end there
+    /// too: no two of them are true at any moment. The new one's id is returned.
     ///
     /// # Errors
     ///
-    /// Those of [`update`](Self::update).
+    /// [`Error::AlreadySuperseded`](crate::Error::AlreadySuperseded) if another one has taken its
+    /// place before, and those of [`update`](Self::update).
     pub fn supersede(&self, old: MemoryId, memory: NewMemory) -> Result<MemoryId> {
+        self.supersede_expecting(old, None, memory)
+    }
+
+    /// As [`supersede`](Self::supersede), if the old memory still has the
+    /// [version](Memory::version) that the caller read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MemoryVersion`](crate::Error::MemoryVersion) if it has another one, and those of
+    /// [`supersede`](Self::supersede).
+    pub fn supersede_if(&self, old: MemoryId, version: u32, memory: NewMemory) -> Result<MemoryId> {
+        self.supersede_expecting(old, Some(version), memory)
+    }
+
+    fn supersede_expecting(
+        &self,
+        old: MemoryId,
+        version: Option<u32>,
+        memory: NewMemory,
+    ) -> Result<MemoryId> {
         let prepared = Box::new(PreparedMemory::new(memory)?);
-        match self.writer.write(Write::Supersede(old, prepared))? {
-            Written::Superseded(id, _) => Ok(id),
+        match self
+            .writer
+            .write(Write::Supersede(old, version, prepared))?
+        {
+            Written::Superseded(superseded) => Ok(superseded.new),
             other => unreachable!("supersede was answered with {other:?}"),
         }
     }
@@ -57,12 +102,15 @@ impl MemoryStore {
         until: Timestamp,
         recorded_at: Timestamp,
     ) -> Result<bool> {
-        self.remove(Write::End {
+        match self.writer.write(Write::End {
             namespace: namespace.clone(),
             id,
             until,
             recorded_at,
-        })
+        })? {
+            Written::Ended(ended) => Ok(ended.is_some()),
+            other => unreachable!("an end was answered with {other:?}"),
+        }
     }
 
     /// What was true of a memory at a moment, or what was known of it then.

@@ -117,6 +117,23 @@ impl MemoryStore {
         }
     }
 
+    /// Stores several memories, all of them or none; their ids in the same order.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`remember`](Self::remember), for the first memory that is refused.
+    pub fn remember_all(
+        &self,
+        memories: impl IntoIterator<Item = NewMemory>,
+    ) -> Result<Vec<MemoryId>> {
+        let prepared = memories.into_iter().map(PreparedMemory::new);
+        let prepared: Vec<_> = prepared.collect::<Result<_>>()?;
+        match self.writer.write(Write::RememberAll(prepared))? {
+            Written::RememberedAll(ids) => Ok(ids),
+            other => unreachable!("remember was answered with {other:?}"),
+        }
+    }
+
     /// The memory of that id as it is known now, from the cache if it is there; whenever it is
     /// true, and also if it has expired and was not yet swept.
     ///
@@ -135,10 +152,13 @@ impl MemoryStore {
     ///
     /// Those of [`remember`](Self::remember) that concern the disk.
     pub fn forget(&self, namespace: &Namespace, id: MemoryId) -> Result<bool> {
-        self.remove(Write::Forget {
+        match self.writer.write(Write::Forget {
             namespace: namespace.clone(),
             id,
-        })
+        })? {
+            Written::Forgotten(forgotten) => Ok(forgotten.is_some()),
+            other => unreachable!("forget was answered with {other:?}"),
+        }
     }
 
     /// The figures of this moment.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::metadata::find_usage;
+use crate::metadata::{find_namespaces, find_usage};
 use crate::model::change::Change;
+use crate::model::language::Language;
 use crate::model::names::Namespace;
 use crate::model::quota::{Quota, Usage};
 use crate::writer::Write;
@@ -30,6 +31,36 @@ impl MemoryStore {
     /// If the database cannot be read.
     pub fn usage(&self, namespace: &Namespace) -> Result<Usage> {
         find_usage(&self.readers, namespace)
+    }
+
+    /// Sets in which language the texts of a namespace are, and creates it if it is missing. Its
+    /// texts are read anew; writes wait meanwhile. Default: [`Language::English`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`remember`](Self::remember) that concern the disk.
+    pub fn set_language(&self, namespace: &Namespace, language: Language) -> Result<()> {
+        let tiers = Arc::clone(&self.tiers);
+        let namespace = namespace.clone();
+        self.writer.inspect(move |session| {
+            session.set_language(&namespace, language.name())?;
+            let (connection, path) = (session.connection(), session.path());
+            tiers.reload_texts(connection, path, &namespace, language)
+        })?
+    }
+
+    /// In which language the texts of a namespace are.
+    pub fn language(&self, namespace: &Namespace) -> Language {
+        self.tiers.text.language(namespace)
+    }
+
+    /// Every namespace, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn namespaces(&self) -> Result<Vec<Namespace>> {
+        find_namespaces(&self.readers)
     }
 
     /// Removes a namespace with all that is in it from all tiers, and leaves no byte of it in any
@@ -58,8 +89,7 @@ impl MemoryStore {
         existed
     }
 
-    /// Merges the full-text index, rewrites the database without free pages, and empties the
-    /// write-ahead log. Writes wait meanwhile, and the disk needs room for the database once more.
+    /// Rewrites the database without free pages, and empties the write-ahead log. Writes wait meanwhile, and the disk needs room for the database once more.
     ///
     /// # Errors
     ///

@@ -58,11 +58,12 @@ impl MemoryStore {
 /// Brings the derived tiers up to date.
 fn apply(tiers: &Tiers, from: PreparedNamespace) {
     let current = |replaced_at: &Option<_>| replaced_at.is_none();
+    tiers.text.create(&from.name, from.language);
     let memories = from.memories.into_iter();
     for version in memories.filter(|version| current(&version.replaced_at)) {
         tiers.apply(&Change::Remembered {
-            namespace: from.name.clone(),
             id: version.id,
+            memory: version.prepared.memory,
             unit: version.prepared.unit,
         });
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::metadata::PreparedMemory;
 use crate::model::edge::Edge;
+use crate::model::language::Language;
 use crate::model::memory::{AttributeValue, Memory, NewMemory};
 use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
 use crate::model::quota::Quota;
@@ -43,6 +44,10 @@ pub struct Transferred {
     pub checkpoints: u64,
 }
 
+fn is_default(language: &Language) -> bool {
+    *language == Language::default()
+}
+
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
@@ -56,6 +61,11 @@ pub(crate) enum Record {
         next_id: MemoryId,
         dimension: Option<usize>,
         quota: Quota,
+        /// Left out where it is the default, as in exports from before there were languages.
+        #[serde(default, skip_serializing_if = "is_default")]
+        language: Language,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        embedder: Option<String>,
     },
     Memory(MemoryRecord),
     Edge(EdgeRecord),
@@ -238,6 +248,8 @@ pub(crate) struct PreparedNamespace {
     pub(crate) next_id: MemoryId,
     pub(crate) dimension: Option<usize>,
     pub(crate) quota: Quota,
+    pub(crate) language: Language,
+    pub(crate) embedder: Option<String>,
     pub(crate) memories: Vec<PreparedVersion>,
     pub(crate) edges: Vec<(Edge, Option<Timestamp>)>,
     pub(crate) runs: Vec<RunRecord>,

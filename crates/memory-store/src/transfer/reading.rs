@@ -22,6 +22,16 @@ pub(crate) fn read(mut from: impl BufRead) -> Result<(Vec<PreparedNamespace>, Tr
         }
         let record = serde_json::from_slice(&line).map_err(|error| invalid(error.to_string()))?;
         if reading.take(record, number - 1).map_err(invalid)? {
+            let after = from
+                .read_until(b'\n', &mut line)
+                .map_err(|error| invalid(error.to_string()))?;
+            if after > 0 {
+                return Err(Error::Import {
+                    line: number + 1,
+                    detail: "something follows the last record: import joined exports one by one"
+                        .into(),
+                });
+            }
             break;
         }
         reading.hasher.update(&line);
@@ -62,12 +72,16 @@ impl Reading {
                 next_id,
                 dimension,
                 quota,
+                language,
+                embedder,
             } => {
                 self.namespaces.push(PreparedNamespace {
                     name,
                     next_id,
                     dimension,
                     quota,
+                    language,
+                    embedder,
                     memories: Vec::new(),
                     edges: Vec::new(),
                     runs: Vec::new(),

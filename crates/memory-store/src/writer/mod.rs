@@ -200,6 +200,13 @@ impl Worker {
         self.tiers.counters().commit.record(began.elapsed());
         match committed {
             Ok(results) => self.acknowledge(group, results),
+            // Somebody else holds the database: each write would wait as long again.
+            Err(Error::Busy { path }) => {
+                for (_, reply) in group {
+                    let path = path.clone();
+                    let _ = reply.send(Err(Error::Busy { path }));
+                }
+            }
             // One write of the group may be what failed: the others get their own transaction.
             Err(_) if group.len() > 1 && self.poison.check().is_ok() => {
                 group
@@ -248,7 +255,7 @@ impl Worker {
     /// after an I/O error nothing more is promised. A full disk is rolled back whole, and is not.
     fn poison_if_unsafe(&self, error: &Error) {
         let is_safe = match error {
-            Error::DiskFull { .. } => true,
+            Error::DiskFull { .. } | Error::Busy { .. } => true,
             Error::Sqlite { .. } => !error.is_of_disk(),
             _ => false,
         };

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::metadata::{PreparedMemory, Session};
-use crate::model::change::Change;
+use crate::model::change::{Change, Ended, Forgotten, Superseded};
 use crate::model::edge::Edge;
 use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
 use crate::model::quota::Quota;
@@ -12,10 +12,12 @@ use crate::model::state::StateWrite;
 #[derive(Debug)]
 pub(crate) enum Write {
     Remember(Box<PreparedMemory>),
-    /// Replaces what is known of a memory.
-    Update(MemoryId, Box<PreparedMemory>),
-    /// Ends a memory where another one begins.
-    Supersede(MemoryId, Box<PreparedMemory>),
+    /// Several memories, all or none.
+    RememberAll(Vec<PreparedMemory>),
+    /// Replaces what is known of a memory, if it has the expected version.
+    Update(MemoryId, Option<u32>, Box<PreparedMemory>),
+    /// Ends a memory, if it has the expected version, where another one begins.
+    Supersede(MemoryId, Option<u32>, Box<PreparedMemory>),
     End {
         namespace: Namespace,
         id: MemoryId,
@@ -55,14 +57,18 @@ pub(crate) enum Write {
 #[derive(Debug, Clone)]
 pub(crate) enum Written {
     Remembered(MemoryId),
-    /// The new version.
-    Updated(u32),
-    /// The new memory, and the edges that were written.
-    Superseded(MemoryId, Vec<Edge>),
+    RememberedAll(Vec<MemoryId>),
+    /// The new version, and the text that was there before.
+    Updated(u32, String),
+    Superseded(Superseded),
     /// All edges that were written.
     Linked(Vec<Edge>),
-    Swept(Vec<(Namespace, MemoryId)>),
-    /// A forget, an unlink or an end, and whether there was something to remove or to end.
+    Swept(Vec<Forgotten>),
+    /// What was removed, if it was there.
+    Forgotten(Option<Forgotten>),
+    /// What was ended, if it had not ended as early.
+    Ended(Option<Ended>),
+    /// An unlink, and whether there was something to remove.
     Removed(bool),
     EndedEdge(Option<Edge>),
     QuotaSet,
@@ -73,10 +79,13 @@ pub(crate) enum Written {
 pub(super) fn apply(session: &mut Session, write: &Write) -> Result<Written> {
     match write {
         Write::Remember(prepared) => session.remember(prepared).map(Written::Remembered),
-        Write::Update(id, prepared) => session.update(*id, prepared).map(Written::Updated),
-        Write::Supersede(id, prepared) => session
-            .supersede(*id, prepared)
-            .map(|(id, edges)| Written::Superseded(id, edges)),
+        Write::RememberAll(prepared) => session.remember_all(prepared).map(Written::RememberedAll),
+        Write::Update(id, expected, prepared) => session
+            .update(*id, *expected, prepared)
+            .map(|(version, before)| Written::Updated(version, before)),
+        Write::Supersede(id, expected, prepared) => session
+            .supersede(*id, *expected, prepared)
+            .map(Written::Superseded),
         Write::End {
             namespace,
             id,
@@ -84,9 +93,9 @@ pub(super) fn apply(session: &mut Session, write: &Write) -> Result<Written> {
             recorded_at,
         } => session
             .end(namespace, *id, *until, *recorded_at)
-            .map(Written::Removed),
+            .map(Written::Ended),
         Write::Sweep { moment, limit } => session.sweep(*moment, *limit).map(Written::Swept),
-        Write::Forget { namespace, id } => session.forget(namespace, *id).map(Written::Removed),
+        Write::Forget { namespace, id } => session.forget(namespace, *id).map(Written::Forgotten),
         Write::Link(edge) => session.link(edge).map(Written::Linked),
         Write::Unlink {
             namespace,
@@ -124,30 +133,34 @@ pub(super) fn for_each_change(write: Write, written: &Written, mut visit: impl F
         (Write::Remember(prepared), Written::Remembered(id)) => {
             visit(remembered(*prepared, *id));
         }
-        (Write::Update(id, prepared), Written::Updated(_)) => visit(Change::Updated {
-            namespace: prepared.memory.namespace,
-            id,
-            unit: prepared.unit,
-        }),
-        (Write::Supersede(old, prepared), Written::Superseded(id, edges)) => {
-            let namespace = prepared.memory.namespace.clone();
-            visit(remembered(*prepared, *id));
-            visit(Change::Ended { namespace, id: old });
-            edges
-                .iter()
-                .cloned()
-                .for_each(|edge| visit(Change::Linked(edge)));
-        }
-        (Write::End { namespace, id, .. }, Written::Removed(true)) => {
-            visit(Change::Ended { namespace, id });
-        }
-        (Write::Sweep { .. }, Written::Swept(swept)) => {
-            for (namespace, id) in swept.iter().cloned() {
-                visit(Change::Forgotten { namespace, id });
+        (Write::RememberAll(prepared), Written::RememberedAll(ids)) => {
+            for (prepared, id) in prepared.into_iter().zip(ids) {
+                visit(remembered(prepared, *id));
             }
         }
-        (Write::Forget { namespace, id }, Written::Removed(true)) => {
-            visit(Change::Forgotten { namespace, id });
+        (Write::Update(id, _, prepared), Written::Updated(_, before)) => {
+            let PreparedMemory { memory, unit, .. } = *prepared;
+            visit(Change::Updated {
+                id,
+                before: before.clone(),
+                memory,
+                unit,
+            });
+        }
+        (Write::Supersede(_, _, prepared), Written::Superseded(superseded)) => {
+            visit(remembered(*prepared, superseded.new));
+            let ended = superseded.ended.iter().cloned();
+            ended.for_each(|ended| visit(Change::Ended(ended)));
+            let edges = superseded.edges.iter().cloned();
+            edges.for_each(|edge| visit(Change::Linked(edge)));
+        }
+        (Write::End { .. }, Written::Ended(Some(ended))) => visit(Change::Ended(ended.clone())),
+        (Write::Sweep { .. }, Written::Swept(swept)) => {
+            let swept = swept.iter().cloned();
+            swept.for_each(|forgotten| visit(Change::Forgotten(forgotten)));
+        }
+        (Write::Forget { .. }, Written::Forgotten(Some(forgotten))) => {
+            visit(Change::Forgotten(forgotten.clone()));
         }
         (Write::Link(_), Written::Linked(edges)) => {
             edges
@@ -178,8 +191,8 @@ pub(super) fn for_each_change(write: Write, written: &Written, mut visit: impl F
 
 fn remembered(prepared: PreparedMemory, id: MemoryId) -> Change {
     Change::Remembered {
-        namespace: prepared.memory.namespace,
         id,
+        memory: prepared.memory,
         unit: prepared.unit,
     }
 }

@@ -1,10 +1,12 @@
 //! The store as its callers see it, and as a crash leaves it.
 
+mod bounds;
 mod chunks;
 mod crash;
 mod faults;
 mod hybrid;
 mod index;
+mod isolation;
 mod model;
 mod model_state;
 mod model_time;
@@ -16,6 +18,7 @@ mod sharing;
 mod state;
 mod time;
 mod transfer;
+mod words;
 
 use memory_store::{
     Edge, Filter, Found, Memory, MemoryId, MemoryStore, Namespace, NewMemory, Query, Relation,

@@ -38,6 +38,11 @@ impl Session {
         }
         let mut space = self.space_or_create(&from.name)?;
         space.dimension = from.dimension;
+        self.execute(
+            "import",
+            "UPDATE namespaces SET language = ?2, embedder = ?3 WHERE ns = ?1",
+            params![space.ns, from.language.name(), from.embedder],
+        )?;
         for version in &from.memories {
             let prepared = &version.prepared;
             space.check_dimension(&prepared.memory)?;

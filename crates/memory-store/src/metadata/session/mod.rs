@@ -1,8 +1,8 @@
 //! Writing: the statements of each operation, run by the writer inside a group's transaction.
 
 mod edges;
+mod files;
 mod import;
-mod indexes;
 mod memories;
 mod namespaces;
 
@@ -23,6 +23,7 @@ use super::prepared::PreparedMemory;
 use super::rows::quota_from_row;
 use super::schema::BUSY_TIMEOUT;
 use super::state;
+use files::Files;
 
 /// What the writer keeps in memory of a namespace, so as not to ask for it at each write.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ struct Space {
     items: u64,
     /// Of memories and their versions, see [`PreparedMemory::bytes`](super::PreparedMemory).
     bytes: u64,
+    /// Of the values of state. Counted by the database itself.
+    state_bytes: u64,
     quota: Quota,
     /// Differs from its row; written once before the commit, however many memories were added.
     is_changed: bool,
@@ -45,6 +48,7 @@ pub(crate) struct Session {
     connection: Connection,
     path: PathBuf,
     spaces: HashMap<Namespace, Space>,
+    files: Files,
     /// What the disk failed with outside of a group.
     failure: Option<String>,
 }
@@ -53,6 +57,7 @@ impl Session {
     pub(crate) fn new(connection: Connection, path: PathBuf) -> Self {
         Self {
             connection,
+            files: Files::of(&path),
             path,
             spaces: HashMap::new(),
             failure: None,
@@ -67,7 +72,8 @@ impl Session {
         &self.path
     }
 
-    pub(crate) fn begin(&self) -> Result<()> {
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        self.files.check(&self.path)?;
         self.execute("begin a transaction", "BEGIN IMMEDIATE", [])
             .map(drop)
     }
@@ -94,7 +100,9 @@ impl Session {
             space.is_changed = false;
         }
         fault::sync().sqlite("commit", &self.path)?;
-        self.execute("commit", "COMMIT", []).map(drop)
+        self.execute("commit", "COMMIT", [])?;
+        // What was written to files that nobody can find again is not kept.
+        self.files.check(&self.path)
     }
 
     /// Undoes the open transaction, and forgets what was learnt in it.
@@ -170,8 +178,68 @@ impl Session {
         if self.space(&write.run.namespace)?.is_none() {
             state::check_first(write)?;
         }
-        let space = self.space_or_create(&write.run.namespace)?;
-        state::write(&self.connection, &self.path, space.ns, write)
+        let namespace = &write.run.namespace;
+        let space = self.space_or_create(namespace)?;
+        if space.quota.bytes.is_none() {
+            let written = state::write(&self.connection, &self.path, space.ns, write)?;
+            self.count_state(namespace, space)?;
+            return Ok(written);
+        }
+        // What a value takes up is known when it was written: it shares parts with others, and
+        // those that nothing can see any more were removed.
+        self.whole_or_nothing(vec![namespace.clone()], |session| {
+            let before = space.state_bytes;
+            let written = state::write(&session.connection, &session.path, space.ns, write)?;
+            let space = session.count_state(namespace, space)?;
+            if space.state_bytes > before {
+                space.check_quota(namespace, 0, 0)?;
+            }
+            Ok(written)
+        })
+    }
+
+    /// Learns how much the values of state take up.
+    fn count_state(&mut self, namespace: &Namespace, mut space: Space) -> Result<Space> {
+        space.state_bytes = self
+            .connection
+            .prepare_cached("SELECT state_bytes FROM namespaces WHERE ns = ?1")
+            .and_then(|mut select| select.query_row([space.ns], |row| row.get::<_, i64>(0)))
+            .sqlite("look up a namespace", &self.path)?
+            .unsigned_abs();
+        self.spaces.insert(namespace.clone(), space.clone());
+        Ok(space)
+    }
+
+    /// Undoes what a write of several steps has done when one of them is refused.
+    fn whole_or_nothing<T>(
+        &mut self,
+        namespaces: Vec<Namespace>,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        self.execute("begin a write", "SAVEPOINT write", [])?;
+        let known: Vec<(Namespace, Option<Space>)> = namespaces
+            .into_iter()
+            .map(|namespace| (namespace.clone(), self.spaces.get(&namespace).cloned()))
+            .collect();
+        match work(self) {
+            Ok(worked) => {
+                self.execute("end a write", "RELEASE write", [])?;
+                Ok(worked)
+            }
+            Err(error) if error.is_refusal() => {
+                self.execute("undo a write", "ROLLBACK TO write", [])?;
+                self.execute("end a write", "RELEASE write", [])?;
+                for (namespace, space) in known {
+                    match space {
+                        Some(space) => self.spaces.insert(namespace, space),
+                        None => self.spaces.remove(&namespace),
+                    };
+                }
+                Err(error)
+            }
+            // The whole transaction is undone.
+            Err(error) => Err(error),
+        }
     }
 
     fn exists(&self, ns: i64, id: MemoryId) -> Result<bool> {
@@ -197,6 +265,7 @@ impl Session {
             dimension: None,
             items: 0,
             bytes: 0,
+            state_bytes: 0,
             quota: Quota::default(),
             is_changed: false,
         })
@@ -209,7 +278,7 @@ impl Session {
         let space = self
             .connection
             .prepare_cached(
-                "SELECT ns, next_id, dimension, items, bytes, max_items, max_bytes
+                "SELECT ns, next_id, dimension, items, bytes, state_bytes, max_items, max_bytes
                  FROM namespaces WHERE name = ?1",
             )
             .and_then(|mut select| {
@@ -221,7 +290,8 @@ impl Session {
                             dimension: dimension_from_sql(row.get(2)?)?,
                             items: row.get::<_, i64>(3)?.unsigned_abs(),
                             bytes: row.get::<_, i64>(4)?.unsigned_abs(),
-                            quota: quota_from_row(row, 5)?,
+                            state_bytes: row.get::<_, i64>(5)?.unsigned_abs(),
+                            quota: quota_from_row(row, 6)?,
                             is_changed: false,
                         })
                     })
@@ -296,7 +366,7 @@ impl Space {
             } if items > 0 && self.items + items > limit => Err(exceeded("items", limit)),
             Quota {
                 bytes: Some(limit), ..
-            } if self.bytes + bytes > limit => Err(exceeded("bytes", limit)),
+            } if self.bytes + self.state_bytes + bytes > limit => Err(exceeded("bytes", limit)),
             _ => Ok(()),
         }
     }

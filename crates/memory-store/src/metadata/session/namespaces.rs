@@ -9,9 +9,7 @@ use crate::model::quota::Quota;
 use super::Session;
 
 /// The tables with rows of a namespace, in an order in which no row refers to one that is gone.
-const TABLES: [&str; 8] = [
-    "tags",
-    "attributes",
+const TABLES: [&str; 6] = [
     "edges",
     "edge_versions",
     "versions",
@@ -21,6 +19,18 @@ const TABLES: [&str; 8] = [
 ];
 
 impl Session {
+    /// Sets in which language texts are read, and creates the namespace if it is missing.
+    pub(crate) fn set_language(&mut self, namespace: &Namespace, language: &str) -> Result<()> {
+        self.begin()?;
+        let set = self.space_or_create(namespace).and_then(|space| {
+            let sql = "UPDATE namespaces SET language = ?2 WHERE ns = ?1";
+            self.execute("set a language", sql, params![space.ns, language])
+        });
+        let ended = set.and_then(|_| self.commit());
+        let undone = self.rollback();
+        self.note_failure(ended.and(undone))
+    }
+
     pub(crate) fn set_quota(&mut self, namespace: &Namespace, quota: Quota) -> Result<()> {
         let mut space = self.space_or_create(namespace)?;
         space.quota = quota;
@@ -36,7 +46,6 @@ impl Session {
             return Ok(false);
         };
         self.in_transaction("delete a namespace", |connection| {
-            delete_texts(connection, space.ns)?;
             delete_state(connection, space.ns)?;
             for table in TABLES {
                 let sql = format!("DELETE FROM {table} WHERE ns = ?1");
@@ -47,12 +56,9 @@ impl Session {
         Ok(true)
     }
 
-    /// Merges the full-text index, rewrites the database without free pages, and empties the
-    /// write-ahead log. Needs the space of the database once more while it works.
+    /// Rewrites the database without free pages, and empties the write-ahead log. Needs the space of
+    /// the database once more while it works.
     pub(crate) fn compact(&mut self) -> Result<()> {
-        self.in_transaction("compact", |connection| {
-            connection.execute_batch("INSERT INTO memories_text(memories_text) VALUES('optimize')")
-        })?;
         // Otherwise the copy would be made in memory, whatever its size.
         let rewritten = self.execute_batch(
             "compact",
@@ -61,23 +67,6 @@ impl Session {
         let emptied = rewritten.and_then(|()| self.truncate_log());
         self.note_failure(emptied)
     }
-}
-
-/// Removes the terms from the index itself. By default FTS5 only adds that they are gone, and keeps
-/// them until segments are merged.
-fn delete_texts(connection: &Connection, ns: i64) -> rusqlite::Result<()> {
-    let erase = |erase: i64| {
-        let sql = "INSERT INTO memories_text(memories_text, rank) VALUES('secure-delete', ?1)";
-        connection.execute(sql, [erase]).map(drop)
-    };
-    erase(1)?;
-    connection.execute(
-        "INSERT INTO memories_text(memories_text, rowid, terms)
-         SELECT 'delete', row, terms FROM text_source WHERE row IN
-             (SELECT row FROM memories WHERE ns = ?1)",
-        params![ns],
-    )?;
-    erase(0)
 }
 
 fn delete_state(connection: &Connection, ns: i64) -> rusqlite::Result<()> {

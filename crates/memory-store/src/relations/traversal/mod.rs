@@ -5,10 +5,17 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::model::names::{MemoryId, Relation};
 use crate::model::time::When;
 
 use super::graph::{Graph, Link, RelationSymbol};
+
+/// Edges that one traversal may look at: some ten milliseconds.
+const MAX_FOLLOWED: usize = 250_000;
+
+/// Steps of all paths of a result together: 32 MB.
+const MAX_PATH_STEPS: usize = 4_000_000;
 
 /// Which way edges are followed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -120,35 +127,64 @@ struct Arrival {
     from: MemoryId,
 }
 
-/// The visits by hops, then strength, then id.
-pub(super) fn run(graph: &Graph, traversal: &Traversal) -> Vec<Visit> {
+/// The first `most` admitted visits, by hops, then strength, then id.
+pub(super) fn run(
+    graph: &Graph,
+    traversal: &Traversal,
+    most: usize,
+    admits: impl Fn(MemoryId) -> bool,
+) -> Result<Vec<Visit>> {
     let Some(mut walk) = Walk::new(graph, traversal) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
-    let mut visits = Vec::new();
-    for _ in 0..traversal.hops.get() {
-        if walk.frontier.is_empty() || visits.len() >= traversal.limit {
+    let mut visits: Vec<Visit> = Vec::new();
+    let mut left = traversal.limit;
+    let mut steps = 0;
+    for hop in 1..=traversal.hops.get() as usize {
+        if walk.frontier.is_empty() || left == 0 || visits.len() >= most {
             break;
         }
-        walk.step();
-        visits.extend(walk.frontier.iter().map(|id| walk.visit(*id)));
+        walk.step()?;
+        for id in walk.frontier.iter().take(left).filter(|id| admits(**id)) {
+            if visits.len() == most {
+                break;
+            }
+            steps += hop;
+            if steps > MAX_PATH_STEPS {
+                return Err(too_large(
+                    "steps of paths in its result",
+                    steps,
+                    MAX_PATH_STEPS,
+                ));
+            }
+            visits.push(walk.visit(*id));
+        }
+        left = left.saturating_sub(walk.frontier.len());
     }
-    visits.truncate(traversal.limit);
-    visits
+    Ok(visits)
 }
 
 /// The visit of one node, if it is reached.
-pub(super) fn run_to(graph: &Graph, traversal: &Traversal, target: MemoryId) -> Option<Visit> {
-    let mut walk = Walk::new(graph, traversal)?;
+pub(super) fn run_to(
+    graph: &Graph,
+    traversal: &Traversal,
+    target: MemoryId,
+) -> Result<Option<Visit>> {
+    let Some(mut walk) = Walk::new(graph, traversal) else {
+        return Ok(None);
+    };
     for _ in 0..traversal.hops.get() {
         if walk.frontier.is_empty() || walk.arrivals.contains_key(&target) {
             break;
         }
-        walk.step();
+        walk.step()?;
     }
-    walk.arrivals
-        .contains_key(&target)
-        .then(|| walk.visit(target))
+    let is_reached = walk.arrivals.contains_key(&target);
+    Ok(is_reached.then(|| walk.visit(target)))
+}
+
+fn too_large(what: &'static str, size: usize, limit: usize) -> Error {
+    Error::QueryTooLarge { what, size, limit }
 }
 
 struct Walk<'g> {
@@ -160,6 +196,8 @@ struct Walk<'g> {
     arrivals: HashMap<MemoryId, Arrival>,
     /// What the last step reached first, the strongest first.
     frontier: Vec<MemoryId>,
+    /// Edges that were looked at.
+    followed: usize,
 }
 
 impl<'g> Walk<'g> {
@@ -181,10 +219,11 @@ impl<'g> Walk<'g> {
             when: traversal.when,
             arrivals: HashMap::from([(traversal.start, start)]),
             frontier: vec![traversal.start],
+            followed: 0,
         })
     }
 
-    fn step(&mut self) {
+    fn step(&mut self) -> Result<()> {
         let mut reached: BTreeMap<MemoryId, Arrival> = BTreeMap::new();
         let (relation, when) = (self.relation, self.when);
         let follows = |link: &&Link| {
@@ -192,12 +231,20 @@ impl<'g> Walk<'g> {
         };
         for from in &self.frontier {
             let strength = self.arrivals[from].strength;
-            for link in self.graph.links(*from, self.direction).filter(follows) {
+            for link in self.graph.links(*from, self.direction) {
+                self.followed += 1;
+                if self.followed > MAX_FOLLOWED {
+                    return Err(too_large("edges to follow", self.followed, MAX_FOLLOWED));
+                }
+                if !follows(&link) {
+                    continue;
+                }
                 if self.arrivals.contains_key(&link.other) {
                     continue;
                 }
                 let arrival = Arrival {
-                    strength: strength * link.weight,
+                    // Long paths of large weights leave the range of numbers.
+                    strength: (strength * link.weight).clamp(f64::MIN, f64::MAX),
                     from: *from,
                 };
                 let best = reached.entry(link.other).or_insert(arrival);
@@ -211,6 +258,7 @@ impl<'g> Walk<'g> {
         self.frontier
             .sort_by(|a, b| reached[b].strength.total_cmp(&reached[a].strength));
         self.arrivals.extend(reached);
+        Ok(())
     }
 
     fn visit(&self, id: MemoryId) -> Visit {

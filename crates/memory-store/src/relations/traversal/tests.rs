@@ -29,7 +29,8 @@ fn render(graph: &Graph, traversal: &Traversal) -> String {
         let path: Vec<String> = visit.path.iter().map(ToString::to_string).collect();
         format!("{} ({})", path.join(">"), visit.strength)
     };
-    run(graph, traversal)
+    run(graph, traversal, usize::MAX, |_| true)
+        .unwrap()
         .iter()
         .map(line)
         .collect::<Vec<_>>()
@@ -129,7 +130,8 @@ fn the_way_to_a_target_is_the_shortest() {
         (1, "r", 4, 0.1),
     ]);
     let to = |target, far| {
-        let visit = run_to(&graph, &Traversal::new(id(1)).hops(hops(far)), id(target));
+        let walk = Traversal::new(id(1)).hops(hops(far));
+        let visit = run_to(&graph, &walk, id(target)).unwrap();
         visit.map(|visit| visit.path.iter().map(|id| id.get()).collect::<Vec<_>>())
     };
     assert_eq!(to(4, 9), Some(vec![1, 4]));

@@ -7,11 +7,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::metadata::{find_ids_where, find_newest, find_where};
+use crate::metadata::find_where;
 use crate::model::filter::Filter;
-use crate::model::names::{MemoryId, Namespace};
+use crate::model::memory::Memory;
+use crate::model::names::{MemoryId, Namespace, Timestamp};
 use crate::model::query::{Candidate, Found, Fused, Query, Signal, fuse};
-use crate::relations::Traversal;
+use crate::text::Selection;
 use crate::writer::pace::Stopwatch;
 
 use super::MemoryStore;
@@ -24,8 +25,9 @@ impl MemoryStore {
     /// # Errors
     ///
     /// [`Error::InvalidVector`](crate::Error::InvalidVector) or
-    /// [`Error::Dimension`](crate::Error::Dimension) if the query's vector cannot be compared; and
-    /// if the database cannot be read.
+    /// [`Error::Dimension`](crate::Error::Dimension) if the query's vector cannot be compared,
+    /// [`Error::QueryTooLarge`](crate::Error::QueryTooLarge) for more than 1,024 distinct words, 1 MiB
+    /// of text, or a walk along more than 250,000 edges; and if the database cannot be read.
     pub fn recall(&self, namespace: &Namespace, query: &Query) -> Result<Vec<Found>> {
         let began = Stopwatch::now();
         let found = self.recall_untimed(namespace, query);
@@ -37,8 +39,7 @@ impl MemoryStore {
         if query.is_listing() {
             return self.listed(namespace, query);
         }
-        let allowed = self.allowed(namespace, &query.filter)?;
-        let mut lists = self.ranked(namespace, query, allowed.as_ref())?;
+        let mut lists = self.ranked(namespace, query)?;
         if query.recency {
             lists.push((Signal::Recency, self.youngest(namespace, query, &lists)?));
         }
@@ -47,7 +48,7 @@ impl MemoryStore {
             tokens: query.max_tokens,
         };
         let mut found = Vec::new();
-        let ranking = self.decayed(namespace, query, fuse(lists))?;
+        let ranking = self.decayed(namespace, query, fuse(lists, &query.weights));
         for fused in self.diversified(namespace, query, ranking) {
             if budget.items == 0 {
                 break;
@@ -77,19 +78,36 @@ impl MemoryStore {
         // What does not fit leaves its place to others.
         let most = query.max_tokens.map_or(items, |_| usize::MAX);
         let mut found = Vec::new();
-        for memory in find_where(&self.readers, namespace, &query.filter, most)? {
+        for memory in self.filtered(namespace, &query.filter, most)? {
             if budget.items == 0 {
                 break;
             }
             if budget.admits(&memory.text) {
                 found.push(Found {
-                    memory: Arc::new(memory),
+                    memory,
                     score: 0.0,
                     reasons: Vec::new(),
                 });
             }
         }
         Ok(found)
+    }
+
+    fn filtered(
+        &self,
+        namespace: &Namespace,
+        filter: &Filter,
+        most: usize,
+    ) -> Result<Vec<Arc<Memory>>> {
+        if !filter.has_labels() {
+            let memories = find_where(&self.readers, namespace, filter, most)?;
+            return Ok(memories.into_iter().map(Arc::new).collect());
+        }
+        let mut memories = Vec::new();
+        for (id, _) in self.newest(namespace, filter, most)? {
+            memories.extend(self.find(namespace, id, filter.when)?);
+        }
+        Ok(memories)
     }
 
     /// In the order of what is relevant and new, if that is asked for.
@@ -105,112 +123,67 @@ impl MemoryStore {
         diversify(ranking, diversity, query.depth(), vector_of)
     }
 
-    /// The ids that a filter lets through; none if it lets everything through that is found as of
-    /// when it is asked for.
-    fn allowed(&self, namespace: &Namespace, filter: &Filter) -> Result<Option<HashSet<MemoryId>>> {
-        let is_open = Filter {
-            when: filter.when,
-            ..Filter::new()
-        } == *filter;
-        if is_open {
-            Ok(None)
-        } else {
-            find_ids_where(&self.readers, namespace, filter).map(Some)
-        }
-    }
-
     /// The lists of the signals that choose their own candidates.
     fn ranked(
         &self,
         namespace: &Namespace,
         query: &Query,
-        allowed: Option<&HashSet<MemoryId>>,
     ) -> Result<Vec<(Signal, Vec<Candidate>)>> {
         let (depth, when) = (query.depth(), query.filter.when);
+        let admitted = self.admitted(namespace, &query.filter)?;
         let mut lists = Vec::new();
-        if let Some(vector) = &query.vector {
-            let similar = self.similar(namespace, vector, depth, when, allowed)?;
-            lists.push((Signal::Similarity, similar));
-        }
         if let Some(words) = &query.text {
-            let matching = self.matching(namespace, words, depth, when, allowed)?;
+            let matching = self.matching(namespace, words, depth, &admitted)?;
             lists.push((Signal::Text, matching));
         }
+        if query.vector.is_none() && query.related.is_none() && query.preferred.is_none() {
+            return Ok(lists);
+        }
+        let selection = self.tiers.text.admitted(namespace, &admitted);
+        if let Some(vector) = &query.vector {
+            let similar = self.similar(namespace, vector, depth, &selection)?;
+            lists.push((Signal::Similarity, similar));
+        }
         if let Some(traversal) = &query.related {
-            let reached = self.reached(namespace, traversal, query, allowed)?;
+            let traversal = traversal.clone().when(traversal.when.or(when));
+            let admits = |id| selection.admits(id);
+            let reached = self
+                .tiers
+                .relations
+                .traverse(namespace, &traversal, depth, admits)?;
+            let reached = reached.into_iter().map(Candidate::from).collect();
             lists.push((Signal::Relation, reached));
         }
         if let Some(preferred) = &query.preferred {
             let preferred = preferred.clone().when(preferred.when.or(when));
-            lists.push((
-                Signal::Metadata,
-                self.newest(namespace, &preferred, depth, allowed)?,
-            ));
+            // How many of the newest are selected is not known beforehand.
+            let most = match selection {
+                Selection::All => depth,
+                _ => usize::MAX,
+            };
+            let newest = self.newest(namespace, &preferred, most)?;
+            let newest = newest.into_iter().filter(|(id, _)| selection.admits(*id));
+            lists.push((Signal::Metadata, by_time(newest.take(depth))));
         }
         Ok(lists)
     }
 
-    /// What a walk reaches, the nearest and strongest first.
-    fn reached(
-        &self,
-        namespace: &Namespace,
-        traversal: &Traversal,
-        query: &Query,
-        allowed: Option<&HashSet<MemoryId>>,
-    ) -> Result<Vec<Candidate>> {
-        let when = query.filter.when;
-        let traversal = traversal.clone().when(traversal.when.or(when));
-        let mut reached = Vec::new();
-        for visit in self.tiers.relations.traverse(namespace, &traversal) {
-            let is_allowed = match allowed {
-                Some(allowed) => allowed.contains(&visit.id),
-                None => self.find(namespace, visit.id, when)?.is_some(),
-            };
-            if is_allowed {
-                reached.push(visit.into());
-            }
-            if reached.len() == query.depth() {
-                break;
-            }
-        }
-        Ok(reached)
-    }
-
     /// In the order of their scores after the decay.
-    fn decayed(
-        &self,
-        namespace: &Namespace,
-        query: &Query,
-        mut fused: Vec<Fused>,
-    ) -> Result<Vec<Fused>> {
+    fn decayed(&self, namespace: &Namespace, query: &Query, mut fused: Vec<Fused>) -> Vec<Fused> {
         let Some(decay) = query.decay else {
-            return Ok(fused);
+            return fused;
         };
+        let times = self
+            .tiers
+            .text
+            .times(namespace, fused.iter().map(|fused| fused.id));
         for fused in &mut fused {
-            if let Some(memory) = self.get(namespace, fused.id)? {
-                fused.score *= decay.factor(memory.at);
+            if let Some(at) = times.get(&fused.id) {
+                fused.score *= decay.factor(*at);
             }
         }
         fused.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
-        Ok(fused)
-    }
-
-    fn newest(
-        &self,
-        namespace: &Namespace,
-        filter: &Filter,
-        depth: usize,
-        allowed: Option<&HashSet<MemoryId>>,
-    ) -> Result<Vec<Candidate>> {
-        // How many of the newest are allowed is not known beforehand.
-        let most = allowed.map_or(depth, |_| usize::MAX);
-        let newest = find_newest(&self.readers, namespace, filter, most)?;
-        let is_allowed = |id: &MemoryId| allowed.is_none_or(|allowed| allowed.contains(id));
-        let newest = newest.into_iter().filter(|(id, _)| is_allowed(id));
-        Ok(newest
-            .take(depth)
-            .map(|(id, at)| Candidate::new(id, at.unix_millis() as f64))
-            .collect())
+        fused
     }
 
     /// The candidates of the other signals by age; without others, the youngest of all.
@@ -221,23 +194,21 @@ impl MemoryStore {
         lists: &[(Signal, Vec<Candidate>)],
     ) -> Result<Vec<Candidate>> {
         if lists.is_empty() {
-            return self.newest(namespace, &query.filter, query.depth(), None);
+            let newest = self.newest(namespace, &query.filter, query.depth())?;
+            return Ok(by_time(newest.into_iter()));
         }
-        let ids: HashSet<MemoryId> = lists
-            .iter()
-            .flat_map(|(_, list)| list)
-            .map(|candidate| candidate.id)
-            .collect();
-        let mut memories = Vec::with_capacity(ids.len());
-        for id in ids {
-            memories.extend(self.get(namespace, id)?);
-        }
-        memories.sort_by_key(|memory| (Reverse(memory.at), memory.id));
-        let by_age = memories.iter();
-        Ok(by_age
-            .map(|memory| Candidate::new(memory.id, memory.at.unix_millis() as f64))
-            .collect())
+        let candidates = lists.iter().flat_map(|(_, list)| list);
+        let ids: HashSet<MemoryId> = candidates.map(|candidate| candidate.id).collect();
+        let mut times: Vec<_> = self.tiers.text.times(namespace, ids).into_iter().collect();
+        times.sort_by_key(|(id, at)| (Reverse(*at), *id));
+        Ok(by_time(times.into_iter()))
     }
+}
+
+fn by_time(memories: impl Iterator<Item = (MemoryId, Timestamp)>) -> Vec<Candidate> {
+    memories
+        .map(|(id, at)| Candidate::new(id, at.unix_millis() as f64))
+        .collect()
 }
 
 /// What a result may still take up.

@@ -15,8 +15,8 @@ const DIRECTORY_VARIABLE: &str = "MEMORY_STORE_DIE_IN";
 const DEATHS: [&str; 13] = [
     "before-schema:1",
     "after-schema:1",
-    "between-row-and-indexes:5",
-    "between-indexes-and-row:2",
+    "after-row:5",
+    "between-rows:2",
     "between-version-and-row:1",
     "between-memories:1",
     "between-chunks:12",

@@ -16,10 +16,21 @@ use crate::{AgentRun, CheckpointId};
 /// The schema as version 3 created it, and what a store of that version wrote.
 const VERSION_3: &str = include_str!("fixtures/version_3.sql");
 
+/// What was done to a database of version 3 to make it one of version 5.
+const VERSION_5_CHANGES: &str = include_str!("fixtures/version_5_changes.sql");
+
 fn store_of_version_3() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let connection = Connection::open(database(directory.path())).unwrap();
     connection.execute_batch(VERSION_3).unwrap();
+    directory
+}
+
+fn store_of_version_5() -> tempfile::TempDir {
+    let directory = store_of_version_3();
+    let connection = Connection::open(database(directory.path())).unwrap();
+    connection.execute_batch(VERSION_5_CHANGES).unwrap();
+    assert_eq!(version(directory.path()), 5);
     directory
 }
 
@@ -46,17 +57,23 @@ fn shape(directory: &Path) -> BTreeSet<String> {
         "SELECT concat_ws(' ', s.name, c.name, c.type, c.\"notnull\", c.pk)
          FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.type = 'table'",
     );
+    let triggers = read("SELECT concat(name, sql) FROM sqlite_schema WHERE type = 'trigger'");
     let indexes = read(
         "SELECT concat_ws(' ', s.name, i.\"unique\", i.partial, group_concat(c.name))
          FROM sqlite_schema s, pragma_index_list(s.name) i, pragma_index_info(i.name) c
          WHERE s.type = 'table' GROUP BY s.name, i.name",
     );
-    columns.into_iter().chain(indexes).collect()
+    columns.into_iter().chain(indexes).chain(triggers).collect()
 }
 
 #[test]
-fn a_store_of_version_3_is_brought_up_to_date_with_all_it_holds() {
-    let directory = store_of_version_3();
+fn a_store_of_an_earlier_version_is_brought_up_to_date_with_all_it_holds() {
+    for directory in [store_of_version_3(), store_of_version_5()] {
+        is_brought_up_to_date(&directory);
+    }
+}
+
+fn is_brought_up_to_date(directory: &tempfile::TempDir) {
     let store = MemoryStore::open(directory.path()).unwrap();
     let report = store.check().unwrap();
     assert!(report.is_clean(), "{:?}", report.disagreements);
@@ -91,7 +108,7 @@ fn a_store_of_version_3_is_brought_up_to_date_with_all_it_holds() {
     let edges = store.edges_of(&team, id(1), Direction::Outgoing, When::AsOf(at(3000)));
     assert_eq!((edges.len(), edges[0].weight), (1, 0.5));
     let usage = store.usage(&team).unwrap();
-    assert_eq!((usage.items, usage.bytes), (2, 21 + 2 * (5 + 2 + 4)));
+    assert_eq!((usage.items, usage.bytes), (2, 21 + 2 * (5 + 2 + 4) + 2));
     let run = AgentRun::new(team, "a", "r").unwrap();
     assert_eq!(store.state(&run, "k").unwrap().unwrap().value, [2]);
     store.restore(&run, CheckpointId::new(1)).unwrap();

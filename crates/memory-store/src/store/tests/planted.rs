@@ -48,27 +48,8 @@ fn sql(statement: &'static str) -> impl FnOnce(&MemoryStore) {
 fn every_planted_disagreement_of_the_database_is_named_and_mended() {
     let plants = [
         (
-            "DELETE FROM tags WHERE row = 1",
-            "index of tags: 1 rows missing, 0 too many",
-        ),
-        (
-            "INSERT INTO attributes VALUES(1, 'a', 'false', 2)",
-            "index of attributes: 0 rows missing, 1 too many",
-        ),
-        (
-            "INSERT INTO memories_text(memories_text, rowid, terms)
-             VALUES('delete', 1, 'n1zfirst')",
-            "n/1: text missing from the full-text index",
-        ),
-        (
-            "INSERT INTO memories_text(rowid, terms) VALUES(9, 'n1zghost')",
-            "full-text index: 1 documents of no memory",
-        ),
-        (
-            "INSERT INTO memories_text(memories_text, rowid, terms)
-                 VALUES('delete', 1, 'n1zfirst');
-             INSERT INTO memories_text(rowid, terms) VALUES(1, 'n1zother')",
-            "full-text index: its words differ from the texts",
+            "UPDATE namespaces SET state_bytes = 7",
+            "n: holds another number of items or bytes than it says",
         ),
         ("UPDATE namespaces SET next_id = 2", "n: next id is taken"),
     ];
@@ -128,7 +109,7 @@ fn every_planted_disagreement_of_the_database_is_named_and_mended() {
             true,
         ),
         (
-            "UPDATE chunks SET bytes = x'00' WHERE chunk = 1",
+            "UPDATE chunks SET bytes = zeroblob(octet_length(bytes)) WHERE chunk = 1",
             "n: chunk 1 differs from its digest",
             false,
         ),
@@ -166,10 +147,37 @@ fn every_planted_disagreement_of_the_database_is_named_and_mended() {
     assert_eq!(left, [""; 0]);
 }
 
+/// Lets the first memory stand in the text tier as another one.
+fn replant(store: &MemoryStore, other: NewMemory) {
+    store.tiers.text.remove(&namespace(), id(1), "first");
+    store.tiers.text.insert(id(1), &other);
+}
+
 #[test]
 fn every_planted_disagreement_of_a_derived_tier_is_named_and_mended() {
     type Plant = fn(&MemoryStore);
-    let plants: [(Plant, &str); 8] = [
+    let plants: [(Plant, &str); 12] = [
+        (
+            |store| store.tiers.text.remove(&namespace(), id(1), "first"),
+            "n/1: missing from the text tier",
+        ),
+        (
+            |store| store.tiers.text.insert(id(9), &memory("ghost")),
+            "text tier: 1 documents of no memory",
+        ),
+        (
+            |store| replant(store, memory("other").tag("t").attribute("a", true)),
+            "n/1: words, labels or times differ in the text tier",
+        ),
+        (
+            |store| {
+                replant(
+                    store,
+                    memory("first").tag("t").tag("u").attribute("a", true),
+                )
+            },
+            "n: words or labels of no memory in the text tier",
+        ),
         (
             |store| store.tiers.similarity.remove(&namespace(), id(1)),
             "n/1: vector missing from the similarity tier",

@@ -87,6 +87,29 @@ impl Model {
         true
     }
 
+    /// Which memory took the place of which.
+    fn predecessors(&self) -> impl Iterator<Item = (u64, u64)> {
+        let links = self.links.iter();
+        let links = links.filter(|link| link.relation == "supersedes");
+        links.map(|link| (link.source, link.target))
+    }
+
+    /// Ends a memory and all whose place it took.
+    fn end_line(&mut self, number: u64, until: i64) {
+        let mut line = vec![number];
+        let mut place = 0;
+        while let Some(number) = line.get(place).copied() {
+            self.end(number, until);
+            let before: Vec<u64> = self
+                .predecessors()
+                .filter(|(source, target)| *source == number && !line.contains(target))
+                .map(|(_, target)| target)
+                .collect();
+            line.extend(before);
+            place += 1;
+        }
+    }
+
     fn forget(&mut self, number: u64) {
         self.memories.retain(|known| known.id != number);
         self.links
@@ -136,12 +159,14 @@ impl Model {
                 assert_eq!(updated, expected);
             }
             Operation::Supersede { old, new, fact } => {
-                let is_possible = self.known(old).is_some() && self.known(new).is_none();
+                let is_superseded = self.predecessors().any(|(_, target)| target == old);
+                let is_possible =
+                    self.known(old).is_some() && self.known(new).is_none() && !is_superseded;
                 let superseded = store.supersede(id(old), new_memory(new, fact));
                 assert_eq!(superseded.is_ok(), is_possible);
                 if is_possible {
                     self.remember(new, fact);
-                    self.end(old, fact.from);
+                    self.end_line(old, fact.from);
                     self.link(Link {
                         source: new,
                         relation: "supersedes",
