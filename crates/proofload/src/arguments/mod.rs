@@ -16,6 +16,7 @@ pub(crate) use self::search::{
 };
 use self::values::{embedded, embedded_name, loopback, runnable, threads, time};
 
+use crate::commands::completions::{CompletionsArguments, ManArguments};
 use crate::commands::simulate::SimulateArguments;
 
 /// Load tests that verify what they measured.
@@ -61,6 +62,10 @@ pub(crate) enum Command {
     Simulate(SimulateArguments),
     /// Print the JSON schema of a format
     Schema(SchemaArguments),
+    /// Print the completions for a shell
+    Completions(CompletionsArguments),
+    /// Print the manual page, for `man -l -`
+    Man(ManArguments),
 }
 
 #[derive(Debug, Args)]

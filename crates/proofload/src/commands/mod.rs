@@ -3,6 +3,7 @@
 mod ab;
 mod calibrate;
 mod compare;
+pub(crate) mod completions;
 mod init;
 pub(crate) mod report;
 mod salvage;
@@ -30,6 +31,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Verify(verify) => verify::run(&verify),
         Command::Salvage(salvage) => salvage::run(&salvage),
         Command::Simulate(simulate) => simulate::run(&simulate),
+        Command::Completions(completions) => completions::print_completions(&completions),
+        Command::Man(man) => completions::print_man(&man),
         Command::Schema(schema) => init::print_schema(&schema),
     }
 }

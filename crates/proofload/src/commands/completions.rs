@@ -1,0 +1,58 @@
+//! What shells and `man` know of the command, made from its own arguments.
+
+use std::io::Write as _;
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use crate::arguments::Arguments;
+use crate::exit::Exit;
+
+const NAME: &str = "proofload";
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell: its file is printed, for instance `proofload completions bash >
+    /// ~/.local/share/bash-completion/completions/proofload`
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// The page of this command, such as `run`, instead of the one of `proofload`
+    command: Option<String>,
+}
+
+pub(crate) fn print_completions(arguments: &CompletionsArguments) -> anyhow::Result<Exit> {
+    let mut text = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), NAME, &mut text);
+    write(&text)
+}
+
+pub(crate) fn print_man(arguments: &ManArguments) -> anyhow::Result<Exit> {
+    let all = Arguments::command();
+    let command = match &arguments.command {
+        None => all,
+        Some(name) => {
+            let found = all.find_subcommand(name).cloned();
+            let found = found.ok_or_else(|| anyhow::anyhow!("there is no command {name:?}"))?;
+            // The page's name, as in `man proofload-run`; the synopsis keeps the space.
+            found
+                .display_name(format!("{NAME}-{name}"))
+                .bin_name(format!("{NAME} {name}"))
+        }
+    };
+    let mut text = Vec::new();
+    clap_mangen::Man::new(command).render(&mut text)?;
+    write(&text)
+}
+
+fn write(text: &[u8]) -> anyhow::Result<Exit> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        // `| head` has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Held),
+        written => Ok(written.map(|()| Exit::Held)?),
+    }
+}
