@@ -22,7 +22,7 @@ impl Workload for Folder {
     }
     fn iterate(&self, _: &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         let key = format!("{}-{}", it.user(), it.index());
-        it.step(WRITE, |effects| {
+        it.step(&WRITE, |effects| {
             fs::write(self.0.join(&key), &key)?; // call your service here
             effects.created("file", &key, Digest::of(key.as_bytes()));
             Ok(())

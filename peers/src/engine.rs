@@ -90,7 +90,7 @@ impl Workload for NoOp {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(NOTHING, |_| {
+        it.step(&NOTHING, |_| {
             black_box(());
             Ok(())
         })

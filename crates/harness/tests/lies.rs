@@ -270,7 +270,7 @@ impl Workload for Idle {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(WORK, |_| {
+        it.step(&WORK, |_| {
             *self.calls.lock().unwrap() += 1;
             Ok(())
         })
@@ -318,7 +318,7 @@ impl Workload for Cramped {
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         let failure = self.0;
-        it.step(WORK, |_| Err(failure()))
+        it.step(&WORK, |_| Err(failure()))
     }
 }
 

@@ -59,7 +59,7 @@ impl Workload for Notes {
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         let line = format!("{}-{}-{}", self.prefix, it.user(), it.index());
-        it.step(NOTE, |effects| {
+        it.step(&NOTE, |effects| {
             let mut file = self.file.lock().unwrap();
             writeln!(file, "{line}")?;
             file.sync_all()?;

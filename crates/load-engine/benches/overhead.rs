@@ -34,7 +34,7 @@ impl Workload for Acknowledging {
     fn iterate(&self, key: &mut String, it: &mut Iteration<'_>) -> Result<(), Failure> {
         key.clear();
         write!(key, "record-{:012}", it.index())?;
-        it.step(WRITE, |effects| {
+        it.step(&WRITE, |effects| {
             effects.created("record", key, Digest::from_blake3([7; 32]));
             Ok(())
         })
@@ -55,7 +55,7 @@ impl Workload for NoOp {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(NOTHING, |_| {
+        it.step(&NOTHING, |_| {
             black_box(());
             Ok(())
         })

@@ -37,7 +37,7 @@ impl Workload for NoOp {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(NOTHING, |_| Ok(()))
+        it.step(&NOTHING, |_| Ok(()))
     }
 }
 
@@ -56,7 +56,7 @@ impl AsyncWorkload for NoTask {
     }
 
     async fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step_async(NOTHING, async |_| Ok(())).await
+        it.step_async(&NOTHING, async |_| Ok(())).await
     }
 }
 
@@ -75,7 +75,7 @@ impl Workload for Spinning {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(NOTHING, |_| {
+        it.step(&NOTHING, |_| {
             loop {
                 std::hint::spin_loop();
             }

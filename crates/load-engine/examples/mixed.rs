@@ -34,10 +34,10 @@ impl Workload for Directory {
     }
 
     fn iterate(&self, name: &mut String, it: &mut Iteration<'_>) -> Result<(), Failure> {
-        let (step, value) = (*self.traffic.draw(it.rng()), it.index());
+        let (step, value) = (self.traffic.draw(it.rng()), it.index());
         it.step(step, |effects| {
             let mut entries = self.entries.lock().unwrap();
-            if step == READ {
+            if *step == READ {
                 std::hint::black_box(entries.get(name));
                 return Ok(());
             }

@@ -30,7 +30,7 @@ impl Workload for Acknowledging {
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         let key = key(it.user().into(), it.index());
-        it.step(WRITE, |effects| {
+        it.step(&WRITE, |effects| {
             effects.created("record", &key, Digest::from_blake3([7; 32]));
             Ok(())
         })

@@ -31,7 +31,7 @@ impl Workload for Stalling<'_> {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(CALL, |_| {
+        it.step(&CALL, |_| {
             if self.stall_ns.contains(&self.clock.now_ns()) {
                 self.clock.sleep_until(self.stall_ns.end);
             }

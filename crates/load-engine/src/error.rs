@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::workload::Failure;
+use crate::step::Failure;
 
 /// Why a run gave no record, or why a saved record or ledger could not be read.
 ///
@@ -64,7 +64,7 @@ pub enum RunError {
     #[error("step `{name}` is declared twice (as step {first} and step {second})")]
     DuplicateStep {
         /// The name in question.
-        name: &'static str,
+        name: String,
         /// Index of its first declaration.
         first: usize,
         /// Index of its second declaration.

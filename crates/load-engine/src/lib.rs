@@ -36,12 +36,12 @@
 //!
 //!     fn iterate(&self, _: &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
 //!         let (key, value) = (format!("{}-{}", it.user(), it.index()), it.rng().next_u64());
-//!         it.step(PUT, |effects| {
+//!         it.step(&PUT, |effects| {
 //!             self.0.lock().unwrap().insert(key.clone(), value);
 //!             effects.created("entry", &key, Digest::of(&value.to_le_bytes()));
 //!             Ok(())
 //!         })?;
-//!         it.step(GET, |_| {
+//!         it.step(&GET, |_| {
 //!             let found = self.0.lock().unwrap().get(&key).copied();
 //!             found.map(drop).ok_or_else(|| Failure::new("not found"))
 //!         })
@@ -82,7 +82,7 @@
 //! #     fn steps(&self) -> Vec<StepSpec> { vec![CALL] }
 //! #     fn set_up(&self, _: u32) -> Result<(), Failure> { Ok(()) }
 //! #     fn iterate(&self, _: &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-//! #         it.step(CALL, |_| {
+//! #         it.step(&CALL, |_| {
 //! #             let now = self.0.now_ns();
 //! #             let stalled = (6_000_000_000..8_000_000_000).contains(&now);
 //! #             self.0.sleep_until(if stalled { 8_000_000_000 } else { now });
@@ -129,6 +129,7 @@
 
 // The work of one user, and the load that is put on the target.
 mod plan;
+mod step;
 mod workload;
 
 // The run.
@@ -187,10 +188,11 @@ pub use crate::record::{
     SlowOperation, StepSummary,
 };
 pub use crate::search::scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
+pub use crate::step::{Failure, StepName, StepSpec};
 pub use crate::threshold::quantity;
 pub use crate::threshold::{Judgement, Ruling, Source, Threshold};
 pub use crate::workload::feed::Feed;
 pub use crate::workload::iteration::{Effects, Iteration};
 pub use crate::workload::mix::Mix;
 pub use crate::workload::rng::Rng;
-pub use crate::workload::{AsyncWorkload, Failure, StepSpec, Workload};
+pub use crate::workload::{AsyncWorkload, Workload};

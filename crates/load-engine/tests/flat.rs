@@ -23,7 +23,7 @@ impl Workload for NoOp {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(NOTHING, |_| Ok(()))
+        it.step(&NOTHING, |_| Ok(()))
     }
 }
 

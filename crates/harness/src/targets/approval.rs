@@ -74,7 +74,7 @@ impl Gate<'_> {
         &self,
         people: &People,
         action: Action,
-        step: StepSpec,
+        step: &StepSpec,
         it: &mut Iteration<'_>,
     ) -> Result<RequestId, Failure> {
         it.step(step, |effects| {
@@ -92,7 +92,7 @@ impl Gate<'_> {
         people: &People,
         id: &RequestId,
         approve: bool,
-        step: StepSpec,
+        step: &StepSpec,
         it: &mut Iteration<'_>,
     ) -> Result<(), Failure> {
         it.step(step, |effects| {
@@ -123,7 +123,7 @@ impl Gate<'_> {
         id: &RequestId,
         action: &Action,
         approved: bool,
-        step: StepSpec,
+        step: &StepSpec,
         it: &mut Iteration<'_>,
     ) -> Result<(), Failure> {
         it.step(step, |_| {
@@ -210,9 +210,9 @@ impl Workload for ApprovalTarget {
         };
         let action = action(it)?;
         let approve = it.rng().next_u64() % 5 != 0;
-        let id = gate.request(people, action.clone(), CREATE, it)?;
-        gate.decide(people, &id, approve, DECIDE, it)?;
-        gate.ask(&id, &action, approve, GATE, it)
+        let id = gate.request(people, action.clone(), &CREATE, it)?;
+        gate.decide(people, &id, approve, &DECIDE, it)?;
+        gate.ask(&id, &action, approve, &GATE, it)
     }
 }
 

@@ -74,7 +74,7 @@ impl Simulations<'_> {
         &self,
         workflow: &Workflow,
         planted: Planted,
-        step: StepSpec,
+        step: &StepSpec,
         it: &mut Iteration<'_>,
     ) -> Result<Stored, Failure> {
         it.step(step, |effects| {
@@ -165,7 +165,7 @@ pub(super) fn ledger_digest(stored: &Stored) -> Result<Digest, Failure> {
 
 impl ForensicTarget {
     fn fetch(&self, stored: &Stored, it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(REPORT, |_| {
+        it.step(&REPORT, |_| {
             let fetched = self.simulator.report(stored.id)?;
             if fetched.digest != stored.digest || fetched.report != stored.report {
                 return Err(Failure::new("the report is not the one that was made"));
@@ -177,7 +177,7 @@ impl ForensicTarget {
     fn statistics(&self, it: &mut Iteration<'_>) -> Result<(), Failure> {
         // Read before the statistics are: what was acknowledged by then must be counted.
         let acknowledged = self.acknowledged.load(Ordering::SeqCst);
-        it.step(STATISTICS, |_| {
+        it.step(&STATISTICS, |_| {
             let statistics = self.simulator.statistics();
             let outcomes: u64 = statistics.outcomes.values().sum();
             if statistics.reports < acknowledged || outcomes != statistics.reports {
@@ -207,7 +207,7 @@ impl Workload for ForensicTarget {
             simulator: &self.simulator,
             journal: &self.journal,
         };
-        let stored = simulations.simulate(&workflow, planted, SIMULATE, it)?;
+        let stored = simulations.simulate(&workflow, planted, &SIMULATE, it)?;
         self.acknowledged.fetch_add(1, Ordering::SeqCst);
         self.fetch(&stored, it)?;
         self.statistics(it)

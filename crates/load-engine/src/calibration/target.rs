@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use super::KnownDelay;
 use crate::clock::Clock;
 use crate::plan::schedule::Schedule;
+use crate::step::{Failure, StepSpec};
+use crate::workload::Workload;
 use crate::workload::iteration::Iteration;
-use crate::workload::{Failure, StepSpec, Workload};
 
 pub(super) const CALL: StepSpec = StepSpec::new("call");
 
@@ -53,7 +54,7 @@ impl Workload for Target<'_> {
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         let number = it.index();
         let began_ns = self.clock.now_ns() - it.elapsed().as_nanos() as u64;
-        let took_ns = it.step(CALL, |_| {
+        let took_ns = it.step(&CALL, |_| {
             let begins_ns = self.clock.now_ns() - began_ns;
             let answered_ns = self.delay.answered_ns(number, begins_ns);
             self.clock.sleep_until(began_ns + answered_ns);

@@ -26,7 +26,7 @@ use crate::plan::{Plan, StopHandle};
 use crate::record::lag::LagTally;
 use crate::record::recorder::Recorder;
 use crate::record::timeline::Timeline;
-use crate::workload::StepSpec;
+use crate::step::StepSpec;
 
 /// All that the users of one run share. It owns what threads need that may outlive the run.
 pub(crate) struct RunContext<'c> {

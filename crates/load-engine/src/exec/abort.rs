@@ -14,8 +14,8 @@ use crate::plan::nanoseconds;
 use crate::plan::phase::PhaseSummary;
 use crate::record::latency::LatencySummary;
 use crate::record::{FailureCounts, IterationCounts, RunRecord, StepSummary};
+use crate::step::StepSpec;
 use crate::threshold::{Judgement, Ruling, Threshold};
-use crate::workload::StepSpec;
 
 /// A threshold that ends the run when it is violated while the load runs.
 ///
@@ -127,7 +127,7 @@ fn step_so_far(context: &RunContext<'_>, step: usize) -> StepSummary {
     };
     let succeeded = service.len();
     StepSummary {
-        name: context.steps[step].name.to_owned(),
+        name: context.steps[step].name.to_string(),
         attempted: succeeded + failed,
         succeeded,
         failed,
@@ -163,7 +163,7 @@ fn phases_so_far(context: &RunContext<'_>) -> Vec<PhaseSummary> {
                     context
                         .timeline
                         .step(step)
-                        .phase(number, context.steps[step].name)
+                        .phase(number, &context.steps[step].name)
                 })
                 .collect(),
             ..PhaseSummary::default()

@@ -21,7 +21,7 @@ use crate::record::RunRecord;
 use crate::record::failures::FailureTally;
 use crate::record::lag::LagTally;
 use crate::record::recorder::Recorder;
-use crate::workload::Failure;
+use crate::step::Failure;
 
 /// So many calls of `on_progress` are between two judgements of the thresholds that may end the run:
 /// what they are judged on changes about once a second.

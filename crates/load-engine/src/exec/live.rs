@@ -80,7 +80,7 @@ fn phases(context: &RunContext<'_>, began_ns: u64, wall_ns: u64) -> Vec<PhaseSum
             end_ns: end_ns.min(wall_ns),
             ended_early: end_ns < planned_ns,
             steps: steps
-                .map(|(step, spec)| context.timeline.step(step).phase(number, spec.name))
+                .map(|(step, spec)| context.timeline.step(step).phase(number, &spec.name))
                 .collect(),
             ..PhaseSummary::default()
         });

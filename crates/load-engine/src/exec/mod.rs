@@ -142,7 +142,7 @@ pub fn run_on<W: Workload>(
 /// #   fn steps(&self) -> Vec<StepSpec> { vec![CALL] }
 /// #   fn set_up(&self, _: u32) -> Result<(), Failure> { Ok(()) }
 ///     fn iterate(&self, _: &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-///         it.step(CALL, |_| { self.0.wait(); Ok(()) })
+///         it.step(&CALL, |_| { self.0.wait(); Ok(()) })
 ///     }
 /// }
 ///
@@ -204,7 +204,7 @@ pub fn run_shared<W: Workload + Send + 'static>(
 ///     }
 ///
 ///     async fn iterate(&self, _: &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-///         it.step_async(CALL, async |_effects| {
+///         it.step_async(&CALL, async |_effects| {
 ///             tokio::task::yield_now().await;
 ///             Ok(())
 ///         })
@@ -261,7 +261,7 @@ pub fn run_async<W: AsyncWorkload>(
 /// #   fn steps(&self) -> Vec<StepSpec> { vec![CALL] }
 /// #   fn set_up(&self, _: u32) -> Result<(), Failure> { Ok(()) }
 /// #   fn iterate(&self, _: &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-/// #       it.step(CALL, |_| Ok(()))
+/// #       it.step(&CALL, |_| Ok(()))
 /// #   }
 /// # }
 /// let model = Model::iterations(NonZeroU32::new(1_000).unwrap(), NonZeroU64::new(2).unwrap());

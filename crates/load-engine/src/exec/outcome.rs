@@ -15,7 +15,7 @@ use crate::record::open_summary::OpenSummary;
 use crate::record::{
     CheckCount, FailureCounts, InFlight, IterationCounts, RunRecord, SlowOperation, StepSummary,
 };
-use crate::workload::StepSpec;
+use crate::step::StepSpec;
 
 /// What a run gives whose threads it may leave behind.
 #[derive(Debug)]
@@ -192,8 +192,9 @@ fn phases(context: &RunContext<'_>, began_ns: u64, counts: &[PhaseCounts]) -> Ve
             .phases
             .end_ns(number)
             .map_or(planned_ns, |end_ns| end_ns.saturating_sub(began_ns));
-        let step =
-            |(step, spec): (usize, &StepSpec)| context.timeline.step(step).phase(number, spec.name);
+        let step = |(step, spec): (usize, &StepSpec)| {
+            context.timeline.step(step).phase(number, &spec.name)
+        };
         summaries.push(PhaseSummary {
             name: phase.name.clone(),
             start_ns,

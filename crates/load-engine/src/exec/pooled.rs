@@ -7,8 +7,9 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use crate::context::RunContext;
+use crate::step::{Failure, StepSpec};
 use crate::workload::iteration::{Iteration, Lent};
-use crate::workload::{AsyncWorkload, Failure, StepSpec, Workload};
+use crate::workload::{AsyncWorkload, Workload};
 
 /// A blocking workload as one of tasks.
 pub(crate) struct Pooled<W> {

@@ -13,7 +13,7 @@ use crate::monitor::process::Process;
 use crate::plan::Plan;
 use crate::record::RunRecord;
 use crate::record::generator::{GeneratorRecord, calibrate};
-use crate::workload::StepSpec;
+use crate::step::StepSpec;
 
 /// What a run has before it has users.
 pub(crate) struct Prepared {
@@ -103,7 +103,7 @@ fn checked_steps(steps: Vec<StepSpec>) -> Result<Vec<StepSpec>, RunError> {
             .position(|earlier| earlier.name == step.name)
         {
             return Err(RunError::DuplicateStep {
-                name: step.name,
+                name: step.name.to_string(),
                 first,
                 second,
             });

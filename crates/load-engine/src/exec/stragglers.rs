@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::{Clock, MonotonicClock};
 use crate::error::{RunError, panicked};
 use crate::exec::coordinator::{Left, Report};
-use crate::workload::Failure;
+use crate::step::Failure;
 
 /// The threads that were inside the workload when the run ended at its deadline.
 ///

@@ -20,8 +20,9 @@ use crate::exec::coordinator::Report;
 use crate::exec::threads::send;
 use crate::exec::user::{Turn, Turns, UserEnd, ended};
 use crate::record::lag::{LagTally, PROBE_PERIOD_NS};
+use crate::step::Failure;
+use crate::workload::AsyncWorkload;
 use crate::workload::iteration::Iteration;
-use crate::workload::{AsyncWorkload, Failure};
 
 /// Threads that a runtime lends at most to code that blocks: tokio's own default, which the
 /// documentation of [`run_pooled`](crate::run_pooled) names.

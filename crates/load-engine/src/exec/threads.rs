@@ -11,7 +11,8 @@ use crate::context::start_barrier::Signal;
 use crate::error::RunError;
 use crate::exec::coordinator::Report;
 use crate::exec::user::drive;
-use crate::workload::{Failure, Workload};
+use crate::step::Failure;
+use crate::workload::Workload;
 
 /// Starts threads that end before the scope does.
 pub(crate) fn start_scoped<'scope, W: Workload>(

@@ -7,8 +7,9 @@ use crate::context::RunContext;
 use crate::exec::arrivals::Arrivals;
 use crate::plan::model::{Model, Until};
 use crate::plan::pacing::{ThinkTime, UserStage, next_wanted};
+use crate::step::Failure;
+use crate::workload::Workload;
 use crate::workload::iteration::{Failed, Iteration};
-use crate::workload::{Failure, Workload};
 
 /// What a user does next.
 pub(crate) enum Turn {

@@ -8,7 +8,7 @@ use crate::error::RunError;
 use crate::judge::lateness::Lateness;
 use crate::judge::leak::{LeakRuling, LeakVerdict};
 use crate::ledger::verify::Verification;
-use crate::plan::phase::PhaseSummary;
+use crate::plan::phase::{PhaseStep, PhaseSummary};
 use crate::record::latency::LatencySummary;
 use crate::record::recorder::empty_histogram;
 use crate::record::{RunRecord, StepSummary, per_second, share};
@@ -361,7 +361,7 @@ fn of_phase(record: &RunRecord, phase: &str, step: Option<&str>) -> Result<Figur
         all.filter(|other| step.is_none_or(|name| other.name == name))
     };
     Ok(Figures {
-        attempted: steps().map(|step| step.attempted()).sum(),
+        attempted: steps().map(PhaseStep::attempted).sum(),
         failed: steps().map(|step| step.failed).sum(),
         outside_failures: match step {
             None => phase.outside_failures,

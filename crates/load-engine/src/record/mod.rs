@@ -30,7 +30,7 @@ use crate::record::latency::LatencySummary;
 use crate::record::open_summary::OpenSummary;
 use crate::record::recorder::StepTally;
 use crate::record::timeline::StepTimeline;
-use crate::workload::StepSpec;
+use crate::step::StepSpec;
 
 /// Everything that a run measured. No number in it is ever NaN or infinite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -348,9 +348,9 @@ impl StepSummary {
         let summary =
             |times: &Histogram<u64>| (!times.is_empty()).then(|| LatencySummary::of(times));
         Self {
-            name: tally.spec.name.to_owned(),
+            name: tally.spec.name.to_string(),
             effect: tally.spec.effect,
-            tags: tags_of(tally.spec),
+            tags: tags_of(&tally.spec),
             attempted: tally.succeeded + tally.failed,
             succeeded: tally.succeeded,
             failed: tally.failed,
@@ -378,7 +378,7 @@ impl StepSummary {
     }
 }
 
-fn tags_of(step: StepSpec) -> BTreeMap<String, String> {
+fn tags_of(step: &StepSpec) -> BTreeMap<String, String> {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     step.tags.iter().map(owned).collect()
 }

@@ -9,7 +9,7 @@ use crate::record::counts::Counts;
 use crate::record::failures::FailureTally;
 use crate::record::timeline::{INTERVAL_NS, Timeline};
 use crate::record::{CheckCount, SlowOperation};
-use crate::workload::{Failure, StepSpec};
+use crate::step::{Failure, StepSpec};
 
 /// The highest latency that is told apart; a longer one is recorded as this.
 pub const MAX_LATENCY_NS: u64 = 3_600_000_000_000;
@@ -57,7 +57,7 @@ pub(crate) struct StepTimes {
 impl Recorder {
     pub(crate) fn new(steps: &[StepSpec], phases: usize, timeline: Arc<Timeline>) -> Self {
         Self {
-            steps: steps.iter().copied().map(StepTally::new).collect(),
+            steps: steps.iter().cloned().map(StepTally::new).collect(),
             failures: FailureTally::default(),
             checks: Vec::new(),
             open: None,
@@ -339,7 +339,7 @@ impl StepTally {
     fn like(other: &Self) -> Self {
         Self {
             response: other.response.as_ref().map(|_| Counts::new()),
-            ..Self::new(other.spec)
+            ..Self::new(other.spec.clone())
         }
     }
 

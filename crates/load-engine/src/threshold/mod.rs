@@ -12,9 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::RunError;
 use crate::plan::phase::Phase;
+use crate::step::StepSpec;
 use crate::threshold::metric::Metric;
 use crate::threshold::quantity::Dimension;
-use crate::workload::StepSpec;
 
 /// What a run has to hold: a figure, a comparison and a limit.
 ///
@@ -170,9 +170,9 @@ impl Threshold {
     /// When one does not; the error points at it.
     pub fn check_names(&self, steps: &[StepSpec], phases: &[Phase]) -> Result<(), RunError> {
         if let Some(step) = &self.step
-            && steps.iter().all(|known| known.name != step.text)
+            && steps.iter().all(|known| *known.name != *step.text)
         {
-            let names = steps.iter().map(|step| step.name);
+            let names = steps.iter().map(|step| step.name.as_str());
             return Err(self.mistake(step, unknown("step", &step.text, names)));
         }
         if let Some(phase) = &self.phase

@@ -27,12 +27,12 @@ impl Workload for Target<'_> {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(CALL, |_| {
+        it.step(&CALL, |_| {
             self.0.sleep_until(self.0.now_ns() + 10_000_000);
             Ok(())
         })?;
         if it.index() % 10 == 9 {
-            it.step(REFUSED, |_| Err::<(), _>(Failure::new("refused")))?;
+            it.step(&REFUSED, |_| Err::<(), _>(Failure::new("refused")))?;
         }
         Ok(())
     }

@@ -47,11 +47,11 @@ impl Workload for Spinning {
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         let key = format!("{}-{}", it.user(), it.index());
-        it.step(WRITE, |effects| {
+        it.step(&WRITE, |effects| {
             effects.created("row", &key, Digest::of(b"in time"));
             Ok(())
         })?;
-        it.step(SPIN, |effects| {
+        it.step(&SPIN, |effects| {
             self.spin(effects, &key);
             Ok(())
         })
@@ -163,7 +163,7 @@ impl Workload for Obliging {
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         let key = format!("{}-{}", it.user(), it.index());
-        it.step(WRITE, |effects| {
+        it.step(&WRITE, |effects| {
             self.0.sleep_until(self.0.now_ns() + 1_000_000);
             effects.created("row", &key, Digest::of(b"in time"));
             Ok(())

@@ -90,7 +90,7 @@ fn a_failed_write_may_have_been_made_or_not() {
         (verification.verified, verification.indeterminate),
         (480, 20)
     );
-    let write = record.step(WRITE.name).unwrap();
+    let write = record.step(&WRITE.name).unwrap();
     assert_eq!(
         (write.attempted, write.succeeded, write.failed),
         (500, 480, 20)
@@ -117,13 +117,13 @@ fn a_step_that_does_nothing_and_returns_success_is_vacuous() {
         .map(|step| step.name.as_str())
         .collect();
     assert_eq!(vacuous, [WRITE.name]);
-    let write = record.step(WRITE.name).unwrap();
+    let write = record.step(&WRITE.name).unwrap();
     assert_eq!(
         (write.succeeded, write.effects, write.unacknowledged),
         (500, 0, 500)
     );
     assert!(
-        !record.step(READ.name).unwrap().is_vacuous(),
+        !record.step(&READ.name).unwrap().is_vacuous(),
         "a read leaves no effect"
     );
     assert_eq!(verify(&ledger, store.contents()).indeterminate, 500);
@@ -133,7 +133,7 @@ fn a_step_that_does_nothing_and_returns_success_is_vacuous() {
 fn a_panic_is_a_counted_failure_with_its_message_and_the_run_goes_on() {
     let store = Store::new(Honesty::PanicsEvery(50));
     let (record, ledger) = load(&store, &plan(USERS, EACH));
-    let write = record.step(WRITE.name).unwrap();
+    let write = record.step(&WRITE.name).unwrap();
     assert_eq!((write.attempted, write.failed), (500, 10));
     let messages: Vec<_> = write
         .failures

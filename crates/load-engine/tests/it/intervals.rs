@@ -33,12 +33,12 @@ impl Workload for Drifting<'_> {
         let now_ns = self.0.now_ns();
         let failing = it.index() % 10 == 9;
         if now_ns < 2_000_000_000 {
-            it.step(FAST, |_| {
+            it.step(&FAST, |_| {
                 self.0.sleep_until(now_ns + 10_000_000);
                 Ok(())
             })
         } else {
-            it.step(SLOW, |_| {
+            it.step(&SLOW, |_| {
                 self.0.sleep_until(now_ns + 100_000_000);
                 if failing {
                     Err(Failure::new("slow"))
@@ -63,7 +63,7 @@ fn drifting_with(count: u32, time: Duration) -> RunRecord {
 }
 
 fn counts(record: &RunRecord, step: StepSpec) -> Vec<(u64, u64)> {
-    let intervals = &record.step(step.name).unwrap().intervals;
+    let intervals = &record.step(&step.name).unwrap().intervals;
     intervals
         .iter()
         .map(|interval| (interval.latency.count, interval.failed))
@@ -80,7 +80,7 @@ fn each_second_has_the_operations_that_ended_in_it() {
         counts(&record, SLOW),
         [(0, 0), (0, 0), (45, 0), (45, 5), (0, 5)]
     );
-    let second = &record.step(SLOW.name).unwrap().intervals[3];
+    let second = &record.step(&SLOW.name).unwrap().intervals[3];
     assert_eq!(second.start_ns, 3_000_000_000);
     assert!((99_900_000..100_100_000).contains(&second.latency.p50_ns));
 }

@@ -64,7 +64,7 @@ fn refused(result: Result<(RunRecord, load_engine::Ledger), RunError>) -> RunErr
 }
 
 fn idle(it: &mut Iteration<'_>) -> Result<(), Failure> {
-    it.step(STEP, |_| Ok(()))
+    it.step(&STEP, |_| Ok(()))
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn every_user_is_ready_before_the_first_iteration() {
         },
         |it| {
             let ready = ready.load(Ordering::SeqCst);
-            it.step(STEP, |_| {
+            it.step(&STEP, |_| {
                 if ready == 20 {
                     Ok(())
                 } else {
@@ -172,7 +172,7 @@ fn all_users_iterate_at_once() {
     let workload = Custom::new(
         |_| Ok(()),
         |it| {
-            it.step(STEP, |_| {
+            it.step(&STEP, |_| {
                 together.wait();
                 Ok(())
             })
@@ -224,7 +224,7 @@ fn a_run_of_an_hour_ends_in_time_by_its_clock() {
     let workload = Custom::new(
         |_| Ok(()),
         |it| {
-            it.step(STEP, |_| {
+            it.step(&STEP, |_| {
                 clock.sleep_until(clock.now_ns() + 1_000_000_000);
                 Ok(())
             })
@@ -325,7 +325,7 @@ fn a_step_that_was_not_declared_fails_without_being_run() {
     let workload = Custom::new(
         |_| Ok(()),
         |it| {
-            it.step(StepSpec::new("stpe"), |_| -> Result<(), Failure> {
+            it.step(&StepSpec::new("stpe"), |_| -> Result<(), Failure> {
                 unreachable!()
             })
         },
@@ -401,7 +401,7 @@ fn the_record_tells_what_the_process_and_the_engine_used() {
     let busy = Custom::new(
         |_| Ok(()),
         |it| {
-            it.step(STEP, |_| {
+            it.step(&STEP, |_| {
                 std::hint::black_box((0..20_000u64).fold(0, |sum, n| sum ^ n));
                 Ok(())
             })

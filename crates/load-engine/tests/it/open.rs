@@ -37,7 +37,7 @@ impl Workload for Stalling<'_> {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(CALL, |_| {
+        it.step(&CALL, |_| {
             let now_ns = self.clock.now_ns();
             let free_ns = if self.stall.contains(&now_ns) {
                 self.stall.end
@@ -47,7 +47,7 @@ impl Workload for Stalling<'_> {
             self.clock.sleep_until(free_ns + self.service_ns);
             Ok(())
         })?;
-        it.step(CHECK, |_| Ok(()))
+        it.step(&CHECK, |_| Ok(()))
     }
 }
 
@@ -255,7 +255,7 @@ impl Workload for StallsAtThreeHundred {
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         let index = it.index();
-        it.step(CALL, |_| {
+        it.step(&CALL, |_| {
             if index == 300 {
                 self.ends_ns
                     .store(self.clock.now_ns() + 200 * MS, Ordering::SeqCst);

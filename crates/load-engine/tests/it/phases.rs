@@ -30,7 +30,7 @@ impl Workload for Steady<'_> {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(CALL, |_| {
+        it.step(&CALL, |_| {
             self.clock
                 .sleep_until(self.clock.now_ns() + self.service.as_nanos() as u64);
             Ok(())
@@ -218,7 +218,7 @@ fn a_workload_is_told_which_phase_it_is_also_when_one_ended_early() {
             let names = ["is in stress", "is in recovery"];
             let name = names.get(it.phase_now()).copied();
             it.check(name.unwrap_or("is over"), true);
-            it.step(CALL, |_| {
+            it.step(&CALL, |_| {
                 self.0.sleep_until(self.0.now_ns() + 100_000_000);
                 Ok(())
             })
@@ -272,7 +272,7 @@ fn tags_are_in_the_record() {
         }
 
         fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-            it.step(GET, |_| Ok(()))
+            it.step(&GET, |_| Ok(()))
         }
     }
 

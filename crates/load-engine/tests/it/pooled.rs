@@ -86,7 +86,7 @@ impl Workload for Phases {
         it.check("phases only go on", phase >= user.0);
         it.check("no iteration is lost", it.index() == user.1);
         *user = (phase, user.1 + 1);
-        it.step(CALL, |effects| {
+        it.step(&CALL, |effects| {
             self.0.fetch_add(1, Ordering::Relaxed);
             effects.attempted("call", "any");
             Ok(())
@@ -165,7 +165,7 @@ impl Workload for Hanging {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(WRITE, |_| {
+        it.step(&WRITE, |_| {
             self.0.wait();
             Ok(())
         })

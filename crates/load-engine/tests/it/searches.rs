@@ -42,7 +42,7 @@ macro_rules! simulated_workload {
             }
 
             fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-                it.step(CALL, |_| {
+                it.step(&CALL, |_| {
                     let ends: fn(&Self) -> u64 = $ends;
                     self.clock.sleep_until(ends(self));
                     Ok(())

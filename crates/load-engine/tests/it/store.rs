@@ -98,7 +98,7 @@ impl Workload for Store {
         let number = u64::from(it.user()) * 1000 + it.index();
         let key = format!("{}-{}", it.user(), it.index());
         let value = it.rng().next_u64().to_string();
-        it.step(WRITE, |effects| {
+        it.step(&WRITE, |effects| {
             effects.attempted("row", &key);
             self.write(number, &key, &value)?;
             if self.honesty != Honesty::DoesNothing {
@@ -106,7 +106,7 @@ impl Workload for Store {
             }
             Ok(())
         })?;
-        it.step(READ, |_| Ok(()))
+        it.step(&READ, |_| Ok(()))
     }
 }
 

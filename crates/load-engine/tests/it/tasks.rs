@@ -44,7 +44,7 @@ impl AsyncWorkload for Writer {
     async fn iterate(&self, user: &mut u32, it: &mut Iteration<'_>) -> Result<(), Failure> {
         let number = it.index();
         let key = format!("{user}-{number}");
-        it.step_async(WRITE, async |effects| {
+        it.step_async(&WRITE, async |effects| {
             effects.attempted("row", &key);
             match self.0 {
                 Manner::Fails if number == 1 => return Err(Failure::new("refused")),

@@ -29,11 +29,11 @@ impl Workload for TwoSteps<'_> {
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         let fails = it.index() % 4 == 3;
         let wait = |ms: u64| self.0.sleep_until(self.0.now_ns() + ms * 1_000_000);
-        it.step(FAST, |_| {
+        it.step(&FAST, |_| {
             wait(10);
             Ok(())
         })?;
-        it.step(SLOW, |_| {
+        it.step(&SLOW, |_| {
             wait(100);
             if fails {
                 Err(Failure::new("slow"))

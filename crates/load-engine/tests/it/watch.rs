@@ -26,7 +26,7 @@ impl Workload for Waiting {
     }
 
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(CALL, |_| {
+        it.step(&CALL, |_| {
             self.0.sleep_until(self.0.now_ns() + 1_000_000);
             Ok(())
         })

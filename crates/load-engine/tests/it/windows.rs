@@ -47,7 +47,7 @@ impl<F: Fn(u64) -> Answer + Sync> Workload for Target<'_, F> {
             Answer::After(time) => (time, true),
             Answer::FailsAfter(time) => (time, false),
         };
-        it.step(CALL, |_| {
+        it.step(&CALL, |_| {
             self.clock
                 .sleep_until(self.clock.now_ns() + time.as_nanos() as u64);
             if succeeds {

@@ -283,7 +283,7 @@ mod tests {
         }
 
         fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
-            it.step(CALL, |_| Ok(()))
+            it.step(&CALL, |_| Ok(()))
         }
     }
 

@@ -127,7 +127,7 @@ mod tests {
         }
 
         fn iterate(&self, ns: &mut u64, it: &mut Iteration<'_>) -> Result<(), Failure> {
-            it.step(CALL, |_| {
+            it.step(&CALL, |_| {
                 self.clock.sleep_until(self.clock.now_ns() + *ns);
                 Ok(())
             })

@@ -199,14 +199,14 @@ impl AgentsTarget {
             return self.store.kill();
         }
         if phase > down_in && self.store.is_down() {
-            return it.step(RECOVER, |_| self.store.recover().map(drop));
+            return it.step(&RECOVER, |_| self.store.recover().map(drop));
         }
         Ok(())
     }
 
     fn lease(&self, it: &mut Iteration<'_>) -> Result<Option<Lease<'_>>, Failure> {
         match &self.pool {
-            Some((pool, _)) => it.step(ACQUIRE, |_| pool.acquire()).map(Some),
+            Some((pool, _)) => it.step(&ACQUIRE, |_| pool.acquire()).map(Some),
             None => Ok(None),
         }
     }
@@ -216,7 +216,7 @@ impl AgentsTarget {
         let digest = Digest::of(&content);
         let key = agent.run.to_string();
         let known = agent.state.take();
-        it.step(SAVE, |effects| {
+        it.step(&SAVE, |effects| {
             if self.store.is_down() {
                 // Nothing was asked of it, so nothing is in doubt.
                 agent.state = known;
@@ -233,7 +233,7 @@ impl AgentsTarget {
     }
 
     fn load(&self, agent: &Agent, it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(LOAD, |_| {
+        it.step(&LOAD, |_| {
             let found = self
                 .store
                 .with(|store| Ok(store.state(&agent.run, KEY)?))?
@@ -249,7 +249,7 @@ impl AgentsTarget {
 
     fn checkpoint(&self, agent: &mut Agent, it: &mut Iteration<'_>) -> Result<(), Failure> {
         let label = format!("before turn {}", it.index());
-        let id = it.step(CHECKPOINT, |effects| {
+        let id = it.step(&CHECKPOINT, |effects| {
             self.store.with(|store| {
                 let id = store.checkpoint(&agent.run, label.as_str(), now())?;
                 let key = checkpoint_key(&agent.run, id);
@@ -271,7 +271,7 @@ impl AgentsTarget {
             .ok_or_else(|| Failure::new("no checkpoint to go back to"))?;
         let key = agent.run.to_string();
         let known = agent.state.take();
-        it.step(RESTORE, |effects| {
+        it.step(&RESTORE, |effects| {
             if self.store.is_down() {
                 agent.state = known;
             }

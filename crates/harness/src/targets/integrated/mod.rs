@@ -96,7 +96,7 @@ impl IntegratedTarget {
         planted: Planted,
         it: &mut Iteration<'_>,
     ) -> Result<Arc<SimulationReport>, Failure> {
-        it.step(SIMULATE, |effects| {
+        it.step(&SIMULATE, |effects| {
             let stored = self.reports.save(self.executor().simulate(plan, now()))?;
             let key = stored.id.to_string();
             self.journal
@@ -119,7 +119,7 @@ impl IntegratedTarget {
         report: Arc<SimulationReport>,
         it: &mut Iteration<'_>,
     ) -> Result<Proposal, Failure> {
-        it.step(PROPOSE, |effects| {
+        it.step(&PROPOSE, |effects| {
             let proposal =
                 self.executor()
                     .propose(path, plan, report, people.agent.clone(), now())?;
@@ -144,7 +144,7 @@ impl IntegratedTarget {
         } else {
             REFUSED
         };
-        it.step(step, |effects| {
+        it.step(&step, |effects| {
             self.journal.attempted(effects, REQUEST, id.as_str());
             let authorized = match self
                 .executor()
@@ -170,7 +170,7 @@ impl IntegratedTarget {
         authorized: AuthorizedPlan<'_>,
         it: &mut Iteration<'_>,
     ) -> Result<(), Failure> {
-        it.step(EXECUTE, |effects| {
+        it.step(&EXECUTE, |effects| {
             let (id, token) = (authorized.claim.id.clone(), authorized.claim.token.0);
             let token_key = token.to_string();
             self.journal.attempted(effects, REQUEST, id.as_str());
@@ -202,7 +202,7 @@ impl IntegratedTarget {
         claimed: bool,
         it: &mut Iteration<'_>,
     ) -> Result<(), Failure> {
-        it.step(AUDIT, |_| {
+        it.step(&AUDIT, |_| {
             let id = &proposal.request.submission.id;
             let trail = self.approvals.audit_trail(id)?.unwrap_or_default();
             let found: Vec<_> = trail.iter().map(|entry| kind(&entry.event)).collect();
@@ -260,9 +260,10 @@ impl Workload for IntegratedTarget {
         let id = proposal.request.submission.id.clone();
         let by_a_person = task.large || !approve;
         if by_a_person {
-            self.gate().decide(people, &id, approve, DECIDE, it)?;
+            self.gate().decide(people, &id, approve, &DECIDE, it)?;
         }
-        self.gate().ask(&id, proposal.action(), approve, GATE, it)?;
+        self.gate()
+            .ask(&id, proposal.action(), approve, &GATE, it)?;
 
         if task.planted == Planted::MovesBeforeTheClaim {
             self.bank.pay_in(&task.from(&self.bank), 1)?;

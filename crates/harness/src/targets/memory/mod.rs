@@ -68,7 +68,7 @@ impl MemoryTarget {
             .attribute("agent", agent.name.as_str())
             .vector(vector.clone());
         let digest = memory.digest();
-        let own = it.step(REMEMBER, |effects| {
+        let own = it.step(&REMEMBER, |effects| {
             let id = self.store.remember(memory)?;
             let key = memory_key(&agent.namespace, id);
             self.journal
@@ -81,10 +81,12 @@ impl MemoryTarget {
 
     fn get(&self, agent: &Agent, it: &mut Iteration<'_>) -> Result<(), Failure> {
         let own = agent.any(it.rng())?;
-        it.step(GET, |_| match self.store.get(&agent.namespace, own.id)? {
-            Some(found) if found.digest() == own.digest => Ok(()),
-            Some(_) => Err(Failure::new("the memory is not as it was remembered")),
-            None => Err(Failure::new("the memory is not there")),
+        it.step(&GET, |_| {
+            match self.store.get(&agent.namespace, own.id)? {
+                Some(found) if found.digest() == own.digest => Ok(()),
+                Some(_) => Err(Failure::new("the memory is not as it was remembered")),
+                None => Err(Failure::new("the memory is not there")),
+            }
         })
     }
 
@@ -92,7 +94,7 @@ impl MemoryTarget {
         let source = agent.any(it.rng())?;
         let target = self.remember(agent, it)?;
         self.link(agent, &source, &target, it)?;
-        it.step(RELATED, |_| {
+        it.step(&RELATED, |_| {
             let related = self
                 .store
                 .recall(&agent.namespace, &neighbours(source.id))?;
@@ -112,7 +114,7 @@ impl MemoryTarget {
     ) -> Result<(), Failure> {
         let (namespace, relation) = (agent.namespace.clone(), self.relation.clone());
         let edge = Edge::new(namespace, source.id, relation, target.id, now());
-        it.step(LINK, |effects| {
+        it.step(&LINK, |effects| {
             let (key, digest) = (edge_key(&edge), ledger_digest(edge.digest()));
             self.store.link(edge)?;
             self.journal.created(effects, EDGE, &key, digest);
@@ -121,7 +123,7 @@ impl MemoryTarget {
     }
 
     fn similar(&self, agent: &Agent, own: &Own, it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(SIMILAR, |_| {
+        it.step(&SIMILAR, |_| {
             let nearest = self.store.recall(&agent.namespace, &nearest(&own.vector))?;
             let first = nearest.first().map(|found| found.memory.id);
             expect(
@@ -132,7 +134,7 @@ impl MemoryTarget {
     }
 
     fn by_metadata(&self, agent: &Agent, own: &Own, it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(WHERE, |_| {
+        it.step(&WHERE, |_| {
             let filter = Filter::new()
                 .tag("load")
                 .attribute("agent", agent.name.as_str());
@@ -168,7 +170,7 @@ impl MemoryTarget {
         let (namespace, relation) = (agent.namespace.clone(), self.relation.clone());
         let edge = edge_key(&Edge::new(namespace, anchor.id, relation, own.id, now()));
         let memory = memory_key(&agent.namespace, own.id);
-        it.step(FORGET, |effects| {
+        it.step(&FORGET, |effects| {
             self.journal.attempted(effects, MEMORY, &memory);
             self.journal.attempted(effects, EDGE, &edge);
             expect(
@@ -189,18 +191,18 @@ impl MemoryTarget {
         it: &mut Iteration<'_>,
     ) -> Result<(), Failure> {
         let namespace = &agent.namespace;
-        it.step(GET, |_| {
+        it.step(&GET, |_| {
             expect(
                 self.store.get(namespace, own.id)?.is_none(),
                 "no forgotten memory in the cache",
             )
         })?;
-        it.step(SIMILAR, |_| {
+        it.step(&SIMILAR, |_| {
             let nearest = self.store.recall(namespace, &nearest(&own.vector))?;
             let ghost = nearest.iter().any(|found| found.memory.id == own.id);
             expect(!ghost, "no forgotten memory among the similar ones")
         })?;
-        it.step(RELATED, |_| {
+        it.step(&RELATED, |_| {
             let related = self.store.recall(namespace, &neighbours(anchor.id))?;
             let ghost = related.iter().any(|found| found.memory.id == own.id);
             expect(!ghost, "no forgotten memory among the related ones")

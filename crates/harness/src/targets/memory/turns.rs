@@ -39,13 +39,13 @@ impl Turn {
         ("across", Self::Across),
     ];
 
-    fn steps(self) -> &'static [StepSpec] {
+    fn steps(self) -> Vec<StepSpec> {
         match self {
-            Self::Cache => &[REMEMBER, GET],
-            Self::Relations => &[REMEMBER, LINK, RELATED],
-            Self::Similarity => &[REMEMBER, SIMILAR],
-            Self::Metadata => &[REMEMBER, WHERE],
-            Self::Across => &STEPS,
+            Self::Cache => vec![REMEMBER, GET],
+            Self::Relations => vec![REMEMBER, LINK, RELATED],
+            Self::Similarity => vec![REMEMBER, SIMILAR],
+            Self::Metadata => vec![REMEMBER, WHERE],
+            Self::Across => STEPS.to_vec(),
         }
     }
 }

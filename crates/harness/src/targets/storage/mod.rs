@@ -177,7 +177,7 @@ impl<S: RecordStore> StorageTarget<S> {
 
     /// Appends, and says how many records there are then.
     fn append(&self, operation: &Operation, it: &mut Iteration<'_>) -> Result<u64, Failure> {
-        it.step(APPEND, |effects| {
+        it.step(&APPEND, |effects| {
             self.journal.attempted(effects, RECORD, &operation.id);
             let place = self.store.append(operation)?;
             self.journal
@@ -199,7 +199,7 @@ impl<S: RecordStore> StorageTarget<S> {
         let operations: Vec<_> = numbers
             .map(|number| Operation::random(PREPARER, number, it.rng()))
             .collect();
-        it.step(PREPARE, |effects| {
+        it.step(&PREPARE, |effects| {
             for operation in &operations {
                 self.journal.attempted(effects, RECORD, &operation.id);
             }
@@ -217,7 +217,7 @@ impl<S: RecordStore> StorageTarget<S> {
     /// Reads every record, and holds the pending ones against those that were acknowledged by then.
     fn scan(&self, it: &mut Iteration<'_>) -> Result<(), Failure> {
         let acknowledged = self.view().pending.len();
-        it.step(SCAN, |_| {
+        it.step(&SCAN, |_| {
             let mut pending = 0;
             for record in self.store.read()? {
                 let (_, operation) = record?;
@@ -246,7 +246,7 @@ impl<S: RecordStore> StorageTarget<S> {
 
     /// Reads the newest pending records from the log, by their places.
     fn query_pending(&self, it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(QUERY, |_| {
+        it.step(&QUERY, |_| {
             let newest = |view: &View| -> Vec<(Seq, String)> {
                 let page = view.pending.iter().rev().take(PAGE);
                 page.map(|(place, id)| (*place, id.clone())).collect()
@@ -263,7 +263,7 @@ impl<S: RecordStore> StorageTarget<S> {
     }
 
     fn statistics(&self, it: &mut Iteration<'_>) -> Result<(), Failure> {
-        it.step(STATISTICS, |_| {
+        it.step(&STATISTICS, |_| {
             let view = self.view();
             let pending = view.counts.get(&Status::Pending).copied().unwrap_or(0);
             if pending != view.pending.len() as u64 {

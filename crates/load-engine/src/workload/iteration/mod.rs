@@ -11,8 +11,8 @@ use crate::context::slot::Slot;
 use crate::ledger::digest::Digest;
 use crate::ledger::{Effect, Ledger};
 use crate::record::recorder::{Recorder, StepTimes};
+use crate::step::{Failure, StepSpec};
 use crate::workload::rng::Rng;
-use crate::workload::{Failure, StepSpec};
 
 pub(crate) use self::lent::Lent;
 
@@ -135,7 +135,7 @@ impl<'r> Iteration<'r> {
     /// [`Workload::steps`](crate::Workload::steps) did not declare fails without being run.
     pub fn step<T>(
         &mut self,
-        step: StepSpec,
+        step: &StepSpec,
         body: impl FnOnce(&mut Effects<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let result = body(&mut self.open_step(step)?);
@@ -151,7 +151,7 @@ impl<'r> Iteration<'r> {
     /// const CALL: StepSpec = StepSpec::new("call");
     ///
     /// async fn call(it: &mut Iteration<'_>) -> Result<u32, Failure> {
-    ///     it.step_async(CALL, async |_effects| Ok(42)).await
+    ///     it.step_async(&CALL, async |_effects| Ok(42)).await
     /// }
     /// ```
     ///
@@ -160,7 +160,7 @@ impl<'r> Iteration<'r> {
     /// As [`step`](Self::step).
     pub async fn step_async<T>(
         &mut self,
-        step: StepSpec,
+        step: &StepSpec,
         body: impl AsyncFnOnce(&mut Effects<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let result = body(&mut self.open_step(step)?).await;
@@ -168,7 +168,7 @@ impl<'r> Iteration<'r> {
         result.map_err(Failure::into_counted)
     }
 
-    fn open_step(&mut self, step: StepSpec) -> Result<Effects<'_>, Failure> {
+    fn open_step(&mut self, step: &StepSpec) -> Result<Effects<'_>, Failure> {
         let Some(position) = position(&self.context.steps, step) else {
             return Err(undeclared(step));
         };
@@ -323,12 +323,10 @@ pub(crate) enum Failed {
     Panicked(Failure),
 }
 
-/// Steps are few and their names are constants: comparing addresses first is the whole search.
+/// Steps are few, and a name compares its address first, which most often is the whole search.
 #[inline]
-fn position(steps: &[StepSpec], step: StepSpec) -> Option<usize> {
-    steps
-        .iter()
-        .position(|known| std::ptr::eq(known.name, step.name) || known.name == step.name)
+fn position(steps: &[StepSpec], step: &StepSpec) -> Option<usize> {
+    steps.iter().position(|known| known.name == step.name)
 }
 
 /// Where a step says which effects the target acknowledged.
@@ -375,7 +373,7 @@ impl Effects<'_> {
 }
 
 #[cold]
-fn undeclared(step: StepSpec) -> Failure {
+fn undeclared(step: &StepSpec) -> Failure {
     Failure::new(format!(
         "step `{}` is not declared by the workload",
         step.name
