@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use report::Health;
 
+use crate::interrupt;
+
 /// The kinds of end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -18,18 +20,18 @@ pub(crate) enum Exit {
     /// target was the limit, so that its figures are not the target's; or no operation was made; or the
     /// time was too short to tell. Run it on a quieter machine, with a smaller load or for longer.
     NotJudged,
-    /// It was interrupted, and what it has fails nothing. The code of a shell for Ctrl-C.
+    /// It was interrupted, and what it has fails nothing. The code of a shell for that signal.
     Interrupted,
 }
 
 impl Exit {
-    const fn code(self) -> u8 {
+    fn code(self) -> u8 {
         match self {
             Self::Held => 0,
             Self::Failed => 1,
             Self::CouldNotRun => 2,
             Self::NotJudged => 3,
-            Self::Interrupted => 130,
+            Self::Interrupted => interrupt::code(),
         }
     }
 

@@ -1,10 +1,13 @@
-//! Ctrl-C ends a run with what it has; a second one ends the program at once.
+//! Ctrl-C, SIGTERM and SIGHUP end a run with what it has; a second one ends the program at once.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// The signal that came first, for the exit code; 0 before one did.
+static FIRST: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 
 /// Set by a signal.
 #[derive(Debug, Clone)]
@@ -13,11 +16,19 @@ pub(crate) struct Interrupt(Arc<AtomicBool>);
 impl Interrupt {
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
+        let first = FIRST.get_or_init(Arc::default);
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
             // In this order: the first signal finds the flag unset and only sets it.
-            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag))
-                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
-                .context("cannot listen for Ctrl-C")?;
+            signal_hook::flag::register_conditional_shutdown(
+                signal,
+                128 + signal,
+                Arc::clone(&flag),
+            )
+            .and_then(|_| {
+                signal_hook::flag::register_usize(signal, Arc::clone(first), signal as usize)
+            })
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+            .context("cannot listen for Ctrl-C")?;
         }
         Ok(Self(flag))
     }
@@ -31,4 +42,12 @@ impl Interrupt {
     pub(crate) fn came(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// The exit code of a run that was interrupted, as a shell gives it: 128 and the signal's number.
+pub(crate) fn code() -> u8 {
+    let signal = FIRST.get().map_or(0, |first| first.load(Ordering::Relaxed));
+    // Without a signal it is a saved report of a run that was interrupted, most likely by Ctrl-C.
+    let signal = if signal == 0 { SIGINT as usize } else { signal };
+    128 + signal as u8
 }

@@ -78,8 +78,13 @@ fn wait_for_acknowledgements(child: &mut Child, journal: &Path) {
     }
 }
 
+/// Acknowledgements in a journal, where a line stands for each attempt too.
 fn lines(path: &Path) -> usize {
-    File::open(path).map_or(0, |file| BufReader::new(file).lines().count())
+    let is_settled = |line: &String| !line.contains(r#""effect":"attempted""#);
+    File::open(path).map_or(0, |file| {
+        let lines = BufReader::new(file).lines().map_while(Result::ok);
+        lines.filter(is_settled).count()
+    })
 }
 
 fn data_of(out: &Path) -> PathBuf {
@@ -208,15 +213,22 @@ fn a_killed_run_of_a_file_loses_no_acknowledged_state() {
 
 #[test]
 fn ctrl_c_ends_a_run_with_what_it_has() {
-    ends_with_what_it_has("storage");
+    ends_with_what_it_has("storage", "INT", 130);
+}
+
+/// A closed terminal or a lost ssh connection used to end the run without a report.
+#[test]
+fn a_hang_up_and_a_termination_end_a_run_like_ctrl_c_by_codes_of_their_own() {
+    ends_with_what_it_has("storage", "HUP", 129);
+    ends_with_what_it_has("storage", "TERM", 143);
 }
 
 #[test]
 fn ctrl_c_ends_a_run_of_a_file_whose_thresholds_are_then_not_judged() {
-    ends_with_what_it_has("agents.toml");
+    ends_with_what_it_has("agents.toml", "INT", 130);
 }
 
-fn ends_with_what_it_has(scenario: &str) {
+fn ends_with_what_it_has(scenario: &str, signal: &str, code: i32) {
     let dir = TempDir::new().unwrap();
     let (out, journal) = (
         dir.path().join("out"),
@@ -227,7 +239,7 @@ fn ends_with_what_it_has(scenario: &str) {
     let pid = child.id().to_string();
     assert!(
         Command::new("kill")
-            .args(["-INT", &pid])
+            .args([&format!("-{signal}"), &pid])
             .status()
             .unwrap()
             .success()
@@ -235,7 +247,7 @@ fn ends_with_what_it_has(scenario: &str) {
     let output = child.wait_with_output().unwrap();
     assert_eq!(
         output.status.code(),
-        Some(130),
+        Some(code),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );

@@ -47,6 +47,8 @@ fn shown(load: &LoadArguments, interrupt: Interrupt) -> Box<dyn Progress> {
     if load.json || load.plain || !can_draw() {
         return Box::new(lines);
     }
+    // Without it Ctrl-Z leaves the shell on the other screen, which is no reason not to run.
+    let _ = screen::leave_when_stopped();
     let limits = load.limits.over(Limits::default());
     Box::new(Live::new(lines, interrupt, limits, Box::new(Screen::enter)))
 }
@@ -106,7 +108,7 @@ impl Live {
             .is_some_and(|screen| screen.draw(&self.state));
         if !shown {
             self.screen = None;
-            self.gave_up = true;
+            self.gave_up = !screen::was_resumed();
         }
     }
 }
