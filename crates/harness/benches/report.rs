@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use harness::{NoProgress, Overrides, ScenarioFile, Suite};
-use report::{judge, render};
+use report::{advice, judge, render};
 
 fn benches(c: &mut Criterion) {
     let out = tempfile::tempdir().unwrap();
@@ -14,8 +14,9 @@ fn benches(c: &mut Criterion) {
         ScenarioFile::embedded_names().map(|name| ScenarioFile::embedded(name, &quick).unwrap()),
     );
     let report = suite.run(out.path(), &mut NoProgress).unwrap();
+    let advised = advice([]);
     c.bench_function("judge five scenarios", |b| {
-        b.iter(|| judge(&report.scenarios, false, &report.limits));
+        b.iter(|| judge(&report.scenarios, false, &advised));
     });
     c.bench_function("draw as Markdown", |b| b.iter(|| render::markdown(&report)));
     c.bench_function("draw for a terminal", |b| {

@@ -16,7 +16,7 @@
 //! };
 //! let storage = ScenarioFile::embedded("storage", &small)?;
 //! let report = Suite::new([storage]).run(out.path(), &mut NoProgress)?;
-//! assert!(report.verdict.health.is_pass(), "{}", report::render::markdown(&report));
+//! assert!(report.verdict.conclusion.is_pass(), "{}", report::render::markdown(&report));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -37,9 +37,9 @@ pub use crate::journal::Journal;
 pub use crate::progress::{NoProgress, Progress};
 pub use crate::prove::{EffectsFound, ScenarioRun, Target, prove};
 pub use crate::scenario::{
-    AbortSpec, ArrivalKind, Course, DataSpec, Executor, KeyPath, ModelKind, ModelSpec, Overrides,
-    PhaseSpec, ScenarioFile, ScenarioSpec, Segment, Size, SpecError, TargetSpec, ThinkSpec, Time,
-    scenario_schema, scenario_schema_of,
+    AbortSpec, ArrivalKind, Course, DataSpec, Executor, FlagThreshold, KeyPath, ModelKind,
+    ModelSpec, Overrides, PhaseSpec, ScenarioFile, ScenarioSpec, Segment, Size, SpecError,
+    TargetSpec, ThinkSpec, Time, scenario_schema, scenario_schema_of,
 };
 pub use crate::suite::Suite;
 pub use crate::verify_directory::{

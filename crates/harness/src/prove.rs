@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -6,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use load_engine::{
-    Discrepancy, Failure, Found, Ledger, Model, Outcome, Plan, RunRecord, StopHandle, Stragglers,
-    Until, Verification, Workload, run_pooled, run_shared,
+    Discrepancy, Failure, Found, Ledger, Model, Outcome, Plan, RunRecord, Source, StopHandle,
+    Stragglers, Threshold, Until, Verification, Workload, run_pooled, run_shared,
 };
 
 use crate::{Error, Executor, Progress, data_dir, manifest};
-use report::ScenarioResult;
+use report::{ScenarioResult, limited_by};
 
 /// A workload whose effects can be read back after it was closed and opened again.
 ///
@@ -55,6 +54,8 @@ pub struct ScenarioRun {
     pub target: String,
     /// The load.
     pub plan: Plan,
+    /// What it is judged by, besides the effects: see [`limited_by`](report::limited_by).
+    pub thresholds: Vec<(Source, Threshold)>,
     /// What its users are.
     pub executor: Executor,
     /// What the load may write, in bytes by estimate.
@@ -109,19 +110,12 @@ pub fn prove<T: Target>(
         .map_err(|failure| scenario.failed("close", failure))?;
 
     let mut result = ScenarioResult {
-        name: scenario.name.clone(),
         title: scenario.title.clone(),
         load: scenario.describe(),
-        tags: BTreeMap::new(),
-        vacuous_steps: run.vacuous_steps().map(|step| step.name.clone()).collect(),
-        run,
-        verification,
         discrepancies_file,
-        data_kept_in: None,
-        definition: None,
-        thresholds: Vec::new(),
-        no_leak_in: None,
+        ..ScenarioResult::new(&scenario.name, run, verification)
     };
+    result.judge(&scenario.thresholds);
     if scenario.keep || !result.effects_hold() {
         result.data_kept_in = Some(data.keep().display().to_string());
     }
@@ -130,7 +124,8 @@ pub fn prove<T: Target>(
 }
 
 impl ScenarioRun {
-    /// A scenario whose users are threads, and whose report and data go below `out`.
+    /// A scenario whose users are threads, which is judged by the default thresholds, and whose report and
+    /// data go below `out`.
     #[must_use]
     pub fn new(name: &str, plan: Plan, out: &Path) -> Self {
         Self {
@@ -138,6 +133,7 @@ impl ScenarioRun {
             title: name.to_owned(),
             target: name.to_owned(),
             plan,
+            thresholds: limited_by(&[], &[]),
             executor: Executor::Threads,
             needed_bytes: 0,
             out: out.to_owned(),

@@ -2,40 +2,42 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::scenario::quoted;
-use crate::{Error, Journal, Progress, ScenarioFile, clock};
+use crate::{Error, FlagThreshold, Journal, Progress, ScenarioFile, clock};
 use report::{Draft, save_draft};
-use report::{Limits, Report, Saved, ScenarioResult, Settings, judge};
+use report::{Report, Saved, ScenarioResult, advice, judge};
 
 /// Scenarios that run one after another, and what they are judged by.
 #[derive(Debug, Clone)]
 pub struct Suite {
     // A file is large, and there are few.
     files: Vec<ScenarioFile>,
-    limits: Limits,
+    advised: Vec<FlagThreshold>,
     journal: Journal,
     keep: bool,
     command: String,
 }
 
 impl Suite {
-    /// A suite of scenario files, in this order. Those with thresholds are judged by them, and not by
-    /// the limits.
+    /// A suite of scenario files, in this order.
     pub fn new(files: impl IntoIterator<Item = ScenarioFile>) -> Self {
         let files: Vec<_> = files.into_iter().collect();
         Self {
             command: command(&files),
             files,
-            limits: Limits::default(),
+            advised: Vec::new(),
             journal: Journal::none(),
             keep: false,
         }
     }
 
-    /// Sets what the run is judged by (default: [`Limits::default`]).
+    /// Sets the thresholds over all scenarios together that only recommend (default:
+    /// [`DEFAULT_ADVICE`](report::DEFAULT_ADVICE)); each goes before the default on the same figure.
     #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.command.push_str(&limits.to_arguments());
-        self.limits = limits;
+    pub fn advised(mut self, advised: Vec<FlagThreshold>) -> Self {
+        for FlagThreshold { flag, .. } in &advised {
+            self.command.push_str(&format!(" {flag}"));
+        }
+        self.advised = advised;
         self
     }
 
@@ -96,19 +98,16 @@ impl Suite {
         }
         // What was left out is the caller's to know, even if no load was cut short.
         let interrupted = scenarios.len() < self.files.len()
-            || scenarios.iter().any(|scenario| scenario.run.interrupted);
-        let verdict = judge(&scenarios, interrupted, &self.limits);
-        let settings = Settings {
-            seed: self.files.first().map_or(0, |file| file.spec().seed),
-            ..Settings::default()
-        };
+            || scenarios.iter().any(ScenarioResult::was_interrupted);
+        let flags = self.advised.iter().map(|flag| flag.threshold.clone());
+        let verdict = judge(&scenarios, interrupted, &advice(flags));
         Ok(Report {
             started_at: started_at.to_string(),
             elapsed_seconds: began.elapsed().as_secs_f64(),
             command: self.command.clone(),
             interrupted,
             verdict,
-            ..Report::new(scenarios, &settings, self.limits, out)
+            ..Report::new(scenarios, out)
         })
     }
 }

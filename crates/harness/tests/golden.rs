@@ -6,7 +6,7 @@ mod golden;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::{Journal, NoProgress, ScenarioFile, Suite, inspect, reread};
+use harness::{Journal, NoProgress, Overrides, ScenarioFile, Suite, inspect, reread};
 use tempfile::tempdir;
 
 /// Runs a target for one user, and gives the directory that its data was kept in.
@@ -14,8 +14,8 @@ fn kept(target: &str, iterations: u32, out: &Path, journal: Journal) -> PathBuf 
     let text = format!(
         "name = \"golden\"\n[target]\nkind = \"{target}\"\n[model]\nusers = 1\niterations = {iterations}\n"
     );
-    let file = ScenarioFile::parse("golden.toml", &text, &[]).unwrap();
-    let suite = Suite::of_files([file]).keep(true).journal(journal);
+    let file = ScenarioFile::parse("golden.toml", &text, &Overrides::default()).unwrap();
+    let suite = Suite::new([file]).keep(true).journal(journal);
     let report = suite.run(out, &mut NoProgress).unwrap();
     report.scenarios[0].data_kept_in.as_ref().unwrap().into()
 }

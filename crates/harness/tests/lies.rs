@@ -10,7 +10,7 @@ use harness::targets::{Operation, RecordStore, Status, StorageTarget};
 use harness::{EffectsFound, Executor, Journal, NoProgress, ScenarioRun, Target, prove};
 use jsonl_storage::{Log, LogOptions, Seq};
 use load_engine::{Failure, Iteration, Model, Plan, StepSpec, Workload};
-use report::{Health, Limits, Measure, Report, ScenarioResult, Settings, render};
+use report::{Conclusion, Report, ScenarioResult, figure_of, limited_by, render};
 
 /// A store over a real log, whose appends go the way of a lie.
 struct Liar<L> {
@@ -133,6 +133,7 @@ fn scenario(out: &Path) -> ScenarioRun {
         title: "append durably".to_owned(),
         target: "storage".to_owned(),
         plan: Plan::new("storage", Model::iterations(users, each)).seed(7),
+        thresholds: limited_by(&[], &[]),
         executor: Executor::Threads,
         needed_bytes: 0,
         out: out.to_owned(),
@@ -142,7 +143,7 @@ fn scenario(out: &Path) -> ScenarioRun {
 }
 
 fn report_of(result: ScenarioResult, out: &Path) -> Report {
-    Report::new(vec![result], &Settings::default(), Limits::default(), out)
+    Report::new(vec![result], out)
 }
 
 /// Runs the storage scenario over a store that lies so.
@@ -151,23 +152,24 @@ fn told<L: Lie>(out: &Path) -> Report {
     report_of(prove(&scenario(out), open, &mut NoProgress).unwrap(), out)
 }
 
-fn fails_by(report: &Report, measure: Measure) -> f64 {
+/// The figure of the violated threshold that is about this.
+fn fails_by(report: &Report, figure: &str) -> f64 {
     assert_eq!(
-        report.verdict.health,
-        Health::Fail,
+        report.verdict.conclusion,
+        Conclusion::Fail,
         "{}",
         render::markdown(report)
     );
     let mut found = report
         .verdict
-        .bottlenecks
+        .violations
         .iter()
-        .filter(|found| found.measure == measure);
+        .filter(|found| figure_of(&found.judgement.threshold) == figure);
     let finding = found
         .next()
         .unwrap_or_else(|| panic!("{}", render::markdown(report)));
     assert_eq!(finding.scenario.as_deref(), Some("storage"));
-    finding.value.unwrap()
+    finding.judgement.observed.unwrap()
 }
 
 #[test]
@@ -175,8 +177,8 @@ fn an_honest_store_passes_by_the_same_test() {
     let out = tempfile::tempdir().unwrap();
     let report = told::<Honest>(out.path());
     assert_eq!(
-        report.verdict.health,
-        Health::Pass,
+        report.verdict.conclusion,
+        Conclusion::Pass,
         "{}",
         render::markdown(&report)
     );
@@ -192,7 +194,7 @@ fn an_honest_store_passes_by_the_same_test() {
 fn a_store_that_drops_each_100th_write_loses_by_name() {
     let out = tempfile::tempdir().unwrap();
     let report = told::<DropsEach100th>(out.path());
-    assert_eq!(fails_by(&report, Measure::Lost), 2.0);
+    assert_eq!(fails_by(&report, "lost"), 2.0);
     let lost = &report.scenarios[0].verification.discrepancies[0];
     assert!(
         render::markdown(&report).contains(&lost.key),
@@ -217,7 +219,7 @@ fn the_evidence_of_a_run_that_fails_is_kept() {
 fn a_store_that_alters_one_record_is_found() {
     let out = tempfile::tempdir().unwrap();
     let report = told::<AltersOne>(out.path());
-    assert_eq!(fails_by(&report, Measure::Altered), 1.0);
+    assert_eq!(fails_by(&report, "altered"), 1.0);
     let altered = &report.scenarios[0].verification.discrepancies[0];
     assert!(render::markdown(&report).contains(&altered.key));
 }
@@ -226,7 +228,7 @@ fn a_store_that_alters_one_record_is_found() {
 fn a_store_that_writes_one_record_twice_is_found() {
     let out = tempfile::tempdir().unwrap();
     assert_eq!(
-        fails_by(&told::<WritesOneTwice>(out.path()), Measure::Duplicated),
+        fails_by(&told::<WritesOneTwice>(out.path()), "duplicated"),
         1.0
     );
 }
@@ -235,7 +237,7 @@ fn a_store_that_writes_one_record_twice_is_found() {
 fn a_store_that_invents_a_record_is_found() {
     let out = tempfile::tempdir().unwrap();
     let report = told::<InventsOne>(out.path());
-    assert_eq!(fails_by(&report, Measure::Unexpected), 1.0);
+    assert_eq!(fails_by(&report, "unexpected"), 1.0);
     assert!(render::markdown(&report).contains("invented"));
 }
 
@@ -243,10 +245,7 @@ fn a_store_that_invents_a_record_is_found() {
 fn a_store_that_does_nothing_and_returns_success_loses_everything() {
     let out = tempfile::tempdir().unwrap();
     let report = told::<DoesNothing>(out.path());
-    assert_eq!(
-        fails_by(&report, Measure::Lost),
-        (u64::from(USERS) * EACH) as f64
-    );
+    assert_eq!(fails_by(&report, "lost"), (u64::from(USERS) * EACH) as f64);
     assert_eq!(report.verified_effects(), 0);
 }
 
@@ -297,9 +296,9 @@ fn a_step_that_succeeds_and_leaves_nothing_is_vacuous_and_fails() {
     )
     .unwrap();
     let report = report_of(result, out.path());
-    assert_eq!(fails_by(&report, Measure::VacuousSteps), 1.0);
+    assert_eq!(fails_by(&report, "vacuous"), 1.0);
     assert_eq!(report.scenarios[0].vacuous_steps, ["work"]);
-    assert!(render::markdown(&report).contains("**Vacuous:** step work acknowledged no effect."));
+    assert!(render::markdown(&report).contains("**Vacuous:** write step work wrote nothing."));
 }
 
 /// A target whose disk fills up while the load runs.

@@ -137,7 +137,7 @@ fn a_file_names_the_target_and_its_effects_are_verified() {
         .keep(true);
     let report = suite.run(out.path(), &mut NoProgress).unwrap();
     assert!(
-        report.verdict.health.is_pass(),
+        report.verdict.conclusion.is_pass(),
         "{}",
         render::markdown(&report)
     );

@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;
 
 use harness::{NoProgress, Overrides, ScenarioFile, Suite};
-use report::{Health, Limits, Measure, Report, load};
+use report::{Conclusion, Report, load};
 
 /// A small load on the log.
 fn storage(seed: u64) -> ScenarioFile {
@@ -50,18 +50,15 @@ fn a_saved_report_is_found_under_its_name_and_as_the_latest() {
 fn a_saved_report_is_judged_again_without_running() {
     let out = tempfile::tempdir().unwrap();
     let (report, saved) = saved(out.path());
-    assert_eq!(report.verdict.health, Health::Pass);
-    let strict = Limits {
-        mean_latency_ms: 0.0,
-        ..Limits::default()
-    };
-    let again = load(&saved.json).unwrap().judged_by(strict);
-    assert_eq!(again.verdict.health, Health::Fail);
-    let first = &again.verdict.bottlenecks[0];
-    assert_eq!((first.measure, first.limit), (Measure::MeanLatencyMs, 0.0));
+    assert_eq!(report.verdict.conclusion, Conclusion::Pass);
+    let strict = "mean(*) <= 0ms".parse().unwrap();
+    let again = load(&saved.json).unwrap().judged_by(&[strict], &[]);
+    assert_eq!(again.verdict.conclusion, Conclusion::Fail);
+    let first = &again.verdict.violations[0].judgement;
+    assert_eq!(first.threshold.to_string(), "mean(*) <= 0ms");
     assert_eq!(first.step.as_deref(), Some("append"));
     assert_eq!(
-        again.scenarios, report.scenarios,
+        again.scenarios[0].run, report.scenarios[0].run,
         "the figures are the same"
     );
 }
@@ -78,7 +75,7 @@ fn a_report_fits_the_published_schema() {
         .collect();
     assert!(errors.is_empty(), "{errors:#?}");
     let mut damaged = json;
-    damaged["verdict"]["health"] = "fine".into();
+    damaged["verdict"]["conclusion"] = "fine".into();
     assert!(!validator.is_valid(&damaged));
 }
 
@@ -126,10 +123,9 @@ fn what_is_no_report_is_refused_by_name() {
 }
 
 #[test]
-fn a_report_of_another_version_is_refused_with_both_versions_and_the_remedy() {
+fn a_report_of_a_later_version_is_refused_with_those_that_are_read() {
     assert_eq!(
-        refused(r#"{"format":"proofload/report","version":2}"#),
-        "DIR/report.json is a report of version 2, this program reads version 1; \
-         read it with the program that wrote it, or run the suite again"
+        refused(r#"{"format":"proofload/report","version":3}"#),
+        "DIR/report.json has version 3; this program reads 1 and 2"
     );
 }

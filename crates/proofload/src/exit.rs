@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use report::Health;
+use report::Conclusion;
 
 use crate::interrupt;
 
@@ -19,7 +19,7 @@ pub(crate) enum Exit {
     /// It ran, nothing failed, and it says too little to be called held: the generator rather than the
     /// target was the limit, so that its figures are not the target's; or no operation was made; or the
     /// time was too short to tell. Run it on a quieter machine, with a smaller load or for longer.
-    NotJudged,
+    Inconclusive,
     /// It was interrupted, and what it has fails nothing. The code of a shell for that signal.
     Interrupted,
 }
@@ -30,18 +30,18 @@ impl Exit {
             Self::Held => 0,
             Self::Failed => 1,
             Self::CouldNotRun => 2,
-            Self::NotJudged => 3,
+            Self::Inconclusive => 3,
             Self::Interrupted => interrupt::code(),
         }
     }
 
     /// The end of a run that was judged so.
-    pub(crate) fn of(health: Health, interrupted: bool) -> Self {
-        match health {
-            Health::Fail => Self::Failed,
+    pub(crate) fn of(conclusion: Conclusion, interrupted: bool) -> Self {
+        match conclusion {
+            Conclusion::Fail => Self::Failed,
             _ if interrupted => Self::Interrupted,
-            Health::Pass => Self::Held,
-            Health::NotJudged => Self::NotJudged,
+            Conclusion::Pass => Self::Held,
+            Conclusion::Inconclusive => Self::Inconclusive,
         }
     }
 }
@@ -89,12 +89,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_that_was_not_judged_neither_held_nor_failed() {
-        let code = |health, interrupted| Exit::of(health, interrupted).code();
-        assert_eq!(code(Health::Pass, false), 0);
-        assert_eq!(code(Health::Fail, false), 1);
-        assert_eq!(code(Health::NotJudged, false), 3);
-        assert_eq!(code(Health::NotJudged, true), 130);
-        assert_eq!(code(Health::Fail, true), 1, "what failed, failed");
+    fn an_inconclusive_run_neither_passed_nor_failed() {
+        let code = |conclusion, interrupted| Exit::of(conclusion, interrupted).code();
+        assert_eq!(code(Conclusion::Pass, false), 0);
+        assert_eq!(code(Conclusion::Fail, false), 1);
+        assert_eq!(code(Conclusion::Inconclusive, false), 3);
+        assert_eq!(code(Conclusion::Inconclusive, true), 130);
+        assert_eq!(code(Conclusion::Fail, true), 1, "what failed, failed");
     }
 }

@@ -98,7 +98,7 @@ fn json_goes_to_stdout_whole() {
     let out = TempDir::new().unwrap();
     let output = quick("storage", out.path(), &["--json"]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["verdict"]["health"], "pass");
+    assert_eq!(report["verdict"]["conclusion"], "pass");
     assert_eq!(report["scenarios"][0]["verification"]["verified"], 500);
 }
 
@@ -133,10 +133,10 @@ fn a_limit_that_is_exceeded_fails_and_is_named() {
     assert_eq!(output.status.code(), Some(1));
     let summary = stdout(&output);
     assert!(
-        summary.contains("bottleneck: storage, append: mean latency "),
+        summary.contains("violation: storage: mean(*) <= 0ms (append): "),
         "{summary}"
     );
-    assert!(summary.contains("(limit 0.00 ms)"), "{summary}");
+    assert!(summary.contains("✗ mean(*) <= 0ms (append): "), "{summary}");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_saved_report_is_judged_again_by_other_limits() {
     let strict = proofload(&["report", text(&latest), "--max-memory", "0.001"]);
     assert_eq!(strict.status.code(), Some(1));
     assert!(
-        stdout(&strict).contains("peak memory"),
+        stdout(&strict).contains("✗ memory_peak <= 0.001MB: "),
         "{}",
         stdout(&strict)
     );
@@ -166,10 +166,13 @@ fn advice_names_its_figure_and_limit_and_fails_nothing() {
     assert_eq!(output.status.code(), Some(0));
     let summary = stdout(&output);
     assert!(
-        summary.contains("recommendation: all scenarios: peak memory "),
+        summary.contains("recommendation: all scenarios: memory_peak <= 1MB: "),
         "{summary}"
     );
-    assert!(summary.contains("(limit 1.0 MB)"), "{summary}");
+    assert!(
+        summary.contains("× over the limit; give the process"),
+        "{summary}"
+    );
     assert!(
         summary.ends_with("--quick --advise-memory 1\n"),
         "the command repeats it: {summary}"
@@ -179,7 +182,7 @@ fn advice_names_its_figure_and_limit_and_fails_nothing() {
 #[test]
 fn the_schema_is_the_published_one() {
     let printed: Value = serde_json::from_slice(&proofload(&["schema"]).stdout).unwrap();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../report/schemas/report.v1.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../report/schemas/report.v2.json");
     let published: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     // Not `assert_eq`: the difference of two schemas would fill screens.
     assert!(
@@ -311,7 +314,7 @@ fn a_report_of_another_version_is_refused_with_the_remedy() {
     fs::write(&file, r#"{"format":"proofload/report","version":9}"#).unwrap();
     let error = refused(&["report", text(&file)], Path::new("none"));
     assert!(
-        error.contains("is a report of version 9, this program reads version 1;"),
+        error.contains("has version 9; this program reads 1 and 2"),
         "{error}"
     );
     let missing = dir.path().join("missing.json");

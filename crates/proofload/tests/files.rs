@@ -47,7 +47,9 @@ fn a_saved_report_is_written_in_every_form_that_is_asked_for() {
     assert!(content("tables/steps.csv").contains("\nstorage,append,900,"));
     assert!(content("tables/intervals.csv").contains("approval,create,0,120,0,"));
     assert!(content("tables/monitor.csv").starts_with("scenario,at_s,resident_bytes,"));
-    assert!(content("tables/checks.csv").contains("approval,lost effects,,0,0,true,true\n"));
+    assert!(
+        content("tables/checks.csv").contains("approval,lost == 0,effects,,0,0,count,held,true\n")
+    );
     for (log, tag) in [("r-1.hlog", "Tag=create,"), ("r-2.hlog", "Tag=append,")] {
         let log = content(log);
         assert!(log.contains("#[StartTime: ") && log.contains(tag), "{log}");

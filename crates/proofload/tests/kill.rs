@@ -255,7 +255,7 @@ fn ends_with_what_it_has(scenario: &str, signal: &str, code: i32) {
     let report = fs::read(out.join("latest/report.json")).unwrap();
     let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
     assert_eq!(report["interrupted"], true);
-    assert_eq!(report["verdict"]["health"], "not_judged");
+    assert_eq!(report["verdict"]["conclusion"], "inconclusive");
     let found = &report["scenarios"][0]["verification"];
     // An agent's state is one effect however often it was saved.
     let at_least = if scenario == "storage" { ENOUGH } else { 1 };

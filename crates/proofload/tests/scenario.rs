@@ -87,7 +87,7 @@ fn a_file_is_run_judged_by_its_thresholds_and_repeated_by_one_command() {
     for line in [
         "PASS appends",
         "40 effects verified after reopening",
-        "held operations(append) == 40: 40",
+        "✓ operations(append) == 40: 40",
         "repeat: proofload run s.toml --seed 5",
     ] {
         assert!(summary.contains(line), "{line}\n{summary}");
@@ -100,7 +100,7 @@ fn a_file_is_run_judged_by_its_thresholds_and_repeated_by_one_command() {
     let again = proofload(dir.path(), &["report", "proofload-out/latest"]);
     assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
     assert!(
-        stdout(&again).contains("held lost == 0"),
+        stdout(&again).contains("✓ lost == 0: 0"),
         "{}",
         stdout(&again)
     );
@@ -122,8 +122,8 @@ fn values_are_set_over_the_file_and_a_missed_threshold_fails() {
     let summary = stdout(&output);
     for line in [
         "2 threads × 3",
-        "missed operations(append) == 40: 6",
-        "bottleneck: appends: operations(append) == 40: 6; compare",
+        "✗ operations(append) == 40: 6",
+        "violation: appends: operations(append) == 40: 6; compare",
         "repeat: proofload run s.toml --threads 2 --set model.iterations=3\n",
     ] {
         assert!(summary.contains(line), "{line}\n{summary}");
@@ -138,7 +138,7 @@ fn values_are_set_over_the_file_and_a_missed_threshold_fails() {
     ];
     let report = json(&proofload(dir.path(), &both));
     assert_eq!(report["scenarios"].as_array().unwrap().len(), 2);
-    assert_eq!(report["verdict"]["health"], "pass");
+    assert_eq!(report["verdict"]["conclusion"], "pass");
     assert_eq!(
         report["command"],
         r"proofload run s.toml s.toml --set 'thresholds=['\''lost == 0'\'']'"
@@ -165,8 +165,11 @@ fn a_mistake_is_refused_with_its_place_before_anything_runs() {
         "error: s.toml with --set target.kind=storge: target.kind: there is no target `storge`, there is \
          `approval`, `forensic`, `integrated`, `storage`, `memory`, `agents`; did you mean `storage`?\n"
     );
-    let limit = refused(APPENDS, &["--max-memory", "5"]);
-    assert!(limit.contains("judged by its own thresholds"), "{limit}");
+    let leak = refused(&format!("no_leak_in = \"x\"\n{APPENDS}"), &[]);
+    assert!(
+        leak.contains("`no_leak_in` is now a threshold: 'memory_leak(@ x) == 0'"),
+        "{leak}"
+    );
     let dir = TempDir::new().unwrap();
     let missing = proofload(dir.path(), &["run", "none.toml"]);
     assert_eq!(missing.status.code(), Some(2));
@@ -177,6 +180,34 @@ fn a_mistake_is_refused_with_its_place_before_anything_runs() {
         "error: --records is for scenarios with `total_iterations`; for the records that are there \
          before a load on storage, use --set target.initial_records=N\n"
     );
+}
+
+#[test]
+fn flags_add_thresholds_to_a_file_or_go_before_those_on_the_same_figure() {
+    let dir = with(APPENDS);
+    let strict = [
+        "run",
+        "s.toml",
+        "--max-memory",
+        "0.001",
+        "--max-error-rate",
+        "7%",
+    ];
+    let output = proofload(dir.path(), &strict);
+    assert_eq!(output.status.code(), Some(1));
+    let summary = stdout(&output);
+    for line in [
+        "✓ operations(append) == 40: 40",
+        "✓ error_rate <= 7%: 0.000 %",
+        "✗ memory_peak <= 0.001MB: ",
+        "repeat: proofload run s.toml --max-error-rate 7% --max-memory 0.001\n",
+    ] {
+        assert!(summary.contains(line), "{line}\n{summary}");
+    }
+    let own = APPENDS.replace("'lost == 0'", "'memory_peak < 1MB'");
+    fs::write(dir.path().join("s.toml"), own).unwrap();
+    let looser = proofload(dir.path(), &["run", "s.toml", "--max-memory", "2GB"]);
+    assert_eq!(looser.status.code(), Some(0), "{}", stdout(&looser));
 }
 
 #[test]

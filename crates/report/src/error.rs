@@ -24,19 +24,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A report that another version wrote. Read it with a program of that version.
-    #[error(
-        "{} is a report of version {found}, this program reads version {expected}; \
-         read it with the program that wrote it, or run the suite again",
-        path.display()
-    )]
+    /// A report that a later program wrote. Read it with a program of that version.
+    #[error("{} has version {found}; this program reads 1 and 2", path.display())]
     ReportVersion {
         /// The file.
         path: PathBuf,
         /// Its version.
         found: u64,
-        /// The version of this program.
-        expected: u32,
     },
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::comparison::median::median;
 use crate::comparison::{Metric, Subject, value_of};
-use crate::{Error, Health, Report};
+use crate::{Conclusion, Error, Report};
 
 /// The file's name in the folder that runs are saved in.
 pub const HISTORY_FILE: &str = "history.jsonl";
@@ -24,9 +24,33 @@ pub struct HistoryEntry {
     /// The program's version.
     pub version: String,
     /// What it came to.
-    pub health: Health,
+    #[serde(rename = "health", with = "stored_conclusion")]
+    #[schemars(with = "Conclusion")]
+    pub conclusion: Conclusion,
     /// The figures of each step that ran.
     pub figures: Vec<HistoryFigure>,
+}
+
+/// The words that history files have had from their beginning.
+mod stored_conclusion {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use crate::Conclusion;
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub(super) fn serialize<S: Serializer>(of: &Conclusion, to: S) -> Result<S::Ok, S::Error> {
+        match of {
+            Conclusion::Inconclusive => to.serialize_str("not_judged"),
+            other => other.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Conclusion, D::Error> {
+        Conclusion::deserialize(from)
+    }
 }
 
 /// One figure of a run.
@@ -61,7 +85,7 @@ impl HistoryEntry {
             started_at: report.started_at.clone(),
             command: report.command.clone(),
             version: report.build.version.clone(),
-            health: report.verdict.health,
+            conclusion: report.verdict.conclusion,
             figures,
         }
     }
@@ -321,7 +345,7 @@ mod tests {
             started_at: "2026-01-01T00:00:00Z".to_owned(),
             command: command.to_owned(),
             version: "0.1.0".to_owned(),
-            health: Health::Pass,
+            conclusion: Conclusion::Pass,
             figures: vec![HistoryFigure {
                 subject: subject(),
                 value,

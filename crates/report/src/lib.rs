@@ -2,15 +2,15 @@
 //!
 //! A [`Report`] is plain data: what scenarios measured, what was found when their targets were opened
 //! again, and the [`Verdict`]. Everything here works on a saved report, without running any load:
-//! [`judge`] under other [`Limits`], look for [`findings`], make a [`comparison`] of runs, follow a figure
+//! [judge](Report::judged_by) it under other thresholds, look for [`findings`], make a [`comparison`] of runs, follow a figure
 //! through the [`history`], and [`render`] for a terminal, a browser or another program.
 
 mod clock;
 mod machine;
 mod report;
 mod saved;
-mod settings;
 mod units;
+mod v1;
 
 pub mod comparison;
 pub mod findings;
@@ -28,8 +28,7 @@ pub use crate::findings::finding::{
 pub use crate::machine::{Build, Machine};
 pub use crate::report::{Definition, Report, ScenarioResult, report_schema};
 pub use crate::saved::{Draft, Saved, load, save, save_draft};
-pub use crate::settings::Settings;
 pub use crate::verdict::{
-    Check, Exceedance, Health, Limits, Measure, ScenarioVerdict, Verdict, describe_figure,
-    describe_judgement, judge,
+    Conclusion, DEFAULT_ADVICE, DEFAULTS, EFFECTS, Verdict, Violation, advice, describe_figure,
+    describe_judgement, figure_of, judge, limited_by,
 };

@@ -3,11 +3,11 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use load_engine::search::ProbeResult;
-use load_engine::{RunRecord, Threshold, Verification};
+use load_engine::{Judgement, RunRecord, Threshold, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Build, Finding, Health, Limits, Machine, Settings, Verdict, clock, findings, judge};
+use crate::{Build, Conclusion, Finding, Machine, Verdict, advice, clock, findings, judge};
 
 /// What one run of the suite found, whole: it can be saved, judged again, compared or drawn later
 /// without running anything.
@@ -15,7 +15,7 @@ use crate::{Build, Finding, Health, Limits, Machine, Settings, Verdict, clock, f
 pub struct Report {
     /// Always [`Report::FORMAT`].
     pub format: String,
-    /// The version of this format: a program reads its own version only.
+    /// The version of this format: a program reads its own version and those before.
     pub version: u32,
     /// When the suite began, RFC 3339 in UTC.
     pub started_at: String,
@@ -27,17 +27,15 @@ pub struct Report {
     pub build: Build,
     /// The machine.
     pub machine: Machine,
-    /// How large the load was.
-    pub settings: Settings,
+    /// Where every random number came from.
+    pub seed: u64,
     /// Each scenario, in the order in which they ran.
     pub scenarios: Vec<ScenarioResult>,
-    /// Whether the suite was stopped before it was through.
+    /// Whether a signal stopped the suite before its end.
     pub interrupted: bool,
-    /// What the verdict was judged by.
-    pub limits: Limits,
     /// What it comes to.
     pub verdict: Verdict,
-    /// What it shows beyond its limits; a report of an older program has none.
+    /// What it shows beyond its thresholds; a report of an older program has none.
     #[serde(default)]
     pub findings: Vec<Finding>,
 }
@@ -45,20 +43,15 @@ pub struct Report {
 impl Report {
     /// What [`Report::format`] says.
     pub const FORMAT: &'static str = "proofload/report";
-    /// The version of the format that this program reads and writes.
-    pub const VERSION: u32 = 1;
+    /// The version of the format that this program writes.
+    pub const VERSION: u32 = 2;
 
-    /// A report of scenarios that ran on this machine, just now, and wrote to `out`. What ran them
-    /// says more by setting the other fields.
+    /// A report of scenarios that ran on this machine, just now, were judged, and wrote to `out`. What ran
+    /// them says more by setting the other fields.
     #[must_use]
-    pub fn new(
-        scenarios: Vec<ScenarioResult>,
-        settings: &Settings,
-        limits: Limits,
-        out: &Path,
-    ) -> Self {
+    pub fn new(scenarios: Vec<ScenarioResult>, out: &Path) -> Self {
         let findings = findings::find(&scenarios);
-        let interrupted = scenarios.iter().any(|scenario| scenario.run.interrupted);
+        let interrupted = scenarios.iter().any(ScenarioResult::was_interrupted);
         Self {
             format: Self::FORMAT.to_owned(),
             version: Self::VERSION,
@@ -70,20 +63,22 @@ impl Report {
             command: String::new(),
             build: Build::examine(),
             machine: Machine::examine(out),
-            settings: settings.clone(),
-            verdict: judge(&scenarios, interrupted, &limits),
+            seed: scenarios.first().map_or(0, |scenario| scenario.run.seed),
+            verdict: judge(&scenarios, interrupted, &advice([])),
             scenarios,
             interrupted,
-            limits,
             findings,
         }
     }
 
-    /// Judges the same figures by other limits.
+    /// Judges the same figures again, with `flags` in place of the thresholds on the same figures, and
+    /// gives advice by `advised`.
     #[must_use]
-    pub fn judged_by(mut self, limits: Limits) -> Self {
-        self.verdict = judge(&self.scenarios, self.interrupted, &limits);
-        self.limits = limits;
+    pub fn judged_by(mut self, flags: &[Threshold], advised: &[Threshold]) -> Self {
+        for scenario in &mut self.scenarios {
+            scenario.judge_again(flags);
+        }
+        self.verdict = judge(&self.scenarios, self.interrupted, advised);
         self
     }
 
@@ -91,18 +86,23 @@ impl Report {
     /// other, and then by the verdict.
     #[must_use]
     pub fn ruling(&self) -> ProbeResult {
+        let mut aborts = self
+            .scenarios
+            .iter()
+            .filter_map(ScenarioResult::abort_reason);
+        if let Some(reason) = aborts.next() {
+            return ProbeResult::Violated(reason);
+        }
         let mut rulings = self.scenarios.iter().map(|scenario| {
-            ProbeResult::of(
-                &scenario.run,
-                Some(&scenario.verification),
-                &scenario.thresholds,
-            )
+            let thresholds = scenario.thresholds();
+            let thresholds: Vec<_> = thresholds.into_iter().map(|(_, own)| own).collect();
+            ProbeResult::of(&scenario.run, Some(&scenario.verification), &thresholds)
         });
         let found = rulings.find(|ruling| *ruling != ProbeResult::Held);
-        found.unwrap_or_else(|| match self.verdict.health {
-            Health::Pass => ProbeResult::Held,
-            Health::Fail => ProbeResult::Violated(self.verdict.reason.clone()),
-            Health::NotJudged => ProbeResult::Inconclusive(self.verdict.reason.clone()),
+        found.unwrap_or_else(|| match self.verdict.conclusion {
+            Conclusion::Pass => ProbeResult::Held,
+            Conclusion::Fail => ProbeResult::Violated(self.verdict.reason.clone()),
+            Conclusion::Inconclusive => ProbeResult::Inconclusive(self.verdict.reason.clone()),
         })
     }
 
@@ -148,28 +148,51 @@ pub struct ScenarioResult {
     pub run: RunRecord,
     /// What was found when the target was opened again.
     pub verification: Verification,
-    /// Steps that should leave an effect and left none.
+    /// Write steps that acknowledged no effect.
     pub vacuous_steps: Vec<String>,
-    /// The file beside the report in which every discrepancy stands, if there is one.
+    /// The file beside the report in which every discrepancy is, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discrepancies_file: Option<String>,
     /// Where the target's data was kept as evidence, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_kept_in: Option<String>,
-    /// The scenario file that it was run from, if it was.
+    /// The scenario file that it was run from; none of a target that a program ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition: Option<Definition>,
-    /// What the scenario itself says that has to hold. It is judged by these, and by the run's limits
-    /// only if there are none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub thresholds: Vec<Threshold>,
-    /// The phase in which memory must not leak, if there is one.
+    /// Everything that it was judged by: the effects, and the thresholds of its file, of flags, or the
+    /// defaults.
+    #[serde(default)]
+    pub judgements: Vec<Judgement>,
+    /// What it comes to, in one word.
+    #[serde(default)]
+    pub conclusion: Conclusion,
+    /// Why, if it does not pass and no threshold says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub no_leak_in: Option<String>,
+    pub reason: Option<String>,
 }
 
 impl ScenarioResult {
-    /// Whether every acknowledged effect was found, nothing else, and no step was vacuous.
+    /// What was measured and found, not judged yet.
+    #[must_use]
+    pub fn new(name: &str, run: RunRecord, verification: Verification) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: String::new(),
+            load: String::new(),
+            tags: BTreeMap::new(),
+            vacuous_steps: run.vacuous_steps().map(|step| step.name.clone()).collect(),
+            run,
+            verification,
+            discrepancies_file: None,
+            data_kept_in: None,
+            definition: None,
+            judgements: Vec::new(),
+            conclusion: Conclusion::Inconclusive,
+            reason: None,
+        }
+    }
+
+    /// Whether every acknowledged effect was found, nothing else, and no write step wrote nothing.
     #[must_use]
     pub fn effects_hold(&self) -> bool {
         self.verification.holds() && self.vacuous_steps.is_empty()
@@ -189,10 +212,15 @@ pub struct Definition {
     pub set: Vec<String>,
 }
 
-/// The JSON schema of a [`Report`], as published in `schemas/report.v1.json`.
+/// Where the schema is published.
+const SCHEMA_ID: &str = "https://raw.githubusercontent.com/proofload/proofload/main/crates/report/schemas/report.v2.json";
+
+/// The JSON schema of a [`Report`], as published in `schemas/report.v2.json`.
 #[must_use]
 pub fn report_schema() -> serde_json::Value {
-    schemars::schema_for!(Report).to_value()
+    let mut schema = schemars::schema_for!(Report);
+    schema.insert("$id".to_owned(), SCHEMA_ID.into());
+    schema.to_value()
 }
 
 #[cfg(test)]
@@ -201,11 +229,11 @@ mod tests {
 
     #[test]
     fn the_published_schema_is_that_of_the_code() {
-        let published = include_str!("../schemas/report.v1.json");
+        let published = include_str!("../schemas/report.v2.json");
         let published: serde_json::Value = serde_json::from_str(published).unwrap();
         assert!(
             published == report_schema(),
-            "run `cargo run -p proofload -- schema > crates/report/schemas/report.v1.json`"
+            "run `cargo run -p proofload -- schema > crates/report/schemas/report.v2.json`"
         );
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{Error, Report, render};
+use crate::{Error, Report, render, v1};
 
 /// Where a report was saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,14 +114,11 @@ pub fn load(path: &Path) -> Result<Report, Error> {
     if header.format != Report::FORMAT {
         return Err(not_a_report(format!("its format is {:?}", header.format)));
     }
-    if header.version != u64::from(Report::VERSION) {
-        return Err(Error::ReportVersion {
-            path: file,
-            found: header.version,
-            expected: Report::VERSION,
-        });
+    match header.version {
+        1 => v1::read(&text).map_err(not_a_report),
+        2 => serde_json::from_slice(&text).map_err(|error| not_a_report(error.to_string())),
+        found => Err(Error::ReportVersion { path: file, found }),
     }
-    serde_json::from_slice(&text).map_err(|error| not_a_report(error.to_string()))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {

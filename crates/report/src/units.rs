@@ -3,7 +3,6 @@
 use load_engine::MonitorSummary;
 
 use crate::Unit;
-use crate::verdict::megabytes;
 
 /// Nanoseconds with three significant digits, in the unit that keeps them short.
 #[must_use]
@@ -27,6 +26,10 @@ fn scaled(value: f64, unit: &str) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
 /// A count with its thousands apart.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -43,7 +46,21 @@ pub(crate) fn count(number: u64) -> String {
 /// Operations in a second.
 #[must_use]
 pub fn rate(per_second: f64) -> String {
-    format!("{}/s", count(per_second.round() as u64))
+    match per_second {
+        // Three significant digits: a slow target does not do "0/s".
+        slow if slow < 9.995 => format!("{}/s", three_digits(slow)),
+        fast => format!("{}/s", count(fast.round() as u64)),
+    }
+}
+
+/// A number below 10 with three significant digits, without trailing zeros.
+fn three_digits(number: f64) -> String {
+    if number <= 0.0 {
+        return "0".to_owned();
+    }
+    let decimals = (2 - number.log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{number:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A share as percent.
@@ -89,7 +106,6 @@ pub(super) fn figure(unit: Unit, value: f64) -> String {
     match unit {
         Unit::Nanoseconds => duration(value),
         Unit::Bytes => bytes(value),
-        Unit::PerSecond if value.abs() < 10.0 => format!("{value:.2}/s"),
         Unit::PerSecond => rate(value),
         Unit::Share => percent(value),
         Unit::Count => count(value.round() as u64),
@@ -116,6 +132,22 @@ mod tests {
         ];
         for (ns, text) in cases {
             assert_eq!(duration(ns), text, "{ns}");
+        }
+    }
+
+    #[test]
+    fn slow_rates_keep_their_digits() {
+        let cases = [
+            (0.0, "0/s"),
+            (0.0421, "0.0421/s"),
+            (0.4, "0.4/s"),
+            (1.0512, "1.05/s"),
+            (9.99, "9.99/s"),
+            (12.4, "12/s"),
+            (1234.5, "1,235/s"),
+        ];
+        for (per_second, text) in cases {
+            assert_eq!(rate(per_second), text);
         }
     }
 

@@ -35,7 +35,7 @@ fn every_log_of_a_run_is_read_by_serde_jsonlines() {
     let suite = Suite::new(scenarios).keep(true);
     let report = suite.run(out.path(), &mut NoProgress).unwrap();
     assert!(
-        report.verdict.health.is_pass(),
+        report.verdict.conclusion.is_pass(),
         "{}",
         report::render::markdown(&report)
     );

@@ -69,9 +69,6 @@ pub(super) fn compile(
         plan = plan.phase(phase.name.as_str(), phase.length);
     }
     let thresholds = thresholds(&spec, &timed, target.as_ref(), &mut plan)?;
-    if let Some(name) = &spec.no_leak_in {
-        facts.phase_number(name, &KeyPath::to("no_leak_in"))?;
-    }
     Ok(Compiled {
         needed_bytes: model::needed_bytes(&plan.model, target.disk_use()),
         plan,

@@ -16,15 +16,15 @@ mod thresholds;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use load_engine::Plan;
-use report::{Definition, ScenarioResult};
+use load_engine::{Plan, Source, Threshold};
+use report::{Definition, ScenarioResult, limited_by};
 use toml::de::DeTable;
 
 use self::compile::{Compiled, compile};
 pub use self::key_path::{KeyPath, Segment, SpecError};
 use self::key_path::{byte_of, line_and_column, with_suggestion};
-pub use self::overrides::Overrides;
 use self::overrides::{Edit, edits_of};
+pub use self::overrides::{FlagThreshold, Overrides};
 pub use self::schema::{scenario_schema, scenario_schema_of};
 pub use self::spec::{
     AbortSpec, ArrivalKind, Course, DataSpec, Executor, ModelKind, ModelSpec, PhaseSpec,
@@ -60,7 +60,7 @@ const EMBEDDED: [(&str, &str); 5] = [
 /// let scenario = ScenarioFile::parse("appends.toml", text, &Overrides::default())?;
 /// let out = tempfile::tempdir()?;
 /// let report = Suite::new([scenario]).run(out.path(), &mut NoProgress)?;
-/// assert!(report.verdict.health.is_pass(), "{}", report::render::markdown(&report));
+/// assert!(report.verdict.conclusion.is_pass(), "{}", report::render::markdown(&report));
 ///
 /// let misspelt = text.replace("users", "usres");
 /// let mistake = ScenarioFile::parse("appends.toml", &misspelt, &Overrides::default());
@@ -185,6 +185,12 @@ impl ScenarioFile {
         &self.path
     }
 
+    /// What it is judged by, besides the effects: what it says, or the defaults, and flags.
+    #[must_use]
+    pub fn thresholds(&self) -> Vec<(Source, Threshold)> {
+        limited_by(&self.compiled.thresholds, &self.overrides.flags())
+    }
+
     /// Whether it comes with the program.
     pub(crate) fn is_embedded(&self) -> bool {
         let known = EMBEDDED
@@ -211,6 +217,7 @@ impl ScenarioFile {
             title,
             target: spec.target.kind.clone(),
             plan: self.compiled.plan.clone(),
+            thresholds: self.thresholds(),
             executor: spec.model.executor,
             needed_bytes: self.compiled.needed_bytes,
             out: out.to_owned(),
@@ -227,19 +234,14 @@ impl ScenarioFile {
         progress: &mut dyn Progress,
     ) -> Result<ScenarioResult, Error> {
         let Compiled {
-            spec,
-            target,
-            data,
-            thresholds,
-            ..
+            spec, target, data, ..
         } = &self.compiled;
-        progress.will_be_judged(thresholds);
+        let own: Vec<Threshold> = run.thresholds.iter().map(|(_, own)| own.clone()).collect();
+        progress.will_be_judged(&own);
         let result = target.run(run, data.as_deref(), journal, progress);
         journal.check()?;
         let mut result = result?;
         result.definition = Some(self.definition.clone());
-        result.thresholds.clone_from(thresholds);
-        result.no_leak_in.clone_from(&spec.no_leak_in);
         result.tags.clone_from(&spec.tags);
         Ok(result)
     }

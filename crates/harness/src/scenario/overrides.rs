@@ -10,11 +10,12 @@ use toml::de::{DeTable, DeValue};
 use super::key_path::unknown;
 use super::quoted;
 use super::spec::ScenarioSpec;
+use load_engine::Threshold;
 use load_engine::quantity::Time;
 
 /// What is set over a scenario file. It is applied in this order: `quick`, the sizes, and then `set`, so
 /// that what is named most exactly wins.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// A small load, for a first look: the file's `quick` table; without one, 2 s at most or a tenth of
     /// the iterations.
@@ -29,6 +30,8 @@ pub struct Overrides {
     pub records: Option<NonZeroU64>,
     /// How long the whole load is, each phase in proportion; in place of a number of iterations.
     pub duration: Option<Duration>,
+    /// Thresholds that flags set: in place of those on the same figure, and beside all others.
+    pub thresholds: Vec<FlagThreshold>,
     /// Values by key: `model.users=20`, `phases.peak.for=5s`.
     pub set: Vec<String>,
 }
@@ -65,10 +68,18 @@ impl Overrides {
                 arguments.push_str(&format!(" --{name} {size}"));
             }
         }
+        for FlagThreshold { flag, .. } in &self.thresholds {
+            arguments.push_str(&format!(" {flag}"));
+        }
         for setting in &self.set {
             arguments.push_str(&format!(" --set {}", quoted(setting)));
         }
         arguments
+    }
+
+    pub(super) fn flags(&self) -> Vec<Threshold> {
+        let flags = self.thresholds.iter();
+        flags.map(|flag| flag.threshold.clone()).collect()
     }
 
     /// The sizes but `duration`, over a file that says this.
@@ -86,6 +97,15 @@ impl Overrides {
             .flatten()
             .collect()
     }
+}
+
+/// A threshold that a flag sets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlagThreshold {
+    /// The flag with its value, such as `--max-error-rate 7`.
+    pub flag: String,
+    /// What it says.
+    pub threshold: Threshold,
 }
 
 /// One change of a file's table.

@@ -31,10 +31,23 @@ pub(super) fn quick(spec: &ScenarioSpec) -> Vec<Edit> {
     if let Some(total) = spec.model.total_iterations {
         edits.push(Edit::set("model.total_iterations", fewer(total)));
     }
-    if spec.no_leak_in.is_some() {
-        edits.push(Edit::remove("no_leak_in"));
+    edits.extend(without_leaks("thresholds", &spec.thresholds));
+    for (at, phase) in spec.phases.iter().enumerate() {
+        edits.extend(without_leaks(
+            &format!("phases.{at}.thresholds"),
+            &phase.thresholds,
+        ));
     }
     edits
+}
+
+/// The thresholds without those on leaks, if there are some.
+fn without_leaks(key: &str, thresholds: &[String]) -> Option<Edit> {
+    let is_leak = |text: &&String| text.trim_start().starts_with("memory_leak");
+    thresholds.iter().find(is_leak)?;
+    let others = thresholds.iter().filter(|text| !is_leak(text));
+    let others: Vec<toml::Value> = others.map(|text| text.as_str().into()).collect();
+    Some(Edit::set(key, toml::Value::Array(others)))
 }
 
 /// What makes the whole load as long as this, each phase in proportion. One that is counted in iterations

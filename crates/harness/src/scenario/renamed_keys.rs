@@ -13,6 +13,11 @@ const RENAMED: [(Option<&str>, &str, &str); 3] = [
 
 /// Refuses a file that has one of them.
 pub(super) fn refuse(file: &DeTable<'_>) -> Result<(), SpecError> {
+    if let Some(phase) = file.get("no_leak_in") {
+        let phase = phase.get_ref().as_str().unwrap_or("soak");
+        let problem = format!("`no_leak_in` is now a threshold: 'memory_leak(@ {phase}) == 0'");
+        return Err(SpecError::of_key(KeyPath::to("no_leak_in"), problem));
+    }
     for (table, old, new) in RENAMED {
         let inside = match table {
             None => Some(file),

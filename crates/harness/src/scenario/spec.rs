@@ -27,16 +27,13 @@ pub struct ScenarioSpec {
     /// Where every random number comes from (1).
     #[serde(default = "default_seed")]
     pub seed: u64,
-    /// What has to hold, as expressions such as `p99(append) < 50ms`. With none, the limits of the
-    /// command line hold.
+    /// What has to hold, as expressions such as `p99(append) < 50ms`. With none, the defaults hold:
+    /// `error_rate <= 5%`, `mean(*) <= 100ms` and `memory_peak <= 500MB`.
     #[serde(default)]
     pub thresholds: Vec<String>,
     /// Thresholds that are also judged while the load runs, and end it when they are broken.
     #[serde(default)]
     pub abort_on_fail: Vec<AbortSpec>,
-    /// The phase in which memory must not leak, by the trend of its floors.
-    #[serde(default)]
-    pub no_leak_in: Option<String>,
     /// What the load is put on.
     pub target: TargetSpec,
     /// Who comes when.

@@ -1,45 +1,113 @@
 use clap::Args;
-use report::Limits;
+use harness::FlagThreshold;
+use load_engine::Threshold;
 
-use super::values::amount;
-
+/// Thresholds by flags. A number without a unit has the unit that the help names.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Limits")]
+#[command(next_help_heading = "Thresholds")]
 pub(crate) struct LimitArguments {
-    /// Most failed operations in a scenario, in percent [default: 5]
-    #[arg(long, value_name = "PERCENT", value_parser = amount, allow_negative_numbers = true)]
-    max_error_rate: Option<f64>,
-    /// Longest mean latency of a step, in milliseconds [default: 100]
-    #[arg(long, value_name = "MS", value_parser = amount, allow_negative_numbers = true)]
-    max_mean_latency: Option<f64>,
-    /// Most resident memory in a scenario, in megabytes [default: 500]
-    #[arg(long, value_name = "MB", value_parser = amount, allow_negative_numbers = true)]
-    max_memory: Option<f64>,
-    /// Failed operations over all scenarios from which advice is given, in percent [default: 1]
-    #[arg(long, value_name = "PERCENT", value_parser = amount, allow_negative_numbers = true)]
-    advise_error_rate: Option<f64>,
-    /// Resident memory from which advice is given, in megabytes [default: 1000]
-    #[arg(long, value_name = "MB", value_parser = amount, allow_negative_numbers = true)]
-    advise_memory: Option<f64>,
+    /// Most failed operations in a scenario, in percent [default: 5%]
+    #[arg(long, value_name = "SHARE", value_parser = error_rate, allow_negative_numbers = true)]
+    max_error_rate: Option<Limit>,
+    /// Longest mean latency of a step, in milliseconds [default: 100ms]
+    #[arg(long, value_name = "TIME", value_parser = mean_latency, allow_negative_numbers = true)]
+    max_mean_latency: Option<Limit>,
+    /// Most resident memory in a scenario, in megabytes [default: 500MB]
+    #[arg(long, value_name = "SIZE", value_parser = memory, allow_negative_numbers = true)]
+    max_memory: Option<Limit>,
+    /// Failed operations over all scenarios from which advice is given, in percent [default: 1%]
+    #[arg(long, value_name = "SHARE", value_parser = error_rate, allow_negative_numbers = true)]
+    advise_error_rate: Option<Limit>,
+    /// Resident memory from which advice is given, in megabytes [default: 1000MB]
+    #[arg(long, value_name = "SIZE", value_parser = memory, allow_negative_numbers = true)]
+    advise_memory: Option<Limit>,
+}
+
+/// A threshold and the value as it was given.
+#[derive(Debug, Clone)]
+struct Limit {
+    value: String,
+    threshold: Threshold,
 }
 
 impl LimitArguments {
-    /// Whether one that a scenario file's thresholds stand in place of is given.
-    pub(crate) fn judges_scenarios(&self) -> bool {
-        self.max_error_rate.is_some()
-            || self.max_mean_latency.is_some()
-            || self.max_memory.is_some()
+    /// The thresholds of each scenario that are given.
+    pub(crate) fn thresholds(&self) -> Vec<FlagThreshold> {
+        given(&[
+            ("max-error-rate", &self.max_error_rate),
+            ("max-mean-latency", &self.max_mean_latency),
+            ("max-memory", &self.max_memory),
+        ])
     }
 
-    /// These limits where they are given, and others where they are not.
-    pub(crate) fn over(&self, others: Limits) -> Limits {
-        let share = |percent: Option<f64>| percent.map(|percent| percent / 100.0);
-        Limits {
-            error_rate: share(self.max_error_rate).unwrap_or(others.error_rate),
-            mean_latency_ms: self.max_mean_latency.unwrap_or(others.mean_latency_ms),
-            peak_memory_mb: self.max_memory.unwrap_or(others.peak_memory_mb),
-            overall_error_rate: share(self.advise_error_rate).unwrap_or(others.overall_error_rate),
-            overall_memory_mb: self.advise_memory.unwrap_or(others.overall_memory_mb),
+    /// The thresholds over all scenarios together that are given.
+    pub(crate) fn advised(&self) -> Vec<FlagThreshold> {
+        given(&[
+            ("advise-error-rate", &self.advise_error_rate),
+            ("advise-memory", &self.advise_memory),
+        ])
+    }
+}
+
+fn given(flags: &[(&str, &Option<Limit>)]) -> Vec<FlagThreshold> {
+    let given = flags.iter().filter_map(|(name, limit)| {
+        let Limit { value, threshold } = limit.as_ref()?;
+        Some(FlagThreshold {
+            flag: format!("--{name} {value}"),
+            threshold: threshold.clone(),
+        })
+    });
+    given.collect()
+}
+
+fn error_rate(value: &str) -> Result<Limit, String> {
+    limit("error_rate", value, "%", "5 or 5%")
+}
+
+fn mean_latency(value: &str) -> Result<Limit, String> {
+    limit("mean(*)", value, "ms", "100 or 100ms")
+}
+
+fn memory(value: &str) -> Result<Limit, String> {
+    limit("memory_peak", value, "MB", "500 or 500MB")
+}
+
+fn limit(figure: &str, value: &str, unit: &str, such_as: &str) -> Result<Limit, String> {
+    let bare = value.parse::<f64>().is_ok();
+    let quantity = format!("{value}{}", if bare { unit } else { "" });
+    let threshold = format!("{figure} <= {quantity}").parse();
+    Ok(Limit {
+        value: value.to_owned(),
+        threshold: threshold.map_err(|error: load_engine::RunError| match error {
+            load_engine::RunError::Threshold { problem, .. } => {
+                format!("expected a value such as {such_as}: {problem}")
+            }
+            other => other.to_string(),
+        })?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_number_has_the_flags_unit_and_others_are_read_as_everywhere() {
+        let text = |limit: Result<Limit, String>| limit.map(|limit| limit.threshold.to_string());
+        assert_eq!(text(error_rate("7")), Ok("error_rate <= 7%".to_owned()));
+        assert_eq!(
+            text(error_rate("0.5%")),
+            Ok("error_rate <= 0.5%".to_owned())
+        );
+        assert_eq!(text(mean_latency("20")), Ok("mean(*) <= 20ms".to_owned()));
+        assert_eq!(text(mean_latency("1.5s")), Ok("mean(*) <= 1.5s".to_owned()));
+        assert_eq!(text(memory("64MiB")), Ok("memory_peak <= 64MiB".to_owned()));
+        for refused in ["-1", "150", "many"] {
+            let told = text(error_rate(refused)).unwrap_err();
+            assert!(
+                told.starts_with("expected a value such as 5 or 5%: "),
+                "{told}"
+            );
         }
     }
 }

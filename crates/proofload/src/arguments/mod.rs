@@ -211,6 +211,7 @@ impl LoadArguments {
             iterations: self.iterations,
             records: self.records,
             duration: self.duration,
+            thresholds: self.limits.thresholds(),
             set: Vec::new(),
         }
     }

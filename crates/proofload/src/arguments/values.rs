@@ -45,13 +45,6 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
     text.parse().map(|Time(time)| time)
 }
 
-pub(super) fn amount(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
-        _ => Err("expected a number that is not negative".to_owned()),
-    }
-}
-
 pub(super) fn per_second(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix("/s").unwrap_or(text);
     match number.parse::<f64>() {

@@ -1,7 +1,7 @@
 use anyhow::Context as _;
 use harness::Suite;
+use report::Report;
 use report::comparison::{Comparison, MIN_ROUNDS, comparison_in_words};
-use report::{Limits, Report};
 
 use crate::arguments::{AbArguments, Runnable};
 use crate::commands::compare::show;
@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
         (&arguments.b, &arguments.set_b),
     ];
     let [a, b] = sides.map(|(side, set)| suite_of(load, std::slice::from_ref(side), set));
-    let suites = [a?, b?].map(|suite| suite.limits(load.limits.over(Limits::default())));
+    let suites = [a?, b?];
     std::fs::create_dir_all(&load.out)
         .with_context(|| format!("cannot create {}", load.out.display()))?;
     let folder = tempfile::Builder::new()
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
     Ok(match interrupted {
         true => Exit::Interrupted,
         // Rounds that can show nothing have not been judged.
-        false if comparison.rounds < MIN_ROUNDS => Exit::NotJudged,
+        false if comparison.rounds < MIN_ROUNDS => Exit::Inconclusive,
         false => exit,
     })
 }

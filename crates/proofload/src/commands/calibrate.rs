@@ -121,7 +121,7 @@ impl Outcome {
             _ if interrupted => Exit::Interrupted,
             Self {
                 not_judged: 1.., ..
-            } => Exit::NotJudged,
+            } => Exit::Inconclusive,
             _ => Exit::Held,
         }
     }
@@ -208,9 +208,9 @@ mod tests {
         assert_eq!(exit(&[(true, true), (true, true)], false), Exit::Held);
         assert_eq!(
             exit(&[(true, true), (false, false)], false),
-            Exit::NotJudged
+            Exit::Inconclusive
         );
-        assert_eq!(exit(&[(false, true)], false), Exit::NotJudged);
+        assert_eq!(exit(&[(false, true)], false), Exit::Inconclusive);
         assert_eq!(exit(&[(true, false), (false, false)], false), Exit::Failed);
         assert_eq!(exit(&[(true, true)], true), Exit::Interrupted);
     }

@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<Exit> {
     let comparison = Comparison::of((&names[0], &a), (&names[1], &b));
     let exit = show(&comparison, arguments.json)?;
     Ok(match comparison.rounds < MIN_ROUNDS {
-        true => Exit::NotJudged,
+        true => Exit::Inconclusive,
         false => exit,
     })
 }

@@ -1,7 +1,7 @@
 use anyhow::bail;
 use harness::{Journal, Overrides, ScenarioFile, Suite};
 use report::history::{self, HistoryEntry};
-use report::{Limits, Report, Saved, render};
+use report::{Report, Saved, render};
 
 use crate::arguments::{LoadArguments, RunArguments, Runnable};
 use crate::commands::report::{print, print_json, step_summary};
@@ -46,14 +46,10 @@ pub(crate) fn read(
         set: set.to_vec(),
         ..load.overrides()
     };
-    let file = match scenario {
+    Ok(match scenario {
         Runnable::Embedded(name) => ScenarioFile::embedded(name, &overrides)?,
         Runnable::File(path) => ScenarioFile::read(path, &overrides)?,
-    };
-    if load.limits.judges_scenarios() && !file.spec().thresholds.is_empty() {
-        bail!("a scenario file is judged by its own thresholds: set those, and leave --max-… out");
-    }
-    Ok(file)
+    })
 }
 
 /// Refuses a number of iterations that no scenario would look at.
@@ -79,7 +75,7 @@ fn go(load: &LoadArguments, suite: Suite) -> anyhow::Result<Exit> {
         None => Journal::none(),
     };
     let suite = suite
-        .limits(load.limits.over(Limits::default()))
+        .advised(load.limits.advised())
         .journal(journal)
         .keep(load.keep);
     let mut progress = live::progress(load, Interrupt::listen()?)?;
@@ -92,7 +88,7 @@ fn go(load: &LoadArguments, suite: Suite) -> anyhow::Result<Exit> {
         print(&place(&report, &saved))?;
     }
     step_summary::append(&report)?;
-    Ok(Exit::of(report.verdict.health, report.interrupted))
+    Ok(Exit::of(report.verdict.conclusion, report.interrupted))
 }
 
 fn place(report: &Report, saved: &Saved) -> String {

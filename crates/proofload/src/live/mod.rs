@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use harness::Progress;
 use load_engine::{Plan, Progress as RunProgress, Threshold};
-use report::{Limits, ScenarioResult};
+use report::ScenarioResult;
 
 use crate::arguments::LoadArguments;
 use crate::interrupt::Interrupt;
@@ -49,8 +49,7 @@ fn shown(load: &LoadArguments, interrupt: Interrupt) -> Box<dyn Progress> {
     }
     // Without it Ctrl-Z leaves the shell on the other screen, which is no reason not to run.
     let _ = screen::leave_when_stopped();
-    let limits = load.limits.over(Limits::default());
-    Box::new(Live::new(lines, interrupt, limits, Box::new(Screen::enter)))
+    Box::new(Live::new(lines, interrupt, Box::new(Screen::enter)))
 }
 
 /// Whether stderr is a terminal that can be drawn on.
@@ -63,7 +62,6 @@ struct Live {
     /// For all that is no load under way.
     lines: Shown,
     interrupt: Interrupt,
-    limits: Limits,
     /// Of the next load.
     thresholds: Vec<Threshold>,
     load: String,
@@ -79,11 +77,10 @@ struct Live {
 type Enter = Box<dyn Fn() -> std::io::Result<Screen>>;
 
 impl Live {
-    fn new(lines: Shown, interrupt: Interrupt, limits: Limits, enter: Enter) -> Self {
+    fn new(lines: Shown, interrupt: Interrupt, enter: Enter) -> Self {
         Self {
             lines,
             interrupt,
-            limits,
             thresholds: Vec::new(),
             load: String::new(),
             state: State::default(),
@@ -125,7 +122,7 @@ impl Progress for Live {
 
     fn load_planned(&mut self, plan: &Plan) {
         let thresholds = std::mem::take(&mut self.thresholds);
-        self.state = State::new(plan, thresholds, self.limits);
+        self.state = State::new(plan, thresholds);
         self.state.load.clone_from(&self.load);
     }
 

@@ -15,7 +15,6 @@ use load_engine::{
 };
 use ratatui::Viewport;
 use ratatui::layout::Rect;
-use report::Limits;
 
 use super::Live;
 use super::screen::Screen;
@@ -72,7 +71,7 @@ fn turn() -> MutexGuard<'static, ()> {
 }
 
 fn state() -> State {
-    State::new(&plan(), Vec::new(), Limits::default())
+    State::new(&plan(), Vec::new())
 }
 
 fn plan() -> Plan {
@@ -154,12 +153,7 @@ fn live(tape: &Tape, came: Arc<AtomicBool>) -> Live {
     let tape = tape.clone();
     let interrupt = Interrupt::by(came);
     let lines = Shown::new(interrupt.clone(), true);
-    Live::new(
-        lines,
-        interrupt,
-        Limits::default(),
-        Box::new(move || tape.screen()),
-    )
+    Live::new(lines, interrupt, Box::new(move || tape.screen()))
 }
 
 /// Nothing to do, once.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use load_engine::{Judgement, Model, Phase, Plan, Progress, RunRecord, Threshold};
-use report::{Finding, Limits, findings};
+use report::{Finding, findings};
 
 /// Calls, ten a second, over which the achieved rate is taken.
 const RATE_OVER: usize = 20;
@@ -34,7 +34,6 @@ pub(crate) struct State {
     pub(crate) judgements: Vec<Judgement>,
     pub(crate) findings: Vec<Finding>,
     thresholds: Vec<Threshold>,
-    limits: Option<Limits>,
     past: VecDeque<(Duration, u64)>,
     /// What the last look found: a finding counts when the next look finds it too.
     suspected: Vec<Finding>,
@@ -42,15 +41,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The state of a load that is about to begin, which is judged by these thresholds or, if there
-    /// are none, by the limits of every scenario.
-    pub(crate) fn new(plan: &Plan, thresholds: Vec<Threshold>, limits: Limits) -> Self {
+    /// The state of a load that is about to begin, which is judged by these thresholds.
+    pub(crate) fn new(plan: &Plan, thresholds: Vec<Threshold>) -> Self {
         Self {
             scenario: plan.label.clone(),
             model: Some(plan.model.clone()),
             phases: plan.phases.clone(),
             may_skip: !plan.phase_ends.is_empty(),
-            limits: thresholds.is_empty().then_some(limits),
             thresholds,
             ..Self::default()
         }
@@ -77,12 +74,9 @@ impl State {
 
     /// Takes a new record: judges it, and looks for findings if that does not take too much time.
     pub(crate) fn look_at(&mut self, record: &Arc<RunRecord>) {
-        if let Some(limits) = self.limits.take() {
-            self.thresholds = as_thresholds(&limits, record);
-        }
         let thresholds = self.thresholds.iter();
         self.judgements = thresholds
-            .map(|threshold| threshold.judge(record, None))
+            .flat_map(|threshold| threshold.judge_each(record, None))
             .collect();
         let began = Instant::now();
         if self.next_findings.is_none_or(|next| began >= next) {
@@ -191,18 +185,4 @@ fn whole_intervals(record: &RunRecord) -> RunRecord {
     }
     record.wall_ns = until_ns;
     record
-}
-
-/// The limits of every scenario, as thresholds of this one.
-fn as_thresholds(limits: &Limits, record: &RunRecord) -> Vec<Threshold> {
-    let mut texts = vec![format!("error_rate <= {}%", limits.error_rate * 100.0)];
-    for step in &record.steps {
-        texts.push(format!(
-            "mean(\"{}\") <= {}ms",
-            step.name, limits.mean_latency_ms
-        ));
-    }
-    texts.push(format!("memory_peak <= {}MB", limits.peak_memory_mb));
-    // A step's name may be one that an expression cannot hold.
-    texts.iter().filter_map(|text| text.parse().ok()).collect()
 }

@@ -263,7 +263,7 @@ mod tests {
     use load_engine::{Rng, RunRecord, StepSummary};
 
     use super::*;
-    use crate::{Limits, ScenarioResult, Settings};
+    use crate::ScenarioResult;
 
     const STEPS: [&str; 4] = ["create", "read", "update", "delete"];
 
@@ -285,20 +285,7 @@ mod tests {
                 step
             })
             .collect();
-        let scenario = ScenarioResult {
-            name: "made".to_owned(),
-            title: String::new(),
-            load: String::new(),
-            tags: BTreeMap::new(),
-            run,
-            verification: load_engine::Verification::default(),
-            vacuous_steps: Vec::new(),
-            discrepancies_file: None,
-            data_kept_in: None,
-            definition: None,
-            thresholds: Vec::new(),
-            no_leak_in: None,
-        };
+        let scenario = ScenarioResult::new("made", run, load_engine::Verification::default());
         let mut report = empty().clone();
         report.scenarios = vec![scenario];
         report
@@ -306,14 +293,7 @@ mod tests {
 
     /// Made once: it says what the machine is, which takes longer than all the rest.
     fn empty() -> &'static Report {
-        static EMPTY: LazyLock<Report> = LazyLock::new(|| {
-            Report::new(
-                vec![],
-                &Settings::default(),
-                Limits::default(),
-                Path::new("/"),
-            )
-        });
+        static EMPTY: LazyLock<Report> = LazyLock::new(|| Report::new(vec![], Path::new("/")));
         &EMPTY
     }
 

@@ -117,23 +117,32 @@ fn monitor(report: &Report) -> String {
 }
 
 fn checks(report: &Report) -> String {
-    let mut out = String::from("scenario,check,step,value,limit,held,judged\n");
-    for verdict in &report.verdict.scenarios {
-        for check in &verdict.checks {
+    let mut out = String::from("scenario,threshold,source,step,value,limit,unit,ruling,counts\n");
+    for scenario in &report.scenarios {
+        for judgement in &scenario.judgements {
             let _ = writeln!(
                 out,
-                "{},{},{},{},{},{},{}",
-                text(&verdict.name),
-                text(check.measure.name()),
-                text(check.step.as_deref().unwrap_or_default()),
-                known(check.value),
-                check.limit,
-                check.held,
-                check.judged
+                "{},{},{},{},{},{},{},{},{}",
+                text(&scenario.name),
+                text(&judgement.threshold.to_string()),
+                word(&judgement.source),
+                text(judgement.step.as_deref().unwrap_or_default()),
+                known(judgement.observed),
+                judgement.limit,
+                judgement.unit,
+                word(&judgement.ruling),
+                judgement.counts
             );
         }
     }
     out
+}
+
+/// The word of a choice, as in the report's JSON.
+fn word(choice: &impl serde::Serialize) -> String {
+    let value = serde_json::to_value(choice).ok();
+    let word = value.as_ref().and_then(serde_json::Value::as_str);
+    word.unwrap_or_default().to_owned()
 }
 
 fn latency(times: &LatencySummary) -> String {

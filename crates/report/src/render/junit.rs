@@ -1,23 +1,22 @@
 use std::fmt::Write as _;
 
-use load_engine::{Judgement, Ruling};
+use load_engine::{Judgement, Ruling, Source};
 
 use super::text::markup;
-use crate::{
-    Check, Health, Report, ScenarioResult, ScenarioVerdict, describe_figure, describe_judgement,
-};
+use crate::verdict::{expression, is_violation};
+use crate::{Conclusion, Report, ScenarioResult, describe_figure, describe_judgement};
 
-/// The report as JUnit XML, which every CI system shows: a suite a scenario, a case a limit and a
-/// verification. What was not judged is skipped; a scenario that as a whole says too little to pass
-/// is an error, since `proofload` fails for it too.
+/// The report as JUnit XML, which every CI system shows: a suite a scenario, a case a threshold. What was
+/// not judged is skipped; a scenario that as a whole says too little to pass is an error, since
+/// `proofload` does not pass it either; a load that an abort rule ended is a failure of its own.
 ///
 /// The form is that of the Ant task, as the Jenkins plug-in reads it.
 #[must_use]
 pub fn junit(report: &Report) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let verdicts = &report.verdict.scenarios;
-    let total = |of: fn(&ScenarioVerdict) -> usize| verdicts.iter().map(of).sum::<usize>();
-    let empty = usize::from(verdicts.is_empty());
+    let scenarios = &report.scenarios;
+    let total = |of: fn(&ScenarioResult) -> usize| scenarios.iter().map(of).sum::<usize>();
+    let empty = usize::from(scenarios.is_empty());
     let _ = writeln!(
         out,
         "<testsuites name=\"proofload\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3}\">",
@@ -26,10 +25,10 @@ pub fn junit(report: &Report) -> String {
         total(errors) + empty,
         report.elapsed_seconds
     );
-    for (result, verdict) in report.scenarios.iter().zip(verdicts) {
-        suite(&mut out, report, result, verdict);
+    for result in scenarios {
+        suite(&mut out, report, result);
     }
-    if verdicts.is_empty() {
+    if scenarios.is_empty() {
         let reason = markup(&report.verdict.reason);
         let _ = writeln!(
             out,
@@ -41,55 +40,55 @@ pub fn junit(report: &Report) -> String {
     out
 }
 
-fn cases(verdict: &ScenarioVerdict) -> usize {
-    verdict.checks.len() + verdict.thresholds.len() + errors(verdict)
+fn cases(result: &ScenarioResult) -> usize {
+    result.judgements.len() + errors(result) + aborts(result)
 }
 
-fn failures(verdict: &ScenarioVerdict) -> usize {
-    let checks = verdict.checks.iter().filter(|check| check.is_broken());
-    let is_missed = |own: &&Judgement| verdict.thresholds_judged && own.ruling != Ruling::Held;
-    checks.count() + verdict.thresholds.iter().filter(is_missed).count()
+fn failures(result: &ScenarioResult) -> usize {
+    let violated = result.judgements.iter().filter(|own| is_violation(own));
+    violated.count() + aborts(result)
 }
 
-fn errors(verdict: &ScenarioVerdict) -> usize {
-    usize::from(verdict.health == Health::NotJudged)
+fn errors(result: &ScenarioResult) -> usize {
+    usize::from(result.conclusion == Conclusion::Inconclusive)
 }
 
-fn suite(out: &mut String, report: &Report, result: &ScenarioResult, verdict: &ScenarioVerdict) {
-    let mut skipped = verdict.checks.iter().filter(|check| !check.judged).count();
-    if !verdict.thresholds_judged {
-        skipped += verdict.thresholds.len();
-    }
+fn aborts(result: &ScenarioResult) -> usize {
+    usize::from(result.run.abort.is_some())
+}
+
+fn suite(out: &mut String, report: &Report, result: &ScenarioResult) {
+    let skipped = result.judgements.iter().filter(|own| !own.counts).count();
     let seconds = result.run.wall_ns as f64 / 1e9;
     let _ = writeln!(
         out,
         "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{skipped}\" \
          time=\"{seconds:.3}\" timestamp=\"{}\">",
-        markup(&verdict.name),
-        cases(verdict),
-        failures(verdict),
-        errors(verdict),
+        markup(&result.name),
+        cases(result),
+        failures(result),
+        errors(result),
         markup(report.started_at.get(..19).unwrap_or_default())
     );
     properties(out, report, result);
-    if verdict.health == Health::NotJudged {
-        let reason = verdict
-            .reason
-            .as_deref()
-            .unwrap_or("it says too little to pass");
+    if result.conclusion == Conclusion::Inconclusive {
+        let reason = result.reason.as_deref();
+        let reason = markup(reason.unwrap_or("it says too little to pass"));
+        let error = format!("<error message=\"{reason}\"/>");
+        case(out, &result.name, "judged", &error);
+    }
+    if let Some(reason) = result.abort_reason() {
+        let reason = markup(&reason);
+        let failure = format!("<failure type=\"abort\" message=\"{reason}\"/>");
+        case(out, &result.name, "load ran to its end", &failure);
+    }
+    for judgement in &result.judgements {
         case(
             out,
-            &verdict.name,
-            "judged",
-            &format!("<error message=\"{}\"/>", markup(reason)),
+            &result.name,
+            &expression(judgement),
+            &outcome(judgement),
         );
-    }
-    for check in &verdict.checks {
-        case(out, &verdict.name, &name(check), &outcome(check));
-    }
-    for own in &verdict.thresholds {
-        let name = format!("threshold {}", own.threshold);
-        case(out, &verdict.name, &name, &outcome_of(own, verdict));
     }
     out.push_str("  </testsuite>\n");
 }
@@ -135,49 +134,20 @@ fn case(out: &mut String, scenario: &str, name: &str, content: &str) {
     };
 }
 
-fn outcome_of(own: &Judgement, verdict: &ScenarioVerdict) -> String {
-    if !verdict.thresholds_judged {
-        let message = format!("{}, not judged", describe_figure(own));
+fn outcome(judgement: &Judgement) -> String {
+    if !judgement.counts {
+        let message = format!("{}, not judged", describe_figure(judgement));
         return format!("<skipped message=\"{}\"/>", markup(&message));
     }
-    match own.ruling {
+    let kind = match judgement.source {
+        Source::Effects => "verification",
+        _ => "threshold",
+    };
+    match judgement.ruling {
         Ruling::Held => String::new(),
         _ => format!(
-            "<failure type=\"threshold\" message=\"{}\"/>",
-            markup(&describe_judgement(own))
-        ),
-    }
-}
-
-fn name(check: &Check) -> String {
-    let measure = check.measure.name();
-    match &check.step {
-        Some(step) => format!("{measure} of {step}"),
-        None => measure.to_owned(),
-    }
-}
-
-fn outcome(check: &Check) -> String {
-    let value = check.value.map_or_else(
-        || "not measured".to_owned(),
-        |value| check.measure.format(value),
-    );
-    let limit = check.measure.format(check.limit);
-    if !check.judged {
-        let message = format!("{value}, not judged: the generator was the bottleneck");
-        format!("<skipped message=\"{}\"/>", markup(&message))
-    } else if check.held {
-        String::new()
-    } else {
-        let message = format!("{} {value} (limit {limit})", name(check));
-        let kind = if check.measure.is_of_effects() {
-            "verification"
-        } else {
-            "limit"
-        };
-        format!(
             "<failure type=\"{kind}\" message=\"{}\"/>",
-            markup(&message)
-        )
+            markup(&describe_judgement(judgement))
+        ),
     }
 }

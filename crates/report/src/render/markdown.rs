@@ -4,7 +4,7 @@ use super::page::{
     Cell, ColumnKind, Discrepancies, FailureNote, FindingNote, Origin, Page, Section, Table, Tone,
     mark,
 };
-use super::text::visible;
+use super::text::{capitalized, visible};
 use crate::Report;
 
 /// The report as Markdown, verdict first; fit for a pull request.
@@ -14,7 +14,7 @@ pub fn markdown(report: &Report) -> String {
     let mut text = Text::default();
     heading(&mut text, &page);
     table(&mut text, &page.overview);
-    list(&mut text, "Bottlenecks", &page.bottlenecks);
+    violations(&mut text, &page);
     list(&mut text, "Recommendations", &page.recommendations);
     findings(&mut text, &page.findings);
     for section in &page.sections {
@@ -49,7 +49,7 @@ impl Text {
 }
 
 fn heading(text: &mut Text, page: &Page) {
-    text.paragraph(format!("# Load test: {}", mark(page.health)));
+    text.paragraph(format!("# Load test: {}", mark(page.conclusion)));
     text.paragraph(format!("**{}**", escape(&page.reason)));
     text.paragraph(&page.summary);
     for note in &page.notes {
@@ -57,11 +57,20 @@ fn heading(text: &mut Text, page: &Page) {
     }
 }
 
-fn list(text: &mut Text, title: &str, items: &[String]) {
-    text.paragraph(format!("## {title}"));
-    if items.is_empty() {
-        text.line("None.");
+/// "None" is said only where nothing at all was found.
+fn violations(text: &mut Text, page: &Page) {
+    if page.violations.is_empty() && page.findings.is_empty() {
+        text.paragraph("## Violations");
+        text.paragraph("None.");
     }
+    list(text, "Violations", &page.violations);
+}
+
+fn list(text: &mut Text, title: &str, items: &[String]) {
+    if items.is_empty() {
+        return;
+    }
+    text.paragraph(format!("## {title}"));
     for item in items {
         text.line(format!("- {}", escape(item)));
     }
@@ -99,7 +108,11 @@ fn details(text: &mut Text, section: &Section) {
         escape(&section.title)
     ));
     if let Some(reason) = &section.reason {
-        text.paragraph(format!("**Not judged:** {}.", escape(reason)));
+        text.paragraph(format!(
+            "**{}:** {}.",
+            capitalized(section.conclusion),
+            escape(reason)
+        ));
     }
     text.paragraph(escape(&section.note));
     if let Some(arrivals) = &section.arrivals {
@@ -117,18 +130,18 @@ fn details(text: &mut Text, section: &Section) {
     failures(text, &section.failures);
     for step in &section.vacuous {
         text.paragraph(format!(
-            "**Vacuous:** step {} acknowledged no effect.",
+            "**Vacuous:** write step {} wrote nothing.",
             escape(step)
         ));
     }
     if let Some(found) = &section.discrepancies {
         discrepancies(text, found);
     }
-    if let Some(thresholds) = &section.thresholds {
+    if !section.thresholds.rows.is_empty() {
         text.paragraph("Thresholds:");
-        table(text, thresholds);
+        table(text, &section.thresholds);
     }
-    folded(text, &section.checks);
+    folded(text, &section.effects);
 }
 
 fn failures(text: &mut Text, failures: &[FailureNote]) {
@@ -151,7 +164,7 @@ fn discrepancies(text: &mut Text, found: &Discrepancies) {
     table(text, &found.table);
     if let Some(file) = &found.file {
         text.paragraph(format!(
-            "All of them stand in {} beside this report.",
+            "All of them are in {} beside this report.",
             code(file)
         ));
     }

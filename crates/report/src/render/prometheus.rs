@@ -2,7 +2,7 @@ use std::fmt::{Display, Write as _};
 
 use load_engine::{LatencySummary, Progress, StepSummary};
 
-use crate::{Health, Report};
+use crate::{Conclusion, Report};
 
 /// The report in Prometheus's text format (version 0.0.4), such as node_exporter's textfile collector
 /// reads. Times are in seconds, as Prometheus has it.
@@ -13,12 +13,12 @@ pub fn prometheus(report: &Report) -> String {
     out.head(
         "proofload_pass",
         "gauge",
-        "1 if the run passed, 0 if it failed or was not judged",
+        "1 if the run passed, 0 if it failed or was inconclusive",
     );
     out.sample(
         "proofload_pass",
         &[],
-        u8::from(verdict.health == Health::Pass),
+        u8::from(verdict.conclusion == Conclusion::Pass),
     );
     out.head(
         "proofload_elapsed_seconds",
@@ -31,9 +31,9 @@ pub fn prometheus(report: &Report) -> String {
         "gauge",
         "1 if the scenario passed",
     );
-    for scenario in &verdict.scenarios {
+    for scenario in &report.scenarios {
         let labels = [("scenario", scenario.name.as_str())];
-        let pass = u8::from(scenario.health == Health::Pass);
+        let pass = u8::from(scenario.conclusion == Conclusion::Pass);
         out.sample("proofload_scenario_pass", &labels, pass);
     }
     tags(&mut out, report);

@@ -5,7 +5,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::text::visible;
 use crate::units::{cores, count, duration, memory, percent, rate};
-use crate::{Health, Report, ScenarioResult, ScenarioVerdict};
+use crate::{Conclusion, Report, ScenarioResult};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -18,8 +18,8 @@ const OPEN: Style = AnsiColor::Yellow.on_default().bold();
 #[must_use]
 pub fn terminal(report: &Report) -> String {
     let mut text = String::new();
-    for (result, verdict) in report.scenarios.iter().zip(&report.verdict.scenarios) {
-        scenario(&mut text, result, verdict);
+    for result in &report.scenarios {
+        scenario(&mut text, result);
     }
     exceeded(&mut text, report);
     shown(&mut text, report);
@@ -29,12 +29,12 @@ pub fn terminal(report: &Report) -> String {
 
 // A `String` takes every write, so the results below are not looked at.
 
-fn scenario(text: &mut String, result: &ScenarioResult, verdict: &ScenarioVerdict) {
+fn scenario(text: &mut String, result: &ScenarioResult) {
     let run = &result.run;
     let _ = writeln!(
         text,
         "{} {BOLD}{}{BOLD:#} {DIM}{} · {}{DIM:#}",
-        badge(verdict.health),
+        badge(result.conclusion),
         plain(&result.name),
         plain(&result.load),
         plain(&result.title)
@@ -49,9 +49,11 @@ fn scenario(text: &mut String, result: &ScenarioResult, verdict: &ScenarioVerdic
         memory(&run.monitor.summary),
         cores(&run.monitor.summary)
     );
-    if let Some(reason) = &verdict.reason {
-        let _ = writeln!(text, "  {OPEN}not judged{OPEN:#}: {}", plain(reason));
+    if let Some(reason) = &result.reason {
+        let style = style_of(result.conclusion);
+        let _ = writeln!(text, "  {style}{}{style:#}", plain(reason));
     }
+    text.push_str(&super::thresholds::lines(result));
     effects(text, result);
     let _ = writeln!(
         text,
@@ -114,7 +116,6 @@ fn scenario(text: &mut String, result: &ScenarioResult, verdict: &ScenarioVerdic
             );
         }
     }
-    text.push_str(&super::thresholds::lines(verdict));
     discrepancies(text, result);
     text.push('\n');
 }
@@ -139,7 +140,7 @@ fn effects(text: &mut String, result: &ScenarioResult) {
     for step in &result.vacuous_steps {
         let _ = writeln!(
             text,
-            "  {BAD}vacuous{BAD:#}: step {} left no effect",
+            "  {BAD}vacuous{BAD:#}: write step {} wrote nothing",
             plain(step)
         );
     }
@@ -165,16 +166,13 @@ fn discrepancies(text: &mut String, result: &ScenarioResult) {
 
 fn exceeded(text: &mut String, report: &Report) {
     let lists = [
-        ("bottleneck", BAD, &report.verdict.bottlenecks),
+        ("violation", BAD, &report.verdict.violations),
         ("recommendation", OPEN, &report.verdict.recommendations),
     ];
     for (name, style, list) in lists {
-        for exceedance in list {
-            let _ = writeln!(
-                text,
-                "{style}{name}{style:#}: {}",
-                plain(&exceedance.to_string())
-            );
+        for violation in list {
+            let told = violation.to_string();
+            let _ = writeln!(text, "{style}{name}{style:#}: {}", plain(&told));
         }
     }
 }
@@ -197,7 +195,7 @@ fn conclusion(text: &mut String, report: &Report) {
     let _ = writeln!(
         text,
         "{} {BOLD}{}{BOLD:#}: {} operations in {:.2} s, {} effects verified",
-        badge(report.verdict.health),
+        badge(report.verdict.conclusion),
         plain(&report.verdict.reason),
         count(report.operations()),
         report.elapsed_seconds,
@@ -206,7 +204,7 @@ fn conclusion(text: &mut String, report: &Report) {
     if report.build.profile != "release" {
         let _ = writeln!(
             text,
-            "{OPEN}note{OPEN:#}: a debug build; its speed says nothing"
+            "{OPEN}note{OPEN:#}: debug build: do not use its latencies"
         );
     }
     if report.machine.filesystem.as_deref() == Some("tmpfs") {
@@ -217,13 +215,22 @@ fn conclusion(text: &mut String, report: &Report) {
     }
 }
 
-fn badge(health: Health) -> String {
-    let (style, word) = match health {
-        Health::Pass => (GOOD, "PASS"),
-        Health::Fail => (BAD, "FAIL"),
-        Health::NotJudged => (OPEN, "OPEN"),
+fn badge(conclusion: Conclusion) -> String {
+    let word = match conclusion {
+        Conclusion::Pass => "PASS",
+        Conclusion::Fail => "FAIL",
+        Conclusion::Inconclusive => "INCONCLUSIVE",
     };
+    let style = style_of(conclusion);
     format!("{style}{word}{style:#}")
+}
+
+fn style_of(conclusion: Conclusion) -> Style {
+    match conclusion {
+        Conclusion::Pass => GOOD,
+        Conclusion::Fail => BAD,
+        Conclusion::Inconclusive => OPEN,
+    }
 }
 
 /// Names and messages come from targets: no control character of theirs reaches the terminal.

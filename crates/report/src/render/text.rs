@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::Conclusion;
+
 /// The text with what a reader could not see, or what would rearrange the text around it, made
 /// visible: line breaks and tabs as spaces, other control characters and those that steer the
 /// direction of writing as `U+FFFD`. Letters of every script stay.
@@ -61,6 +63,15 @@ pub(crate) fn sentence(text: &str) -> String {
         .map(|letter| letter.to_uppercase().collect())
         .unwrap_or_default();
     format!("{first}{}.", letters.as_str())
+}
+
+/// A verdict at the beginning of a sentence.
+pub(crate) fn capitalized(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Pass => "Pass",
+        Conclusion::Fail => "Fail",
+        Conclusion::Inconclusive => "Inconclusive",
+    }
 }
 
 #[cfg(test)]

@@ -1,41 +1,35 @@
-//! What a scenario says has to hold, with what it came to.
+//! The judged thresholds of a scenario, for a terminal.
 
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use load_engine::{Judgement, Ruling};
+use load_engine::{Judgement, Ruling, Source};
 
-use crate::{ScenarioVerdict, describe_figure, describe_judgement};
+use super::text::visible;
+use crate::verdict::is_violation;
+use crate::{ScenarioResult, describe_figure, describe_judgement};
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const OPEN: Style = AnsiColor::Yellow.on_default().bold();
 
-/// A line for each threshold, with ANSI styles.
-pub(super) fn lines(verdict: &ScenarioVerdict) -> String {
+/// A line for each threshold, with ANSI styles; checks of the effects only if they fail.
+pub(super) fn lines(result: &ScenarioResult) -> String {
     let mut text = String::new();
-    for judgement in &verdict.thresholds {
-        let (style, word) = match judgement.ruling {
-            _ if !verdict.thresholds_judged => (OPEN, "not judged"),
-            Ruling::Held => (GOOD, "held"),
-            Ruling::Violated => (BAD, "missed"),
-            Ruling::Unknown => (BAD, "unknown"),
+    let shown = |own: &&Judgement| own.source != Source::Effects || is_violation(own);
+    for judgement in result.judgements.iter().filter(shown) {
+        let (style, mark) = match (judgement.counts, judgement.ruling) {
+            (false, _) => (OPEN, "·"),
+            (true, Ruling::Held) => (GOOD, "✓"),
+            (true, Ruling::Violated) => (BAD, "✗"),
+            (true, Ruling::Unknown) => (BAD, "?"),
+        };
+        let told = match judgement.counts {
+            true => describe_judgement(judgement),
+            false => format!("{}, not judged", describe_figure(judgement)),
         };
         // A `String` takes every write.
-        let _ = writeln!(
-            text,
-            "  {style}{word}{style:#} {}",
-            told(verdict, judgement)
-        );
+        let _ = writeln!(text, "  {style}{mark}{style:#} {}", visible(&told));
     }
     text
-}
-
-/// Names in a threshold come from a file: no control character of theirs reaches the reader.
-fn told(verdict: &ScenarioVerdict, judgement: &Judgement) -> String {
-    let described = match verdict.thresholds_judged {
-        true => describe_judgement(judgement),
-        false => describe_figure(judgement),
-    };
-    described.replace(char::is_control, "\u{fffd}")
 }

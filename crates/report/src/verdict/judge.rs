@@ -1,340 +1,252 @@
-use std::time::Duration;
+//! From what was measured to a verdict. Depends on nothing else, so a saved run can be judged again.
 
-use load_engine::{Judgement, LeakRuling, LeakVerdict, Ruling, StepSummary};
+use load_engine::{Judgement, Ruling, RunRecord, Source, StepSummary, Threshold};
 
-use super::{Check, Exceedance, Health, Limits, Measure, ScenarioVerdict, Verdict};
+use super::remedy::{remedy, remedy_for_all};
+use super::thresholds::{EFFECTS, parsed, replace};
+use super::{Conclusion, Verdict, Violation};
 use crate::ScenarioResult;
+use crate::units::duration;
 
-/// Judges what scenarios measured. Depends on nothing else, so a saved run can be judged again.
+/// Sums up scenarios that were judged. `advised` are thresholds over all scenarios together, which only
+/// recommend.
 #[must_use]
-pub fn judge(scenarios: &[ScenarioResult], interrupted: bool, limits: &Limits) -> Verdict {
-    let judged: Vec<_> = scenarios
-        .iter()
-        .map(|scenario| judge_one(scenario, limits))
-        .collect();
-    let bottlenecks: Vec<_> = judged.iter().flat_map(exceeded).collect();
-    let (health, reason) = overall(&judged, &bottlenecks, interrupted);
+pub fn judge(scenarios: &[ScenarioResult], interrupted: bool, advised: &[Threshold]) -> Verdict {
+    let violations: Vec<Violation> = scenarios.iter().flat_map(violations).collect();
+    let (conclusion, reason) = overall(scenarios, &violations, interrupted);
     Verdict {
-        health,
+        conclusion,
         reason,
-        scenarios: judged,
-        bottlenecks,
-        recommendations: recommend(scenarios, limits),
+        violations,
+        recommendations: recommend(scenarios, advised),
     }
 }
 
-fn judge_one(scenario: &ScenarioResult, limits: &Limits) -> ScenarioVerdict {
-    let mut checks = effect_checks(scenario);
-    let brings_its_own = !scenario.thresholds.is_empty() || scenario.no_leak_in.is_some();
-    if !brings_its_own {
-        checks.extend(limit_checks(scenario, limits));
+impl ScenarioResult {
+    /// Judges the scenario by these thresholds, and that no effect is wrong.
+    pub fn judge(&mut self, thresholds: &[(Source, Threshold)]) {
+        let effects = parsed(&EFFECTS).map(|threshold| (Source::Effects, threshold));
+        let all: Vec<_> = effects.chain(thresholds.iter().cloned()).collect();
+        self.judgements = all
+            .iter()
+            .flat_map(|(source, threshold)| self.judgements_of(*source, threshold))
+            .collect();
+        (self.conclusion, self.reason) = self.conclude();
     }
-    checks.extend(leak_check(scenario));
-    let thresholds: Vec<Judgement> = scenario
-        .thresholds
-        .iter()
-        .map(|threshold| threshold.judge(&scenario.run, Some(&scenario.verification)))
-        .collect();
-    // What the generator could not ask for says nothing of the target; what was lost still does.
-    let generator = scenario
-        .run
-        .generator_limits()
-        .first()
-        .map(ToString::to_string);
-    if generator.is_some() {
-        for check in checks
-            .iter_mut()
-            .filter(|check| !check.measure.is_of_effects())
+
+    /// What it was judged by, besides the effects.
+    #[must_use]
+    pub fn thresholds(&self) -> Vec<(Source, Threshold)> {
+        let mut all: Vec<(Source, Threshold)> = Vec::new();
+        for judgement in &self.judgements {
+            let one = (judgement.source, judgement.threshold.clone());
+            if judgement.source != Source::Effects && !all.contains(&one) {
+                all.push(one);
+            }
+        }
+        all
+    }
+
+    /// Judges it again, with flags in place of the thresholds on the same figures.
+    pub(crate) fn judge_again(&mut self, flags: &[Threshold]) {
+        let mut thresholds = self.thresholds();
+        replace(&mut thresholds, flags);
+        self.judge(&thresholds);
+    }
+
+    /// Whether a signal ended the load before its end.
+    #[must_use]
+    pub fn was_interrupted(&self) -> bool {
+        self.run.interrupted && self.run.abort.is_none()
+    }
+
+    fn judgements_of(&self, source: Source, threshold: &Threshold) -> Vec<Judgement> {
+        let limited = generator_limit(&self.run);
+        let judged = threshold.judge_each(&self.run, Some(&self.verification));
+        let marked = judged.into_iter().map(|mut judgement| {
+            judgement.source = source;
+            self.count_vacuous(&mut judgement);
+            judgement.counts &= self.counts(&judgement);
+            // What the generator could not ask for says nothing of the target; what was lost still does,
+            // and so do failures.
+            let is_affected = judgement.ruling == Ruling::Held
+                || matches!(judgement.unit.as_str(), "ns" | "per_s");
+            if is_affected && source != Source::Effects && limited.is_some() {
+                judgement.counts = false;
+                judgement.reason.clone_from(&limited);
+            }
+            judgement
+        });
+        marked.collect()
+    }
+
+    /// The vacuous steps that the report names are those that are judged.
+    fn count_vacuous(&self, judgement: &mut Judgement) {
+        let named = self.vacuous_steps.len() as f64;
+        if judgement.source == Source::Effects
+            && super::figure_of(&judgement.threshold) == "vacuous"
+            && named > judgement.observed.unwrap_or(0.0)
         {
-            check.judged = false;
+            judgement.observed = Some(named);
+            judgement.ruling = Ruling::Violated;
         }
     }
-    // Half of a load has neither the count nor the phases that a threshold is about.
-    let thresholds_judged = generator.is_none() && !scenario.run.interrupted;
-    let missed = thresholds_judged && thresholds.iter().any(decides_against);
-    // Too few operations, or too late ones, are no failure of the target, and no reason to pass.
-    let undecided = thresholds.iter().find(|own| !own.counts);
-    let unjudged = generator.or_else(|| undecided?.reason.clone());
-    let (health, reason) = health(scenario, &checks, missed, unjudged);
-    ScenarioVerdict {
-        name: scenario.name.clone(),
-        health,
-        reason,
-        checks,
-        thresholds,
-        thresholds_judged,
+
+    /// Whether a judgement decides, by what is known of the run beyond the figure.
+    fn counts(&self, judgement: &Judgement) -> bool {
+        let Judgement {
+            source,
+            ruling,
+            threshold,
+            ..
+        } = judgement;
+        let is_unknown = *ruling == Ruling::Unknown;
+        if *source != Source::File && is_unknown && self.run.operations() == 0 {
+            // Nothing was asked of the target: that is no failure of it, and no reason to pass.
+            return false;
+        }
+        if !self.run.interrupted {
+            return true;
+        }
+        match source {
+            // A step may not have had its first turn.
+            Source::Effects => super::figure_of(threshold) != "vacuous",
+            _ => *ruling == Ruling::Violated && threshold.is_final_when_violated(),
+        }
+    }
+
+    /// In one word, and why, if it is no pass.
+    fn conclude(&self) -> (Conclusion, Option<String>) {
+        let run = &self.run;
+        let violated = self.judgements.iter().any(is_violation);
+        if let Some(reason) = self.abort_reason() {
+            return (Conclusion::Fail, Some(reason));
+        }
+        if violated {
+            return (Conclusion::Fail, None);
+        }
+        let undecided = || {
+            let mut own = self.judgements.iter();
+            own.find_map(|own| own.reason.clone().filter(|_| !own.counts))
+        };
+        let reason = if self.was_interrupted() {
+            Some("interrupted before the end".to_owned())
+        } else if run.operations() == 0 {
+            Some("the target did no operation".to_owned())
+        } else {
+            undecided().map(|reason| format!("thresholds were not judged: {reason}"))
+        };
+        match reason {
+            None => (Conclusion::Pass, None),
+            why => (Conclusion::Inconclusive, why),
+        }
+    }
+
+    /// What ended the load, if an abort rule did.
+    #[must_use]
+    pub fn abort_reason(&self) -> Option<String> {
+        let abort = self.run.abort.as_ref()?;
+        let judgement = &abort.judgement;
+        Some(format!(
+            "aborted at {}: {} violated: {}",
+            duration(abort.at_ns as f64),
+            super::thresholds::expression(judgement),
+            super::thresholds::observed(judgement)
+        ))
     }
 }
 
-fn decides_against(own: &Judgement) -> bool {
-    own.counts && own.ruling != Ruling::Held
-}
-
-/// What holds for every scenario that brings no thresholds of its own.
-fn limit_checks(scenario: &ScenarioResult, limits: &Limits) -> Vec<Check> {
-    let mut checks = vec![Check::of(
-        Measure::ErrorRate,
-        Some(scenario.run.error_rate()),
-        limits.error_rate,
-    )];
-    checks.extend(
-        scenario
-            .run
-            .steps
-            .iter()
-            .filter(|step| step.attempted > 0)
-            .map(|step| Check {
-                step: Some(step.name.clone()),
-                ..Check::of(
-                    Measure::MeanLatencyMs,
-                    Some(mean_ms(step)),
-                    limits.mean_latency_ms,
-                )
-            }),
-    );
-    let peak = scenario
-        .run
-        .monitor
-        .summary
-        .resident_peak_bytes
-        .map(megabytes);
-    checks.push(Check::of(
-        Measure::PeakMemoryMb,
-        peak,
-        limits.peak_memory_mb,
-    ));
-    checks
-}
-
-/// Whether memory leaks in the phase in which it must not.
-fn leak_check(scenario: &ScenarioResult) -> Option<Check> {
-    let leak = leak_of(scenario)?;
-    let leaked_mb = match leak.ruling {
-        LeakRuling::Steady => Some(0.0),
-        LeakRuling::Leaking => Some(leak.growth_bytes / 1e6),
-        _ => None,
+/// What kept the generator from asking for the load, where nothing bounds what that did to the figures. In
+/// an open model the engine judges by bounds, which a record of an earlier version lacks.
+fn generator_limit(run: &RunRecord) -> Option<String> {
+    let limits = match &run.open {
+        None => run.saturation(),
+        Some(open) if open.latest_ns.is_empty() => run.generator_limits(),
+        Some(_) => Vec::new(),
     };
-    Some(Check {
-        step: scenario.no_leak_in.clone(),
-        judged: leaked_mb.is_some(),
-        ..Check::of(Measure::LeakedMemoryMb, leaked_mb, 0.0)
+    limits.first().map(ToString::to_string)
+}
+
+/// Whether a judgement fails its scenario.
+pub(crate) fn is_violation(judgement: &Judgement) -> bool {
+    judgement.counts && judgement.ruling != Ruling::Held
+}
+
+fn violations(scenario: &ScenarioResult) -> impl Iterator<Item = Violation> {
+    let violated = scenario.judgements.iter().filter(|own| is_violation(own));
+    violated.map(|judgement| Violation {
+        scenario: Some(scenario.name.clone()),
+        judgement: judgement.clone(),
+        advice: remedy(judgement).to_owned(),
     })
 }
 
-fn leak_of(scenario: &ScenarioResult) -> Option<LeakVerdict> {
-    let name = scenario.no_leak_in.as_ref()?;
-    let mut phases = scenario.run.phases.iter();
-    // The file was refused if it has no such phase.
-    let phase = phases.find(|phase| phase.name == *name)?;
-    let during = Duration::from_nanos(phase.start_ns)..Duration::from_nanos(phase.end_ns);
-    Some(LeakVerdict::of(&scenario.run.monitor, during))
-}
-
-/// In one word, and why it is not judged if it is not.
-fn health(
-    scenario: &ScenarioResult,
-    checks: &[Check],
-    missed: bool,
-    generator: Option<String>,
-) -> (Health, Option<String>) {
-    let run = &scenario.run;
-    if missed || checks.iter().any(Check::is_broken) {
-        return (Health::Fail, None);
-    }
-    let reason = if run.interrupted {
-        Some("interrupted before it was through".to_owned())
-    } else if run.operations() == 0 {
-        Some("no operation was made".to_owned())
-    } else if let Some(limit) = generator {
-        Some(format!("limits are not judged, since {limit}"))
-    } else {
-        let undecided = |leak: LeakVerdict| leak.ruling == LeakRuling::Undecided;
-        leak_of(scenario)
-            .is_some_and(undecided)
-            .then(|| "the phase is too short to tell whether memory leaks".to_owned())
-    };
-    match reason {
-        None => (Health::Pass, None),
-        why => (Health::NotJudged, why),
-    }
-}
-
-/// Nothing is tolerated here: no limit can be set.
-fn effect_checks(scenario: &ScenarioResult) -> Vec<Check> {
-    let found = &scenario.verification;
-    let vacuous = scenario.vacuous_steps.len() as u64;
-    // An interrupted run may have ended before a step's first turn, which proves nothing.
-    let vacuous = if scenario.run.interrupted { 0 } else { vacuous };
-    [
-        (Measure::Lost, found.lost),
-        (Measure::Altered, found.altered),
-        (Measure::Duplicated, found.duplicated),
-        (Measure::Unexpected, found.unexpected),
-        (Measure::Unreadable, found.unreadable),
-        (Measure::VacuousSteps, vacuous),
-    ]
-    .map(|(measure, count)| Check::of(measure, Some(count as f64), 0.0))
-    .into()
-}
-
-impl Check {
-    fn of(measure: Measure, value: Option<f64>, limit: f64) -> Self {
-        let held = value.is_some_and(|value| value <= limit);
-        Self {
-            measure,
-            step: None,
-            value,
-            limit,
-            held,
-            judged: true,
-        }
-    }
-}
-
-fn exceeded(scenario: &ScenarioVerdict) -> Vec<Exceedance> {
-    let failed = scenario.checks.iter().filter(|check| check.is_broken());
-    let exceedance = |check: &Check| Exceedance {
-        scenario: Some(scenario.name.clone()),
-        step: check.step.clone(),
-        measure: check.measure,
-        threshold: None,
-        value: check.value,
-        limit: check.limit,
-        advice: advice(check.measure).to_owned(),
-    };
-    let missed = scenario
-        .thresholds
-        .iter()
-        .filter(|own| scenario.thresholds_judged && decides_against(own));
-    let of_threshold = |own: &Judgement| Exceedance {
-        scenario: Some(scenario.name.clone()),
-        step: None,
-        measure: Measure::Threshold,
-        threshold: Some(own.clone()),
-        value: own.observed,
-        limit: own.limit,
-        advice: match own.ruling {
-            Ruling::Unknown => "what was not measured cannot hold",
-            _ => advice(Measure::Threshold),
-        }
-        .to_owned(),
-    };
-    failed
-        .map(exceedance)
-        .chain(missed.map(of_threshold))
-        .collect()
-}
-
-fn advice(measure: Measure) -> &'static str {
-    match measure {
-        Measure::Lost => "the target acknowledged what it does not hold: do not trust it",
-        Measure::Altered => "what is there is not what was acknowledged: do not trust it",
-        Measure::Duplicated => "something was written twice: look for a retry without a key",
-        Measure::Unexpected => {
-            "something came back or came from elsewhere: look for a lost removal"
-        }
-        Measure::Unreadable => "the target cannot read what it wrote: see the discrepancies",
-        Measure::VacuousSteps => "the step did nothing, so its figures mean nothing",
-        Measure::ErrorRate => "see the failure messages of each step",
-        Measure::MeanLatencyMs => "fewer threads or a faster disk; compare the step's p50 and p99",
-        Measure::PeakMemoryMb => "see the memory samples; a slope that goes on is a leak",
-        Measure::LeakedMemoryMb => "the floors of memory keep rising: look for what is never freed",
-        Measure::Threshold => "compare the phases and steps to see where it begins",
-    }
-}
-
 fn overall(
-    judged: &[ScenarioVerdict],
-    bottlenecks: &[Exceedance],
+    scenarios: &[ScenarioResult],
+    violations: &[Violation],
     interrupted: bool,
-) -> (Health, String) {
-    let failed = judged
-        .iter()
-        .filter(|scenario| scenario.health == Health::Fail)
-        .count();
-    if let Some(first) = bottlenecks.first() {
-        let more = match bottlenecks.len() - 1 {
+) -> (Conclusion, String) {
+    let failed = || {
+        let failed = scenarios.iter();
+        failed.filter(|scenario| scenario.conclusion == Conclusion::Fail)
+    };
+    if let Some(first) = failed().next() {
+        let all = scenarios.len();
+        let place = match all {
+            1 => "the scenario".to_owned(),
+            _ => format!("{} of {all} scenarios", failed().count()),
+        };
+        let (first, more) = match (first.abort_reason(), violations) {
+            (Some(aborted), _) => (format!("{}: {aborted}", first.name), violations.len()),
+            (None, [violation, more @ ..]) => (violation.to_string(), more.len()),
+            (None, []) => (first.name.clone(), 0),
+        };
+        let more = match more {
             0 => String::new(),
             more => format!(" (and {more} more)"),
         };
-        let all = judged.len();
-        let scenarios = if all == 1 {
-            "the scenario".to_owned()
-        } else {
-            format!("{failed} of {all} scenarios")
-        };
-        return (Health::Fail, format!("{scenarios} failed: {first}{more}"));
+        return (Conclusion::Fail, format!("{place} failed: {first}{more}"));
     }
+    let inconclusive = |reason: &str| (Conclusion::Inconclusive, reason.to_owned());
     if interrupted {
-        return (
-            Health::NotJudged,
-            "interrupted before it was through".to_owned(),
-        );
+        return inconclusive("interrupted before the end");
     }
-    if judged.is_empty() {
-        return (Health::NotJudged, "no operation was made".to_owned());
+    if scenarios.is_empty() {
+        return inconclusive("the target did no operation");
     }
-    let open = judged
-        .iter()
-        .find(|scenario| scenario.health == Health::NotJudged);
-    if let Some(open) = open {
+    let mut open = scenarios.iter();
+    if let Some(open) = open.find(|scenario| scenario.conclusion == Conclusion::Inconclusive) {
         let why = open.reason.as_deref().unwrap_or("it says too little");
-        return (Health::NotJudged, format!("{}: {why}", open.name));
+        return inconclusive(&format!("{}: {why}", open.name));
     }
     (
-        Health::Pass,
-        "every effect was verified and every limit held".to_owned(),
+        Conclusion::Pass,
+        "all effects verified, all thresholds met".to_owned(),
     )
 }
 
-fn recommend(scenarios: &[ScenarioResult], limits: &Limits) -> Vec<Exceedance> {
-    let operations: u64 = scenarios
-        .iter()
-        .map(|scenario| scenario.run.operations())
-        .sum();
-    let failed: u64 = scenarios
-        .iter()
-        .map(|scenario| scenario.run.failed_operations())
-        .sum();
-    let error_rate = if operations == 0 {
-        0.0
-    } else {
-        failed as f64 / operations as f64
-    };
-    let peaks = scenarios
-        .iter()
-        .filter_map(|s| s.run.monitor.summary.resident_peak_bytes);
-    let memory = megabytes(peaks.max().unwrap_or(0));
-    let overall = |measure, value, limit, advice: &str| {
-        (value > limit).then(|| Exceedance {
+fn recommend(scenarios: &[ScenarioResult], advised: &[Threshold]) -> Vec<Violation> {
+    let all = together(scenarios);
+    let judged = advised.iter().map(|threshold| threshold.judge(&all, None));
+    let exceeded = judged.filter(|judgement| judgement.ruling == Ruling::Violated);
+    exceeded
+        .map(|judgement| Violation {
             scenario: None,
-            step: None,
-            measure,
-            threshold: None,
-            value: Some(value),
-            limit,
-            advice: advice.to_owned(),
+            advice: remedy_for_all(&judgement).to_owned(),
+            judgement,
         })
-    };
-    let errors = overall(
-        Measure::ErrorRate,
-        error_rate,
-        limits.overall_error_rate,
-        "find the most frequent failure message and mend its cause before raising the load",
-    );
-    let memory = overall(
-        Measure::PeakMemoryMb,
-        memory,
-        limits.overall_memory_mb,
-        "give the process more memory, or bound what grows with the load",
-    );
-    errors.into_iter().chain(memory).collect()
+        .collect()
 }
 
-fn mean_ms(step: &StepSummary) -> f64 {
-    step.service_time.mean_ns / 1e6
-}
-
-pub(crate) fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
+/// A record with the figures of all scenarios that advice is given by: failures and memory.
+fn together(scenarios: &[ScenarioResult]) -> RunRecord {
+    let runs = || scenarios.iter().map(|scenario| &scenario.run);
+    let mut step = StepSummary::default();
+    step.attempted = runs().map(RunRecord::operations).sum();
+    step.failed = runs().map(RunRecord::failed_operations).sum();
+    let mut all = RunRecord::default();
+    all.steps.push(step);
+    let peaks = runs().filter_map(|run| run.monitor.summary.resident_peak_bytes);
+    all.monitor.summary.resident_peak_bytes = peaks.max();
+    all
 }

@@ -1,63 +1,171 @@
-//! A judged threshold in words: what it came to, and by how much it is beaten or missed.
+//! The thresholds of every run, and a judged threshold in words.
 
-use load_engine::{Judgement, Ruling};
+use load_engine::{Judgement, Ruling, Source, Threshold};
 
 use crate::units::{count, duration};
 
-/// A judged threshold with its figure and, where a ratio says something, by how much it is beaten or
-/// missed: `p99(append) < 50ms: 12.5 ms, beaten 4.0 times`.
+/// What holds for every run: nothing is tolerated here.
+pub const EFFECTS: [&str; 6] = [
+    "lost == 0",
+    "altered == 0",
+    "duplicated == 0",
+    "unexpected == 0",
+    "unreadable == 0",
+    "vacuous == 0",
+];
+
+/// What has to hold in a scenario that sets no thresholds of its own.
+pub const DEFAULTS: [&str; 3] = [
+    "error_rate <= 5%",
+    "mean(*) <= 100ms",
+    "memory_peak <= 500MB",
+];
+
+/// Of all scenarios together, from which on advice is given.
+pub const DEFAULT_ADVICE: [&str; 2] = ["error_rate <= 1%", "memory_peak <= 1000MB"];
+
+/// The thresholds of a scenario with those of its file, if it has some, and those of flags: a flag goes
+/// before a threshold on the same figure. The effects are not among them.
+#[must_use]
+pub fn limited_by(file: &[Threshold], flags: &[Threshold]) -> Vec<(Source, Threshold)> {
+    let mut all: Vec<(Source, Threshold)> = match file {
+        [] => parsed(&DEFAULTS)
+            .map(|threshold| (Source::Default, threshold))
+            .collect(),
+        own => own
+            .iter()
+            .map(|threshold| (Source::File, threshold.clone()))
+            .collect(),
+    };
+    replace(&mut all, flags);
+    all
+}
+
+/// Puts flags in place of the thresholds on the same figure, and behind the others.
+pub(super) fn replace(all: &mut Vec<(Source, Threshold)>, flags: &[Threshold]) {
+    let figures: Vec<String> = flags.iter().map(figure_of).collect();
+    all.retain(|(_, threshold)| !figures.contains(&figure_of(threshold)));
+    all.extend(flags.iter().map(|flag| (Source::CommandLine, flag.clone())));
+}
+
+/// The thresholds over all scenarios together, which only recommend: the defaults, and flags in place of
+/// those on the same figure.
+#[must_use]
+pub fn advice(flags: impl IntoIterator<Item = Threshold>) -> Vec<Threshold> {
+    let defaults = parsed(&DEFAULT_ADVICE).map(|threshold| (Source::Default, threshold));
+    let mut all: Vec<(Source, Threshold)> = defaults.collect();
+    replace(&mut all, &flags.into_iter().collect::<Vec<_>>());
+    all.into_iter().map(|(_, threshold)| threshold).collect()
+}
+
+/// Thresholds of this program.
+pub(crate) fn parsed(texts: &[&'static str]) -> impl Iterator<Item = Threshold> {
+    let parse = |text: &&str| {
+        text.parse()
+            .expect("thresholds of this program can be read")
+    };
+    texts.iter().map(parse).collect::<Vec<_>>().into_iter()
+}
+
+/// What a threshold is about: its text up to the comparison, without spaces.
+#[must_use]
+pub fn figure_of(threshold: &Threshold) -> String {
+    let text = threshold.to_string();
+    let mut quoted = false;
+    let end = text.find(|letter| {
+        quoted ^= letter == '"';
+        !quoted && matches!(letter, '<' | '>' | '=' | '!')
+    });
+    let figure = &text[..end.unwrap_or(text.len())];
+    figure.split_whitespace().collect()
+}
+
+/// A judged threshold with its figure and, where a ratio says something, by how much it is met or
+/// violated: `p99(append) < 50ms: 12.5 ms, 4.0× headroom`.
 #[must_use]
 pub fn describe_judgement(judgement: &Judgement) -> String {
     let figure = describe_figure(judgement);
+    let margin = margin_of(judgement);
+    match margin.is_empty() {
+        true => figure,
+        false => format!("{figure}, {margin}"),
+    }
+}
+
+/// By how much a threshold is met or violated: `4.0× headroom`; nothing where that is no number that says
+/// anything, as of a count that has to be 0.
+pub(crate) fn margin_of(judgement: &Judgement) -> String {
     let word = match judgement.ruling {
-        Ruling::Held => "beaten",
-        _ => "missed",
+        Ruling::Held => "headroom",
+        Ruling::Violated => "over the limit",
+        Ruling::Unknown => return String::new(),
     };
     match judgement.observed.and_then(|value| ratio(judgement, value)) {
-        Some(times) => format!("{figure}, {word} {times:.1} times"),
-        None => figure,
+        Some((times, _)) if judgement.ruling == Ruling::Held => format!("{times:.1}× {word}"),
+        Some((times, true)) => format!("{times:.1}× below the limit"),
+        Some((times, false)) => format!("{times:.1}× {word}"),
+        None => String::new(),
     }
 }
 
 /// A threshold with its figure alone, of which nothing is to be said: `p99(append) < 50ms: 12.5 ms`.
 #[must_use]
 pub fn describe_figure(judgement: &Judgement) -> String {
+    format!("{}: {}", expression(judgement), observed(judgement))
+}
+
+/// The threshold, with the step that it was asked of.
+pub(crate) fn expression(judgement: &Judgement) -> String {
     let text = judgement.threshold.to_string();
-    match judgement.observed {
-        Some(observed) => format!("{text}: {}", figure(observed, &judgement.unit)),
-        None => {
-            let reason = judgement.reason.as_deref().unwrap_or("not measured");
-            format!("{text}: {reason}")
-        }
+    match &judgement.step {
+        Some(step) => format!("{text} ({step})"),
+        None => text,
     }
 }
 
-/// How many times better the figure is than its limit, or worse if it is missed; nothing where that is
-/// no number that says anything, as of a count that has to be 0.
-fn ratio(judgement: &Judgement, observed: f64) -> Option<f64> {
+/// What it came to, or why that is not known.
+pub(crate) fn observed(judgement: &Judgement) -> String {
+    match (judgement.observed, &judgement.reason) {
+        (Some(value), None) => figure(value, &judgement.unit),
+        (Some(value), Some(reason)) => {
+            format!("{} ({reason})", figure(value, &judgement.unit))
+        }
+        (None, Some(reason)) => reason.clone(),
+        (None, None) => "not measured".to_owned(),
+    }
+}
+
+/// A limit in words.
+pub(crate) fn limit(judgement: &Judgement) -> String {
+    figure(judgement.limit, &judgement.unit)
+}
+
+/// How many times better the figure is than its limit, or worse if it is violated, and whether the limit
+/// is the least that is right.
+fn ratio(judgement: &Judgement, observed: f64) -> Option<(f64, bool)> {
     let text = judgement.threshold.to_string();
     let limit = judgement.limit;
     if observed <= 0.0 || limit <= 0.0 {
         return None;
     }
-    let better = if text.contains('<') {
-        limit / observed
-    } else if text.contains('>') {
-        observed / limit
-    } else {
-        return None;
+    let is_least = text.contains('>');
+    let better = match (text.contains('<'), is_least) {
+        (true, _) => limit / observed,
+        (_, true) => observed / limit,
+        _ => return None,
     };
-    Some(match judgement.ruling {
+    let times = match judgement.ruling {
         Ruling::Held => better,
         _ => 1.0 / better,
-    })
+    };
+    Some((times, is_least))
 }
 
 fn figure(value: f64, unit: &str) -> String {
     match unit {
         "ns" => duration(value),
         "share" => format!("{:.3} %", value * 100.0),
-        "per_s" => format!("{value:.0}/s"),
+        "per_s" => crate::units::rate(value),
         "bytes" => format!("{:.1} MB", value / 1e6),
         "cores" => format!("{value:.2} cores"),
         _ if value.fract() == 0.0 && (0.0..1e15).contains(&value) => count(value as u64),
@@ -67,7 +175,7 @@ fn figure(value: f64, unit: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use load_engine::{RunRecord, Threshold, Verification};
+    use load_engine::{RunRecord, Verification};
 
     use super::*;
 
@@ -77,22 +185,50 @@ mod tests {
     }
 
     #[test]
-    fn a_threshold_is_told_with_its_figure_and_by_how_much_it_is_beaten() {
+    fn a_threshold_is_told_with_its_figure_and_its_headroom() {
         let mut record = RunRecord::default();
         record.iterations.completed = 500;
         record.monitor.summary.resident_peak_bytes = Some(40_000_000);
         assert_eq!(
             described("iterations >= 100", &record),
-            "iterations >= 100: 500, beaten 5.0 times"
+            "iterations >= 100: 500, 5.0× headroom"
+        );
+        assert_eq!(
+            described("iterations >= 1000", &record),
+            "iterations >= 1000: 500, 2.0× below the limit"
         );
         assert_eq!(
             described("memory_peak < 20MB", &record),
-            "memory_peak < 20MB: 40.0 MB, missed 2.0 times"
+            "memory_peak < 20MB: 40.0 MB, 2.0× over the limit"
         );
         assert_eq!(described("lost == 0", &record), "lost == 0: 0");
         assert_eq!(
             described("p99 < 1s", &record),
             "p99 < 1s: there was no operation"
         );
+    }
+
+    #[test]
+    fn a_flag_goes_before_a_threshold_on_the_same_figure() {
+        let flag: Threshold = "mean( * ) <= 20ms".parse().unwrap();
+        let texts = |all: Vec<(Source, Threshold)>| -> Vec<String> {
+            let text = |(_, threshold): &(Source, Threshold)| threshold.to_string();
+            all.iter().map(text).collect()
+        };
+        let with = limited_by(&[], std::slice::from_ref(&flag));
+        assert_eq!(with[2].0, Source::CommandLine);
+        assert_eq!(
+            texts(with),
+            [
+                "error_rate <= 5%",
+                "memory_peak <= 500MB",
+                "mean( * ) <= 20ms"
+            ]
+        );
+        let own: Threshold = "p99 < 1s".parse().unwrap();
+        let with = limited_by(&[own], &[flag]);
+        assert_eq!(texts(with), ["p99 < 1s", "mean( * ) <= 20ms"]);
+        let quoted: Threshold = "max(\"a < b\") < 1s".parse().unwrap();
+        assert_eq!(figure_of(&quoted), "max(\"a<b\")");
     }
 }

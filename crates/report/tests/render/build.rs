@@ -1,6 +1,5 @@
 //! Records as a run would leave them, from a seed: the engine's own are never the same twice.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use load_engine::{
     FailureCount, IntervalSummary, LatencySummary, Model, MonitorSample, Rng, RunRecord,
     StepSummary, Verification, empty_histogram,
 };
-use report::{Build, Finding, Limits, Machine, Report, ScenarioResult, Settings, judge};
+use report::{Build, Finding, Machine, Report, ScenarioResult, advice, judge, limited_by};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -139,26 +138,24 @@ pub(crate) fn proved(name: &str, title: &str, load: &str, run: RunRecord) -> Sce
     verification.keys = effects;
     verification.found = effects;
     verification.verified = effects;
-    ScenarioResult {
-        definition: None,
-        no_leak_in: None,
-        thresholds: Vec::new(),
-        name: name.to_owned(),
+    let mut result = ScenarioResult {
         title: title.to_owned(),
         load: load.to_owned(),
-        tags: BTreeMap::new(),
-        vacuous_steps: run.vacuous_steps().map(|step| step.name.clone()).collect(),
-        run,
-        verification,
-        discrepancies_file: None,
-        data_kept_in: None,
-    }
+        ..ScenarioResult::new(name, run, verification)
+    };
+    result.judge(&limited_by(&[], &[]));
+    result
 }
 
 /// A report of scenarios as some machine would have made it.
 pub(crate) fn report(scenarios: Vec<ScenarioResult>, findings: Vec<Finding>) -> Report {
-    let limits = Limits::default();
-    let interrupted = scenarios.iter().any(|scenario| scenario.run.interrupted);
+    let mut scenarios = scenarios;
+    for scenario in &mut scenarios {
+        // What a test changed since is judged too.
+        let thresholds = scenario.thresholds();
+        scenario.judge(&thresholds);
+    }
+    let interrupted = scenarios.iter().any(ScenarioResult::was_interrupted);
     Report {
         format: Report::FORMAT.to_owned(),
         version: Report::VERSION,
@@ -183,11 +180,10 @@ pub(crate) fn report(scenarios: Vec<ScenarioResult>, findings: Vec<Finding>) -> 
             memory_bytes: Some(8_000_000_000),
             filesystem: Some("ext4".to_owned()),
         },
-        settings: Settings::default(),
-        verdict: judge(&scenarios, interrupted, &limits),
+        seed: scenarios.first().map_or(0, |scenario| scenario.run.seed),
+        verdict: judge(&scenarios, interrupted, &advice([])),
         scenarios,
         interrupted,
-        limits,
         findings,
     }
 }

@@ -16,3 +16,4 @@ mod runs;
 mod size;
 mod snapshots;
 mod stored;
+mod v1;

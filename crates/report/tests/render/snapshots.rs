@@ -75,33 +75,25 @@ fn every_renderer_draws_every_stored_run_as_before() {
 #[test]
 fn the_verdict_is_the_first_that_is_read() {
     let expected = [
-        (
-            "pass",
-            "Pass",
-            "Every effect was verified and every limit held.",
-        ),
+        ("pass", "Pass", "All effects verified, all thresholds met."),
         (
             "fail",
             "Fail",
-            "The scenario failed: approval, create: mean latency ",
+            "The scenario failed: approval: mean(*) &lt;= 100ms (create): ",
         ),
-        ("vacuous", "Fail", "vacuous steps 1 (limit 0)"),
-        ("lost_effects", "Fail", "lost effects 2 (limit 0)"),
+        ("vacuous", "Fail", "vacuous == 0: 1"),
+        ("lost_effects", "Fail", "lost == 0: 2"),
         (
             "generator_limited",
-            "Not judged",
+            "Inconclusive",
             "arrivals started up to 90.0 ms late",
         ),
-        (
-            "interrupted",
-            "Not judged",
-            "Interrupted before it was through.",
-        ),
-        ("empty", "Not judged", "No operation was made."),
+        ("interrupted", "Inconclusive", "Interrupted before the end."),
+        ("empty", "Inconclusive", "The target did no operation."),
         (
             "one_operation",
             "Pass",
-            "Every effect was verified and every limit held.",
+            "All effects verified, all thresholds met.",
         ),
     ];
     for (name, word, reason) in expected {
@@ -125,12 +117,12 @@ fn limits_that_are_not_judged_are_skipped_and_fail_no_ci_by_themselves() {
     let junit = render::junit(&load("generator_limited"));
     assert!(junit.contains("failures=\"0\" errors=\"1\""), "{junit}");
     assert!(
-        junit.contains("not judged: the generator was the bottleneck"),
+        junit.contains("arrivals started up to 90.0 ms late"),
         "{junit}"
     );
     let junit = render::junit(&load("lost_effects"));
     assert!(
-        junit.contains("<failure type=\"verification\" message=\"lost effects 2 (limit 0)\"/>"),
+        junit.contains("<failure type=\"verification\" message=\"lost == 0: 2\"/>"),
         "{junit}"
     );
 }

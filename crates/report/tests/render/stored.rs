@@ -35,6 +35,11 @@ pub(crate) fn load(name: &str) -> Report {
     report::load(&path("fixtures", &format!("{name}.json"))).unwrap()
 }
 
+/// Reads a stored run as the program of version 1 wrote it.
+pub(crate) fn load_v1(name: &str) -> Report {
+    report::load(&path("fixtures/v1", &format!("{name}.json"))).unwrap()
+}
+
 fn write_all() {
     for name in NAMES {
         let mut json = serde_json::to_string(&runs::run(name)).unwrap();

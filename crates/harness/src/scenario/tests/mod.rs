@@ -242,7 +242,7 @@ fn values_that_make_no_sense_say_what_would() {
         (
             "[target]",
             "no_leak_in = \"soak\"\n[target]",
-            "5:14: there is no phase `soak`",
+            "5:1: `no_leak_in` is now a threshold: 'memory_leak(@ soak) == 0'",
         ),
         (
             "[target]",

@@ -4,17 +4,19 @@ pub(crate) mod step_summary;
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
+use harness::FlagThreshold;
 use report::render;
 use serde::Serialize;
 
 use crate::arguments::ReportArguments;
 use crate::exit::Exit;
 
-/// Loads a saved report, judges it by the limits that were given, and prints it.
+/// Loads a saved report, judges it by the thresholds that were given, and prints it.
 pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let report = report::load(&arguments.file)?;
-    let limits = arguments.limits.over(report.limits);
-    let report = report.judged_by(limits);
+    let of = |flags: Vec<FlagThreshold>| flags.into_iter().map(|flag| flag.threshold);
+    let flags: Vec<_> = of(arguments.limits.thresholds()).collect();
+    let report = report.judged_by(&flags, &report::advice(of(arguments.limits.advised())));
     let written = files::write(&report, &arguments.files)?;
     if arguments.json {
         print_json(&report)?;
@@ -33,7 +35,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
         anstream::eprintln!("wrote {}", path.display());
     }
     step_summary::append(&report)?;
-    Ok(Exit::of(report.verdict.health, report.interrupted))
+    Ok(Exit::of(report.verdict.conclusion, report.interrupted))
 }
 
 pub(crate) fn print_json(report: &impl Serialize) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use harness::{Progress, Suite};
 use load_engine::RunError;
-use report::{Limits, Report};
+use report::Report;
 
 use crate::arguments::{LoadArguments, Runnable, SearchArguments, What};
 use crate::commands::suite::read;
@@ -82,7 +82,7 @@ impl<'a> Runner<'a> {
     fn run(&mut self, set: Vec<String>) -> Result<(Report, PathBuf), Halt> {
         let all = [self.set, set.as_slice()].concat();
         let file = read(self.load, &Runnable::File(self.path.to_owned()), &all)?;
-        let suite = Suite::new([file]).limits(self.load.limits.over(Limits::default()));
+        let suite = Suite::new([file]);
         let done = suite.run_and_save(&self.folder, &mut *self.progress);
         let (report, saved) = done.map_err(|error| Halt::Failed(error.into()))?;
         if report.interrupted {

@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &BreakingPointArguments) -> anyhow::Result<Exit> {
 fn exit(found: Option<&BreakingPoint>) -> Exit {
     match found {
         None => Exit::Interrupted,
-        Some(found) if found.not_judged.is_some() => Exit::NotJudged,
+        Some(found) if found.not_judged.is_some() => Exit::Inconclusive,
         Some(found) if found.highest_held_per_s.is_none() => Exit::Failed,
         Some(_) => Exit::Held,
     }
@@ -253,6 +253,6 @@ mod tests {
         assert_eq!(exit, Exit::Failed);
         let (limited, exit) = searched(1e9, 300.0);
         assert!(limited.contains("200/s held, and no higher rate can be judged: late"));
-        assert_eq!(exit, Exit::NotJudged);
+        assert_eq!(exit, Exit::Inconclusive);
     }
 }

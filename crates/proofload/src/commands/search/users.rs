@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use load_engine::search::{Scalability, scalability};
 use load_engine::{ConfidenceInterval, RunRecord, ScalabilityFit};
-use report::{Health, Report};
+use report::{Conclusion, Report};
 use serde::Serialize;
 
 use super::table::{bar, rate, time};
@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &ScalabilityArguments) -> anyhow::Result<Exit> {
 fn exit(sweep: &Sweep) -> Exit {
     match &sweep.found {
         None => Exit::Interrupted,
-        Some(_) if sweep.runs.iter().any(|run| run.not_judged.is_some()) => Exit::NotJudged,
+        Some(_) if sweep.runs.iter().any(|run| run.not_judged.is_some()) => Exit::Inconclusive,
         Some(_) => Exit::Held,
     }
 }
@@ -116,7 +116,7 @@ impl Measured {
         // A threshold that is missed with many users is what a sweep goes through.
         let not_judged = limits.first().map(ToString::to_string).or_else(|| {
             let verdict = &report.verdict;
-            (verdict.health == Health::NotJudged).then(|| verdict.reason.clone())
+            (verdict.conclusion == Conclusion::Inconclusive).then(|| verdict.reason.clone())
         });
         Ok(Self {
             users,
@@ -275,7 +275,7 @@ mod tests {
     fn a_sweep_that_the_generator_limited_or_somebody_stopped_says_so() {
         let limited = swept(Some("the generator's own work was 90 %"));
         assert!(text(&limited).ends_with("not judged: the generator's own work was 90 %\n"));
-        assert_eq!(exit(&limited), Exit::NotJudged);
+        assert_eq!(exit(&limited), Exit::Inconclusive);
         let mut stopped = swept(None);
         stopped.found = None;
         assert!(text(&stopped).ends_with("made: interrupted before all was measured\n"));

@@ -7,7 +7,7 @@ use super::table::{badge, table};
 use crate::PlotKind;
 use crate::plot::{Plots, TimeRow, plots};
 use crate::render::page::{Discrepancies, FailureNote, FindingNote, Page, Section, Table};
-use crate::render::text::markup;
+use crate::render::text::{capitalized, markup};
 use crate::units::{count, duration, rate};
 
 /// The id of a scenario's part of the page.
@@ -40,19 +40,24 @@ pub(super) fn scenario(
          <header><h2 id=\"{anchor}-name\"><bdi>{}</bdi></h2>{}<p><bdi>{}</bdi></p></header>",
         plots.end_s,
         markup(&section.name),
-        badge(section.health),
+        badge(section.conclusion),
         markup(&section.title)
     );
     if let Some(reason) = &section.reason {
-        let _ = write!(out, "<p><b>Not judged:</b> {}.</p>", markup(reason));
+        let _ = write!(
+            out,
+            "<p><b>{}:</b> {}.</p>",
+            capitalized(section.conclusion),
+            markup(reason)
+        );
     }
     let _ = write!(out, "<p class=\"quiet\">{}</p>", markup(&section.note));
     if let Some(arrivals) = &section.arrivals {
         let _ = write!(out, "<p>{}</p>", markup(arrivals));
     }
     wrongs(out, section);
-    if let Some(thresholds) = &section.thresholds {
-        table(out, thresholds, &[]);
+    if !section.thresholds.rows.is_empty() {
+        table(out, &section.thresholds, &[]);
     }
     let with_sparks = section.steps.len().saturating_sub(1);
     let sparks = if plots.sparks.iter().all(String::is_empty) {
@@ -67,7 +72,7 @@ pub(super) fn scenario(
     if let Some(phases) = &section.phases {
         folded(out, "Figures by phase", phases);
     }
-    folded(out, "Everything that was checked", &section.checks);
+    folded(out, "Checks of the effects", &section.effects);
     out.push_str("</section>\n");
 }
 
@@ -75,7 +80,7 @@ fn wrongs(out: &mut String, section: &Section) {
     for step in &section.vacuous {
         let _ = write!(
             out,
-            "<p class=\"bad\"><b>Vacuous:</b> step <bdi>{}</bdi> acknowledged no effect.</p>",
+            "<p class=\"bad\"><b>Vacuous:</b> write step <bdi>{}</bdi> wrote nothing.</p>",
             markup(step)
         );
     }
@@ -107,7 +112,7 @@ fn discrepancies(out: &mut String, found: &Discrepancies) {
     if let Some(file) = &found.file {
         let _ = write!(
             out,
-            "<p>All of them stand in <code>{}</code> beside this report.</p>",
+            "<p>All of them are in <code>{}</code> beside this report.</p>",
             markup(file)
         );
     }

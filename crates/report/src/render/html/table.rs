@@ -1,8 +1,8 @@
 use std::fmt::Write as _;
 
-use super::{capitalized, class, scenario, sign};
+use super::{class, scenario, sign};
 use crate::render::page::{Cell, ColumnKind, Page, Table, Tone};
-use crate::render::text::markup;
+use crate::render::text::{capitalized, markup};
 
 /// A table that can be sorted and scrolled, with a last column of `extra` where there is any.
 pub(super) fn table(out: &mut String, table: &Table, extra: &[String]) {
@@ -56,8 +56,8 @@ pub(super) fn overview(out: &mut String, page: &Page) {
                     );
                 }
                 1 => {
-                    let badge = badge(section.health);
-                    let _ = write!(out, "<td data-v=\"{}\">{badge}</td>", section.health);
+                    let badge = badge(section.conclusion);
+                    let _ = write!(out, "<td data-v=\"{}\">{badge}</td>", section.conclusion);
                 }
                 _ => data(out, cell, column.kind, &markup(&cell.text)),
             }
@@ -68,12 +68,12 @@ pub(super) fn overview(out: &mut String, page: &Page) {
 }
 
 /// A verdict as a small sign with its word.
-pub(super) fn badge(health: crate::Health) -> String {
+pub(super) fn badge(conclusion: crate::Conclusion) -> String {
     format!(
         "<span class=\"badge {}\">{}{}</span>",
-        class(Tone::of(health)),
-        sign(health),
-        capitalized(health)
+        class(Tone::of(conclusion)),
+        sign(conclusion),
+        capitalized(conclusion)
     )
 }
 

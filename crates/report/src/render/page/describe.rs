@@ -4,16 +4,15 @@ use super::scenario::section;
 use super::{Cell, KeyFigure, Page, Table, Tone};
 use crate::render::text::sentence;
 use crate::units::{cores, count, duration, memory, percent, rate};
-use crate::{Health, Report, ScenarioResult, ScenarioVerdict};
+use crate::{Conclusion, Report, ScenarioResult};
 
 impl Page {
     /// Describes a report.
     pub(in crate::render) fn of(report: &Report) -> Self {
         let verdict = &report.verdict;
-        let pairs = || report.scenarios.iter().zip(&verdict.scenarios);
-        let texts = |list: &[crate::Exceedance]| list.iter().map(ToString::to_string).collect();
+        let texts = |list: &[crate::Violation]| list.iter().map(ToString::to_string).collect();
         Self {
-            health: verdict.health,
+            conclusion: verdict.conclusion,
             reason: sentence(&verdict.reason),
             figures: key_figures(report),
             summary: format!(
@@ -23,8 +22,8 @@ impl Page {
                 count(report.verified_effects())
             ),
             notes: notes(report),
-            overview: overview(pairs()),
-            bottlenecks: texts(&verdict.bottlenecks),
+            overview: overview(&report.scenarios),
+            violations: texts(&verdict.violations),
             recommendations: texts(&verdict.recommendations),
             findings: report
                 .findings
@@ -32,9 +31,7 @@ impl Page {
                 .enumerate()
                 .map(|(at, found)| finding(at + 1, found, &report.scenarios))
                 .collect(),
-            sections: pairs()
-                .map(|(result, verdict)| section(result, verdict))
-                .collect(),
+            sections: report.scenarios.iter().map(section).collect(),
             origin: origin(report),
         }
     }
@@ -90,7 +87,7 @@ fn key_figures(report: &Report) -> Vec<KeyFigure> {
 fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.build.profile != "release" {
-        notes.push("A debug build; its speed says nothing.".to_owned());
+        notes.push("Debug build: do not use its latencies.".to_owned());
     }
     if report.machine.filesystem.as_deref() == Some("tmpfs") {
         let tmpfs = "The data was on tmpfs, where a sync costs nothing and nothing lasts.";
@@ -99,7 +96,7 @@ fn notes(report: &Report) -> Vec<String> {
     notes
 }
 
-fn overview<'r>(pairs: impl Iterator<Item = (&'r ScenarioResult, &'r ScenarioVerdict)>) -> Table {
+fn overview(scenarios: &[ScenarioResult]) -> Table {
     let columns = [
         "scenario",
         "verdict",
@@ -116,13 +113,11 @@ fn overview<'r>(pairs: impl Iterator<Item = (&'r ScenarioResult, &'r ScenarioVer
         "CPU",
     ];
     let mut table = Table::new("Scenarios", &columns).with_text(&["verdict", "load"]);
-    table.rows = pairs
-        .map(|(result, verdict)| scenario_row(result, verdict))
-        .collect();
+    table.rows = scenarios.iter().map(scenario_row).collect();
     table
 }
 
-fn scenario_row(result: &ScenarioResult, verdict: &ScenarioVerdict) -> Vec<Cell> {
+fn scenario_row(result: &ScenarioResult) -> Vec<Cell> {
     let (run, found) = (&result.run, &result.verification);
     let failed = run.failed_operations();
     let wrong =
@@ -130,7 +125,7 @@ fn scenario_row(result: &ScenarioResult, verdict: &ScenarioVerdict) -> Vec<Cell>
     let throughput = run.operations_per_second();
     vec![
         Cell::text(&result.name),
-        Cell::text(mark(verdict.health)).toned(Tone::of(verdict.health)),
+        Cell::text(mark(result.conclusion)).toned(Tone::of(result.conclusion)),
         Cell::text(&result.load),
         Cell::number(count(run.operations()), run.operations() as f64),
         Cell::number(
@@ -156,10 +151,10 @@ fn scenario_row(result: &ScenarioResult, verdict: &ScenarioVerdict) -> Vec<Cell>
 }
 
 /// A verdict in a word and a sign that needs no colour.
-pub(in crate::render) fn mark(health: Health) -> &'static str {
-    match health {
-        Health::Pass => "✅ pass",
-        Health::Fail => "❌ fail",
-        Health::NotJudged => "⚪ not judged",
+pub(in crate::render) fn mark(conclusion: Conclusion) -> &'static str {
+    match conclusion {
+        Conclusion::Pass => "✅ pass",
+        Conclusion::Fail => "❌ fail",
+        Conclusion::Inconclusive => "⚪ inconclusive",
     }
 }

@@ -9,11 +9,11 @@ mod scenario;
 mod steps;
 
 pub(super) use self::describe::mark;
-use crate::{Grade, Health, PlotKind, Span};
+use crate::{Conclusion, Grade, PlotKind, Span};
 
 /// The whole report.
 pub(super) struct Page {
-    pub(super) health: Health,
+    pub(super) conclusion: Conclusion,
     /// Why, as a sentence.
     pub(super) reason: String,
     /// What a reader looks for first.
@@ -24,7 +24,7 @@ pub(super) struct Page {
     pub(super) notes: Vec<String>,
     /// A row a scenario.
     pub(super) overview: Table,
-    pub(super) bottlenecks: Vec<String>,
+    pub(super) violations: Vec<String>,
     pub(super) recommendations: Vec<String>,
     pub(super) findings: Vec<FindingNote>,
     pub(super) sections: Vec<Section>,
@@ -65,8 +65,8 @@ pub(super) struct FindingNote {
 pub(super) struct Section {
     pub(super) name: String,
     pub(super) title: String,
-    pub(super) health: Health,
-    /// Why it is not judged, if it is not.
+    pub(super) conclusion: Conclusion,
+    /// Why it does not pass, if no threshold says so.
     pub(super) reason: Option<String>,
     /// How its figures are to be read.
     pub(super) note: String,
@@ -78,9 +78,10 @@ pub(super) struct Section {
     /// Steps that left no effect.
     pub(super) vacuous: Vec<String>,
     pub(super) discrepancies: Option<Discrepancies>,
-    /// What the scenario itself says has to hold, if it says something.
-    pub(super) thresholds: Option<Table>,
-    pub(super) checks: Table,
+    /// What it was judged by, besides the effects.
+    pub(super) thresholds: Table,
+    /// That no effect is wrong.
+    pub(super) effects: Table,
 }
 
 /// Why attempts failed.
@@ -202,11 +203,11 @@ impl Cell {
 }
 
 impl Tone {
-    pub(super) fn of(health: Health) -> Self {
-        match health {
-            Health::Pass => Self::Good,
-            Health::Fail => Self::Bad,
-            Health::NotJudged => Self::Open,
+    pub(super) fn of(conclusion: Conclusion) -> Self {
+        match conclusion {
+            Conclusion::Pass => Self::Good,
+            Conclusion::Fail => Self::Bad,
+            Conclusion::Inconclusive => Self::Open,
         }
     }
 

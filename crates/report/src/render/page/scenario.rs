@@ -1,18 +1,19 @@
-use load_engine::{Judgement, Model, Ruling, StepSummary};
+use load_engine::{Judgement, Model, Ruling, Source, StepSummary};
 
 use super::discrepancies::discrepancies;
 use super::steps::{phases, step_tables};
 use super::{Cell, FailureNote, Section, Table, Tone};
+use crate::ScenarioResult;
 use crate::units::{count, duration};
-use crate::{Check, ScenarioResult, ScenarioVerdict, describe_figure, describe_judgement};
+use crate::verdict::{expression, limit, margin_of, observed};
 
-pub(super) fn section(result: &ScenarioResult, verdict: &ScenarioVerdict) -> Section {
+pub(super) fn section(result: &ScenarioResult) -> Section {
     let run = &result.run;
     Section {
         name: result.name.clone(),
         title: result.title.clone(),
-        health: verdict.health,
-        reason: verdict.reason.clone(),
+        conclusion: result.conclusion,
+        reason: result.reason.clone(),
         note: note(result),
         steps: step_tables(&run.steps),
         arrivals: arrivals(result),
@@ -20,8 +21,8 @@ pub(super) fn section(result: &ScenarioResult, verdict: &ScenarioVerdict) -> Sec
         failures: run.steps.iter().flat_map(failures).collect(),
         vacuous: result.vacuous_steps.clone(),
         discrepancies: discrepancies(result),
-        thresholds: thresholds(verdict),
-        checks: checks(&verdict.checks),
+        thresholds: judgements("Thresholds", result, |source| source != Source::Effects),
+        effects: judgements("Effects", result, |source| source == Source::Effects),
     }
 }
 
@@ -90,50 +91,35 @@ fn failures(step: &StepSummary) -> impl Iterator<Item = FailureNote> {
     kept.chain(other)
 }
 
-fn thresholds(verdict: &ScenarioVerdict) -> Option<Table> {
-    let mut table = Table::new("Thresholds", &["threshold, and what it came to", "held"]);
-    let row = |judgement: &Judgement| {
-        let (held, tone) = match judgement.ruling {
-            _ if !verdict.thresholds_judged => ("not judged", Tone::Open),
-            Ruling::Held => ("yes", Tone::Plain),
-            Ruling::Violated => ("no", Tone::Bad),
-            Ruling::Unknown => ("unknown", Tone::Bad),
-        };
-        let told = match verdict.thresholds_judged {
-            true => describe_judgement(judgement),
-            false => describe_figure(judgement),
-        };
-        vec![Cell::text(told), Cell::text(held).toned(tone)]
-    };
-    table.rows = verdict.thresholds.iter().map(row).collect();
-    (!table.rows.is_empty()).then_some(table)
-}
-
-fn checks(checks: &[Check]) -> Table {
-    let mut table = Table::new("Checks", &["check", "value", "limit", "held"]);
-    table.rows = checks.iter().map(check_row).collect();
+/// Each judgement in a row: the expression, what it came to, the limit and by how much it is met.
+fn judgements(caption: &str, result: &ScenarioResult, wanted: fn(Source) -> bool) -> Table {
+    let columns = ["threshold", "value", "limit", "margin", "met"];
+    let mut table = Table::new(caption, &columns).with_text(&["margin", "met"]);
+    let own = result.judgements.iter();
+    let own = own.filter(|judgement| wanted(judgement.source));
+    table.rows = own.map(row).collect();
     table
 }
 
-fn check_row(check: &Check) -> Vec<Cell> {
-    let name = check.measure.name();
-    let name = match &check.step {
-        Some(step) => format!("{name} of {step}"),
-        None => name.to_owned(),
-    };
-    let value = match check.value {
-        Some(value) => Cell::number(check.measure.format(value), value),
-        None => Cell::number("not measured", f64::INFINITY),
-    };
-    let (held, tone) = match (check.judged, check.held) {
+fn row(judgement: &Judgement) -> Vec<Cell> {
+    let (met, tone) = match (judgement.counts, judgement.ruling) {
         (false, _) => ("not judged", Tone::Open),
-        (true, true) => ("yes", Tone::Plain),
-        (true, false) => ("no", Tone::Bad),
+        (true, Ruling::Held) => ("yes", Tone::Plain),
+        (true, Ruling::Violated) => ("no", Tone::Bad),
+        (true, Ruling::Unknown) => ("unknown", Tone::Bad),
+    };
+    let margin = match judgement.counts {
+        true => margin_of(judgement),
+        false => String::new(),
     };
     vec![
-        Cell::text(name),
-        value,
-        Cell::number(check.measure.format(check.limit), check.limit),
-        Cell::text(held).toned(tone),
+        Cell::text(expression(judgement)),
+        Cell::number(
+            observed(judgement),
+            judgement.observed.unwrap_or(f64::INFINITY),
+        ),
+        Cell::number(limit(judgement), judgement.limit),
+        Cell::text(margin),
+        Cell::text(met).toned(tone),
     ]
 }
