@@ -27,6 +27,7 @@ Stages, in order:
   bench         every benchmark once, as a check that it still runs
   instructions  the instructions of the hot paths, against those of before; needs valgrind
   doc           the documentation, warnings denied
+  package       the archives that would be published
 
 With --full also:
   cedar         the gate's policies held against Cedar's answers, which takes minutes to build
@@ -95,6 +96,11 @@ const STAGES: &[Stage] = &[
             env: Some(("RUSTDOCFLAGS", "-D warnings")),
             args: &["doc", "--no-deps", "--workspace"],
         },
+    },
+    Stage {
+        name: "package",
+        // Not built once more from the archives: what they hold and name is what can go wrong.
+        work: Work::cargo(&["package", "--workspace", "--no-verify", "--allow-dirty"]),
     },
 ];
 

@@ -167,7 +167,10 @@ fn ci_runs_every_stage_that_is_not_skipped() {
         .filter_map(|line| line.split(' ').next().map(str::to_owned))
         .collect();
     // The tests among them are those of the stages for compressed archives and for shuttle.
-    assert_eq!(called, ["fmt", "clippy", "test", "test", "bench", "doc"]);
+    assert_eq!(
+        called,
+        ["fmt", "clippy", "test", "test", "bench", "doc", "package"]
+    );
     assert!(stdout(&output).contains("(skipped: tidy, test, instructions)"));
 }
 
