@@ -295,7 +295,8 @@ mod tests {
                 "shuttle",
                 "bench",
                 "instructions",
-                "doc"
+                "doc",
+                "package"
             ]
         );
         assert_eq!(
@@ -307,7 +308,8 @@ mod tests {
                 "zstd",
                 "shuttle",
                 "bench",
-                "instructions"
+                "instructions",
+                "package"
             ]
         );
     }
@@ -315,7 +317,8 @@ mod tests {
     #[test]
     fn an_unknown_stage_is_named_beside_those_there_are() {
         let error = parse("--skip tests").unwrap_err().to_string();
-        let stages = "tidy, fmt, clippy, test, zstd, shuttle, bench, instructions, doc, cedar";
+        let stages =
+            "tidy, fmt, clippy, test, zstd, shuttle, bench, instructions, doc, package, cedar";
         assert_eq!(
             error,
             format!("ci has no stage \"tests\"; its stages are {stages}")
