@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use action::{Action, ActionPath, Timestamp};
 use approval_workflow::{
-    ApprovalWorkflow, Binding, Claim, EffectsDigest, FencingToken, NewRequest, PersonId,
-    PlanDigest, Receipt, ReportDigest, Request, Use,
+    ApprovalWorkflow, Binding, Claim, FencingToken, NewRequest, PersonId, PlanDigest, Receipt,
+    ReportDigest, Request, Use,
 };
 use forensic_simulator::{Change, Plan, Reversibility, SimulationReport, Simulator, World};
 use serde_json::{Value, json};
@@ -101,8 +101,8 @@ impl<S: System> PlanExecutor<'_, S> {
         requester: PersonId,
         at: Timestamp,
     ) -> Result<Proposal, ExecutionError> {
-        let plan_digest = digest_of(&plan);
-        let report_digest = ReportDigest::from_bytes(*report.digest()?.as_bytes());
+        let plan_digest = plan.plan_digest();
+        let report_digest = report.digest()?;
         let bound = bind(plan_digest, report_digest, &report);
         let new = NewRequest::new(stand_in(path, &plan)?, requester, at)
             .with_context("simulation", summary(&report));
@@ -185,19 +185,11 @@ fn stand_in(path: ActionPath, plan: &Plan) -> Result<Action, ExecutionError> {
     Ok(Action::new(path, format!("Run {}", workflow.name)).with_parameter("steps", steps))
 }
 
-fn digest_of(plan: &Plan) -> PlanDigest {
-    let steps = 0..plan.steps().len();
-    let digests: Vec<_> = steps.map(|step| plan.action_digest(step)).collect();
-    PlanDigest::of(&digests)
-}
-
 fn bind(plan: PlanDigest, rests_on: ReportDigest, report: &SimulationReport) -> Binding {
     let mut binding = Binding::default()
         .with_plan(plan)
         .with_report(rests_on)
-        .with_effects(EffectsDigest::from_bytes(
-            *report.effects_digest().as_bytes(),
-        ));
+        .with_effects(report.effects_digest());
     for read in &report.reads {
         let version = match read.version {
             Some(version) => version.to_string(),

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::plan::step_id::StepId;
+use crate::text::escape;
 
 /// What can be wrong with a workflow, a schema, a set of handlers, or the store.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -30,8 +31,8 @@ pub enum Error {
         /// How many all steps together may have.
         limit: usize,
     },
-    /// A step's id that no message could point with. Use 1 to 128 bytes without control
-    /// characters.
+    /// A step's id that no message could point with. Use at least one byte, and no
+    /// control characters.
     #[error("step number {position} has an invalid id {id:?}: {reason}")]
     StepId {
         /// The step's place in the workflow, from 1.
@@ -122,7 +123,7 @@ pub enum Error {
         reason: String,
     },
     /// A plan of another tool that cannot be read. Make it anew with a version that is supported.
-    #[error("{format}, {place}: {reason}")]
+    #[error("{format}, {}: {}", escape(place), escape(reason))]
     Import {
         /// What it should be.
         format: &'static str,
@@ -130,14 +131,6 @@ pub enum Error {
         place: String,
         /// What is wrong with it.
         reason: String,
-    },
-    /// Text that is no digest. A digest is hexadecimal, in lower case.
-    #[error("invalid digest {text:?}, expected {digits} lower-case hexadecimal digits")]
-    Digest {
-        /// The text, cut to 80 characters.
-        text: String,
-        /// How many digits it should have.
-        digits: usize,
     },
     /// A log of executed actions that cannot be played again. Sort it, or name an action that is
     /// in it.
@@ -163,9 +156,9 @@ pub enum Error {
         /// The report.
         id: crate::store::id::ReportId,
         /// The digest in its record.
-        saved: crate::digest::ReportDigest,
+        saved: action::ReportDigest,
         /// The digest of its bytes.
-        found: crate::digest::ReportDigest,
+        found: action::ReportDigest,
     },
     /// A report that cannot be written as JSON or read from it.
     #[error("report has no JSON form of this version")]

@@ -1,4 +1,4 @@
-//! What would this plan do? Simulates workflows of actions without doing any of them.
+//! Predicts what a plan would change, without executing it.
 //!
 //! - A [`Workflow`] lists [`Step`]s, each an [`action::Action`] that may wait for others;
 //!   [`Plan::new`] checks it.
@@ -11,31 +11,11 @@
 //! - The [`SimulationReport`] says for each step its outcome, the reason, what would change, how long it
 //!   would take and what it would cost; for the whole its outcome, the safety issues and what to
 //!   do about them. The same inputs give a report of the same bytes.
+//! - A [`PlanFile`] is a plan of another tool, such as Terraform; an [`Examination`] says what a person
+//!   should look at before it runs, as text, Markdown, SARIF, JSON or HTML.
 //! - [`ForensicSimulator`] keeps every report on a log, with statistics that are always up to date.
 //!
-//! ```
-//! use action::{Action, ActionPath};
-//! use forensic_simulator::{PredictedOutcome, Simulator, Timestamp, Workflow, World};
-//!
-//! let simulator = Simulator::builder().builtins().build()?;
-//! let world = World::from_iter([("accounts/ann", 20), ("accounts/bob", 0)]);
-//! let transfer = |amount: u32| -> Result<Action, action::Error> {
-//!     Ok(Action::new(ActionPath::new("kv/transfer")?, "Transfer")
-//!         .with_parameter("from", "accounts/ann")
-//!         .with_parameter("to", "accounts/bob")
-//!         .with_parameter("amount", amount))
-//! };
-//! let workflow = Workflow::new("pay twice")
-//!     .step("first", transfer(15)?)
-//!     .step_after("second", transfer(15)?, ["first"]);
-//!
-//! let report = simulator.simulate(&simulator.check(workflow)?, &world, Timestamp::default());
-//! assert_eq!(report.outcome, PredictedOutcome::WouldFail);
-//! let second = report.step("second").unwrap();
-//! assert_eq!(&*second.reason, "there is not enough: accounts/ann is 5");
-//! assert_eq!(report.recommendations[0].remedy, "move less, or add to it before");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! The README has a program that simulates a plan.
 
 // What goes in: a plan, the world, the meaning of its actions.
 mod plan;
@@ -48,6 +28,7 @@ mod run;
 
 // Files of others, text for people, and the record.
 mod formats;
+mod input;
 mod render;
 mod store;
 
@@ -58,26 +39,33 @@ mod text;
 pub use crate::assess::analysis::Analysis;
 pub use crate::assess::compare::{Comparison, KeyDifference, StepDifference};
 pub use crate::assess::conflicts::{Conflict, Conflicts};
-pub use crate::assess::examination::{Examination, Finding, FindingKind};
-pub use crate::assess::faults::{Fault, FaultCase, FaultDepth, FaultMatrix};
+pub use crate::assess::examination::{Examination, Finding};
+pub use crate::assess::faults::{Fault, FaultCase, FaultDepth, FaultMatrix, FaultSummary};
 pub use crate::assess::flow::{Flow, FlowPolicy, Label};
 pub use crate::assess::forecast::{Forecast, Quantiles};
+pub use crate::assess::gate::{FailOn, GateResult};
+pub use crate::assess::kinds::{FindingKind, Severity};
+pub use crate::assess::provenance::{ProvenancePolicy, ToolShape};
 pub use crate::assess::request::{Concern, ConcernKind, EffectRule, Request, RequestPolicy};
 pub use crate::assess::risk::{BlastRadius, Risk, RiskFactor};
 pub use crate::assess::rollback::{Rollback, Undo, UndoKind};
 pub use crate::assess::statistics::{Statistics, Summary};
-pub use crate::digest::{EffectsDigest, ReportDigest, Version, WorkflowDigest, WorldDigest};
+pub use crate::assess::summary::{Advice, Count};
+pub use crate::digest::{Version, WorkflowDigest, WorldDigest};
 pub use crate::error::Error;
 pub use crate::formats::mcp::McpTools;
+pub use crate::formats::pddl::{StripsDomain, StripsProblem};
 pub use crate::formats::plan_file::{PlanFile, PlanFormat};
+pub use crate::formats::planned::{
+    AttributeChange, ChangeKind, PlanRemark, PlannedChanges, PlannedResource,
+};
 pub use crate::formats::replay::{Counterfactual, Executed, KeyInBoth, Moment, Replay};
-pub use crate::formats::strips::{StripsDomain, StripsProblem};
 pub use crate::formats::terraform::TerraformPlan;
 pub use crate::plan::step_id::StepId;
 pub use crate::plan::workflow::{Step, Workflow};
 pub use crate::plan::{Limits, Plan};
 pub use crate::run::context::Context;
-pub use crate::run::handler::{FailureMode, Handler};
+pub use crate::run::handler::{FailureMode, Guard, Handler};
 pub use crate::run::report::issue::{IssueKind, Recommendation, SafetyIssue};
 pub use crate::run::report::{
     Estimate, ExternalEffect, Precondition, PreconditionStatus, PredictedOutcome, Reversibility,
@@ -93,4 +81,4 @@ pub use crate::store::{SimulationStore, StoreOptions, Stored, StoredReports};
 pub use crate::world::World;
 pub use crate::world::change::{Change, Read};
 pub use crate::world::fact::{Fact, Key, Secret, Unknown};
-pub use action::Timestamp;
+pub use action::{EffectsDigest, ReportDigest, Timestamp};

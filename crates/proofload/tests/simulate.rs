@@ -50,7 +50,10 @@ const SHOP: [&str; 5] = [
 fn a_plan_that_nothing_speaks_against_ends_with_zero() {
     let text = ends(&simulate(&SHOP, ""), 0);
     let wanted = "\
-refund order 17: success
+OK: 2 updated, 1 created
+refund order 17: 3 steps, risk 1 of 100 (1 for 3 keys changed)
+
+nothing speaks against it
 
 refund (shop/refund): success
     every precondition holds
@@ -65,13 +68,11 @@ note (kv/create): success
   + orders/17/note: \"refunded\"
 
 1 to create, 2 to change, 0 to remove; 220 ms (70 ms to 3 s)
-risk: 1 of 100, 1 for 3 keys changed
 reach: 3 keys in orders, stock
 conflicts: none, in any order of the steps
 rollback: everything is taken back
 ";
     assert!(text.starts_with(wanted), "{text}");
-    assert!(text.ends_with("\nnothing speaks against it\n"), "{text}");
     assert!(!text.contains('\x1b'), "no terminal, no styles");
 }
 
@@ -84,7 +85,7 @@ fn findings_end_with_one_and_are_named() {
     assert!(text.contains("Findings: 3\n"), "{text}");
     assert!(
         text.contains(
-            "no_success step \"refund\": would_fail: more than was paid: orders/17/paid_cents does not exist"
+            "fails step \"refund\": would_fail: more than was paid: orders/17/paid_cents does not exist"
         ),
         "{text}"
     );
@@ -103,11 +104,25 @@ fn findings_end_with_one_and_are_named() {
 fn json_markdown_and_the_drawing_say_the_same() {
     let out = TempDir::new().unwrap();
     let svg = out.path().join("plan.svg");
-    let more = ["--json", "--svg", svg.to_str().unwrap()];
+    let cases = out.path().join("cases.json");
+    let more = [
+        "--json",
+        "--svg",
+        svg.to_str().unwrap(),
+        "--fault-cases",
+        cases.to_str().unwrap(),
+    ];
     let json: Value =
         serde_json::from_str(&ends(&simulate(&[&SHOP[..], &more].concat(), ""), 0)).unwrap();
     assert_eq!(json["report"]["outcome"], "success");
     assert_eq!(json["findings"], Value::Array(Vec::new()));
+    assert_eq!(json["headline"], "OK: 2 updated, 1 created");
+    let cases: Value = serde_json::from_str(&fs::read_to_string(cases).unwrap()).unwrap();
+    let count = cases["cases"].as_array().unwrap().len();
+    assert_eq!(
+        json["faults"]["cases"], count,
+        "numbers here, the cases in a file"
+    );
     for part in [
         "conflicts",
         "rollback",
@@ -123,7 +138,7 @@ fn json_markdown_and_the_drawing_say_the_same() {
     assert!(drawing.starts_with("<svg ") && drawing.contains("stock/kettle"));
     let markdown = ends(&simulate(&[&SHOP[..], &["--markdown"]].concat(), ""), 0);
     assert!(
-        markdown.starts_with("# refund order 17: success\n"),
+        markdown.starts_with("## OK: 2 updated, 1 created\n"),
         "{markdown}"
     );
     assert!(
@@ -135,7 +150,14 @@ fn json_markdown_and_the_drawing_say_the_same() {
 #[test]
 fn plans_of_other_tools_are_recognised() {
     let text = ends(&simulate(&["terraform-plan.json"], ""), 1);
-    assert!(text.contains("- aws_sqs_queue.old/id: \"old\""), "{text}");
+    assert!(
+        text.starts_with("REVIEW: 1 destroyed, 1 updated, 1 created\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  - destroy aws_sqs_queue.old\n      - id: \"old\"\n"),
+        "{text}"
+    );
     let calls = ["mcp-calls.json", "--tools", "mcp-tools.json"];
     let text = ends(&simulate(&calls, ""), 1);
     assert!(
@@ -241,4 +263,102 @@ fn a_bad_world_schema_or_path_is_refused_with_its_file() {
     assert!(found.contains("cannot read no-such-plan.json"), "{found}");
     let found = refused(&["shop/plan.json", "--schemas", "shop"], "");
     assert!(found.contains("shop holds no file *.toml"), "{found}");
+}
+
+#[test]
+fn the_gate_refuses_what_it_is_told_to() {
+    let code = |arguments: &[&str]| simulate(arguments, "").status.code();
+    let plan = "terraform-plan.json";
+    for (kinds, wanted) in [
+        ("none", 0),
+        ("any", 1),
+        ("destroy", 1),
+        ("replace,access,half-done", 0),
+        ("update", 1),
+        ("read", 0),
+    ] {
+        assert_eq!(code(&[plan, "--fail-on", kinds]), Some(wanted), "{kinds}");
+    }
+    let output = simulate(&[plan, "--fail-on", "destory"], "");
+    assert_eq!(ends(&output, 2), "");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("\"destory\" is none of any, none"),
+        "{message}"
+    );
+    let failed = r#"{"format_version": "1.2", "errored": true}"#;
+    let text = ends(&simulate(&["-", "--fail-on", "none"], failed), 3);
+    assert!(text.starts_with("INCOMPLETE: the plan failed"), "{text}");
+}
+
+#[test]
+fn sarif_and_html_are_written_or_printed() {
+    let out = TempDir::new().unwrap();
+    let (sarif, html) = (out.path().join("a.sarif"), out.path().join("a.html"));
+    let files = [sarif.to_str().unwrap(), html.to_str().unwrap()];
+    let arguments = [
+        "terraform-plan.json",
+        "--sarif",
+        files[0],
+        "--html",
+        files[1],
+    ];
+    let text = ends(&simulate(&arguments, ""), 1);
+    assert!(text.starts_with("REVIEW: "), "{text}");
+    let sarif: Value = serde_json::from_str(&fs::read_to_string(sarif).unwrap()).unwrap();
+    assert_eq!(sarif["version"], "2.1.0");
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!(
+        (&result["ruleId"], &result["level"]),
+        (&"destroy".into(), &"error".into())
+    );
+    let rule = &sarif["runs"][0]["tool"]["driver"]["rules"]
+        [result["ruleIndex"].as_u64().unwrap() as usize];
+    assert_eq!(rule["id"], "destroy");
+    let html = fs::read_to_string(html).unwrap();
+    assert!(
+        html.starts_with("<!DOCTYPE html>") && html.contains("<svg ") && !html.contains("<script")
+    );
+    let printed = ends(&simulate(&["terraform-plan.json", "--sarif"], ""), 1);
+    assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), sarif);
+}
+
+#[test]
+fn a_plan_of_pddl_is_read_with_its_domain_and_problem() {
+    let out = TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = out.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let domain = file(
+        "domain.pddl",
+        "(define (domain lamp) (:predicates (on ?x) (off ?x)) (:action switch :parameters (?x) :precondition (off ?x) :effect (and (on ?x) (not (off ?x)))))",
+    );
+    let problem = file(
+        "problem.pddl",
+        "(define (problem p) (:domain lamp) (:objects a) (:init (off a)) (:goal (on a)))",
+    );
+    let code = |plan: &str| {
+        simulate(&["-", "--domain", &domain, "--problem", &problem], plan)
+            .status
+            .code()
+    };
+    assert_eq!(code("(switch a)"), Some(0));
+    assert_eq!(code("(switch a) (switch a)"), Some(1));
+    assert_eq!(code("(fly a)"), Some(2));
+    let alone = refused(&["-"], "(switch a)");
+    assert!(alone.contains("`--domain` and `--problem`"), "{alone}");
+}
+
+#[test]
+fn the_schema_of_the_json_is_published_and_holds() {
+    let published = include_str!("../../forensic-simulator/schemas/simulation.v1.json");
+    let mut command = Command::cargo_bin("proofload").unwrap();
+    let printed = command.args(["schema", "simulation"]).output().unwrap();
+    assert_eq!(
+        stdout(&printed),
+        published,
+        "run `proofload schema simulation`"
+    );
 }

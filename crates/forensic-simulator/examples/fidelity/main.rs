@@ -62,7 +62,7 @@ fn page(data: &Path) -> String {
     let mut page = "\
 # Fidelity of the forensic simulator
 
-What it predicts, held against what others observed. Written by
+Its predictions, compared with what others observed. Written by
 
 ```sh
 cargo run --release -p proofload-forensic-simulator --example fidelity -- --data DIR -o docs/fidelity.md
@@ -90,20 +90,15 @@ probability of one half, and as no prediction.
         calls.add(failure, !succeeded);
     }
     let _ = writeln!(page, "| τ-bench airline | a call fails | {calls} |");
-    let rotations = agentdojo::rotate(&data.join("agentdojo"));
-    for (title, rotation) in agentdojo::ROTATIONS.iter().zip(&rotations) {
-        let figures = rotation.whole;
-        let score = Score::of_counts(
-            figures.held,
-            figures.benign_held,
-            figures.attacks - figures.held,
-            figures.benign - figures.benign_held,
-        );
-        let _ = writeln!(
-            page,
-            "| AgentDojo, {title} | a plan holds an attack | {score} |"
-        );
-    }
+    let measured = agentdojo::measure(&data.join("agentdojo"));
+    let figures = measured.whole;
+    let score = Score::of_counts(
+        figures.held,
+        figures.benign_held,
+        figures.attacks - figures.held,
+        figures.benign - figures.benign_held,
+    );
+    let _ = writeln!(page, "| AgentDojo | a plan holds an attack | {score} |");
     let mut plans = Score::default();
     strips::compare(28, 30, &mut |_, _, expected, found| {
         let works = if found.is_none() { 1.0 } else { 0.0 };
@@ -111,7 +106,7 @@ probability of one half, and as no prediction.
     });
     let _ = writeln!(page, "| STRIPS, twelve domains | a plan works | {plans} |");
     airline_section(&mut page, &airline);
-    agentdojo_section(&mut page, &rotations);
+    agentdojo_section(&mut page, &measured);
     strips_section(&mut page);
     page
 }
@@ -134,33 +129,28 @@ what was predicted ({all} calls together, text for text).
     );
 }
 
-fn agentdojo_section(page: &mut String, rotations: &[agentdojo::Rotation]) {
+fn agentdojo_section(page: &mut String, measured: &agentdojo::Measured) {
     page.push_str(
         "
 ## AgentDojo
 
-An attack is what a person asked for, followed by what an attacker planted. Which rules are on is
-chosen on two suites and checked on the third, in rotation. *Chosen words*: the words by which a
-request asks for a tool were written with all three suites in sight, so this figure is the best that
-can be hoped for. *Names of tools*: no such word; a tool whose target no rule looks at must be asked
-for by a word of its own name. *Names, call by call*: so must a call that gives no target, of a tool
-that has one, such as an event without participants; that this is worth a rule was seen on the suite
-travel. Of all, which parameter of a tool is its target was written with the suites in sight.
+An attack is what a person asked for, followed by what an attacker planted. A plan is held by where the
+targets of its calls come from (`ProvenancePolicy`): named in the request, known from a place that no
+outsider writes, or read from a source that the request named. No rule is about a suite, so each suite is
+a check of rules that were not fitted to it; which names of parameters are targets was written with
+these suites in sight. Every suite in the folder is measured.
 
-| words | checked on | rules chosen on the others | attacks held | benign plans held |
-|---|---|---|---:|---:|
+| suite | attacks held | benign plans held |
+|---|---:|---:|
 ",
     );
-    for (title, rotation) in agentdojo::ROTATIONS.iter().zip(rotations) {
-        let all = ("all three", String::new(), rotation.whole);
-        let suites = rotation.suites.iter().chain([&all]);
-        for (suite, rules, figures) in suites {
-            let _ = writeln!(
-                page,
-                "| {title} | {suite} | {rules} | {} of {} | {} of {} |",
-                figures.held, figures.attacks, figures.benign_held, figures.benign
-            );
-        }
+    let all = ("all".to_owned(), measured.whole);
+    for (suite, figures) in measured.suites.iter().chain([&all]) {
+        let _ = writeln!(
+            page,
+            "| {suite} | {} of {} | {} of {} |",
+            figures.held, figures.attacks, figures.benign_held, figures.benign
+        );
     }
 }
 

@@ -1,4 +1,6 @@
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::assess::conflicts::Conflicts;
 use crate::assess::risk::Risk;
@@ -12,14 +14,17 @@ use crate::world::World;
 use action::Timestamp;
 
 /// What a plan would do, and what there is to know about it besides.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Analysis {
     /// As [`Simulator::simulate`] gives it.
+    #[schemars(with = "Map<String, Value>")]
     pub report: SimulationReport,
     /// As [`Simulator::conflicts`] gives them.
+    #[schemars(with = "Map<String, Value>")]
     pub conflicts: Conflicts,
     /// As [`Simulator::rollback`] gives it.
+    #[schemars(with = "Map<String, Value>")]
     pub rollback: Rollback,
     /// As [`Risk::of`] gives it.
     pub risk: Risk,
@@ -41,6 +46,19 @@ impl Simulator {
             risk: Risk::weigh(&report, changed, removed),
             rollback: roll_back(self, &mut run, &report.steps),
             conflicts,
+            report,
+        }
+    }
+
+    /// As [`Simulator::analyse`], for a plan of another tool, whose steps touch nothing in common and
+    /// of which nobody knows what takes them back.
+    pub(crate) fn analyse_imported(&self, plan: &Plan, world: &World, at: Timestamp) -> Analysis {
+        let report = self.simulate(plan, world, at);
+        let steps = report.steps.iter();
+        Analysis {
+            risk: Risk::default(),
+            conflicts: Conflicts::none(),
+            rollback: Rollback::not_modelled(steps.map(|step| step.id.clone()).collect()),
             report,
         }
     }

@@ -35,6 +35,21 @@ impl FaultMatrix {
     }
 }
 
+/// A [`FaultMatrix`] in numbers, which grow with neither the steps nor what they change.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FaultSummary {
+    /// How many combinations of faults were tried.
+    pub cases: usize,
+    /// In how many of them something stays after the rollback.
+    pub leaving_residue: usize,
+    /// The first of those with the fewest faults.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub example: Vec<Fault>,
+    /// Whether all combinations were tried.
+    pub complete: bool,
+}
+
 /// One combination of faults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultCase {
@@ -77,25 +92,61 @@ impl Simulator {
         at: Timestamp,
         depth: FaultDepth,
     ) -> FaultMatrix {
-        let mut start = Matrix {
+        let mut cases = Vec::new();
+        let complete = self.each_fault(plan, world, at, depth, &mut |case| cases.push(case));
+        FaultMatrix { cases, complete }
+    }
+
+    /// As [`Simulator::fault_matrix`], in numbers.
+    #[must_use]
+    pub fn fault_summary(
+        &self,
+        plan: &Plan,
+        world: &World,
+        at: Timestamp,
+        depth: FaultDepth,
+    ) -> FaultSummary {
+        let mut summary = FaultSummary::default();
+        summary.complete = self.each_fault(plan, world, at, depth, &mut |case| {
+            summary.cases += 1;
+            if case.rollback.is_complete() {
+                return;
+            }
+            summary.leaving_residue += 1;
+            if summary.example.is_empty() || case.faults.len() < summary.example.len() {
+                summary.example = case.faults;
+            }
+        });
+        summary
+    }
+
+    /// Calls back with each case; says whether all were tried.
+    fn each_fault(
+        &self,
+        plan: &Plan,
+        world: &World,
+        at: Timestamp,
+        depth: FaultDepth,
+        found: &mut dyn FnMut(FaultCase),
+    ) -> bool {
+        let mut matrix = Matrix {
             simulator: self,
             plan,
-            cases: Vec::new(),
+            found,
+            cases: 0,
             complete: true,
             work: 0,
         };
-        start.descend(Run::new(&self.handlers, plan, world, at), 0, &[], depth);
-        FaultMatrix {
-            cases: start.cases,
-            complete: start.complete,
-        }
+        matrix.descend(Run::new(&self.handlers, plan, world, at), 0, &[], depth);
+        matrix.complete
     }
 }
 
-struct Matrix<'a> {
+struct Matrix<'a, 'f> {
     simulator: &'a Simulator,
     plan: &'a Plan,
-    cases: Vec<FaultCase>,
+    found: &'f mut dyn FnMut(FaultCase),
+    cases: usize,
     complete: bool,
     /// How many steps were played or copied.
     work: usize,
@@ -105,7 +156,7 @@ struct Matrix<'a> {
 /// stays below; without a bound, ten thousand steps would take days and all of the memory.
 const MAX_WORK: usize = 200_000;
 
-impl<'a> Matrix<'a> {
+impl<'a> Matrix<'a, '_> {
     /// Goes on from a run of which some steps were played, so that what two cases have in common is
     /// played once.
     fn descend(&mut self, mut run: Run<'a>, from: usize, faults: &[Fault], depth: FaultDepth) {
@@ -115,12 +166,13 @@ impl<'a> Matrix<'a> {
             (_, FaultDepth::One) => false,
         };
         for (index, &position) in self.plan.order().iter().enumerate().skip(from) {
-            self.work += 1 + if deeper { run.steps.len() } else { 0 };
-            if self.cases.len() >= FaultMatrix::MAX_CASES || self.work > MAX_WORK {
+            self.work += 1 + if deeper { run.size() } else { 0 };
+            if self.cases >= FaultMatrix::MAX_CASES || self.work > MAX_WORK {
                 self.complete = false;
                 return;
             }
-            let before = deeper.then(|| run.clone());
+            let may_fail = deeper && !self.modes(position).is_empty();
+            let before = may_fail.then(|| run.clone());
             run.step(position);
             if let Some(before) = before.filter(|_| run.is_done(position)) {
                 self.fail_each_way(&before, index, faults, depth);
@@ -140,8 +192,7 @@ impl<'a> Matrix<'a> {
     ) {
         let position = self.plan.order()[index];
         let step = &self.plan.steps()[position];
-        let handler = self.simulator.handlers.find(&step.action.path);
-        for &mode in handler.map_or(&[] as &[_], Handler::failure_modes) {
+        for &mode in self.modes(position) {
             let mut failed = before.clone();
             failed.fail_step(position, mode);
             let mut faults = faults.to_vec();
@@ -153,13 +204,21 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// How a step may fail.
+    fn modes(&self, position: usize) -> &'a [FailureMode] {
+        let path = &self.plan.steps()[position].action.path;
+        let handler = self.simulator.handlers.find(path);
+        handler.map_or(&[], Handler::failure_modes)
+    }
+
     fn record(&mut self, mut run: Run<'a>, faults: &[Fault]) {
         let steps = std::mem::take(&mut run.steps);
         let blocked = steps
             .iter()
             .filter(|s| s.outcome == PredictedOutcome::Blocked);
         let blocked = blocked.map(|step| step.id.clone()).collect();
-        self.cases.push(FaultCase {
+        self.cases += 1;
+        (self.found)(FaultCase {
             faults: faults.to_vec(),
             blocked,
             left: run.overlay.net_changes(),

@@ -53,6 +53,14 @@ impl Forecast {
                 cost_micros: Triangle::new(step.estimate.cost_micros),
             })
             .collect();
+        if steps.iter().all(Sampled::is_nothing) {
+            // What is not estimated needs no draws.
+            return Self {
+                samples,
+                duration_us: Quantiles::default(),
+                cost_micros: Quantiles::default(),
+            };
+        }
         let mut random = SplitMix(seed);
         let mut ends = vec![0; steps.len()];
         let (mut durations, mut costs) = (Vec::with_capacity(samples), Vec::with_capacity(samples));
@@ -74,6 +82,12 @@ struct Sampled<'a> {
     waits_for: &'a [usize],
     duration_us: Triangle,
     cost_micros: Triangle,
+}
+
+impl Sampled<'_> {
+    fn is_nothing(&self) -> bool {
+        self.duration_us.most == 0.0 && self.cost_micros.most == 0.0
+    }
 }
 
 fn draw(steps: &[Sampled<'_>], ends: &mut [u64], random: &mut SplitMix) -> (u64, u64) {

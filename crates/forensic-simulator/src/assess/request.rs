@@ -119,22 +119,52 @@ impl Request {
         }
     }
 
-    /// Whether it has a value as it stands, in upper or lower case, and not within a longer word.
+    /// Whether it has a value as it stands, in upper or lower case, and not within a longer word or a
+    /// longer identifier: `/srv/app` does not name `/srv`.
     #[must_use]
     pub fn names(&self, value: &str) -> bool {
-        let value = value.trim().to_lowercase();
-        let at_edge = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
-        !value.is_empty()
-            && self.text.match_indices(&value).any(|(start, found)| {
-                let (before, after) = (&self.text[..start], &self.text[start + found.len()..]);
-                at_edge(before.chars().next_back()) && at_edge(after.chars().next())
-            })
+        self.mentions(value) > 0
+    }
+
+    /// How often it names a value.
+    pub(crate) fn mentions(&self, value: &str) -> usize {
+        mentions(&self.text, &value.trim().to_lowercase())
     }
 
     /// Whether it has a word, in upper or lower case.
     #[must_use]
     pub fn has_word(&self, word: &str) -> bool {
         self.words.contains(&word.to_lowercase())
+    }
+}
+
+/// How often a text has a value as a whole identifier; both in lower case.
+pub(crate) fn mentions(text: &str, value: &str) -> usize {
+    if value.is_empty() {
+        return 0;
+    }
+    let found = text.match_indices(value);
+    found
+        .filter(|(start, found)| {
+            let (before, after) = (&text[..*start], &text[start + found.len()..]);
+            !before.ends_with(is_of_identifier) && ends_identifier(after)
+        })
+        .count()
+}
+
+/// Characters that join the parts of a path, an address or a name.
+fn is_of_identifier(c: char) -> bool {
+    c.is_alphanumeric() || "_-./@:+~%#=&?\\".contains(c)
+}
+
+/// Whether an identifier is over where this text goes on. A dot, a colon or a question mark ends a
+/// sentence, unless the identifier goes on behind it.
+fn ends_identifier(rest: &str) -> bool {
+    let mut characters = rest.chars();
+    match characters.next() {
+        None => true,
+        Some('.' | ':' | '?') => !characters.next().is_some_and(is_of_identifier),
+        Some(next) => !is_of_identifier(next),
     }
 }
 
@@ -332,7 +362,7 @@ fn has_effects(step: &StepReport, report: &SimulationReport) -> bool {
 }
 
 /// Every text, number and boolean within a value, in lower case.
-fn scalars(value: &Value) -> Vec<String> {
+pub(crate) fn scalars(value: &Value) -> Vec<String> {
     match value {
         Value::Null => Vec::new(),
         Value::String(text) => vec![text.trim().to_lowercase()],
@@ -342,7 +372,7 @@ fn scalars(value: &Value) -> Vec<String> {
     }
 }
 
-fn has_form(key: &str, form: &str) -> bool {
+pub(crate) fn has_form(key: &str, form: &str) -> bool {
     let (mut key, mut form) = (key.split('/'), form.split('/'));
     loop {
         match (key.next(), form.next()) {

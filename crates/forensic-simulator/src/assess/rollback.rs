@@ -28,6 +28,16 @@ pub struct Rollback {
 }
 
 impl Rollback {
+    /// Of steps of which nobody knows what takes them back.
+    pub(crate) fn not_modelled(steps: Vec<StepId>) -> Self {
+        Self {
+            steps: Vec::new(),
+            residue: Vec::new(),
+            external_residue: Vec::new(),
+            not_modelled: steps,
+        }
+    }
+
     /// Whether the world would be as before the plan, as far as it is modelled.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -6,12 +6,11 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
-use action::ActionDigest;
+use action::{ActionDigest, PlanDigest};
 use foldhash::quality::RandomState;
 use serde_json::Value;
 
-use crate::digest::WorkflowDigest;
-use crate::digest::update_text;
+use crate::digest::{Hasher, WorkflowDigest, update_text};
 use crate::error::Error;
 use crate::plan::reference::Reference;
 use crate::plan::step_id::StepId;
@@ -77,6 +76,18 @@ impl Plan {
         })
     }
 
+    /// The plan of a workflow without steps: of another tool, which changes nothing itself.
+    pub(crate) fn without_steps(workflow: &Workflow) -> Self {
+        Self {
+            workflow: Arc::new(workflow.clone()),
+            actions: Vec::new(),
+            dependencies: Vec::new(),
+            references: Vec::new(),
+            order: Vec::new(),
+            digest: digest(workflow, &[], &[]),
+        }
+    }
+
     /// The workflow.
     #[must_use]
     pub fn workflow(&self) -> &Workflow {
@@ -89,7 +100,14 @@ impl Plan {
         &self.workflow.steps
     }
 
-    /// The digest over all steps and their order.
+    /// The digest over the actions of all steps, to which an approval is bound: each step can prove
+    /// that it belongs without the others being shown.
+    #[must_use]
+    pub fn plan_digest(&self) -> PlanDigest {
+        PlanDigest::of(&self.actions)
+    }
+
+    /// The digest over all steps, their order and what they wait for.
     #[must_use]
     pub fn digest(&self) -> WorkflowDigest {
         self.digest
@@ -166,11 +184,8 @@ fn check_steps(workflow: &Workflow, limits: &Limits) -> Result<(), Error> {
 }
 
 fn id_fault(id: &str) -> Option<&'static str> {
-    const MAX_BYTES: usize = 128;
     if id.is_empty() {
         Some("it is empty")
-    } else if id.len() > MAX_BYTES {
-        Some("it is longer than 128 bytes")
     } else if id.chars().any(char::is_control) {
         Some("it contains a control character")
     } else {
@@ -180,7 +195,7 @@ fn id_fault(id: &str) -> Option<&'static str> {
 
 fn step_bytes(step: &Step) -> usize {
     let action = &step.action;
-    let texts = action.name.len() + action.description.len();
+    let texts = step.id.as_str().len() + action.name.len() + action.description.len();
     let parameters = action.parameters.iter();
     texts
         + parameters
@@ -371,7 +386,7 @@ fn digest(
     actions: &[ActionDigest],
     dependencies: &[Vec<usize>],
 ) -> WorkflowDigest {
-    let mut hasher = WorkflowDigest::hasher();
+    let mut hasher = Hasher::of(WorkflowDigest::hasher());
     update_text(&mut hasher, &workflow.name);
     for ((step, action), of_step) in workflow.steps.iter().zip(actions).zip(dependencies) {
         update_text(&mut hasher, step.id.as_str());
@@ -381,5 +396,5 @@ fn digest(
             hasher.update(&(dependency as u64).to_le_bytes());
         }
     }
-    WorkflowDigest::finish(hasher)
+    WorkflowDigest::from_bytes(hasher.finish())
 }

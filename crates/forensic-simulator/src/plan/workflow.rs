@@ -2,6 +2,7 @@ use action::Action;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::input::json;
 use crate::plan::step_id::StepId;
 
 /// Several actions of one purpose, each of which may wait for others.
@@ -38,13 +39,17 @@ impl Workflow {
         }
     }
 
-    /// Reads a workflow from JSON.
+    /// Reads a workflow from JSON. Names that are there twice and numbers that a double would round
+    /// are refused: another plan would have the same digest.
     ///
     /// # Errors
     ///
     /// [`Error::Import`] with line and column.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        serde_json::from_str(text).map_err(|error| Error::json("workflow", &error))
+        const FORMAT: &str = "workflow";
+        let workflow = serde_json::from_str(text).map_err(|error| Error::json(FORMAT, &error))?;
+        json::strict(FORMAT, text)?;
+        Ok(workflow)
     }
 
     /// Adds a step that waits for none.

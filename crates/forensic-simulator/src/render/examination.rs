@@ -1,18 +1,27 @@
 use std::fmt::Write as _;
 
 use super::paint::Paint;
-use super::{cell, duration, plain};
+use super::values::{Line, lines};
+use super::{duration, plain};
 use crate::assess::examination::{Examination, Finding};
-use crate::assess::faults::FaultCase;
+use crate::assess::faults::Fault;
 use crate::assess::forecast::Quantiles;
+use crate::assess::kinds::Severity;
 use crate::assess::rollback::UndoKind;
-use crate::run::report::Spread;
+use crate::assess::summary::Advice;
+use crate::formats::planned::{AttributeChange, ChangeKind, PlannedResource};
+use crate::run::report::{PredictedOutcome, Spread, StepReport};
 
 /// At most this many items of a list are shown; JSON has them all.
-const SHOWN_ITEMS: usize = 20;
+pub(super) const SHOWN_ITEMS: usize = 20;
+
+/// At most this many resources are shown with their attributes, and lines of one of them.
+pub(super) const SHOWN_RESOURCES: usize = 100;
+pub(super) const SHOWN_LINES: usize = 40;
 
 impl Examination {
-    /// As [`SimulationReport::to_text`](crate::SimulationReport::to_text), with what the other analyses found.
+    /// The advice, what was found, and what would change, the most dangerous first. What is only
+    /// created or read is one line.
     #[must_use]
     pub fn to_text(&self) -> String {
         self.paint(&Paint::PLAIN)
@@ -26,87 +35,217 @@ impl Examination {
     }
 
     fn paint(&self, paint: &Paint) -> String {
-        let mut text = self.analysis.report.paint(paint);
-        let title = paint.title;
-        for line in self.summary() {
-            let _ = writeln!(text, "{line}");
+        let (title, dim) = (paint.title, paint.dim);
+        let style = paint.advice(self.advice);
+        let mut text = format!("{style}{}{style:#}\n", plain(&self.headline));
+        let _ = writeln!(text, "{}", plain(&self.about()));
+        if self.nothing_to_do {
+            text.push_str("\nthere is nothing to do\n");
         }
+        self.paint_findings(paint, &mut text);
+        if self.is_imported() {
+            self.paint_resources(paint, &mut text);
+        } else {
+            self.paint_steps(paint, &mut text);
+        }
+        if !self.notes.is_empty() {
+            let _ = writeln!(text, "\n{title}Notes{title:#}");
+            for note in self.notes.iter().take(SHOWN_ITEMS) {
+                let _ = writeln!(text, "  {dim}{}{dim:#}", plain(note));
+            }
+        }
+        text
+    }
+
+    /// Whether it is of a plan of another tool, which has resources in place of steps.
+    pub(super) fn is_imported(&self) -> bool {
+        !self.resources.is_empty() || self.analysis.report.steps.is_empty()
+    }
+
+    /// Which plan, and its risk.
+    pub(super) fn about(&self) -> String {
+        let report = &self.analysis.report;
+        let size = match self.is_imported() {
+            true => format!("{} resources", self.resources.len()),
+            false => format!("{} steps", report.steps.len()),
+        };
+        format!("{}: {size}, {}", report.workflow, self.risk_line())
+    }
+
+    fn paint_findings(&self, paint: &Paint, text: &mut String) {
+        let title = paint.title;
         if self.findings.is_empty() {
-            let style = paint.sign('+');
-            let _ = writeln!(text, "\n{style}nothing speaks against it{style:#}");
-            return text;
+            if !self.nothing_to_do {
+                let style = paint.sign('+');
+                let _ = writeln!(text, "\n{style}nothing speaks against it{style:#}");
+            }
+            return;
         }
         let count = self.findings.len();
         let _ = writeln!(text, "\n{title}Findings: {count}{title:#}");
-        let bad = paint.bad;
         for finding in self.findings.iter().take(SHOWN_ITEMS) {
             let (about, evidence) = (about(finding), plain(&finding.evidence));
             let kind = finding.kind.as_str();
-            let _ = writeln!(text, "  {bad}{kind}{bad:#} {about}{evidence}");
+            let style = paint.severity(finding.severity);
+            let _ = writeln!(text, "  {style}{kind}{style:#} {about}{evidence}");
         }
-        push_rest(&mut text, count);
-        text
+        push_rest(text, count);
     }
 
-    /// As [`SimulationReport::to_markdown`](crate::SimulationReport::to_markdown), with what the other analyses found.
-    #[must_use]
-    pub fn to_markdown(&self) -> String {
-        let mut text = self.analysis.report.to_markdown();
-        text.push('\n');
+    fn paint_resources(&self, paint: &Paint, text: &mut String) {
+        let (title, dim) = (paint.title, paint.dim);
+        let shown: Vec<_> = self
+            .resources
+            .iter()
+            .filter(|resource| !is_folded(resource.kind))
+            .collect();
+        if !shown.is_empty() {
+            let _ = writeln!(text, "\n{title}Changes{title:#}");
+        }
+        for resource in shown.iter().take(SHOWN_RESOURCES) {
+            let sign = sign_of(resource.kind);
+            let style = paint.sign(sign);
+            let notes = match resource.notes.is_empty() {
+                true => String::new(),
+                false => format!(" {dim}({}){dim:#}", plain(&resource.notes.join("; "))),
+            };
+            let _ = writeln!(
+                text,
+                "  {style}{sign} {}{style:#} {}{notes}",
+                resource.kind.as_str(),
+                plain(&resource.address)
+            );
+            let all = attribute_lines(&resource.attributes);
+            for line in all.iter().take(SHOWN_LINES) {
+                let style = paint.sign(line.sign);
+                let _ = writeln!(
+                    text,
+                    "      {style}{} {}: {}{style:#}",
+                    line.sign, line.path, line.text
+                );
+            }
+            push_more(text, "      ", all.len(), SHOWN_LINES);
+        }
+        push_more(text, "  ", shown.len(), SHOWN_RESOURCES);
+        for kind in [ChangeKind::Create, ChangeKind::Read] {
+            if let Some(line) = self.folded(kind) {
+                let style = paint.sign(sign_of(kind));
+                let _ = writeln!(text, "  {style}{}{style:#}", plain(&line));
+            }
+        }
+        if !self.outputs.is_empty() {
+            let _ = writeln!(text, "\n{title}Outputs{title:#}");
+            for line in attribute_lines(&self.outputs).iter().take(SHOWN_LINES) {
+                let style = paint.sign(line.sign);
+                let _ = writeln!(
+                    text,
+                    "  {style}{} {}: {}{style:#}",
+                    line.sign, line.path, line.text
+                );
+            }
+        }
+    }
+
+    /// Such as `+ create 11: a.b, c.d, … and 6 more`.
+    pub(super) fn folded(&self, kind: ChangeKind) -> Option<String> {
+        let of_kind = self
+            .resources
+            .iter()
+            .filter(|resource| resource.kind == kind);
+        let names: Vec<&String> = of_kind.map(|resource| &resource.address).collect();
+        if names.is_empty() {
+            return None;
+        }
+        let sign = sign_of(kind);
+        Some(format!(
+            "{sign} {} {}: {}",
+            kind.as_str(),
+            names.len(),
+            few(names.into_iter())
+        ))
+    }
+
+    fn paint_steps(&self, paint: &Paint, text: &mut String) {
+        let report = &self.analysis.report;
+        let mut steps: Vec<&StepReport> = report.steps.iter().collect();
+        steps.sort_by_key(|step| danger(step));
+        let (folded, shown): (Vec<_>, Vec<_>) = steps
+            .into_iter()
+            .partition(|step| report.steps.len() > SHOWN_ITEMS && danger(step) == HARMLESS);
+        for step in shown.iter().take(SHOWN_RESOURCES) {
+            report.paint_step(step, paint, text);
+        }
+        push_more(text, "\n", shown.len(), SHOWN_RESOURCES);
+        if !folded.is_empty() {
+            let ids: Vec<String> = folded
+                .iter()
+                .map(|step| step.id.as_str().to_owned())
+                .collect();
+            let _ = writeln!(
+                text,
+                "\n+ {} steps that create, read or change nothing: {}",
+                ids.len(),
+                few(ids.iter())
+            );
+        }
+        report.paint_advice(paint, text);
+        let _ = writeln!(text, "\n{}", report.totals());
         for line in self.summary() {
-            let _ = writeln!(text, "- {}", cell(&line));
+            let _ = writeln!(text, "{line}");
         }
-        let count = self.findings.len();
-        let _ = writeln!(text, "\n## Findings: {count}\n");
-        if count == 0 {
-            text.push_str("Nothing speaks against it.\n");
-        }
-        for finding in self.findings.iter().take(SHOWN_ITEMS) {
-            let line = format!("{}{}", about(finding), plain(&finding.evidence));
-            let kind = cell(finding.kind.as_str());
-            let _ = writeln!(text, "- {kind}: {}", cell(&line));
-        }
-        push_rest(&mut text, count);
-        text
     }
 
-    /// The graph of [`SimulationReport::to_svg`](crate::SimulationReport::to_svg).
+    /// The graph of [`SimulationReport::to_svg`](crate::SimulationReport::to_svg), or of the
+    /// resources of a plan of another tool.
     #[must_use]
     pub fn to_svg(&self) -> String {
-        self.analysis.report.to_svg()
+        match self.is_imported() {
+            true => super::graph::of(&self.resources),
+            false => self.analysis.report.to_svg(),
+        }
     }
 
     /// A line for each analysis.
-    fn summary(&self) -> Vec<String> {
-        vec![
-            self.risk_line(),
+    pub(super) fn summary(&self) -> Vec<String> {
+        let forecast = &self.forecast;
+        let mut lines = vec![
             self.reach_line(),
             self.conflicts_line(),
             self.rollback_line(),
             self.faults_line(),
-            format!(
-                "forecast: {} (99 % within {}), cost {} (99 % within {})",
-                time(self.forecast.duration_us.p50),
-                time(self.forecast.duration_us.p99),
-                units(self.forecast.cost_micros, |quantiles| quantiles.p50),
-                units(self.forecast.cost_micros, |quantiles| quantiles.p99),
-            ),
-        ]
+        ];
+        let (time, cost) = (forecast.duration_us.max > 0, forecast.cost_micros.max > 0);
+        if time || cost {
+            lines.push(format!(
+                "forecast: {}, cost {}",
+                if time {
+                    within(forecast.duration_us, micros)
+                } else {
+                    "–".to_owned()
+                },
+                if cost {
+                    within(forecast.cost_micros, units)
+                } else {
+                    "–".to_owned()
+                },
+            ));
+        }
+        lines
     }
 
-    fn risk_line(&self) -> String {
+    pub(super) fn risk_line(&self) -> String {
         let risk = &self.analysis.risk;
         let factors = risk.factors.iter();
         let factors: Vec<_> = factors
             .map(|factor| format!("{} for {}", factor.points, factor.evidence))
             .collect();
         match factors.as_slice() {
-            [] => format!("risk: {} of 100", risk.score),
-            factors => format!("risk: {} of 100, {}", risk.score, factors.join(", ")),
+            [] => format!("risk {} of 100", risk.score),
+            factors => format!("risk {} of 100 ({})", risk.score, factors.join(", ")),
         }
     }
 
-    fn reach_line(&self) -> String {
+    pub(super) fn reach_line(&self) -> String {
         let reach = &self.blast_radius;
         let mut text = match reach.keys {
             0 => "reach: no key".to_owned(),
@@ -160,31 +299,85 @@ impl Examination {
     }
 
     fn faults_line(&self) -> String {
-        let (cases, leaving) = (
-            self.faults.cases.len(),
-            self.faults.leaving_residue().count(),
-        );
-        let partly = if self.faults.complete {
+        let faults = &self.faults;
+        let partly = if faults.complete {
             ""
         } else {
             ", and more cases that were not tried"
         };
-        let simplest = self
-            .faults
-            .leaving_residue()
-            .min_by_key(|case| case.faults.len());
-        let example = simplest.map_or(String::new(), |case| {
-            format!(", such as {}", describe_case(case))
-        });
+        let example = match faults.example.as_slice() {
+            [] => String::new(),
+            example => format!(", such as {}", describe_case(example)),
+        };
         format!(
-            "faults: {leaving} of {cases} cases leave something after the rollback{example}{partly}"
+            "faults: {} of {} cases leave something after the rollback{example}{partly}",
+            faults.leaving_residue, faults.cases
         )
     }
 }
 
-fn describe_case(case: &FaultCase) -> String {
-    let faults = case.faults.iter();
+/// What is one line however many there are of it.
+pub(super) fn is_folded(kind: ChangeKind) -> bool {
+    matches!(kind, ChangeKind::Create | ChangeKind::Read)
+}
+
+pub(super) fn sign_of(kind: ChangeKind) -> char {
+    match kind {
+        ChangeKind::Destroy => '-',
+        ChangeKind::Replace => '±',
+        ChangeKind::Create => '+',
+        ChangeKind::Update => '~',
+        ChangeKind::Read => '=',
+        ChangeKind::Import | ChangeKind::Move => '>',
+        _ => '!',
+    }
+}
+
+/// The lines of attributes; those that are null on their only side say nothing.
+pub(super) fn attribute_lines(attributes: &[AttributeChange]) -> Vec<Line> {
+    let says = attributes.iter().filter(|attribute| {
+        let is_null = |fact: &Option<crate::world::fact::Fact>| {
+            fact.as_ref()
+                .is_none_or(|fact| fact.value().is_some_and(serde_json::Value::is_null))
+        };
+        !(is_null(&attribute.before) && is_null(&attribute.after))
+    });
+    says.flat_map(|attribute| {
+        lines(
+            &attribute.name,
+            attribute.before.as_ref(),
+            attribute.after.as_ref(),
+        )
+    })
+    .collect()
+}
+
+/// The place of a step among others: what should not be done first, what only creates last.
+const HARMLESS: u8 = 6;
+
+fn danger(step: &StepReport) -> u8 {
+    let removes = step
+        .changes
+        .iter()
+        .any(|change| change.after.is_none() && change.before.is_some());
+    let changes = step
+        .changes
+        .iter()
+        .any(|change| change.before.is_some() && !change.is_noop());
+    match step.outcome {
+        PredictedOutcome::Unsafe => 0,
+        PredictedOutcome::WouldFail => 1,
+        PredictedOutcome::Unknown | PredictedOutcome::Blocked => 2,
+        PredictedOutcome::Success if removes => 3,
+        PredictedOutcome::Success if !step.external.is_empty() => 4,
+        PredictedOutcome::Success if changes => 5,
+        PredictedOutcome::Success => HARMLESS,
+    }
+}
+
+fn describe_case(faults: &[Fault]) -> String {
     let faults: Vec<_> = faults
+        .iter()
         .map(|fault| {
             format!(
                 "step {}: {}",
@@ -196,7 +389,11 @@ fn describe_case(case: &FaultCase) -> String {
     faults.join(" and ")
 }
 
-fn about(finding: &Finding) -> String {
+/// What a finding is about, before its evidence.
+pub(super) fn about(finding: &Finding) -> String {
+    if let Some(subject) = &finding.subject {
+        return format!("{}: ", plain(subject));
+    }
     let steps: Vec<_> = finding
         .steps
         .iter()
@@ -209,7 +406,7 @@ fn about(finding: &Finding) -> String {
     }
 }
 
-fn few<'a>(items: impl ExactSizeIterator<Item = &'a String>) -> String {
+pub(super) fn few<'a>(items: impl ExactSizeIterator<Item = &'a String>) -> String {
     const FEW: usize = 5;
     let rest = items.len().saturating_sub(FEW);
     let shown: Vec<_> = items.take(FEW).map(|item| plain(item)).collect();
@@ -220,17 +417,51 @@ fn few<'a>(items: impl ExactSizeIterator<Item = &'a String>) -> String {
 }
 
 fn push_rest(text: &mut String, count: usize) {
-    if count > SHOWN_ITEMS {
-        let _ = writeln!(text, "  … and {} more", count - SHOWN_ITEMS);
+    push_more(text, "  ", count, SHOWN_ITEMS);
+}
+
+pub(super) fn push_more(text: &mut String, before: &str, count: usize, shown: usize) {
+    if count > shown {
+        let _ = writeln!(text, "{before}… and {} more", count - shown);
     }
 }
 
-fn time(us: u64) -> String {
+fn within(quantiles: Quantiles, shown: fn(u64) -> String) -> String {
+    format!(
+        "{} (99 % within {})",
+        shown(quantiles.p50),
+        shown(quantiles.p99)
+    )
+}
+
+fn micros(us: u64) -> String {
     duration(Spread::exactly(us))
 }
 
 /// A cost in units, of which the schemas say millionths.
-fn units(quantiles: Quantiles, of: impl Fn(&Quantiles) -> u64) -> String {
-    let micros = of(&quantiles);
+fn units(micros: u64) -> String {
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
+impl Paint {
+    fn advice(&self, advice: Advice) -> anstyle::Style {
+        match advice {
+            Advice::Ok => self.sign('+'),
+            Advice::Review => self.sign('~'),
+            Advice::Stop | Advice::Incomplete => self.sign('-'),
+        }
+    }
+
+    fn severity(&self, severity: Severity) -> anstyle::Style {
+        match severity {
+            Severity::Error => self.bad,
+            Severity::Warning => self.sign('~'),
+            Severity::Note => self.dim,
+        }
+    }
+}
+
+/// What is said of a resource beside its attributes.
+pub(super) fn notes_of(resource: &PlannedResource) -> String {
+    resource.notes.join("; ")
 }

@@ -2,13 +2,20 @@
 //! hold an escape sequence or a table's border.
 
 pub(crate) mod examination;
+mod graph;
+mod html;
+mod markdown;
 pub(crate) mod paint;
+mod sarif;
 pub(crate) mod svg;
+mod values;
 
 use std::fmt::Write as _;
 
 use self::paint::Paint;
-use crate::run::report::{SimulationReport, Spread};
+use self::values::lines;
+use crate::run::report::{SimulationReport, Spread, StepReport};
+use crate::text::escape;
 use crate::world::change::Change;
 use crate::world::fact::Fact;
 
@@ -31,29 +38,49 @@ impl SimulationReport {
     }
 
     fn paint(&self, paint: &Paint) -> String {
-        let (title, dim) = (paint.title, paint.dim);
+        let title = paint.title;
         let style = paint.outcome(self.outcome);
         let name = plain(&self.workflow);
         let mut text = format!("{title}{name}{title:#}: {style}{}{style:#}\n", self.outcome);
         for step in &self.steps {
-            let (id, path) = (plain(step.id.as_str()), plain(step.path.as_str()));
-            let style = paint.outcome(step.outcome);
-            let _ = writeln!(
-                text,
-                "\n{title}{id}{title:#} ({path}): {style}{}{style:#}",
-                step.outcome
-            );
-            let _ = writeln!(text, "    {dim}{}{dim:#}", plain(&step.reason));
-            for change in step.changes.iter().filter(|change| !change.is_noop()) {
-                let style = paint.sign(sign_of(change));
-                let _ = writeln!(text, "  {style}{}{style:#}", plain(&describe(change)));
-            }
-            let style = paint.sign('!');
-            for external in &step.external {
-                let (target, effect) = (plain(&external.target), plain(&external.effect));
-                let _ = writeln!(text, "  {style}! {target}: {effect}{style:#}");
+            self.paint_step(step, paint, &mut text);
+        }
+        self.paint_advice(paint, &mut text);
+        let _ = writeln!(text, "\n{}", self.totals());
+        text
+    }
+
+    /// One step, with its changes below it.
+    fn paint_step(&self, step: &StepReport, paint: &Paint, text: &mut String) {
+        let (title, dim) = (paint.title, paint.dim);
+        let (id, path) = (plain(step.id.as_str()), plain(step.path.as_str()));
+        let style = paint.outcome(step.outcome);
+        let _ = writeln!(
+            text,
+            "\n{title}{id}{title:#} ({path}): {style}{}{style:#}",
+            step.outcome
+        );
+        let _ = writeln!(text, "    {dim}{}{dim:#}", plain(&step.reason));
+        for change in step.changes.iter().filter(|change| !change.is_noop()) {
+            for line in lines(
+                change.key.as_str(),
+                change.before.as_ref(),
+                change.after.as_ref(),
+            ) {
+                let style = paint.sign(line.sign);
+                let (sign, path) = (line.sign, line.path);
+                let _ = writeln!(text, "  {style}{sign} {path}: {}{style:#}", line.text);
             }
         }
+        let style = paint.sign('!');
+        for external in &step.external {
+            let (target, effect) = (plain(&external.target), plain(&external.effect));
+            let _ = writeln!(text, "  {style}! {target}: {effect}{style:#}");
+        }
+    }
+
+    fn paint_advice(&self, paint: &Paint, text: &mut String) {
+        let (title, dim) = (paint.title, paint.dim);
         if !self.recommendations.is_empty() {
             let _ = writeln!(text, "\n{title}Recommended{title:#}");
         }
@@ -62,8 +89,6 @@ impl SimulationReport {
             let evidence = plain(&advice.evidence);
             let _ = writeln!(text, "  {id}: {remedy} {dim}({evidence}){dim:#}");
         }
-        let _ = writeln!(text, "\n{}", self.totals());
-        text
     }
 
     /// The report as Markdown: a table of the steps, the changes as a diff, and what to do.
@@ -141,18 +166,18 @@ fn sign_of(change: &Change) -> char {
     }
 }
 
-fn describe(change: &Change) -> String {
-    let key = &change.key;
-    match (&change.before, &change.after) {
-        (None, Some(after)) => format!("+ {key}: {}", short(after)),
-        (Some(before), None) => format!("- {key}: {}", short(before)),
-        (Some(before), Some(after)) => format!("~ {key}: {} -> {}", short(before), short(after)),
-        (None, None) => format!("~ {key}"),
-    }
-}
-
 fn push_diff(text: &mut String, change: &Change) {
     let key = &change.key;
+    if let (Some(before), Some(after)) = (&change.before, &change.after)
+        && short(before) == short(after)
+    {
+        // They differ behind what is shown of each.
+        for line in lines(key.as_str(), Some(before), Some(after)) {
+            let line = format!("! {}: {}", line.path, line.text).replace("```", "'''");
+            let _ = writeln!(text, "{line}");
+        }
+        return;
+    }
     for (sign, side) in [('-', &change.before), ('+', &change.after)] {
         if let Some(fact) = side {
             // A fence within a value would end the block.
@@ -176,7 +201,10 @@ fn duration(spread: Spread) -> String {
         1_000..1_000_000 => format!("{} ms", us / 1_000),
         _ => format!("{} s", us / 1_000_000),
     };
-    if spread.least == spread.most {
+    if spread.most == 0 {
+        // Nobody said.
+        "–".to_owned()
+    } else if spread.least == spread.most {
         text(spread.likely)
     } else {
         let (least, most) = (text(spread.least), text(spread.most));
@@ -184,16 +212,9 @@ fn duration(spread: Spread) -> String {
     }
 }
 
-/// Without control characters, which a terminal would obey.
+/// Without characters that a terminal would obey or that deceive a reader.
 fn plain(text: &str) -> String {
-    let harmless = |c: char| {
-        if c.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    };
-    text.chars().map(harmless).collect()
+    escape(text)
 }
 
 /// For Markdown, where text must not become a table's border, a link or HTML.

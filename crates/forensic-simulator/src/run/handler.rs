@@ -63,6 +63,16 @@ pub trait Handler: Send + Sync {
     }
 }
 
+/// A check of actions that comes before whatever models them.
+pub trait Guard: Send + Sync {
+    /// Looks at an action. It may read the world and mark the step as unsafe, and should not write.
+    ///
+    /// # Errors
+    ///
+    /// A [`Stop`] where the action would not be done as asked.
+    fn check(&self, context: &mut Context<'_, '_>) -> Result<(), Stop>;
+}
+
 /// How an action fails although every precondition holds.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -94,6 +104,9 @@ pub(crate) struct Handlers {
     exact: HashMap<String, Arc<dyn Handler>, RandomState>,
     /// The others, the most specific first.
     wild: Vec<Wild>,
+    /// Of the actions that no other handler models, the most specific first.
+    fallback: Vec<Wild>,
+    guards: Vec<(PathPattern, Arc<dyn Guard>)>,
 }
 
 #[derive(Clone)]
@@ -115,6 +128,13 @@ impl Wild {
         }
     }
 
+    /// The text decides between equals, so that the order of registration never does.
+    fn more_specific(a: &Self, b: &Self) -> std::cmp::Ordering {
+        let (a, b) = (&a.pattern, &b.pattern);
+        let specific = b.specificity().cmp(&a.specificity());
+        specific.then_with(|| a.as_str().cmp(b.as_str()))
+    }
+
     fn covers(&self, path: &ActionPath) -> bool {
         match &self.prefix {
             Some(prefix) => {
@@ -132,12 +152,7 @@ impl Handlers {
         for (pattern, handler) in all {
             handlers.add(pattern, handler)?;
         }
-        // The text decides between equals, so that the order of registration never does.
-        handlers.wild.sort_by(|a, b| {
-            let (a, b) = (&a.pattern, &b.pattern);
-            let specific = b.specificity().cmp(&a.specificity());
-            specific.then_with(|| a.as_str().cmp(b.as_str()))
-        });
+        handlers.wild.sort_by(Wild::more_specific);
         Ok(handlers)
     }
 
@@ -154,11 +169,37 @@ impl Handlers {
         Ok(())
     }
 
+    /// Adds handlers of what no other one models, and checks that come before all.
+    pub(crate) fn with(
+        mut self,
+        fallback: Vec<(PathPattern, Arc<dyn Handler>)>,
+        guards: Vec<(PathPattern, Arc<dyn Guard>)>,
+    ) -> Self {
+        let wild = fallback
+            .into_iter()
+            .map(|(pattern, handler)| Wild::new(pattern, handler));
+        self.fallback.extend(wild);
+        self.fallback.sort_by(Wild::more_specific);
+        self.guards = guards;
+        self
+    }
+
+    /// Asks every guard of the action.
+    pub(crate) fn check(&self, context: &mut Context<'_, '_>) -> Result<(), Stop> {
+        let path = &context.action().path;
+        let mut guards = self
+            .guards
+            .iter()
+            .filter(|(pattern, _)| pattern.matches(path));
+        guards.try_for_each(|(_, guard)| guard.check(context))
+    }
+
     pub(crate) fn find(&self, path: &ActionPath) -> Option<&dyn Handler> {
         if let Some(handler) = self.exact.get(path.as_str()) {
             return Some(&**handler);
         }
-        let wild = self.wild.iter().find(|wild| wild.covers(path))?;
+        let mut wild = self.wild.iter().chain(&self.fallback);
+        let wild = wild.find(|wild| wild.covers(path))?;
         Some(&*wild.handler)
     }
 }

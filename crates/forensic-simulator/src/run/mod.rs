@@ -113,6 +113,11 @@ impl<'a> Run<'a> {
         self.done[position].state == State::Done
     }
 
+    /// About what a copy of it costs, in steps: one that changes much counts for many.
+    pub(crate) fn size(&self) -> usize {
+        self.steps.len() + self.overlay.len()
+    }
+
     /// How a step ended, as far as later ones depend on it.
     pub(crate) fn state_code(&self, position: usize) -> u8 {
         self.done[position].state as u8
@@ -239,7 +244,8 @@ impl<'a> Run<'a> {
 
     fn play(&mut self, handler: &dyn Handler, step: &Step, fault: Option<FailureMode>) -> Played {
         let mut context = Context::new(step, self.at, &mut self.overlay);
-        let result = handler.simulate(&mut context);
+        let checked = self.handlers.check(&mut context);
+        let result = checked.and_then(|()| handler.simulate(&mut context));
         let draft = context.draft;
         let (effects, draft, stop) = match (result, fault) {
             (Err(stop), _) => (

@@ -6,8 +6,7 @@ use crate::error::Error;
 use crate::plan::workflow::Workflow;
 use crate::plan::{Limits, Plan};
 use crate::run::Run;
-use crate::run::handler::Handler;
-use crate::run::handler::Handlers;
+use crate::run::handler::{Guard, Handler, Handlers};
 use crate::run::report::SimulationReport;
 use crate::world::World;
 use action::Timestamp;
@@ -43,6 +42,8 @@ pub struct Simulator {
 #[derive(Default)]
 pub struct SimulatorBuilder {
     pub(crate) handlers: Vec<(PathPattern, Arc<dyn Handler>)>,
+    fallback: Vec<(PathPattern, Arc<dyn Handler>)>,
+    guards: Vec<(PathPattern, Arc<dyn Guard>)>,
     limits: Limits,
 }
 
@@ -81,6 +82,20 @@ impl SimulatorBuilder {
         self.shared_handler(pattern, Arc::new(handler))
     }
 
+    /// Adds a handler for those actions of a pattern that no other handler models.
+    #[must_use]
+    pub fn fallback(mut self, pattern: PathPattern, handler: impl Handler + 'static) -> Self {
+        self.fallback.push((pattern, Arc::new(handler)));
+        self
+    }
+
+    /// Adds a check of the actions of a pattern, which comes before whatever models them.
+    #[must_use]
+    pub fn guard(mut self, pattern: PathPattern, guard: impl Guard + 'static) -> Self {
+        self.guards.push((pattern, Arc::new(guard)));
+        self
+    }
+
     /// Adds a handler that is shared with someone else.
     #[must_use]
     pub fn shared_handler(mut self, pattern: PathPattern, handler: Arc<dyn Handler>) -> Self {
@@ -102,7 +117,7 @@ impl SimulatorBuilder {
     /// [`Error::DuplicateHandler`] when a pattern was given twice.
     pub fn build(self) -> Result<Simulator, Error> {
         Ok(Simulator {
-            handlers: Handlers::new(self.handlers)?,
+            handlers: Handlers::new(self.handlers)?.with(self.fallback, self.guards),
             limits: self.limits,
         })
     }

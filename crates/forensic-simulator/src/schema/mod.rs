@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use action::PathPattern;
-use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use self::answer::Answer;
@@ -123,16 +122,6 @@ impl Schema {
     pub fn parse(text: &str) -> Result<Vec<Self>, Error> {
         let file: SchemaFile = toml::from_str(text).map_err(|error| at_line(text, &error))?;
         file.schema.into_iter().map(Self::compile).collect()
-    }
-
-    /// A schema from the JSON of one table `[[schema]]`.
-    pub(crate) fn from_json(json: &Value) -> Result<Self, Error> {
-        let text = SchemaText::deserialize(json).map_err(|error| Error::Schema {
-            path: json["path"].as_str().unwrap_or_default().to_owned(),
-            place: "text".to_owned(),
-            reason: error.to_string(),
-        })?;
-        Self::compile(text)
     }
 
     /// The JSON schema of the text that [`Schema::parse`] reads, for editors and for whoever writes

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use action::ReportDigest;
 use jsonl_storage::{Log, LogOptions, Recovery, Scan, Seq};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,6 @@ use serde_json::value::RawValue;
 
 use crate::assess::compare::Comparison;
 use crate::assess::statistics::{Statistics, Summary};
-use crate::digest::ReportDigest;
 use crate::error::Error;
 use crate::run::report::SimulationReport;
 use crate::run::report::digest_json;

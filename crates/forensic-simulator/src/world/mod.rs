@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::quality::RandomState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::digest::update_text;
-use crate::digest::{Version, WorldDigest};
+use crate::digest::{Hasher, Version, WorldDigest, update_text};
 use crate::error::Error;
+use crate::input::json;
 use crate::world::change::Change;
 use crate::world::fact::{Fact, Key};
 
@@ -54,7 +54,10 @@ impl World {
     ///
     /// [`Error::Import`] with line and column.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        serde_json::from_str(text).map_err(|error| Error::json("world", &error))
+        const FORMAT: &str = "world";
+        let world = serde_json::from_str(text).map_err(|error| Error::json(FORMAT, &error))?;
+        json::strict(FORMAT, text)?;
+        Ok(world)
     }
 
     /// What is known of a key, or `None` if it does not exist.
@@ -134,7 +137,7 @@ impl World {
 pub(crate) fn digest_versions<'a>(
     versions: impl Iterator<Item = (&'a str, Option<Version>)>,
 ) -> WorldDigest {
-    let mut hasher = WorldDigest::hasher();
+    let mut hasher = Hasher::of(WorldDigest::hasher());
     for (key, version) in versions {
         update_text(&mut hasher, key);
         match version {
@@ -142,7 +145,7 @@ pub(crate) fn digest_versions<'a>(
             None => hasher.update(&[0]),
         };
     }
-    WorldDigest::finish(hasher)
+    WorldDigest::from_bytes(hasher.finish())
 }
 
 impl<K: Into<Key>, F: Into<Fact>> FromIterator<(K, F)> for World {

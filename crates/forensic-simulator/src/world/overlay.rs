@@ -146,6 +146,11 @@ impl<'w> Overlay<'w> {
         self.keep_step()
     }
 
+    /// How many keys were touched.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     /// How the keys differ now from the world, sorted by key.
     pub(crate) fn net_changes(&self) -> Vec<Change> {
         let written = self.slots.iter().filter_map(|slot| {

@@ -86,7 +86,7 @@ fn the_graph_has_a_box_for_each_step_and_key_and_is_well_formed() {
     let svg = example().1.to_svg();
     assert_eq!(svg.matches("<rect").count(), 5 + 5);
     assert_eq!(svg.matches("<g>").count(), svg.matches("</g>").count());
-    assert!(svg.contains("x|y\u{fffd}[31m&lt;b&gt;"), "{svg}");
+    assert!(svg.contains("x|y\\u{1b}[31m&lt;b&gt;"), "{svg}");
     assert!(svg.contains("stroke-dasharray"));
 }
 

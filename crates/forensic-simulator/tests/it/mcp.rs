@@ -25,7 +25,7 @@ fn calls_are_judged_by_what_the_server_says_and_never_taken_for_harmless() {
             r#""call 4" would_fail (argument "path" is 7, not of type "string")"#,
             r#""call 5" would_fail (argument "force" is not one of this tool)"#,
             r#""call 6" would_fail (the server has no tool "format_disk")"#,
-            r#""call 7" unknown (what "write_file" does is not modelled)"#,
+            r#""call 7" unknown (what "write_file" does is not modelled; its server does not say that it is not destructive)"#,
         ]
     );
     assert!(
@@ -45,7 +45,7 @@ fn calls_are_judged_by_what_the_server_says_and_never_taken_for_harmless() {
 #[test]
 fn lists_that_are_none_are_refused_at_their_place() {
     for (text, message) in [
-        ("[", "MCP tools/list, line 1, column 1: EOF"),
+        ("[", "MCP tools/list, line 1, column 2: EOF"),
         ("{}", "MCP tools/list, tools: missing field `tools`"),
         (
             r#"{"tools": [{"name": "a", "inputSchema": {}}, {"name": "a", "inputSchema": {}}]}"#,

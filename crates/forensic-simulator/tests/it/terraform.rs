@@ -35,7 +35,7 @@ fn a_plan_shows_its_changes_and_neither_secrets_nor_made_up_values() {
          (secret: sensitive in the plan, new value)\n\
          aws_db_instance.orders/size: \"small\" > \"large\"\n\
          aws_instance.web/ami: - > \"ami-1\"\n\
-         aws_instance.web/disks: - > (unknown: known after apply)\n\
+         aws_instance.web/disks: - > [{\"gb\":8,\"name\":{\"$unknown\":{\"origin\":\"known after apply\"}}}]\n\
          aws_instance.web/id: - > (unknown: known after apply)\n\
          aws_sqs_queue.old/id: \"old\" > -\n"
     );
@@ -59,7 +59,7 @@ fn a_plan_does_not_fit_a_world_that_has_moved() {
 #[test]
 fn bad_plans_are_refused_at_their_place() {
     for (text, message) in [
-        ("{", "terraform plan, line 1, column 1: EOF"),
+        ("{", "terraform plan, line 1, column 2: EOF"),
         (
             r#"{"format_version": "2.0"}"#,
             "terraform plan, format_version: \"2.0\" is none of",

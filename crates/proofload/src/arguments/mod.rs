@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Copy what is whole from a damaged log to a new one
     Salvage(SalvageArguments),
-    /// Say what a plan would do, without doing any of it
+    /// Predict what a plan would change, without executing it
     Simulate(SimulateArguments),
     /// Print the JSON schema of a format
     Schema(SchemaArguments),
@@ -155,6 +155,8 @@ pub(crate) enum SchemaKind {
     Scenario,
     /// The text that says what actions do (see `simulate --schemas`)
     Actions,
+    /// What `simulate --json` prints
+    Simulation,
 }
 
 #[derive(Debug, Args)]

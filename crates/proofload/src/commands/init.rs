@@ -43,6 +43,7 @@ pub(crate) fn print_schema(arguments: &SchemaArguments) -> anyhow::Result<Exit> 
         SchemaKind::Report => report_schema(),
         SchemaKind::Scenario => scenario_schema(),
         SchemaKind::Actions => forensic_simulator::Schema::json_schema(),
+        SchemaKind::Simulation => forensic_simulator::Examination::json_schema(),
     };
     print(&format!("{schema:#}\n"))?;
     Ok(Exit::Held)

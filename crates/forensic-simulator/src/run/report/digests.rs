@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::digest::update_text;
-use crate::digest::{EffectsDigest, ReportDigest, Version, WorldDigest};
+use action::{EffectsDigest, ReportDigest};
+
+use crate::digest::{Hasher, Version, WorldDigest, update_text};
 use crate::error::Error;
 use crate::run::report::SimulationReport;
 use crate::world::digest_versions;
@@ -46,7 +47,7 @@ impl SimulationReport {
     /// is bound to.
     #[must_use]
     pub fn effects_digest(&self) -> EffectsDigest {
-        let mut hasher = EffectsDigest::hasher();
+        let mut hasher = Hasher::of(EffectsDigest::hasher());
         let mut versions = Versions::default();
         for step in &self.steps {
             for change in &step.changes {
@@ -65,7 +66,7 @@ impl SimulationReport {
             }
             hasher.update(&[3]);
         }
-        EffectsDigest::finish(hasher)
+        EffectsDigest::from_bytes(hasher.finish())
     }
 }
 
@@ -94,7 +95,5 @@ impl<'a> Versions<'a> {
 }
 
 pub(crate) fn digest_json(json: &str) -> ReportDigest {
-    let mut hasher = ReportDigest::hasher();
-    hasher.update(json.as_bytes());
-    ReportDigest::finish(hasher)
+    ReportDigest::of(json.as_bytes())
 }

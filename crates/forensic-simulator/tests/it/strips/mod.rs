@@ -91,8 +91,10 @@ pub(crate) fn compare(
             let plan = domain.walk(&mut problem, length, &mut random);
             assert!(!plan.is_empty(), "{name} {number}");
             let imported = own.problem(&problem.text(name)).unwrap();
-            let simulator = Simulator::builder().schemas(own.schemas(&imported).unwrap());
-            let simulator = simulator.build().unwrap();
+            let simulator = own
+                .register(&imported, Simulator::builder())
+                .build()
+                .unwrap();
             for mutant in 0..=mutants {
                 let plan = match mutant {
                     0 => plan.clone(),
@@ -138,16 +140,16 @@ fn text_that_is_no_strips_is_refused_at_its_place() {
             "PDDL, line 1, column 21: the text goes on after its end",
         ),
         (
-            "(define (domain d) (:requirements :adl))",
+            "(define (domain d) (:requirements :durative-actions))",
             "PDDL, line 1, column 35: only :strips, ",
         ),
         (
-            "(define (domain d) (:functions (x)))",
-            "PDDL, line 1, column 20: :functions is not supported",
+            "(define (domain d) (:derived (x)))",
+            "PDDL, line 1, column 20: :derived is not supported",
         ),
         (
-            "(define (domain d) (:action a :parameters () :effect (when (x) (y))))",
-            "PDDL, line 1, column 54: \"when\" is not part of STRIPS",
+            "(define (domain d) (:action a :parameters () :effect (assign (x) (y))))",
+            "PDDL, line 1, column 54: \"assign\" is not supported here",
         ),
         (
             "(define (domain d) (:action a) (:action a))",
@@ -161,12 +163,38 @@ fn text_that_is_no_strips_is_refused_at_its_place() {
         let error = StripsDomain::parse(text).unwrap_err().to_string();
         assert!(error.starts_with(message), "{error}\n{message}");
     }
-    let domain = StripsDomain::parse("(define (domain d) (:action a :effect (p ?x)))").unwrap();
-    let problem = domain.problem("(define (problem p) (:domain d))").unwrap();
-    let error = domain.schemas(&problem).unwrap_err().to_string();
-    assert!(
-        error.contains(r#"names parameter "x", which is not declared"#),
-        "{error}"
+    for (text, message) in [
+        (
+            "(define (domain d) (:predicates (p ?x)) (:action a :effect (p ?x)))",
+            "PDDL, line 1, column 63: it names parameter \"x\", which is not declared",
+        ),
+        (
+            "(define (domain d) (:predicates (p ?x)) (:action a :effect (p)))",
+            "PDDL, line 1, column 60: predicate \"p\" takes 1 arguments, not 0",
+        ),
+        (
+            "(define (domain d) (:predicates (p ?x)) (:action a :effect (p here)))",
+            "PDDL, line 1, column 63: object \"here\" is not declared",
+        ),
+        (
+            "(define (domain d) (:predicates (p ?x - place)))",
+            "PDDL, line 1, column 33: type \"place\" is not declared",
+        ),
+        (
+            "(define (domain d) (:action a :effect (p)))",
+            "PDDL, line 1, column 39: predicate \"p\" is not declared",
+        ),
+    ] {
+        let error = StripsDomain::parse(text).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}\n{message}");
+    }
+    let domain =
+        StripsDomain::parse("(define (domain d) (:predicates (p)) (:action a :effect (p)))")
+            .unwrap();
+    let error = domain.plan("(a)\n(b)").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "PDDL, line 2, column 1: the domain has no action \"b\""
     );
     let error = domain
         .problem("(define (problem p) (:domain e))")
@@ -175,4 +203,80 @@ fn text_that_is_no_strips_is_refused_at_its_place() {
         error.to_string(),
         r#"PDDL, line 1, column 21: it is not of domain "d""#
     );
+}
+
+const DOORS: &str = "(define (domain doors)
+  (:requirements :strips :typing :equality :negative-preconditions :conditional-effects :adl :action-costs)
+  (:types room door - object hall - room)
+  (:constants attic - room)
+  (:predicates (in ?r - room) (joins ?d - door ?a ?b - room) (open ?d - door) (lit ?r - room) (seen ?r - room))
+  (:functions (total-cost) - number (length ?a ?b - room) - number)
+  (:action move :parameters (?a ?b - room ?d - door)
+    :precondition (and (in ?a) (not (= ?a ?b)) (or (joins ?d ?a ?b) (joins ?d ?b ?a)) (open ?d))
+    :effect (and (in ?b) (not (in ?a)) (when (lit ?b) (seen ?b)) (increase (total-cost) (length ?a ?b))))
+  (:action light-all :parameters ()
+    :precondition (exists (?r - room) (in ?r))
+    :effect (forall (?r - room) (when (not (lit ?r)) (lit ?r))))
+  (:action shut :parameters (?d - door)
+    :precondition (forall (?r - room) (imply (in ?r) (lit ?r)))
+    :effect (not (open ?d))))";
+
+const HOUSE: &str = "(define (problem house) (:domain doors)
+  (:objects kitchen - room lobby - hall d1 d2 - door)
+  (:init (in kitchen) (joins d1 kitchen lobby) (joins d2 lobby attic) (open d1) (open d2)
+    (= (total-cost) 0) (= (length kitchen lobby) 3) (= (length lobby attic) 4))
+  (:goal (and (in attic) (seen attic) (not (seen lobby)) (not (open d2))))
+  (:metric minimize (total-cost)))";
+
+/// The verdicts are those that VAL's semantics give, by hand.
+#[test]
+fn conditions_and_effects_beyond_strips_are_played() {
+    let domain = StripsDomain::parse(DOORS).unwrap();
+    let problem = domain.problem(HOUSE).unwrap();
+    let simulator = domain
+        .register(&problem, Simulator::builder())
+        .build()
+        .unwrap();
+    let told = |plan: &str| {
+        let plan = simulator.check(domain.plan(plan).unwrap()).unwrap();
+        let report = simulator.simulate(&plan, &problem.world, Timestamp::default());
+        let fault = report
+            .steps
+            .iter()
+            .position(|step| step.outcome != PredictedOutcome::Success);
+        (fault, report)
+    };
+    let good = "0: (move kitchen lobby d1) [1]\n1: (light-all) [1]\n(move lobby attic d2)\n(shut d2) ; done";
+    let (fault, report) = told(good);
+    assert_eq!(fault, None, "{:?}", report.recommendations);
+    assert_eq!(report.estimate.cost_micros.likely, 7_000_000);
+    for (plan, step, reason) in [
+        (
+            "(light-all) (move kitchen lobby d1) (move lobby attic d2) (shut d2)",
+            4,
+            "(seen lobby) holds",
+        ),
+        ("(move kitchen kitchen d1)", 0, "it is twice kitchen"),
+        (
+            "(move kitchen attic d1)",
+            0,
+            "no part of a disjunction holds",
+        ),
+        ("(shut d1)", 0, "no part of a disjunction holds"),
+        ("(move kitchen d1 d1)", 0, "d1 is no room"),
+        (
+            "(move kitchen cellar d1)",
+            0,
+            "there is no object \"cellar\"",
+        ),
+        (
+            "(light-all) (shut d1) (move kitchen lobby d1)",
+            2,
+            "(open d1) does not hold",
+        ),
+    ] {
+        let (fault, report) = told(plan);
+        assert_eq!(fault, Some(step), "{plan}");
+        assert_eq!(&*report.steps[step].reason, reason, "{plan}");
+    }
 }

@@ -64,6 +64,17 @@ impl Expression {
         place.refuse(reason)
     }
 
+    /// Whether it is a time such as `0.001:`, or a duration such as `[1.000]`.
+    pub(super) fn is_time(&self) -> bool {
+        let Self::Word(word, _) = self else {
+            return false;
+        };
+        let number = word
+            .strip_suffix(':')
+            .or_else(|| word.strip_prefix('[')?.strip_suffix(']'));
+        number.is_some_and(|number| number.trim_start_matches("d:").parse::<f64>().is_ok())
+    }
+
     pub(super) fn word(&self) -> Result<&str, Error> {
         match self {
             Self::Word(word, _) => Ok(word),

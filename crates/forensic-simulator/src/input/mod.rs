@@ -1,0 +1,4 @@
+//! From the bytes of a file to text and JSON of which nothing was lost.
+
+pub(crate) mod decode;
+pub(crate) mod json;
