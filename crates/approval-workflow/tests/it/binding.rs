@@ -31,7 +31,7 @@ fn approved(workflow: &ApprovalWorkflow, binding: Binding) -> RequestId {
     let new = ask("payments/refund");
     let request = workflow.request(new.bound_to(binding)).unwrap();
     let id = request.submission.id.clone();
-    let yes = Decision::approve(person("alice"), second(1)).with_reason("rehearsed");
+    let yes = Decision::approve(person("alice"), second(1)).with_reason("simulated");
     workflow.decide(&id, yes).unwrap();
     id
 }

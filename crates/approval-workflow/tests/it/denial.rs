@@ -1,4 +1,4 @@
-//! A rule denies by itself: from the action, the context and what a rehearsal foretold.
+//! A rule denies by itself: from the action, the context and what a simulation predicted.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn open(dir: &TempDir) -> ApprovalWorkflow {
     open_with(dir, POLICY)
 }
 
-fn rehearsed(path: &str, outcome: &str) -> NewRequest {
+fn simulated(path: &str, outcome: &str) -> NewRequest {
     let test = ask(path).with_context("environment", "test");
     test.with_context("simulation", json!({"outcome": outcome}))
 }
@@ -73,19 +73,19 @@ fn ask_for(workflow: &ApprovalWorkflow, name: &str, new: NewRequest) -> RequestI
 fn what_a_rule_denies_is_denied_from_the_start_and_the_rule_is_named() {
     let dir = tempdir().unwrap();
     let workflow = open(&dir);
-    let failed = workflow.request(rehearsed("deploy/web", "failed")).unwrap();
+    let failed = workflow.request(simulated("deploy/web", "failed")).unwrap();
     assert_is_denied_by(&failed, "deployments");
-    let mut dear = rehearsed("deploy/web", "succeeded");
+    let mut dear = simulated("deploy/web", "succeeded");
     dear.action = dear.action.with_parameter("amount", 1000);
     assert_is_denied_by(&workflow.request(dear).unwrap(), "deployments");
     let drop = workflow.request(ask("db/drop/orders")).unwrap();
     assert_is_denied_by(&drop, "nobody drops a database");
 
     let good = workflow
-        .request(rehearsed("deploy/web", "succeeded"))
+        .request(simulated("deploy/web", "succeeded"))
         .unwrap();
     assert_eq!(good.submission.need, Disposition::AutoApproved);
-    // Not rehearsed: nobody knows whether it is to be denied, so a person decides.
+    // Not simulated: nobody knows whether it is to be denied, so a person decides.
     let unknown = ask("deploy/web").with_context("environment", "test");
     let unknown = workflow.request(unknown).unwrap();
     assert_eq!(unknown.submission.need, Disposition::Approval);
@@ -110,7 +110,7 @@ fn what_a_rule_denies_is_denied_from_the_start_and_the_rule_is_named() {
 fn nobody_opens_what_a_rule_denied() {
     let dir = tempdir().unwrap();
     let workflow = open(&dir);
-    let denied = ask_for(&workflow, "a", rehearsed("deploy/web", "failed"));
+    let denied = ask_for(&workflow, "a", simulated("deploy/web", "failed"));
     let web = action("deploy/web");
     let (agent, alice) = (person("agent-7"), person("alice"));
 
@@ -156,7 +156,7 @@ fn a_denial_by_a_rule_survives_restarts_snapshots_and_exports() {
     let dir = tempdir().unwrap();
     let workflow = open(&dir);
     let denied = ask_for(&workflow, "a", ask("db/drop/orders"));
-    ask_for(&workflow, "b", rehearsed("deploy/web", "succeeded"));
+    ask_for(&workflow, "b", simulated("deploy/web", "succeeded"));
     let (bundle, digest) = workflow.export_bundle(&denied).unwrap().unwrap();
     let verified = verify_bundle(&bundle, Some(&digest)).unwrap();
     assert_is_denied_by(&verified.request, "nobody drops a database");
@@ -218,7 +218,7 @@ fn a_step_that_a_rule_denies_is_not_covered_by_the_approval_of_its_plan() {
     let steps = [action("deploy/web"), action("db/drop/orders")];
     let digests = steps.each_ref().map(|step| step.digest().unwrap());
     let plan = Binding::default().with_plan(PlanDigest::of(&digests));
-    let new = rehearsed("deploy/web", "succeeded").with_id(id("a"));
+    let new = simulated("deploy/web", "succeeded").with_id(id("a"));
     let asked = workflow.request(new.bound_to(plan)).unwrap();
     assert_eq!(asked.submission.need, Disposition::AutoApproved);
     let proof = StepProof::new(&digests, 1).unwrap();
@@ -231,7 +231,7 @@ fn a_step_that_a_rule_denies_is_not_covered_by_the_approval_of_its_plan() {
 fn a_log_that_says_a_rule_denied_and_somebody_claimed_is_refused_whole() {
     let dir = tempdir().unwrap();
     let workflow = open(&dir);
-    let granted = ask_for(&workflow, "a", rehearsed("deploy/web", "succeeded"));
+    let granted = ask_for(&workflow, "a", simulated("deploy/web", "succeeded"));
     let web = action("deploy/web");
     workflow
         .claim(
