@@ -4,11 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 
 /// A crate, and the example that shows its use.
-const EXAMPLES: [(&str, &str); 5] = [
+const EXAMPLES: [(&str, &str); 6] = [
     ("approval-workflow", "approve"),
     ("forensic-simulator", "simulate"),
     ("harness", "own_target"),
     ("jsonl-storage", "append_and_verify"),
+    ("load-engine", "custom_workload"),
     ("memory-store", "remember_and_recall"),
 ];
 

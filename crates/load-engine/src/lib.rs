@@ -1,4 +1,5 @@
-//! Models of load, measured so that they can be believed, and a ledger of verified effects.
+//! Generates load, measures latency and records acknowledged writes, so that they can be verified
+//! afterwards.
 //!
 //! A [`Workload`] says what one user does, in named steps. [`run`] has many users do it, each on its
 //! own thread, and gives a [`RunRecord`] (latencies per step, failures, memory, processor time) and

@@ -77,14 +77,16 @@ fn arrive(per_s: f64) -> Result<RunRecord, RunError> {
 #[test]
 fn the_breaking_point_of_a_server_is_its_capacity() {
     let thresholds: [Threshold; 1] = ["p99(call) < 50ms".parse().unwrap()];
-    let search = RateSearch::between(30.0, 1_000.0).agreeing(1);
+    let search = RateSearch::between(30.0, 1_000.0)
+        .precision(0.02)
+        .agreeing(1);
     let found = breaking_point(&search, |per_s| {
         arrive(per_s).map(|record| ProbeResult::of(&record, None, &thresholds))
     })
     .unwrap();
     let (held, broken) = (
         found.highest_held_per_s.unwrap(),
-        found.lowest_broken_per_s.unwrap(),
+        found.lowest_violated_per_s.unwrap(),
     );
     assert!(held <= 101.0 && broken >= 100.0, "{held} {broken}");
     assert!(broken / held <= 1.02);

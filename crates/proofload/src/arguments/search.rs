@@ -37,16 +37,19 @@ pub(crate) struct BreakingPointArguments {
     #[arg(long, value_name = "RATE", value_parser = per_second, allow_negative_numbers = true)]
     pub(crate) to: Option<f64>,
     /// How near the rates that hold and that do not are to come
-    #[arg(long, value_name = "SHARE", value_parser = percentage, default_value = "5%")]
+    #[arg(long, value_name = "SHARE", value_parser = percentage, default_value = "10%")]
     pub(crate) precision: f64,
-    /// How many runs at a rate have to agree
+    /// How many runs have to agree at each end: all at the lower rate sustained, none at the higher one
     #[arg(
         long,
         value_name = "N",
-        default_value = "2",
+        default_value = "4",
         allow_negative_numbers = true
     )]
     pub(crate) agreeing: NonZeroU32,
+    /// Try each rate once: quick, and wrong where runs differ
+    #[arg(long, conflicts_with = "agreeing")]
+    pub(crate) fast: bool,
     /// Set a value over that of the file
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,

@@ -24,7 +24,7 @@ const REACH: f64 = 1_000.0;
 struct Trial {
     /// The rate that was asked for.
     per_s: f64,
-    /// Arrivals that were done, in a second of the whole load.
+    /// Arrivals that were done in the scheduled time, a second of it.
     achieved_per_s: f64,
     p50_ns: u64,
     p99_ns: u64,
@@ -59,7 +59,11 @@ pub(super) fn run(arguments: &BreakingPointArguments) -> anyhow::Result<Exit> {
     }
     let search = RateSearch::between(from, to)
         .precision(arguments.precision)
-        .agreeing(arguments.agreeing.get());
+        .agreeing(if arguments.fast {
+            1
+        } else {
+            arguments.agreeing.get()
+        });
     let mut runner = Runner::new(load, &arguments.file, &arguments.set)?;
     let mut trials = Vec::new();
     let found = breaking_point(&search, |per_s| {
@@ -115,7 +119,7 @@ impl Trial {
 
 fn done_per_s(run: &RunRecord) -> f64 {
     let done = run.open.as_ref().map_or(0, |open| open.arrivals.done);
-    done as f64 / (run.wall_ns.max(1) as f64 / 1e9)
+    done as f64 / (run.window_ns().max(1) as f64 / 1e9)
 }
 
 fn text(search: &Search) -> String {
@@ -133,8 +137,8 @@ fn text(search: &Search) -> String {
     for trial in trials {
         let ruling = match &trial.ruling {
             ProbeResult::Held => "held",
-            ProbeResult::Violated(_) => "broken",
-            _ => "not judged",
+            ProbeResult::Violated(_) => "not held",
+            _ => "unclear",
         };
         let _ = writeln!(
             text,
@@ -161,15 +165,20 @@ fn answer(search: &Search) -> String {
         return format!("{held} held, and no higher rate can be judged: {reason}");
     }
     let broken = search.trials.iter().rev();
-    let mut broken = broken.filter(|trial| Some(trial.per_s) == found.lowest_broken_per_s);
+    let mut broken = broken.filter(|trial| Some(trial.per_s) == found.lowest_violated_per_s);
     let why = broken.find_map(|trial| match &trial.ruling {
         ProbeResult::Violated(reason) => Some(reason.as_str()),
         _ => None,
     });
     let why = why.unwrap_or_default();
-    match (found.highest_held_per_s, found.lowest_broken_per_s) {
-        (Some(held), Some(broken)) => {
-            format!("{}/s held, {}/s did not ({why})", rate(held), rate(broken))
+    match (found.highest_held_per_s, found.lowest_violated_per_s) {
+        (Some(held), Some(violated)) => {
+            let (low, high) = (votes(found, held), votes(found, violated));
+            format!(
+                "{}/s held {low}, {}/s held {high} ({why})",
+                rate(held),
+                rate(violated)
+            )
         }
         (Some(held), None) => format!("{}/s held, the highest that was to be tried", rate(held)),
         (None, _) => {
@@ -179,10 +188,16 @@ fn answer(search: &Search) -> String {
     }
 }
 
+/// How many of the trials at a rate held.
+fn votes(found: &BreakingPoint, per_s: f64) -> String {
+    let (held, violated) = found.votes(per_s);
+    format!("{held} of {}", held + violated)
+}
+
 fn words(ruling: &ProbeResult) -> String {
     match ruling {
         ProbeResult::Held => "held".to_owned(),
-        ProbeResult::Violated(reason) => format!("broken: {reason}"),
+        ProbeResult::Violated(reason) => format!("not held: {reason}"),
         ProbeResult::Inconclusive(reason) => format!("not judged: {reason}"),
         _ => "of another kind".to_owned(),
     }
@@ -233,10 +248,10 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 2 + 5, "{text}");
         assert!(lines[1].starts_with("       100         100"), "{text}");
-        assert!(lines[5].contains("broken      ████"), "{text}");
+        assert!(lines[5].contains("not held    ████"), "{text}");
         assert_eq!(
             lines[6],
-            "made: 238/s held, 283/s did not (p99 < 1s: it was 2 s)"
+            "made: 238/s held 1 of 1, 283/s held 0 of 1 (p99 < 1s: it was 2 s)"
         );
     }
 
