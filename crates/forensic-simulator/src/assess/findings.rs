@@ -1,6 +1,6 @@
 //! What speaks against a plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::assess::analysis::Analysis;
 use crate::assess::examination::Finding;
@@ -138,16 +138,18 @@ pub(crate) fn of_changes(changes: &PlannedChanges) -> Vec<Finding> {
             add(FindingKind::Unknown, Severity::Warning, evidence);
         }
     }
+    let addresses: HashSet<&str> = changes
+        .resources
+        .iter()
+        .map(|resource| resource.address.as_str())
+        .collect();
     for remark in &changes.remarks {
         let severity = match remark.kind {
             FindingKind::Check | FindingKind::Unread => Severity::Warning,
             _ => Severity::Note,
         };
         let step = StepId::from(remark.subject.as_str());
-        let is_step = changes
-            .resources
-            .iter()
-            .any(|resource| resource.address == remark.subject);
+        let is_step = addresses.contains(remark.subject.as_str());
         let steps: &[&StepId] = if is_step { &[&step] } else { &[] };
         let mut finding = Finding::new(remark.kind, severity, steps, remark.evidence.clone());
         finding.subject = (!is_step).then(|| remark.subject.clone());

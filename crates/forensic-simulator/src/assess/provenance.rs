@@ -160,7 +160,7 @@ impl Judge<'_> {
                     continue;
                 }
                 self.fetched += 1;
-                let from_source = self.fetched == 1 && self.places.from_named_source(&text);
+                let from_source = self.fetched == 1 && self.places.is_from_named_source(&text);
                 if !self.request.names(&text) && !self.places.knows(&text) && !from_source {
                     let reason = format!(
                         "it fetches {}, which the request does not name",
@@ -176,7 +176,7 @@ impl Judge<'_> {
         let may_take = || {
             !self.kinds.contains(tool)
                 && self.is_asked_for(tool, true)
-                && self.places.from_named_source(target)
+                && self.places.is_from_named_source(target)
         };
         self.request.names(target) || self.places.knows(target) || may_take()
     }
@@ -383,7 +383,7 @@ impl Places {
         self.known.contains(&target.trim().to_lowercase())
     }
 
-    fn from_named_source(&self, target: &str) -> bool {
+    fn is_from_named_source(&self, target: &str) -> bool {
         let target = target.trim().to_lowercase();
         self.named.iter().any(|text| mentions(text, &target) > 0)
     }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::assess::examination::{Examination, Finding, escape_json};
 use crate::assess::kinds::FindingKind;
+use crate::plan::step_id::StepId;
 
 impl Examination {
     /// The findings as SARIF 2.1.0, as code scanners give theirs. `file` is the plan, as a path below the
@@ -47,7 +48,7 @@ fn result(finding: &Finding, file: &str) -> Value {
         .position(|kind| *kind == finding.kind);
     let names: Vec<&str> = match &finding.subject {
         Some(subject) => vec![subject],
-        None => finding.steps.iter().map(|step| step.as_str()).collect(),
+        None => finding.steps.iter().map(StepId::as_str).collect(),
     };
     let message = match names.as_slice() {
         [] => finding.evidence.clone(),

@@ -26,10 +26,10 @@ pub(super) fn lines(name: &str, before: Option<&Fact>, after: Option<&Fact>) -> 
     match (before, after) {
         (Some(Fact::Known(one)), Some(Fact::Known(other))) => compare(name, one, other, &mut found),
         (None, Some(Fact::Known(value))) if !is_leaf(value) => {
-            one_side('+', name, value, &mut found)
+            one_side('+', name, value, &mut found);
         }
         (Some(Fact::Known(value)), None) if !is_leaf(value) => {
-            one_side('-', name, value, &mut found)
+            one_side('-', name, value, &mut found);
         }
         (before, after) => {
             let shown = |fact: Option<&Fact>| fact.map(|fact| (shown_fact(fact), false));

@@ -38,7 +38,7 @@ pub(crate) fn read(text: &str) -> Result<Workflow, Error> {
             }
         }
         one => {
-            collect(one, &mut calls).map_err(|reason| refuse(CALLS, "line 1, column 1", reason))?
+            collect(one, &mut calls).map_err(|reason| refuse(CALLS, "line 1, column 1", reason))?;
         }
     }
     let mut workflow = Workflow::new("tool calls");

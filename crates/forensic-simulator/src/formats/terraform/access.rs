@@ -123,7 +123,7 @@ fn look_at_text(path: &str, text: &str, found: &mut Vec<String>) {
         }
         "roles/owner" | "roles/editor" | "Owner" => found.push(format!("{path} is {text}")),
         _ if text.ends_with(":policy/AdministratorAccess") => {
-            found.push(format!("{path} is {text}"))
+            found.push(format!("{path} is {text}"));
         }
         _ if text.trim_start().starts_with('{') => {
             if let Ok(policy) = serde_json::from_str::<Value>(text) {

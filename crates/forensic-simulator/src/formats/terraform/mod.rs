@@ -12,7 +12,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use self::reasons::{deferral, words_of};
-use self::values::{attributes, is_marked};
+use self::values::attributes;
 use crate::assess::kinds::FindingKind;
 use crate::error::Error;
 use crate::formats::planned::{
@@ -233,37 +233,9 @@ impl<'t> Import<'t> {
             None => address.to_owned(),
         };
         let change = &item["change"];
-        let actions: Vec<_> = change["actions"].as_array().into_iter().flatten().collect();
-        let actions: Vec<_> = actions
-            .iter()
-            .filter_map(|action| action.as_str())
-            .collect();
         let is_data = item["mode"] == "data";
         let mut notes = Vec::new();
-        let kind = match actions.as_slice() {
-            ["no-op"] => None,
-            ["create"] => Some(ChangeKind::Create),
-            ["read" | "open" | "renew" | "close"] => Some(ChangeKind::Read),
-            ["update"] => Some(ChangeKind::Update),
-            ["delete"] if is_data => Some(ChangeKind::Read),
-            ["delete"] => Some(ChangeKind::Destroy),
-            ["forget"] => Some(ChangeKind::Forget),
-            ["delete", "create"] => {
-                notes.push("destroyed before the new one is created".to_owned());
-                Some(ChangeKind::Replace)
-            }
-            ["create", "delete"] => {
-                notes.push("the new one is created before the old one is destroyed".to_owned());
-                Some(ChangeKind::Replace)
-            }
-            ["create", "forget"] | ["forget", "create"] => {
-                notes.push(
-                    "a new one is created; the old one stays, and nobody manages it".to_owned(),
-                );
-                Some(ChangeKind::Forget)
-            }
-            _ => return Err(refuse(&name, format!("unknown actions {actions:?}"))),
-        };
+        let kind = kind_of(&name, &change["actions"], is_data, &mut notes)?;
         if let Some(reason) = item["action_reason"].as_str() {
             notes.extend(words_of(reason));
         }
@@ -272,24 +244,10 @@ impl<'t> Import<'t> {
             notes.push(format!("a change of {} replaces it", paths.join(", ")));
         }
         let imports = &change["importing"];
-        if !imports.is_null() {
-            let id = imports["id"].as_str().map(str::to_owned);
-            let id = id.unwrap_or_else(|| imports.to_string());
-            notes.push(format!("imported as {id}"));
-            self.plan.remark(
-                FindingKind::Import,
-                &name,
-                format!("it exists, as {id}, and would be managed"),
-            );
-        }
         let moved = item["previous_address"]
             .as_str()
             .filter(|from| *from != address);
-        if let Some(from) = moved {
-            notes.push(format!("moved from {from}"));
-            self.plan
-                .remark(FindingKind::Move, &name, format!("its address was {from}"));
-        }
+        self.remark_bookkeeping(&name, imports, moved, &mut notes);
         let Some(kind) = kind.or(match (imports.is_null(), moved) {
             (false, _) => Some(ChangeKind::Import),
             (true, Some(_)) => Some(ChangeKind::Move),
@@ -322,6 +280,28 @@ impl<'t> Import<'t> {
             attributes,
             depends_on: Vec::new(),
         }))
+    }
+
+    /// What changes only in the state of Terraform.
+    fn remark_bookkeeping(
+        &mut self,
+        name: &str,
+        imports: &Value,
+        moved: Option<&str>,
+        notes: &mut Vec<String>,
+    ) {
+        if !imports.is_null() {
+            let id = imports["id"].as_str().map(str::to_owned);
+            let id = id.unwrap_or_else(|| imports.to_string());
+            notes.push(format!("imported as {id}"));
+            let evidence = format!("it exists, as {id}, and would be managed");
+            self.plan.remark(FindingKind::Import, name, evidence);
+        }
+        if let Some(from) = moved {
+            notes.push(format!("moved from {from}"));
+            let evidence = format!("its address was {from}");
+            self.plan.remark(FindingKind::Move, name, evidence);
+        }
     }
 
     fn deferred(&mut self) -> Result<(), Error> {
@@ -544,14 +524,7 @@ impl<'t> Import<'t> {
         let address = item["address"].as_str().unwrap_or("a resource").to_owned();
         for (part, known) in [(item, RESOURCE_FIELDS), (&item["change"], CHANGE_FIELDS)] {
             for (name, value) in part.as_object().into_iter().flatten() {
-                let says = is_marked(value)
-                    || !matches!(
-                        value,
-                        Value::Null | Value::Bool(_) | Value::Object(_) | Value::Array(_)
-                    )
-                    || value.as_object().is_some_and(|fields| !fields.is_empty())
-                    || value.as_array().is_some_and(|items| !items.is_empty());
-                if says && !known.contains(&name.as_str()) {
+                if says_something(value) && !known.contains(&name.as_str()) {
                     let evidence = format!(
                         "it has a field {name:?}, which is not understood and may be a change"
                     );
@@ -560,6 +533,54 @@ impl<'t> Import<'t> {
                 }
             }
         }
+    }
+}
+
+/// What becomes of a resource by its actions; none if they change nothing.
+fn kind_of(
+    name: &str,
+    actions: &Value,
+    is_data: bool,
+    notes: &mut Vec<String>,
+) -> Result<Option<ChangeKind>, Error> {
+    let all = actions.as_array().into_iter().flatten();
+    let all: Vec<&str> = all.filter_map(Value::as_str).collect();
+    let mut note = |text: &str, kind| {
+        notes.push(text.to_owned());
+        kind
+    };
+    Ok(Some(match all.as_slice() {
+        ["no-op"] => return Ok(None),
+        ["create"] => ChangeKind::Create,
+        ["read" | "open" | "renew" | "close"] => ChangeKind::Read,
+        ["update"] => ChangeKind::Update,
+        ["delete"] if is_data => ChangeKind::Read,
+        ["delete"] => ChangeKind::Destroy,
+        ["forget"] => ChangeKind::Forget,
+        ["delete", "create"] => note(
+            "destroyed before the new one is created",
+            ChangeKind::Replace,
+        ),
+        ["create", "delete"] => note(
+            "the new one is created before the old one is destroyed",
+            ChangeKind::Replace,
+        ),
+        ["create", "forget"] | ["forget", "create"] => note(
+            "a new one is created; the old one stays, and nobody manages it",
+            ChangeKind::Forget,
+        ),
+        _ => return Err(refuse(name, format!("unknown actions {all:?}"))),
+    }))
+}
+
+/// Whether the value of a field says more than that there is nothing.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Number(_) | Value::String(_) => true,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What `terraform plan -json` prints: a message a line, and no attribute of any resource.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::reasons::words_of;
@@ -27,6 +29,7 @@ pub(crate) fn read(text: &str) -> Result<PlannedChanges, Error> {
         plan: PlannedChanges::of(FORMAT),
         counted: None,
         others: 0,
+        seen: HashMap::new(),
     };
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -60,6 +63,8 @@ struct Stream {
     counted: Option<[u64; 3]>,
     /// Lines that are no messages.
     others: usize,
+    /// How often each address was named.
+    seen: HashMap<String, usize>,
 }
 
 impl Stream {
@@ -180,14 +185,11 @@ impl Stream {
 
     fn push(&mut self, address: &str, kind: ChangeKind, notes: Vec<String>) {
         let type_name = address_type(address).unwrap_or_default();
-        let same = self
-            .plan
-            .resources
-            .iter()
-            .filter(|known| known.address.split(" (").next() == Some(address));
-        let address = match same.count() {
-            0 => address.to_owned(),
-            others => format!("{address} ({})", others + 1),
+        let count = self.seen.entry(address.to_owned()).or_insert(0);
+        *count += 1;
+        let address = match *count {
+            1 => address.to_owned(),
+            count => format!("{address} ({count})"),
         };
         self.plan.resources.push(PlannedResource {
             address,

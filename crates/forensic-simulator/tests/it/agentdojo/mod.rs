@@ -216,7 +216,7 @@ fn leaves(environment: &Value) -> Vec<(String, Value)> {
         };
         match value {
             Value::Object(fields) => {
-                open.extend(fields.iter().map(|(name, field)| (below(name), field)))
+                open.extend(fields.iter().map(|(name, field)| (below(name), field)));
             }
             Value::Array(items) => {
                 let items = items.iter().enumerate();
