@@ -35,16 +35,16 @@ pub struct Examination {
     /// What speaks against running the plan as it is, the worst first; empty if nothing does.
     pub findings: Vec<Finding>,
     /// Why the plan is not whole; empty if it is.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<String>,
     /// What was done to read the plan.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// The resources of a plan of another tool, the most dangerous first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<PlannedResource>,
     /// The outputs of such a plan that would change.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<AttributeChange>,
     /// The report, the conflicts, the rollback and the risk.
     #[serde(flatten)]

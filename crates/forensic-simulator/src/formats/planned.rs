@@ -50,13 +50,13 @@ pub struct PlannedResource {
     #[serde(rename = "type")]
     pub type_name: String,
     /// Why, and what else the plan says of it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Each attribute that changes.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<AttributeChange>,
     /// The addresses that must be done before.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<String>,
     /// Whether its destruction would lose data: it is of a kind that stores some.
     pub holds_data: bool,
