@@ -1,0 +1,19 @@
+//! Every driver there is, behind one type.
+
+use std::ops::ControlFlow;
+
+use crate::answer::Answer;
+use crate::driver::{ActionSpec, Driver, Row, ServiceContext};
+use crate::error::SpecError;
+use crate::http::Http;
+use crate::outcome::{Failure, Outcome};
+use crate::values::{Scope, Traits, Values};
+
+/// A request, a connection and a session belong to the service that made them; to mix them is a mistake
+/// of the caller.
+const MIXED: &str = "a request, a connection and a session of one service";
+
+drivers! {
+    /// HTTP/1.1 and HTTP/2.
+    Http(Http),
+}

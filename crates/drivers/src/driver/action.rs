@@ -1,0 +1,58 @@
+//! What a step asks of its service.
+
+use std::time::Duration;
+
+use crate::http::HttpAction;
+
+/// One action, in its protocol's notation.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Action {
+    /// `http`.
+    Http(HttpAction),
+}
+
+impl Action {
+    /// The key that it stands under.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+        }
+    }
+}
+
+/// Why a request is made, for the guard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A step of a flow.
+    #[default]
+    Flow,
+    /// A step of a set-up or a tear-down, or a `delete`.
+    SetUp,
+    /// A `read` or an invariant: it must not write.
+    Read,
+}
+
+/// An action of a step.
+#[derive(Clone, Debug)]
+pub struct ActionSpec {
+    /// The action.
+    pub action: Action,
+    /// Why it is done.
+    pub purpose: Purpose,
+    /// How long one attempt may take; the service's time if it does not say.
+    pub timeout: Option<Duration>,
+}
+
+impl ActionSpec {
+    /// An action of a flow's step.
+    #[must_use]
+    pub fn new(action: Action) -> Self {
+        Self {
+            action,
+            purpose: Purpose::Flow,
+            timeout: None,
+        }
+    }
+}
