@@ -18,7 +18,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (connections, seconds): (u32, u64) = (connections.parse()?, seconds.parse()?);
     let mut scope = Scope::new(Constants::new("example0"));
-    let service = Http::new(HttpOptions::new(url), &ServiceContext::new("it"), &mut scope)?;
+    let service = Http::new(
+        HttpOptions::new(url),
+        &ServiceContext::new("it"),
+        &mut scope,
+    )?;
     let action = ActionSpec::new(Action::Http(HttpAction::new("GET /")));
     let request = service.compile(&action, &mut scope)?;
     let (service, request) = (Rc::new(service), Rc::new(request));
@@ -38,7 +42,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let mut connection = service.connect(&values).await.expect("the service listens");
             while Instant::now() < until {
                 let outcome = service
-                    .exchange(&mut connection, &mut session, &request, &values, &mut answer)
+                    .exchange(
+                        &mut connection,
+                        &mut session,
+                        &request,
+                        &values,
+                        &mut answer,
+                    )
                     .await;
                 let count = match outcome {
                     Outcome::Acknowledged => &done,

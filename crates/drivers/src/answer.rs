@@ -87,6 +87,9 @@ impl Answer {
     }
 }
 
+/// Takes gaps between events, in nanoseconds.
+type GapSink = dyn FnMut(&[u64]);
+
 /// When the events of a stream came. However many they are, it is of one size: gaps go to a
 /// [sink](Self::set_sink) whenever the buffer is full and when the stream ends.
 pub struct EventTimes {
@@ -97,14 +100,14 @@ pub struct EventTimes {
     last: Option<Instant>,
     gaps: Box<[u64; BUFFERED_GAPS]>,
     buffered: usize,
-    sink: Option<Box<dyn FnMut(&[u64])>>,
+    sink: Option<Box<GapSink>>,
 }
 
 const BUFFERED_GAPS: usize = 256;
 
 impl EventTimes {
-    /// Takes the gaps between events, in nanoseconds, some at a time. Without a sink the last 256 stay
-    /// to be [read](Self::gaps).
+    /// Takes the gaps between events, in nanoseconds, some at a time. Without a sink the
+    /// last ones, at most 256, stay to be [read](Self::gaps).
     pub fn set_sink(&mut self, sink: impl FnMut(&[u64]) + 'static) {
         self.sink = Some(Box::new(sink));
     }

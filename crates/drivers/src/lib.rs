@@ -45,7 +45,7 @@ mod outcome;
 mod driver;
 mod any;
 
-mod guard;
+pub mod guard;
 mod net;
 
 mod http;

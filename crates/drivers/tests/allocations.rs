@@ -78,12 +78,13 @@ async fn allocations_of_an_exchange(answer: &'static str, stream: Option<StreamK
             text: "${text(200)}",
         },
         Var {
-            name: "key",
+            name: "name",
             text: "pl:${run}:${zipf(1, 10000)}:${uuid()}",
         },
     ];
     scope.vars(&vars).unwrap();
-    let message = "POST /orders/${key}?n=${int(1, 9)}\n\n{ \"id\": \"${id}\", \"text\": \"${text}\" }";
+    let message =
+        "POST /orders/${name}?n=${int(1, 9)}\n\n{ \"id\": \"${id}\", \"text\": \"${text}\" }";
     let action = HttpAction {
         stream,
         ..HttpAction::new(message)
@@ -111,7 +112,13 @@ async fn allocations_of_an_exchange(answer: &'static str, stream: Option<StreamK
             draw.draw(&CONTEXT, &mut values).unwrap();
         }
         let outcome = shop
-            .exchange(&mut connection, &mut session, &request, &values, &mut answer)
+            .exchange(
+                &mut connection,
+                &mut session,
+                &request,
+                &values,
+                &mut answer,
+            )
             .await;
         assert_eq!(outcome, Outcome::Acknowledged);
         values.end_iteration();
@@ -131,7 +138,8 @@ fn run<T>(test: impl Future<Output = T>) -> T {
 fn an_exchange_allocates_nothing_once_its_buffers_have_grown() {
     let plain = "HTTP/1.1 201 Created\r\ncontent-length: 8\r\nx-a: b\r\n\r\n{\"id\":1}";
     assert_eq!(run(allocations_of_an_exchange(plain, None)), 0);
-    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{\"id\":1}\r\n0\r\n\r\n";
+    let chunked =
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{\"id\":1}\r\n0\r\n\r\n";
     assert_eq!(run(allocations_of_an_exchange(chunked, None)), 0);
     let events = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 18\r\n\r\n\
                   data: 1\n\ndata: 2\n\n";

@@ -6,7 +6,11 @@ use crate::driver::ServiceContext;
 use crate::error::SpecError;
 
 /// Refuses a host that is neither of this machine nor allowed.
-pub(crate) fn check_host(host: &str, context: &ServiceContext) -> Result<(), SpecError> {
+///
+/// # Errors
+///
+/// The host, and how to allow it.
+pub fn check_host(host: &str, context: &ServiceContext) -> Result<(), SpecError> {
     let plain = host.trim_start_matches('[').trim_end_matches(']');
     let is_allowed = context
         .allowed_hosts

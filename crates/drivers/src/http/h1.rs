@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use super::call::{Call, Unanswered};
 use super::failure::{Malformed, Progress, broken, malformed, reset};
 use super::head::{Framing, Head, Keep, LARGEST_HEAD, read as read_head};
 use super::request::Target;
+use super::service::Service;
 use super::session::{HttpSession, Jar};
 use super::sink::Sink;
 use super::sse::Events;
-use super::{Call, Service, Unanswered};
 use crate::answer::Answer;
 use crate::net::{Broken, Buffer, Link, Stream};
 use crate::outcome::{Code, Failure};

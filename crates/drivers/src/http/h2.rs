@@ -9,12 +9,13 @@ use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
 use h2::{Reason as H2Reason, RecvStream, SendStream};
 
+use super::call::{Call, Unanswered};
 use super::failure::{Progress, broken, malformed, reset};
 use super::head::Coding;
+use super::service::Service;
 use super::session::HttpSession;
 use super::sink::Sink;
 use super::sse::Events;
-use super::{Call, Service, Unanswered};
 use crate::answer::Answer;
 use crate::net::{Broken, Deadline, Stream};
 use crate::outcome::{Code, Failure};
@@ -253,9 +254,11 @@ enum BrokenBy {
 
 impl From<h2::Error> for BrokenBy {
     fn from(error: h2::Error) -> Self {
-        match error.is_io() {
-            true => Self::Connection(Broken::Reset),
-            false => Self::Protocol(error),
+        match error.get_io().map(std::io::Error::kind) {
+            // What h2 says of streams that are left when the connection ends.
+            Some(std::io::ErrorKind::BrokenPipe) => Self::Connection(Broken::Closed),
+            Some(_) => Self::Connection(Broken::Reset),
+            None => Self::Protocol(error),
         }
     }
 }
@@ -285,23 +288,19 @@ impl BrokenBy {
             H2Reason::REFUSED_STREAM if is_early && error.is_reset() => {
                 ("HTTP/2 REFUSED_STREAM".to_owned(), true)
             }
-            _ if is_early && error.is_go_away() => (
-                format!("HTTP/2 GOAWAY ({}) before this stream", name(why)),
-                true,
-            ),
-            _ if error.is_go_away() => (format!("HTTP/2 GOAWAY ({})", name(why)), false),
-            _ if error.is_remote() => (format!("HTTP/2 RST_STREAM ({})", name(why)), false),
-            _ => (format!("malformed answer: {}", why.description()), false),
+            _ if is_early && error.is_go_away() => {
+                (format!("HTTP/2 GOAWAY ({why:?}) before this stream"), true)
+            }
+            // What h2 itself answers to a service that breaks the rules.
+            _ if !error.is_remote() => (format!("malformed answer: {}", why.description()), false),
+            _ if error.is_go_away() => (format!("HTTP/2 GOAWAY ({why:?})"), false),
+            _ => (format!("HTTP/2 RST_STREAM ({why:?})"), false),
         };
         Unanswered {
             failure: reset(&told),
             sent: !not_done,
         }
     }
-}
-
-fn name(reason: H2Reason) -> String {
-    format!("{reason:?}")
 }
 
 /// Runs a connection while something is waited for over it.

@@ -146,7 +146,7 @@ impl Facts {
         match name.len() {
             14 if name.eq_ignore_ascii_case("content-length") => self.content_length(value)?,
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                self.transfer_encoding(value)?
+                self.transfer_encoding(value)?;
             }
             10 if name.eq_ignore_ascii_case("connection") => self.connection(value),
             16 if name.eq_ignore_ascii_case("content-encoding") => self.coding = Coding::of(value),

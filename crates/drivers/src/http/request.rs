@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::multipart;
 use super::options::{HttpAction, PartSpec};
+use super::service::Service;
 use super::text::{Line, Message};
-use super::{Service, multipart};
 use crate::driver::{ActionSpec, Purpose};
 use crate::error::SpecError;
 use crate::outcome::Failure;

@@ -1,12 +1,10 @@
 //! Where the bytes of a body go: nowhere, into the answer, or to the events of a stream.
 
-use std::io::Write as _;
 use std::time::Instant;
-
-use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use super::failure::{Malformed, malformed};
 use super::head::Coding;
+use super::inflate::Inflate;
 use super::sse::Events;
 use crate::answer::Answer;
 
@@ -14,7 +12,7 @@ use crate::answer::Answer;
 pub(super) struct Sink<'a> {
     answer: &'a mut Answer,
     kind: Kind<'a>,
-    decoder: Option<Decoder>,
+    decoder: Option<Inflate>,
 }
 
 enum Kind<'a> {
@@ -40,8 +38,8 @@ impl<'a> Sink<'a> {
         };
         let decoder = match (&kind, coding) {
             (Kind::Discard, _) | (_, Coding::Identity) => None,
-            (_, Coding::Gzip) => Some(Decoder::Gzip(MultiGzDecoder::new(Vec::new()))),
-            (_, Coding::Deflate) => Some(Decoder::Unknown),
+            (_, Coding::Gzip) => Some(Inflate::gzip()),
+            (_, Coding::Deflate) => Some(Inflate::deflate()),
             (_, Coding::Other) => {
                 return Err(malformed("its content-encoding is not gzip or deflate"));
             }
@@ -59,21 +57,16 @@ impl<'a> Sink<'a> {
     }
 
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        let (kind, answer) = (&mut self.kind, &mut *self.answer);
         match &mut self.decoder {
-            None => give(&mut self.kind, self.answer, bytes),
-            Some(decoder) => {
-                let decoded = decoder.take(bytes)?;
-                let given = give(&mut self.kind, self.answer, decoded);
-                decoded.clear();
-                given
-            }
+            None => give(kind, answer, bytes),
+            Some(decoder) => decoder.take(bytes, &mut |bytes| give(kind, answer, bytes)),
         }
     }
 
-    pub(super) fn end(mut self) -> Result<(), Malformed> {
-        if let Some(decoder) = &mut self.decoder {
-            let rest = decoder.end()?;
-            give(&mut self.kind, self.answer, &rest)?;
+    pub(super) fn end(self) -> Result<(), Malformed> {
+        if let Some(decoder) = &self.decoder {
+            decoder.end()?;
         }
         match self.kind {
             Kind::Events(events) => events.end(self.answer),
@@ -93,49 +86,5 @@ fn give(kind: &mut Kind<'_>, answer: &mut Answer, bytes: &[u8]) -> Result<(), Ma
             Ok(())
         }
         Kind::Events(events) => events.take(bytes, Instant::now(), answer),
-    }
-}
-
-enum Decoder {
-    Gzip(MultiGzDecoder<Vec<u8>>),
-    Zlib(ZlibDecoder<Vec<u8>>),
-    Deflate(DeflateDecoder<Vec<u8>>),
-    /// `deflate` means zlib (RFC 9110), but some send bare deflate: the first byte tells.
-    Unknown,
-}
-
-impl Decoder {
-    fn take(&mut self, bytes: &[u8]) -> Result<&mut Vec<u8>, Malformed> {
-        if let (Self::Unknown, Some(first)) = (&*self, bytes.first()) {
-            // RFC 1950: the low half is the method, 8; the high half the window, at most 7.
-            *self = match first & 0x0f == 8 && first >> 4 <= 7 {
-                true => Self::Zlib(ZlibDecoder::new(Vec::new())),
-                false => Self::Deflate(DeflateDecoder::new(Vec::new())),
-            };
-        }
-        let written = match self {
-            Self::Gzip(decoder) => decoder.write_all(bytes).and_then(|()| decoder.flush()),
-            Self::Zlib(decoder) => decoder.write_all(bytes).and_then(|()| decoder.flush()),
-            Self::Deflate(decoder) => decoder.write_all(bytes).and_then(|()| decoder.flush()),
-            Self::Unknown => Ok(()),
-        };
-        written.map_err(|_| malformed("its content-encoding is broken"))?;
-        match self {
-            Self::Gzip(decoder) => Ok(decoder.get_mut()),
-            Self::Zlib(decoder) => Ok(decoder.get_mut()),
-            Self::Deflate(decoder) => Ok(decoder.get_mut()),
-            Self::Unknown => Err(malformed("its content-encoding is broken")),
-        }
-    }
-
-    fn end(&mut self) -> Result<Vec<u8>, Malformed> {
-        let ended = match self {
-            Self::Gzip(decoder) => decoder.try_finish(),
-            Self::Zlib(decoder) => decoder.try_finish(),
-            Self::Deflate(decoder) => decoder.try_finish(),
-            Self::Unknown => return Ok(Vec::new()),
-        };
-        ended.map_err(|_| malformed("its content-encoding is broken or cut"))?;
-        Ok(std::mem::take(self.take(&[])?))
     }
 }

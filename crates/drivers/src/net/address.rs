@@ -132,10 +132,13 @@ fn wrong_scheme(kind: &str, schemes: &[Scheme]) -> String {
         .iter()
         .map(|scheme| format!("{}://", scheme.name))
         .collect();
-    format!(
-        "`url` of a {kind} service begins with {}",
-        names.join(" or ")
-    )
+    // As they are spoken: an HTTP, an MCP, a Redis service.
+    let article = match kind.starts_with(['a', 'e', 'h', 'm']) {
+        true => "an",
+        false => "a",
+    };
+    let names = names.join(" or ");
+    format!("`url` of {article} {kind} service begins with {names}")
 }
 
 /// The URL with its values. In the user and password they are percent-encoded, so that a password

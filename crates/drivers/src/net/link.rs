@@ -21,6 +21,9 @@ pub(crate) enum Broken {
     Reset,
 }
 
+/// How much of an answer is read while the request is still being written.
+const MOST_EARLY: usize = 1 << 20;
+
 /// A socket that is read and written with a deadline.
 pub(crate) struct Link {
     stream: Stream,
@@ -56,7 +59,10 @@ impl Link {
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(&error))),
                     Poll::Pending => {
                         // An end of the input is no error yet: the rest may still be read.
-                        let _ = self.poll_input(context, input)?;
+                        while input.len() < MOST_EARLY
+                            && matches!(self.poll_input(context, input)?, Poll::Ready(1..))
+                        {
+                        }
                         return self.poll_deadline(context).map(Err);
                     }
                 }

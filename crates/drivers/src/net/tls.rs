@@ -75,7 +75,7 @@ impl Tls {
                 | CertificateError::NotValidForNameContext { .. } => {
                     format!("{certificate} is for another host than {host}")
                 }
-                CertificateError::UnknownIssuer if self.own => {
+                CertificateError::UnknownIssuer | CertificateError::BadSignature if self.own => {
                     format!("{certificate} was not issued by the authority in `ca`")
                 }
                 CertificateError::UnknownIssuer => {
@@ -96,7 +96,10 @@ impl Tls {
             Some(Error::InvalidMessage(_)) => {
                 format!("`{service}` does not speak TLS: is it http:// in place of https://?")
             }
-            Some(Error::NoApplicationProtocol) => {
+            Some(
+                Error::NoApplicationProtocol
+                | Error::AlertReceived(AlertDescription::NoApplicationProtocol),
+            ) => {
                 format!("`{service}` does not speak the HTTP version of the file")
             }
             Some(other) => format!("no TLS with `{service}`: {other}"),

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::Secrets;
 
+/// Tells the value of an environment variable.
+type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// What is known before anything is started: the run's id, its directory, and the environment.
 #[derive(Clone)]
 pub struct Constants {
     run: Box<str>,
     dir: Option<Box<str>>,
-    environment: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    environment: Arc<Environment>,
     secrets: Secrets,
 }
 

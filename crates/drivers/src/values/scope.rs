@@ -263,11 +263,8 @@ impl Scope {
                 (How::Text(template), traits)
             }
         };
-        let reach = match self.limit {
-            Reach::Iteration => Reach::Iteration,
-            // A set-up's own values are for its steps; they stay, so that steps after it find them.
-            wide => wide,
-        };
+        // A set-up's own values last as long as it does, so that steps after it find them.
+        let reach = self.limit;
         let slot = self.free_slot(reach != Reach::Iteration);
         self.names.retain(|known| &*known.name != var.name);
         self.names.push(Name {

@@ -56,11 +56,22 @@ fn heads() -> Vec<Case> {
     let many = ok(&"a: b\r\n".repeat(129), "");
     assert!(long_head.len() < 64 << 10);
     vec![
-        case("", "unknown: the connection was closed before an answer (reset)").then(Then::Close),
-        case("", "unknown: the connection was reset before an answer (reset)").then(Then::Reset),
+        case(
+            "",
+            "unknown: the connection was closed before an answer (reset)",
+        )
+        .then(Then::Close),
+        case(
+            "",
+            "unknown: the connection was reset before an answer (reset)",
+        )
+        .then(Then::Reset),
         case("", "unknown: no answer within 300ms (timeout)"),
-        case("HTTP/1.1 200 OK\r\ncont", "unknown: the answer was cut in its head (reset)")
-            .then(Then::Close),
+        case(
+            "HTTP/1.1 200 OK\r\ncont",
+            "unknown: the answer was cut in its head (reset)",
+        )
+        .then(Then::Close),
         case(
             "HTTP/1.1 200 OK\r\ncont",
             "unknown: the answer was not complete within 300ms (timeout)",
@@ -93,8 +104,14 @@ fn heads() -> Vec<Case> {
             ok("a: b\r\n folded\r\n", ""),
             "unknown: malformed answer: a header's name is not valid (none)",
         ),
-        case(endless, "unknown: malformed answer: its head is larger than 64 KiB (none)"),
-        case(many, "unknown: malformed answer: it has more than 128 headers (none)"),
+        case(
+            endless,
+            "unknown: malformed answer: its head is larger than 64 KiB (none)",
+        ),
+        case(
+            many,
+            "unknown: malformed answer: it has more than 128 headers (none)",
+        ),
         case(
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n",
             "unknown: malformed answer: it switches to another protocol, unasked (none)",
@@ -129,9 +146,15 @@ fn lengths() -> Vec<Case> {
             ok("content-length: 5\r\ncontent-length: 6\r\n", "hello!"),
             "unknown: malformed answer: it has two different content-lengths (none)",
         ),
-        case(ok("content-length: 5, 5\r\n", "hello"), "acknowledged (200)"),
         case(
-            ok("content-length: 5\r\ntransfer-encoding: chunked\r\n", "0\r\n\r\n"),
+            ok("content-length: 5, 5\r\n", "hello"),
+            "acknowledged (200)",
+        ),
+        case(
+            ok(
+                "content-length: 5\r\ntransfer-encoding: chunked\r\n",
+                "0\r\n\r\n",
+            ),
             "unknown: malformed answer: it has a content-length and is chunked (none)",
         ),
         case(
@@ -177,7 +200,10 @@ fn chunks() -> Vec<Case> {
             "unknown: malformed answer: its transfer-encoding is not `chunked` (none)",
         ),
         case(
-            ok("transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n", "0\r\n\r\n"),
+            ok(
+                "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+                "0\r\n\r\n",
+            ),
             "unknown: malformed answer: it is chunked twice (none)",
         ),
         case(
@@ -222,7 +248,10 @@ fn chunks() -> Vec<Case> {
             "unknown: the answer was not complete within 300ms (timeout)",
         ),
         case(
-            chunked(&format!("0\r\n{}\r\n", "a: bcdefghijklmnopq\r\n".repeat(5000))),
+            chunked(&format!(
+                "0\r\n{}\r\n",
+                "a: bcdefghijklmnopq\r\n".repeat(5000)
+            )),
             "unknown: malformed answer: its trailers are larger than 64 KiB (none)",
         ),
         case(
@@ -244,7 +273,10 @@ fn contents() -> Vec<Case> {
             "unknown: malformed answer: its content-encoding is broken (none)",
         ),
         case(
-            ok("content-type: application/json\r\ncontent-length: 2\r\n", "{}"),
+            ok(
+                "content-type: application/json\r\ncontent-length: 2\r\n",
+                "{}",
+            ),
             "unknown: malformed answer: it is no stream of events: its content-type is not \
              text/event-stream (none)",
         )
@@ -336,7 +368,11 @@ fn a_request_that_could_not_be_sent_is_refused() {
         let mut user = User::new(service.options()).unwrap();
         let name = user
             .scope
-            .define("name", drivers::Reach::Iteration, drivers::Traits::default())
+            .define(
+                "name",
+                drivers::Reach::Iteration,
+                drivers::Traits::default(),
+            )
             .unwrap();
         user.values.set(name, drivers::Value::Text(b"a\r\nb: c"));
         assert_eq!(

@@ -28,9 +28,7 @@ fn a_request_is_sent_as_it_is_written_with_its_values_encoded() {
         let service = Service::new(&[(&ok("", "{}"), Then::Keep)]).await;
         let mut options = service.options();
         options.url.push_str("/base/");
-        options
-            .headers
-            .insert("X-Run".into(), "${run}".into());
+        options.headers.insert("X-Run".into(), "${run}".into());
         options
             .headers
             .insert("authorization".into(), "Bearer ${token}".into());
@@ -71,15 +69,24 @@ fn a_request_is_sent_as_it_is_written_with_its_values_encoded() {
         let form = "PUT /\ncontent-type: application/x-www-form-urlencoded\n\nname=${name}";
         assert_eq!(user.told(form).await, "acknowledged (200)");
         let asked = service.asked().pop().unwrap();
-        assert!(asked.contains("\r\nauthorization: Bearer t0k\r\n"), "{asked}");
-        assert!(asked.ends_with("\r\n\r\nname=a%2Fb+%22%C3%A9%22"), "{asked}");
+        assert!(
+            asked.contains("\r\nauthorization: Bearer t0k\r\n"),
+            "{asked}"
+        );
+        assert!(
+            asked.ends_with("\r\n\r\nname=a%2Fb+%22%C3%A9%22"),
+            "{asked}"
+        );
         assert_eq!(*service.connections.lock().unwrap(), 1);
 
         // A step's own header replaces the service's; a POST without a body has a length.
         let own = "POST /\nAuthorization: none";
         assert_eq!(user.told(own).await, "acknowledged (200)");
         let asked = service.asked().pop().unwrap();
-        assert!(asked.contains("\r\nauthorization: none\r\n") || asked.contains("authorization: none\r\n"));
+        assert!(
+            asked.contains("\r\nauthorization: none\r\n")
+                || asked.contains("authorization: none\r\n")
+        );
         assert!(!asked.contains("t0k"), "{asked}");
         assert!(asked.ends_with("content-length: 0\r\n\r\n"), "{asked}");
     });
@@ -127,7 +134,10 @@ fn a_target_that_is_one_value_is_taken_whole_and_stays_on_its_host() {
             assert_eq!(user.send(&request).await.to_string(), "acknowledged");
         }
         let asked = service.asked();
-        assert!(asked[0].starts_with("GET /a?b=%20 HTTP/1.1\r\n"), "{asked:?}");
+        assert!(
+            asked[0].starts_with("GET /a?b=%20 HTTP/1.1\r\n"),
+            "{asked:?}"
+        );
         assert!(asked[1].starts_with("GET /c?d=1 HTTP/1.1\r\n"), "{asked:?}");
 
         user.values.set(next, Value::Text(b"http://elsewhere/c"));
@@ -247,7 +257,8 @@ fn a_stream_of_events_is_timed() {
 #[test]
 fn redirects_are_followed_on_the_same_host_only() {
     let redirect = |status: u16, location: &str| {
-        format!("HTTP/1.1 {status} X\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n").into_bytes()
+        format!("HTTP/1.1 {status} X\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n")
+            .into_bytes()
     };
     run(async {
         let service = Service::new(&[
@@ -263,7 +274,10 @@ fn redirects_are_followed_on_the_same_host_only() {
         let mut options = service.options();
         options.redirects = 2;
         let mut user = User::new(options).unwrap();
-        assert_eq!(user.told("POST /a/b\n\n{\"a\":1}").await, "acknowledged (200)");
+        assert_eq!(
+            user.told("POST /a/b\n\n{\"a\":1}").await,
+            "acknowledged (200)"
+        );
         assert_eq!(user.body(), "there");
         let lines = |asked: Vec<String>| -> Vec<String> {
             asked
@@ -273,7 +287,11 @@ fn redirects_are_followed_on_the_same_host_only() {
         };
         assert_eq!(
             lines(service.asked()),
-            ["POST /a/b HTTP/1.1", "GET /a/next?x=1 HTTP/1.1", "GET /last HTTP/1.1"]
+            [
+                "POST /a/b HTTP/1.1",
+                "GET /a/next?x=1 HTTP/1.1",
+                "GET /last HTTP/1.1"
+            ]
         );
         assert!(!service.asked()[1].contains("content-length"));
         assert_eq!(
@@ -293,7 +311,13 @@ fn redirects_are_followed_on_the_same_host_only() {
 fn each_user_has_its_own_cookies() {
     run(async {
         let service = Service::new(&[
-            (&ok("set-cookie: sid=1; Path=/\r\nset-cookie: b=2; Secure\r\n", ""), Then::Close),
+            (
+                &ok(
+                    "set-cookie: sid=1; Path=/\r\nset-cookie: b=2; Secure\r\n",
+                    "",
+                ),
+                Then::Close,
+            ),
             (&ok("", ""), Then::Keep),
         ])
         .await;
@@ -339,7 +363,13 @@ fn a_multipart_body_has_its_parts() {
         let request = user.compile_action(action, None);
         assert_eq!(user.send(&request).await.to_string(), "acknowledged");
         let asked = service.asked().pop().unwrap();
-        let boundary = asked.split("boundary=").nth(1).unwrap().split("\r\n").next().unwrap();
+        let boundary = asked
+            .split("boundary=")
+            .nth(1)
+            .unwrap()
+            .split("\r\n")
+            .next()
+            .unwrap();
         let body = asked.split_once("\r\n\r\n").unwrap().1;
         assert_eq!(
             body,
@@ -409,7 +439,8 @@ fn an_early_answer_to_a_large_body_is_read() {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut first = [0; 100];
             stream.read_exact(&mut first).await.unwrap();
-            let answer = b"HTTP/1.1 413 Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            let answer =
+                b"HTTP/1.1 413 Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
             stream.write_all(answer).await.unwrap();
             // The rest is left unread, as servers do that refuse it.
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -510,8 +541,14 @@ fn mistakes_in_a_request_are_told_with_their_place() {
         told("GET a", flow),
         "4: a path begins with `/`: the host stands in the service's `url`"
     );
-    assert_eq!(told("GET /a b", flow), "6: ` ` cannot stand in a URL: write %20");
-    assert_eq!(told("GET /ä", flow), "5: `ä` cannot stand in a URL: write %C3%A4");
+    assert_eq!(
+        told("GET /a b", flow),
+        "6: ` ` cannot stand in a URL: write %20"
+    );
+    assert_eq!(
+        told("GET /ä", flow),
+        "5: `ä` cannot stand in a URL: write %C3%A4"
+    );
     assert_eq!(
         told("\nPOST /a", Purpose::Read),
         "1: a `read` must not write, and POST may: GET, HEAD and OPTIONS do not"

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drivers::{HttpOptions, Version, Versions};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -15,8 +15,9 @@ use crate::service::{User, run};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Authority {
+fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
@@ -94,7 +95,7 @@ const NOW: (i32, i32) = (2020, 2120);
 #[test]
 fn each_mistake_of_tls_has_its_own_message() {
     let folder = tempfile::tempdir().unwrap();
-    let ours = authority();
+    let ours = authority("ours");
     let path = folder.path().join("ca.pem");
     std::fs::write(&path, ours.pem()).unwrap();
     let ca = path.to_str();
@@ -126,12 +127,14 @@ fn each_mistake_of_tls_has_its_own_message() {
                  ca = \"test-ca.pem\""
             )
         );
-        let theirs = authority();
-        let untrusted = serve(self::acceptor(&theirs, here, NOW, &[]), OK).await;
-        assert_eq!(
-            told(untrusted, ca, &[]).await,
-            refused("the certificate of `shop` was not issued by the authority in `ca`")
-        );
+        for name in ["theirs", "ours"] {
+            let theirs = authority(name);
+            let untrusted = serve(self::acceptor(&theirs, here, NOW, &[]), OK).await;
+            assert_eq!(
+                told(untrusted, ca, &[]).await,
+                refused("the certificate of `shop` was not issued by the authority in `ca`")
+            );
+        }
         // A ServerHello of TLS 1.1 with a cipher suite of its time.
         let old_hello = serve_bytes(
             b"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x020123456789abcdef0123456789abcdef\x00\x00\x2f\x00",
@@ -158,7 +161,7 @@ fn each_mistake_of_tls_has_its_own_message() {
 #[test]
 fn an_answer_that_is_cut_without_tls_saying_so_is_unknown() {
     let folder = tempfile::tempdir().unwrap();
-    let ours = authority();
+    let ours = authority("ours");
     let path = folder.path().join("ca.pem");
     std::fs::write(&path, ours.pem()).unwrap();
     let acceptor = acceptor(&ours, &["127.0.0.1"], NOW, &[]);
