@@ -104,7 +104,10 @@ pub(super) fn headers(
             optional: true,
         });
     }
-    if let (Some(user), false) = (&address.user, given.contains_key("authorization")) {
+    let is_told = headers
+        .iter()
+        .any(|header| &*header.name == "authorization");
+    if let (Some(user), false) = (&address.user, is_told) {
         let password = address.password.as_deref().unwrap_or_default();
         let credentials = BASE64.encode(format!("{user}:{password}"));
         scope.constants().secrets().add(&credentials);
