@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn what_may_only_stand_in_a_set_up_is_told_with_its_place() {
-        let told = |statement| {
+        let told = |statement: &str| {
             let error = check_sql(statement).unwrap_err();
             format!("{}: {}", error.inside, error.problem)
         };
