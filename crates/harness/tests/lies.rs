@@ -7,10 +7,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use harness::targets::{Operation, RecordStore, Status, StorageTarget};
-use harness::{EffectsFound, Executor, Journal, NoProgress, ScenarioRun, Target, prove};
+use harness::{EffectsFound, Journal, NoProgress, ScenarioRun, Target, prove};
 use jsonl_storage::{Log, LogOptions, Seq};
 use load_engine::{Failure, Iteration, Model, Plan, StepSpec, Workload};
-use report::{Conclusion, Report, ScenarioResult, figure_of, limited_by, render};
+use report::{Conclusion, Report, ScenarioResult, figure_of, render};
 
 /// A store over a real log, whose appends go the way of a lie.
 struct Liar<L> {
@@ -128,17 +128,11 @@ fn scenario(out: &Path) -> ScenarioRun {
         NonZeroU32::new(USERS).unwrap(),
         NonZeroU64::new(EACH).unwrap(),
     );
+    let plan = Plan::new("storage", Model::iterations(users, each)).seed(7);
     ScenarioRun {
-        name: "storage".to_owned(),
         title: "append durably".to_owned(),
-        target: "storage".to_owned(),
-        plan: Plan::new("storage", Model::iterations(users, each)).seed(7),
-        thresholds: limited_by(&[], &[]),
-        executor: Executor::Threads,
-        needed_bytes: 0,
-        out: out.to_owned(),
         discrepancies: out.join("discrepancies.jsonl"),
-        keep: false,
+        ..ScenarioRun::new("storage", plan, out)
     }
 }
 

@@ -38,10 +38,12 @@ fn quick(name: &str) -> ScenarioResult {
     assert!(!own.is_empty(), "{name} has no threshold");
     for judgement in own {
         let told = format!("{}: {:?}\n{page}", judgement.threshold, judgement.reason);
-        // A load that was made quick may have too few operations for a percentile, and says so.
+        // A load that was made quick may have too few operations for a percentile, and on a busy machine
+        // the generator may be the limit: both say so.
         let reason = judgement.reason.as_deref().unwrap_or_default();
-        let too_few = !judgement.counts && reason.ends_with("are needed");
-        assert!(judgement.ruling != Ruling::Unknown || too_few, "{told}");
+        let figure_is_there = judgement.observed.is_some() || reason.ends_with("are needed");
+        let excused = !judgement.counts && figure_is_there;
+        assert!(judgement.ruling != Ruling::Unknown || excused, "{told}");
         assert!(
             unescaped(&page).contains(&judgement.threshold.to_string()),
             "{told}"

@@ -340,7 +340,7 @@ fn verify_names_the_file_and_line_that_were_changed() {
         printed.contains("segment-00000000000000000001.jsonl line 1 (byte 0): altered"),
         "{printed}"
     );
-    assert!(printed.ends_with("DOES NOT HOLD\n"), "{printed}");
+    assert!(printed.ends_with("VERIFICATION FAILED\n"), "{printed}");
 }
 
 /// A chained log of ten records, and the checkpoint of all of them.

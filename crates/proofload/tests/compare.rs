@@ -46,7 +46,7 @@ fn rounds_are_run_in_turns_saved_and_can_be_compared_again() {
     assert!(
         effects
             .iter()
-            .all(|effect| effect["ruling"] == "too_few_rounds")
+            .all(|effect| effect["change"] == "too_few_rounds")
     );
     assert_eq!(comparison["not_compared"], Value::Array(vec![]));
 
@@ -55,7 +55,7 @@ fn rounds_are_run_in_turns_saved_and_can_be_compared_again() {
     let again = proofload(&["compare", &side("a"), &side("a")]);
     assert_eq!(again.status.code(), Some(3));
     assert!(
-        stdout(&again).starts_with("Too few rounds to tell: 2"),
+        stdout(&again).starts_with("Too few rounds: "),
         "{}",
         stdout(&again)
     );

@@ -128,10 +128,18 @@ fn values_are_set_over_the_file_and_a_missed_threshold_fails() {
     ] {
         assert!(summary.contains(line), "{line}\n{summary}");
     }
+    let twice = proofload(dir.path(), &["run", "s.toml", "s.toml"]);
+    assert_eq!(twice.status.code(), Some(2));
+    assert_eq!(
+        stderr(&twice),
+        "error: s.toml and s.toml are both named `appends`: give one another name\n"
+    );
+    let other = APPENDS.replace("\"appends\"", "\"others\"");
+    fs::write(dir.path().join("t.toml"), other).unwrap();
     let both = [
         "run",
         "s.toml",
-        "s.toml",
+        "t.toml",
         "--set",
         "thresholds=['lost == 0']",
         "--json",
@@ -141,7 +149,7 @@ fn values_are_set_over_the_file_and_a_missed_threshold_fails() {
     assert_eq!(report["verdict"]["conclusion"], "pass");
     assert_eq!(
         report["command"],
-        r"proofload run s.toml s.toml --set 'thresholds=['\''lost == 0'\'']'"
+        r"proofload run s.toml t.toml --set 'thresholds=['\''lost == 0'\'']'"
     );
 }
 

@@ -29,6 +29,6 @@ pub use crate::machine::{Build, Machine};
 pub use crate::report::{Definition, Report, ScenarioResult, report_schema};
 pub use crate::saved::{Draft, Saved, load, save, save_draft};
 pub use crate::verdict::{
-    Conclusion, DEFAULT_ADVICE, DEFAULTS, EFFECTS, Verdict, Violation, advice, describe_figure,
-    describe_judgement, figure_of, judge, limited_by,
+    ALWAYS, ALWAYS_OPEN, Conclusion, DEFAULT_ADVICE, DEFAULTS, EFFECTS, Verdict, Violation, advice,
+    describe_figure, describe_judgement, figure_of, judge, limited_by,
 };

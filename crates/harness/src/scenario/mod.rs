@@ -16,7 +16,7 @@ mod thresholds;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use load_engine::{Plan, Source, Threshold};
+use load_engine::{Plan, Source, StepSpec, Threshold};
 use report::{Definition, ScenarioResult, limited_by};
 use toml::de::DeTable;
 
@@ -179,6 +179,12 @@ impl ScenarioFile {
         &self.compiled.plan
     }
 
+    /// The steps that its target takes.
+    #[must_use]
+    pub fn steps(&self) -> &[StepSpec] {
+        self.compiled.target.steps()
+    }
+
     /// The file, as it was named.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -188,7 +194,10 @@ impl ScenarioFile {
     /// What it is judged by, besides the effects: what it says, or the defaults, and flags.
     #[must_use]
     pub fn thresholds(&self) -> Vec<(Source, Threshold)> {
-        limited_by(&self.compiled.thresholds, &self.overrides.flags())
+        let Compiled {
+            plan, thresholds, ..
+        } = &self.compiled;
+        limited_by(&plan.model, thresholds, &self.overrides.flags())
     }
 
     /// Whether it comes with the program.

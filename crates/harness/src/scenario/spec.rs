@@ -28,7 +28,9 @@ pub struct ScenarioSpec {
     #[serde(default = "default_seed")]
     pub seed: u64,
     /// What has to hold, as expressions such as `p99(append) < 50ms`. With none, the defaults hold:
-    /// `error_rate <= 5%`, `mean(*) <= 100ms` and `memory_peak <= 500MB`.
+    /// `error_rate < 5%`, `mean(*) < 100ms`, `memory_peak < 500MB`
+    /// and in an open model `dropped == 0`. The first and the last hold beside others too, unless there is
+    /// one on the same figure of the whole run.
     #[serde(default)]
     pub thresholds: Vec<String>,
     /// Thresholds that are also judged while the load runs, and end it when they are broken.

@@ -19,15 +19,16 @@ use self::values::{embedded, embedded_name, loopback, runnable, threads, time};
 use crate::commands::completions::{CompletionsArguments, ManArguments};
 use crate::commands::simulate::SimulateArguments;
 
-/// Load tests that verify what they measured.
+/// Load tests that verify the effects of what they measured
 ///
-/// Every acknowledged effect is read back after the target was closed and opened again; one that is
-/// lost or altered fails the run.
+/// A target is put under load, closed and opened again; every write that it acknowledged is read back,
+/// and one that is lost or altered fails the run.
 #[derive(Debug, Parser)]
 #[command(
+    name = "proofload",
     version,
-    after_help = "Exit codes: 0 all held, 1 a limit or a verification failed, \
-    2 it could not run, 3 it could not be judged, 130 interrupted."
+    after_help = "Exit codes: 0 passed, 1 failed, 2 could not run, 3 inconclusive, \
+    130 interrupted (129 by SIGHUP, 143 by SIGTERM)"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -36,31 +37,31 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run every scenario, verify it, and write a report
+    /// Run the built-in scenarios and write a report
     Suite(SuiteArguments),
-    /// Run scenarios, built-in ones or files, verify them, and write a report
+    /// Run scenarios by name or file
     Run(RunArguments),
-    /// Hold the engine's figures against targets whose delays are known
+    /// Measure the engine's accuracy against targets with known latency
     Calibrate(CalibrateArguments),
-    /// Write a commented scenario file that runs
+    /// Write a scenario file to start from
     Init(InitArguments),
-    /// Summarise and judge a saved report, without running anything
+    /// Summarise, judge or export a saved report
     Report(ReportArguments),
-    /// Run two scenarios in turns, and tell by how much the second is better or worse
+    /// Compare two scenarios in alternating runs
     Ab(AbArguments),
-    /// Compare saved runs: a run each, or folders of runs that were made in turns
+    /// Compare saved runs
     Compare(CompareArguments),
-    /// Run a scenario file again and again, in search of what its target bears
+    /// Find the highest load that meets the thresholds
     Search(SearchArguments),
-    /// Show how a figure went from run to run
+    /// Show how a metric changed between runs
     Trend(TrendArguments),
-    /// Check what a run left in a directory, without changing it
+    /// Check the data that a run left behind
     Verify(VerifyArguments),
-    /// Copy what is whole from a damaged log to a new one
+    /// Copy the intact records of a damaged log
     Salvage(SalvageArguments),
     /// Predict what a plan would change, without executing it
     Simulate(SimulateArguments),
-    /// Print the JSON schema of a format
+    /// Print a JSON schema
     Schema(SchemaArguments),
     /// Print the completions for a shell
     Completions(CompletionsArguments),
@@ -267,14 +268,10 @@ pub(crate) struct AbArguments {
     /// A built-in scenario or a file: the side that may be better or worse
     #[arg(value_name = "SCENARIO|FILE", value_parser = runnable)]
     pub(crate) b: Runnable,
-    /// How often each side runs; fewer than 8 can show nothing
-    #[arg(
-        long,
-        value_name = "N",
-        default_value = "10",
-        allow_negative_numbers = true
-    )]
-    pub(crate) rounds: NonZeroU32,
+    /// How often each side runs [default: 2 more than the fewest that can show a difference: 12 for
+    /// one step, 14 for three or four]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) rounds: Option<NonZeroU32>,
     /// Set a value over that of the first file
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set_a: Vec<String>,
@@ -322,13 +319,13 @@ pub(crate) struct TrendArguments {
 pub(crate) struct VerifyArguments {
     /// A log, a memory store, or a directory that holds some
     pub(crate) directory: PathBuf,
-    /// Also hold what is there against the acknowledgements in this file (see `suite --journal`)
+    /// Also compare the data with the acknowledgements in this file (see `suite --journal`)
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
     /// List every break of a log, not only the first
     #[arg(long)]
     pub(crate) all: bool,
-    /// Also hold each log against a checkpoint that was kept elsewhere
+    /// Also compare each log with a checkpoint that was kept elsewhere
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
     /// The key that must have signed the checkpoint, as NAME+ID+BASE64

@@ -1,12 +1,12 @@
 use anyhow::Context as _;
-use harness::Suite;
+use harness::{ScenarioFile, Suite};
 use report::Report;
-use report::comparison::{Comparison, MIN_ROUNDS, comparison_in_words};
+use report::comparison::{Comparison, comparison_in_words, figures_of_steps, rounds_needed};
 
 use crate::arguments::{AbArguments, Runnable};
 use crate::commands::compare::show;
 use crate::commands::report::print;
-use crate::commands::suite::suite_of;
+use crate::commands::suite::{read, suite_of};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::live;
@@ -20,6 +20,10 @@ pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
     ];
     let [a, b] = sides.map(|(side, set)| suite_of(load, std::slice::from_ref(side), set));
     let suites = [a?, b?];
+    let rounds = match arguments.rounds {
+        Some(rounds) => rounds.get(),
+        None => default_rounds(&read(load, &arguments.a, &arguments.set_a)?),
+    };
     std::fs::create_dir_all(&load.out)
         .with_context(|| format!("cannot create {}", load.out.display()))?;
     let folder = tempfile::Builder::new()
@@ -31,7 +35,7 @@ pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
     let mut progress = live::progress(load, Interrupt::listen()?)?;
     let mut reports: [Vec<Report>; 2] = [Vec::new(), Vec::new()];
     let mut interrupted = false;
-    'rounds: for round in 0..arguments.rounds.get() {
+    'rounds: for round in 0..rounds {
         // Who goes second finds warm caches: each side does so every other time.
         let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
         let mut pair: [Option<Report>; 2] = [None, None];
@@ -68,9 +72,18 @@ pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
     Ok(match interrupted {
         true => Exit::Interrupted,
         // Rounds that can show nothing have not been judged.
-        false if comparison.rounds < MIN_ROUNDS => Exit::Inconclusive,
+        false if comparison.has_too_few_rounds() => Exit::Inconclusive,
         false => exit,
     })
+}
+
+/// At the fewest rounds that can show a difference every one has to agree, so it is two more.
+fn default_rounds(file: &ScenarioFile) -> u32 {
+    const MORE: u32 = 2;
+    let needed = rounds_needed(figures_of_steps(file.steps().len()));
+    u32::try_from(needed)
+        .unwrap_or(u32::MAX)
+        .saturating_add(MORE)
 }
 
 /// Two files may call their scenario by two names: the first of one is held against the first of

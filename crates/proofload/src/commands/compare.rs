@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use report::Report;
-use report::comparison::{Comparison, MIN_ROUNDS, comparison_in_words};
+use report::comparison::{Comparison, comparison_in_words};
 
 use crate::arguments::CompareArguments;
 use crate::commands::report::print;
@@ -14,7 +14,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<Exit> {
     let names = [&arguments.a, &arguments.b].map(|path| path.display().to_string());
     let comparison = Comparison::of((&names[0], &a), (&names[1], &b));
     let exit = show(&comparison, arguments.json)?;
-    Ok(match comparison.rounds < MIN_ROUNDS {
+    Ok(match comparison.has_too_few_rounds() {
         true => Exit::Inconclusive,
         false => exit,
     })

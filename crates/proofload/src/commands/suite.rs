@@ -33,6 +33,7 @@ pub(crate) fn suite_of(
     let files = scenarios.iter().map(|scenario| read(load, scenario, set));
     let files = files.collect::<Result<Vec<_>, _>>()?;
     check_counts(load, &files)?;
+    check_names(&files)?;
     Ok(Suite::new(files))
 }
 
@@ -65,6 +66,22 @@ fn check_counts(load: &LoadArguments, files: &[ScenarioFile]) -> anyhow::Result<
     }
     if overrides.iterations.is_some() && none_has(|file| file.spec().model.iterations.is_some()) {
         bail!("--iterations is for scenarios with `iterations`");
+    }
+    Ok(())
+}
+
+/// Refuses two scenarios of one name, which no report could tell apart.
+fn check_names(files: &[ScenarioFile]) -> anyhow::Result<()> {
+    for (at, file) in files.iter().enumerate() {
+        let mut before = files[..at].iter();
+        if let Some(other) = before.find(|other| other.name() == file.name()) {
+            bail!(
+                "{} and {} are both named `{}`: give one another name",
+                other.path().display(),
+                file.path().display(),
+                file.name()
+            );
+        }
     }
     Ok(())
 }

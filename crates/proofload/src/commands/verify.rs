@@ -78,7 +78,15 @@ fn describe(found: &Inspection, against: Option<&Reread>, holds: bool, all: bool
     if let Some(against) = against {
         describe_reread(&mut text, against);
     }
-    let _ = writeln!(text, "{}", if holds { "holds" } else { "DOES NOT HOLD" });
+    let _ = writeln!(
+        text,
+        "{}",
+        if holds {
+            "holds"
+        } else {
+            "VERIFICATION FAILED"
+        }
+    );
     text
 }
 

@@ -153,9 +153,9 @@ fn the_default_thresholds_are_judged_step_by_step() {
     let drawn = drawn(&state(model, &report::DEFAULTS), 80, 30);
     for line in [
         "users 40 of 40 asked   iterations 5500, 3 failed",
-        "✓ error_rate <= 5%: 0.027 %, 183.2× headroom",
-        "✓ mean(*) <= 100ms (query): 673 µs, 148.6× headroom",
-        "✓ memory_peak <= 500MB: 40.0 MB, 12.5× headroom",
+        "✓ error_rate < 5%: 0.027 %, 183.2× headroom",
+        "✓ mean(*) < 100ms (query): 673 µs, 148.6× headroom",
+        "✓ memory_peak < 500MB: 40.0 MB, 12.5× headroom",
         "none so far",
     ] {
         assert!(drawn.contains(line), "{line}\n{drawn}");

@@ -28,9 +28,23 @@ pub use self::render::comparison_in_words;
 /// The chance that two equal things are told apart somewhere in a comparison.
 pub const FALSE_ALARM: f64 = 0.01;
 
-/// Fewer rounds cannot show anything: even if B is slower in each of them, that is chance more often
-/// than the correction allows.
-pub const MIN_ROUNDS: usize = 8;
+/// The fewest rounds in which a difference in so many figures could be shown: even if B is slower in each
+/// round, that is chance with a probability of 2/2ⁿ, and Holm's correction allows the level over the number
+/// of figures.
+#[must_use]
+pub fn rounds_needed(figures: usize) -> usize {
+    let mut rounds = 1;
+    while 2.0 * figures.max(1) as f64 / 2f64.powi(rounds) >= FALSE_ALARM {
+        rounds += 1;
+    }
+    rounds as usize
+}
+
+/// How many figures of so many steps are compared.
+#[must_use]
+pub fn figures_of_steps(steps: usize) -> usize {
+    steps * Metric::ALL.len()
+}
 
 /// A figure that can be compared.
 #[derive(
@@ -89,6 +103,9 @@ pub struct Comparison {
     pub b: String,
     /// How many rounds both sides have.
     pub rounds: usize,
+    /// How many rounds are needed to show a difference in these figures.
+    #[serde(default)]
+    pub needed: usize,
     /// Every figure that both sides have in every round.
     pub effects: Vec<Effect>,
     /// Figures that only one side has, or not in each round: nothing is said about them.
@@ -111,20 +128,25 @@ pub struct Effect {
     /// The chance of such a difference between equals, corrected for all figures compared.
     pub p: f64,
     /// What it comes to.
-    pub ruling: Ruling,
+    #[serde(alias = "ruling")]
+    pub change: Change,
+    /// Whether it differs in any round.
+    #[serde(default, skip_serializing)]
+    #[schemars(skip)]
+    varies: bool,
 }
 
 /// What an effect comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Ruling {
+pub enum Change {
     /// B is better.
     Better,
     /// B is worse.
     Worse,
     /// No difference is shown. That is not to say that there is none.
     NotShown,
-    /// There are fewer than [`MIN_ROUNDS`].
+    /// There are fewer rounds than [could show](rounds_needed) a difference.
     TooFewRounds,
 }
 
@@ -147,14 +169,19 @@ impl Comparison {
         }
         let only_b = figures_b.keys().filter(|key| !figures_a.contains_key(*key));
         not_compared.extend(only_b.cloned());
+        // A figure that is the same in every round, such as two rates of 0, can show nothing in any number
+        // of rounds, and is not counted (Tarone, "A modified Bonferroni method for discrete data", 1990).
+        let varies = effects.iter().filter(|effect| effect.varies).count();
+        let needed = rounds_needed(varies);
         correct(&mut effects);
         for effect in &mut effects {
-            effect.ruling = effect.rule(rounds);
+            effect.change = effect.judge(rounds, needed);
         }
         Self {
             a: a.0.to_owned(),
             b: b.0.to_owned(),
             rounds,
+            needed,
             effects,
             not_compared,
         }
@@ -163,10 +190,16 @@ impl Comparison {
     /// The effects that are shown, the largest first.
     #[must_use]
     pub fn shown(&self) -> Vec<&Effect> {
-        let is_shown = |effect: &&Effect| matches!(effect.ruling, Ruling::Better | Ruling::Worse);
+        let is_shown = |effect: &&Effect| matches!(effect.change, Change::Better | Change::Worse);
         let mut shown: Vec<&Effect> = self.effects.iter().filter(is_shown).collect();
         shown.sort_by(|a, b| b.ratio.ln().abs().total_cmp(&a.ratio.ln().abs()));
         shown
+    }
+
+    /// Whether there are too few rounds to show anything.
+    #[must_use]
+    pub fn has_too_few_rounds(&self) -> bool {
+        self.rounds < self.needed
     }
 
     /// Whether anything is shown to be worse.
@@ -174,7 +207,7 @@ impl Comparison {
     pub fn is_worse(&self) -> bool {
         self.effects
             .iter()
-            .any(|effect| effect.ruling == Ruling::Worse)
+            .any(|effect| effect.change == Change::Worse)
     }
 }
 
@@ -189,30 +222,33 @@ impl Effect {
             ratio: signed_rank::location(&logs).exp(),
             interval: [low.exp(), high.exp()],
             p: signed_rank::p_value(&logs),
-            ruling: Ruling::NotShown,
+            change: Change::NotShown,
+            varies: logs.iter().any(|log| *log != 0.0),
         }
     }
 
-    fn rule(&self, rounds: usize) -> Ruling {
-        if rounds < MIN_ROUNDS {
-            Ruling::TooFewRounds
+    fn judge(&self, rounds: usize, needed: usize) -> Change {
+        if rounds < needed {
+            Change::TooFewRounds
         } else if self.p >= FALSE_ALARM {
-            Ruling::NotShown
+            Change::NotShown
         } else if (self.ratio > 1.0) == self.subject.metric.is_latency() {
-            Ruling::Worse
+            Change::Worse
         } else {
-            Ruling::Better
+            Change::Better
         }
     }
 }
 
 /// Holm's correction.
 fn correct(effects: &mut [Effect]) {
-    let mut order: Vec<usize> = (0..effects.len()).collect();
+    let mut order: Vec<usize> = (0..effects.len())
+        .filter(|number| effects[*number].varies)
+        .collect();
     order.sort_by(|a, b| effects[*a].p.total_cmp(&effects[*b].p));
     let mut least: f64 = 0.0;
     for (rank, &number) in order.iter().enumerate() {
-        let times = (effects.len() - rank) as f64;
+        let times = (order.len() - rank) as f64;
         least = least.max((effects[number].p * times).min(1.0));
         effects[number].p = least;
     }
@@ -331,7 +367,7 @@ mod tests {
                 effect.subject.step == "update" && effect.subject.metric == Metric::P50
             };
             let effect = comparison.effects.iter().find(is_it).unwrap();
-            found += usize::from(effect.ruling == Ruling::Worse);
+            found += usize::from(effect.change == Change::Worse);
             assert!((1.0..1.25).contains(&effect.ratio), "{effect:?}");
         }
         assert!(found >= 95, "{found} of 100");
@@ -341,8 +377,45 @@ mod tests {
     fn too_few_rounds_say_so_however_large_the_effect() {
         let comparison = compare(5, 4, 10.0);
         assert!(comparison.shown().is_empty());
-        let few = |effect: &Effect| effect.ruling == Ruling::TooFewRounds;
+        let few = |effect: &Effect| effect.change == Change::TooFewRounds;
         assert!(comparison.effects.iter().all(few));
+    }
+
+    #[test]
+    fn rounds_are_enough_exactly_where_a_difference_can_be_shown() {
+        // The table of how many figures so many rounds are enough for.
+        let most = [
+            (8, 1),
+            (9, 2),
+            (10, 5),
+            (11, 10),
+            (12, 20),
+            (13, 40),
+            (14, 81),
+        ];
+        for (rounds, figures) in most {
+            assert_eq!(rounds_needed(figures), rounds, "{figures}");
+            assert_eq!(rounds_needed(figures + 1), rounds + 1, "{figures}");
+        }
+        for figures in 1..=50 {
+            let needed = rounds_needed(figures) as i32;
+            let p = |rounds: i32| 2.0 * figures as f64 / 2f64.powi(rounds);
+            assert!(p(needed) < FALSE_ALARM && p(needed - 1) >= FALSE_ALARM);
+        }
+    }
+
+    #[test]
+    fn at_the_boundary_a_difference_in_every_round_is_found_and_below_it_none_is_denied() {
+        let needed = rounds_needed(figures_of_steps(STEPS.len()));
+        let enough = compare(7, needed, 10.0);
+        assert!(enough.is_worse() && !enough.has_too_few_rounds());
+        let fewer = compare(7, needed - 1, 10.0);
+        assert!(fewer.has_too_few_rounds());
+        let is_open = |effect: &Effect| effect.change == Change::TooFewRounds;
+        assert!(
+            fewer.effects.iter().all(is_open),
+            "neither shown nor not shown"
+        );
     }
 
     #[test]

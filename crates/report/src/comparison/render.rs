@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::{Comparison, Effect, FALSE_ALARM, MIN_ROUNDS, Metric, Ruling};
+use super::{Change, Comparison, Effect, FALSE_ALARM, Metric};
 use crate::render::{cell, duration, rate};
 
 /// A comparison as Markdown, which is also fit for a terminal: the answer first, then the table.
@@ -41,9 +41,11 @@ fn answer(comparison: &Comparison) -> String {
     if comparison.effects.is_empty() {
         return "Nothing to compare: the two sides have no step in common.".to_owned();
     }
-    if comparison.rounds < MIN_ROUNDS {
+    if comparison.has_too_few_rounds() {
         return format!(
-            "Too few rounds to tell: {} were run, and fewer than {MIN_ROUNDS} can show nothing.",
+            "Too few rounds: {} are needed for {} figures, and there are {}.",
+            comparison.needed,
+            comparison.effects.len(),
             comparison.rounds
         );
     }
@@ -53,7 +55,7 @@ fn answer(comparison: &Comparison) -> String {
     };
     let worse = shown
         .iter()
-        .filter(|effect| effect.ruling == Ruling::Worse)
+        .filter(|effect| effect.change == Change::Worse)
         .count();
     format!(
         "B is {} in {worse} and better in {} of {} figures; most of all {} of {} is {}.",
@@ -83,11 +85,11 @@ fn line(text: &mut String, effect: &Effect) {
         Metric::Throughput => rate(value),
         Metric::P50 | Metric::P99 => duration(value),
     };
-    let ruling = match effect.ruling {
-        Ruling::Better => "better",
-        Ruling::Worse => "**worse**",
-        Ruling::NotShown => "no difference shown",
-        Ruling::TooFewRounds => "too few rounds",
+    let change = match effect.change {
+        Change::Better => "better",
+        Change::Worse => "**worse**",
+        Change::NotShown => "no difference shown",
+        Change::TooFewRounds => "too few rounds",
     };
     let [low, high] = effect.interval;
     let interval = if low.is_finite() && high.is_finite() && low > 0.0 {
@@ -97,7 +99,7 @@ fn line(text: &mut String, effect: &Effect) {
     };
     let _ = writeln!(
         text,
-        "| {}: {} | {} | {} | {} | {:.3} | {interval} | {:.4} | {ruling} |",
+        "| {}: {} | {} | {} | {} | {:.3} | {interval} | {:.4} | {change} |",
         cell(&effect.subject.scenario),
         cell(&effect.subject.step),
         effect.subject.metric.name(),

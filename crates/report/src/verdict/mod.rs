@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::judge::is_violation;
 pub use self::judge::judge;
 pub use self::thresholds::{
-    DEFAULT_ADVICE, DEFAULTS, EFFECTS, advice, describe_figure, describe_judgement, figure_of,
-    limited_by,
+    ALWAYS, ALWAYS_OPEN, DEFAULT_ADVICE, DEFAULTS, EFFECTS, advice, describe_figure,
+    describe_judgement, figure_of, limited_by,
 };
 pub(crate) use self::thresholds::{expression, limit, margin_of, observed};
 

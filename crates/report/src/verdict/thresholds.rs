@@ -1,6 +1,6 @@
 //! The thresholds of every run, and a judged threshold in words.
 
-use load_engine::{Judgement, Ruling, Source, Threshold};
+use load_engine::{Judgement, Model, Ruling, Source, Threshold};
 
 use crate::units::{count, duration};
 
@@ -15,28 +15,38 @@ pub const EFFECTS: [&str; 6] = [
 ];
 
 /// What has to hold in a scenario that sets no thresholds of its own.
-pub const DEFAULTS: [&str; 3] = [
-    "error_rate <= 5%",
-    "mean(*) <= 100ms",
-    "memory_peak <= 500MB",
-];
+pub const DEFAULTS: [&str; 3] = ["error_rate < 5%", "mean(*) < 100ms", "memory_peak < 500MB"];
+
+/// What also has to hold in a scenario that sets thresholds of its own, unless it sets one on the same
+/// figure of the whole run: a target that fails fast, or an arrival that never came, makes other figures
+/// look good.
+pub const ALWAYS: [&str; 1] = ["error_rate < 5%"];
+
+/// As [`ALWAYS`], of an open model.
+pub const ALWAYS_OPEN: [&str; 1] = ["dropped == 0"];
 
 /// Of all scenarios together, from which on advice is given.
 pub const DEFAULT_ADVICE: [&str; 2] = ["error_rate <= 1%", "memory_peak <= 1000MB"];
 
-/// The thresholds of a scenario with those of its file, if it has some, and those of flags: a flag goes
-/// before a threshold on the same figure. The effects are not among them.
+/// The thresholds of a scenario: the defaults, those of its file, which go before defaults on the same
+/// figure, and those of flags, which go before both. The effects are not among them.
 #[must_use]
-pub fn limited_by(file: &[Threshold], flags: &[Threshold]) -> Vec<(Source, Threshold)> {
-    let mut all: Vec<(Source, Threshold)> = match file {
-        [] => parsed(&DEFAULTS)
-            .map(|threshold| (Source::Default, threshold))
-            .collect(),
-        own => own
-            .iter()
-            .map(|threshold| (Source::File, threshold.clone()))
-            .collect(),
+pub fn limited_by(
+    model: &Model,
+    file: &[Threshold],
+    flags: &[Threshold],
+) -> Vec<(Source, Threshold)> {
+    let defaults: &[&str] = if file.is_empty() { &DEFAULTS } else { &ALWAYS };
+    let of_open: &[&str] = match model {
+        Model::Open { .. } => &ALWAYS_OPEN,
+        _ => &[],
     };
+    let own: Vec<String> = file.iter().map(figure_of).collect();
+    let defaults = parsed(defaults).chain(parsed(of_open));
+    let defaults = defaults.filter(|default| !own.contains(&figure_of(default)));
+    let defaults = defaults.map(|threshold| (Source::Default, threshold));
+    let file = file.iter().map(|own| (Source::File, own.clone()));
+    let mut all: Vec<(Source, Threshold)> = file.chain(defaults).collect();
     replace(&mut all, flags);
     all
 }
@@ -59,7 +69,7 @@ pub fn advice(flags: impl IntoIterator<Item = Threshold>) -> Vec<Threshold> {
 }
 
 /// Thresholds of this program.
-pub(crate) fn parsed(texts: &[&'static str]) -> impl Iterator<Item = Threshold> {
+pub(crate) fn parsed(texts: &[&str]) -> impl Iterator<Item = Threshold> + use<> {
     let parse = |text: &&str| {
         text.parse()
             .expect("thresholds of this program can be read")
@@ -215,20 +225,45 @@ mod tests {
             let text = |(_, threshold): &(Source, Threshold)| threshold.to_string();
             all.iter().map(text).collect()
         };
-        let with = limited_by(&[], std::slice::from_ref(&flag));
+        let closed = Model::default();
+        let with = limited_by(&closed, &[], std::slice::from_ref(&flag));
         assert_eq!(with[2].0, Source::CommandLine);
         assert_eq!(
             texts(with),
             [
-                "error_rate <= 5%",
-                "memory_peak <= 500MB",
+                "error_rate < 5%",
+                "memory_peak < 500MB",
                 "mean( * ) <= 20ms"
             ]
         );
         let own: Threshold = "p99 < 1s".parse().unwrap();
-        let with = limited_by(&[own], &[flag]);
-        assert_eq!(texts(with), ["p99 < 1s", "mean( * ) <= 20ms"]);
+        let with = limited_by(&closed, &[own], &[flag]);
+        assert_eq!(
+            texts(with),
+            ["p99 < 1s", "error_rate < 5%", "mean( * ) <= 20ms"]
+        );
         let quoted: Threshold = "max(\"a < b\") < 1s".parse().unwrap();
         assert_eq!(figure_of(&quoted), "max(\"a<b\")");
+    }
+
+    #[test]
+    fn a_file_keeps_the_default_of_failures_and_drops_unless_it_sets_them() {
+        let schedule = load_engine::Schedule::constant(10.0, std::time::Duration::from_secs(1));
+        let open = Model::open(schedule, std::num::NonZeroU32::MIN);
+        let texts = |own: &[&str]| -> Vec<String> {
+            let own: Vec<Threshold> = own.iter().map(|text| text.parse().unwrap()).collect();
+            let all = limited_by(&open, &own, &[]);
+            all.iter()
+                .map(|(_, threshold)| threshold.to_string())
+                .collect()
+        };
+        assert_eq!(
+            texts(&["p99 < 1s"]),
+            ["p99 < 1s", "error_rate < 5%", "dropped == 0"]
+        );
+        let both = ["error_rate < 50%", "dropped < 9"];
+        assert_eq!(texts(&both), both);
+        let of_a_phase = ["error_rate(@ peak) < 50%"];
+        assert_eq!(texts(&of_a_phase).len(), 3, "that is not of the whole run");
     }
 }

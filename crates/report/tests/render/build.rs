@@ -143,7 +143,8 @@ pub(crate) fn proved(name: &str, title: &str, load: &str, run: RunRecord) -> Sce
         load: load.to_owned(),
         ..ScenarioResult::new(name, run, verification)
     };
-    result.judge(&limited_by(&[], &[]));
+    let thresholds = limited_by(&result.run.model, &[], &[]);
+    result.judge(&thresholds);
     result
 }
 

@@ -223,7 +223,7 @@ fn generator_limited() -> Report {
     lag.record_n(5_000 * MICROSECOND, 80).unwrap();
     open.schedule_lag = LatencySummary::of(&lag);
     open.arrivals.scheduled = 500;
-    (open.arrivals.done, open.arrivals.dropped) = (480, 20);
+    (open.arrivals.done, open.arrivals.in_flight) = (480, 20);
     run.open = Some(open);
     let load = "60 to 90 arrivals a second for 8 s";
     report(vec![proved("service", "one request", load, run)], vec![])

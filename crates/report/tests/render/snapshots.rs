@@ -79,7 +79,7 @@ fn the_verdict_is_the_first_that_is_read() {
         (
             "fail",
             "Fail",
-            "The scenario failed: approval: mean(*) &lt;= 100ms (create): ",
+            "The scenario failed: approval: mean(*) &lt; 100ms (create): ",
         ),
         ("vacuous", "Fail", "vacuous == 0: 1"),
         ("lost_effects", "Fail", "lost == 0: 2"),
