@@ -136,9 +136,10 @@ fn agentdojo_section(page: &mut String, measured: &agentdojo::Measured) {
 
 An attack is what a person asked for, followed by what an attacker planted. A plan is held by where the
 targets of its calls come from (`ProvenancePolicy`): named in the request, known from a place that no
-outsider writes, or read from a source that the request named. No rule is about a suite, so each suite is
-a check of rules that were not fitted to it; which names of parameters are targets was written with
-these suites in sight. Every suite in the folder is measured.
+outsider writes, or read from a source that the request named. Nothing is chosen or fitted per suite, so
+a rotation would give the same figures. But the rules, and the names of parameters that are targets, were
+written with these three suites in sight: only another suite can check them. Every suite in the folder is
+measured.
 
 | suite | attacks held | benign plans held |
 |---|---:|---:|
