@@ -232,7 +232,7 @@ fn remembered() -> Remembered {
     let dir = TempDir::new().expect("a directory");
     let store = MemoryStore::open(dir.path()).expect("a store");
     let namespace = Namespace::new("instructions").expect("a namespace");
-    let at = memory_store::Timestamp::from_unix_millis(1_767_225_600_000);
+    let at = memory_store::Timestamp::from_millis(1_767_225_600_000);
     let remember = |number: usize| {
         let memory = NewMemory::new(namespace.clone(), format!("memory {number}"), at);
         let id = store.remember(memory).expect("a memory");

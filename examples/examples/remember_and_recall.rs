@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = tempfile::tempdir()?;
     let store = MemoryStore::open(directory.path())?;
     let team = Namespace::new("team-a")?;
-    let now = Timestamp::from_unix_millis(1_767_225_600_000);
+    let now = Timestamp::from_millis(1_767_225_600_000);
     let embedder = HashedNgrams::default();
 
     let cause = NewMemory::new(team.clone(), "the linker ran out of memory", now)

@@ -89,7 +89,7 @@ fn fill(store: &MemoryStore, items: usize, dimension: usize) {
             let namespace = &namespace;
             scope.spawn(move || {
                 for number in (agent..items).step_by(AGENTS) {
-                    let at = Timestamp::from_unix_millis(number as i64);
+                    let at = Timestamp::from_millis(number as i64);
                     let new = NewMemory::new(namespace.clone(), format!("memory {number}"), at);
                     let new = new.vector(vector(number as u64, dimension));
                     store.remember(new).expect("remembered");

@@ -25,13 +25,9 @@ fn namespace() -> Namespace {
 
 fn memory(vector: Option<Vec<f32>>) -> NewMemory {
     let text = "the nightly build failed because the linker ran out of memory on the small runner";
-    let new = NewMemory::new(
-        namespace(),
-        text,
-        Timestamp::from_unix_millis(1_767_225_600_000),
-    )
-    .tag("failure")
-    .attribute("agent", "builder-7");
+    let new = NewMemory::new(namespace(), text, Timestamp::from_millis(1_767_225_600_000))
+        .tag("failure")
+        .attribute("agent", "builder-7");
     NewMemory { vector, ..new }
 }
 
@@ -280,6 +276,6 @@ fn insert(connection: &Connection) {
         "INSERT INTO memories(ns, id, at, text, tags, attributes, digest, valid_from, recorded_at,
              version)
          VALUES(1, ?1, ?2, ?3, '[\"failure\"]', '{\"agent\":\"builder-7\"}', zeroblob(32), ?2, ?2, 1)",
-        params![next, memory.at.unix_millis(), memory.text],
+        params![next, memory.at.as_millis(), memory.text],
     );
 }

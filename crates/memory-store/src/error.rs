@@ -3,7 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::model::names::{MemoryId, Namespace, Timestamp};
+use action::Timestamp;
+
+use crate::model::names::{MemoryId, Namespace};
 use crate::model::state::{AgentRun, CheckpointId, Expected};
 
 /// The result of an operation on the store.
@@ -329,7 +331,7 @@ pub enum Error {
     },
 
     /// Something would end before it begins. Give it a later end.
-    #[error("{item} would be valid from {} until {}", from.unix_millis(), until.unix_millis())]
+    #[error("{item} would be valid from {} until {}", from.as_millis(), until.as_millis())]
     InvalidInterval {
         /// The memory or the edge.
         item: String,

@@ -32,7 +32,7 @@
 //! let directory = tempfile::tempdir()?;
 //! let store = MemoryStore::open(directory.path())?;
 //! let team = Namespace::new("team-a")?;
-//! let at = Timestamp::from_unix_millis(1_767_225_600_000);
+//! let at = Timestamp::from_millis(1_767_225_600_000);
 //!
 //! let cause = store.remember(
 //!     NewMemory::new(team.clone(), "the linker ran out of memory", at)
@@ -77,6 +77,8 @@ mod transfer;
 
 mod error;
 
+pub use action::Timestamp;
+
 pub use crate::check::verify::{read_all, verify_store};
 pub use crate::error::{Error, Result};
 pub use crate::model::digest::MemoryDigest;
@@ -87,7 +89,8 @@ pub use crate::model::filter::Filter;
 pub use crate::model::language::Language;
 pub use crate::model::latency::Latency;
 pub use crate::model::memory::{AttributeValue, Memory, NewMemory};
-pub use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+pub use crate::model::names::{MemoryId, Namespace, Relation};
+
 pub use crate::model::query::{Decay, Found, Query, Reason, Signal, Weights};
 pub use crate::model::quota::{Quota, Usage};
 pub use crate::model::report::{CheckReport, Disagreement};

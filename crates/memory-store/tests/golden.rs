@@ -24,7 +24,7 @@ const DATABASE_6: &str = "memory_6.sqlite";
 // What the rest of the file calls, so that a change of the interface is made here.
 
 fn at(millis: i64) -> Timestamp {
-    Timestamp::from_unix_millis(millis)
+    Timestamp::from_millis(millis)
 }
 
 fn id(id: u64) -> MemoryId {
@@ -364,7 +364,8 @@ fn golden_digests_of_memories_and_edges_are_as_stored() {
         ("timed", plain.clone().valid_from(at(0)).digest()),
         ("ended", plain.clone().valid_until(at(9)).digest()),
         ("expiring", plain.clone().expires_at(at(9)).digest()),
-        ("before_1970", memory("plain", i64::MIN).digest()),
+        // The year 1.
+        ("before_1970", memory("plain", -62_135_596_800_000).digest()),
         ("tagged", plain.clone().tag("b").tag("a").digest()),
         (
             "attributes",
@@ -393,5 +394,10 @@ fn golden_digests_of_memories_and_edges_are_as_stored() {
         ),
     ];
     let lines = digests.map(|(name, digest)| format!("{name} {digest}\n"));
-    golden::assert_file("digests.txt", lines.concat().as_bytes());
+    golden::assert_file("digests_6.txt", lines.concat().as_bytes());
+    // Of what was stored earlier, only a moment 292 million years ago cannot be told any more.
+    let earlier = String::from_utf8(golden::read("digests.txt")).unwrap();
+    for line in lines.iter().filter(|line| !line.starts_with("before_1970")) {
+        assert!(earlier.contains(line), "{line}");
+    }
 }

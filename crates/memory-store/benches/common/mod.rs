@@ -30,7 +30,7 @@ pub(crate) fn id(number: u64) -> MemoryId {
 }
 
 pub(crate) fn at(millis: i64) -> Timestamp {
-    Timestamp::from_unix_millis(millis)
+    Timestamp::from_millis(millis)
 }
 
 /// Numbers without structure, the same at each run (SplitMix64).

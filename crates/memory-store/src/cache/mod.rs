@@ -167,7 +167,8 @@ impl Weighter<Key, Arc<Memory>> for ByBytes {
 mod tests {
     use super::*;
     use crate::model::change::Forgotten;
-    use crate::model::names::Timestamp;
+
+    use action::Timestamp;
 
     fn memory(text: &str) -> Memory {
         Memory {

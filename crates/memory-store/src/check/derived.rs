@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
+use action::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::error::{Result, SqliteContext};
@@ -12,7 +13,7 @@ use crate::metadata::{
 use crate::model::edge::Edge;
 use crate::model::language::Language;
 use crate::model::memory::Memory;
-use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::names::{MemoryId, Namespace, Relation};
 use crate::model::report::{CheckReport, Disagreement};
 use crate::similarity::unit_vector;
 use crate::store::tiers::Tiers;
@@ -78,7 +79,7 @@ fn check_texts(
             of.get(namespace).copied().unwrap_or_default()
         };
         let differs =
-            |namespace: &&Namespace| count(&expected, *namespace) != count(&there, *namespace);
+            |namespace: &&Namespace| count(&expected, namespace) != count(&there, namespace);
         let surplus = expected.keys().filter(differs).cloned();
         found.extend(surplus.map(|namespace| Disagreement::SurplusWords { namespace }));
     }

@@ -1,9 +1,11 @@
 //! Memories made ready by their callers, so that the one writer need not.
 
+use action::Timestamp;
+
 use crate::error::Result;
 use crate::model::digest::{MemoryDigest, vector_to_bytes};
 use crate::model::memory::NewMemory;
-use crate::model::names::Timestamp;
+
 use crate::similarity::unit_vector;
 
 /// A memory that was checked and encoded.
@@ -20,6 +22,7 @@ pub(crate) struct PreparedMemory {
 
 impl PreparedMemory {
     pub(crate) fn new(memory: NewMemory) -> Result<Self> {
+        let memory = memory.in_millis();
         memory.check()?;
         let unit = memory
             .vector

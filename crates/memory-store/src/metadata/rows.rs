@@ -1,5 +1,6 @@
 //! Rows of the database as values.
 
+use action::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
@@ -7,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::model::digest::vector_from_bytes;
 use crate::model::edge::Edge;
 use crate::model::memory::Memory;
-use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::names::{MemoryId, Namespace, Relation};
 use crate::model::quota::Quota;
 
 /// What [`memory_from_row`] reads, in its order; of the table of memories or of their versions.
@@ -85,12 +86,12 @@ pub(super) fn quota_from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Qu
 }
 
 pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    row.get(column).map(Timestamp::from_unix_millis)
+    row.get(column).map(Timestamp::from_millis)
 }
 
 pub(super) fn optional_moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     let millis: Option<i64> = row.get(column)?;
-    Ok(millis.map(Timestamp::from_unix_millis))
+    Ok(millis.map(Timestamp::from_millis))
 }
 
 pub(crate) fn for_each_edge(

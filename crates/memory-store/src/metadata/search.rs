@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
+use action::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, named_params, params_from_iter};
 
 use crate::error::{Result, SqliteContext};
 use crate::model::filter::Filter;
 use crate::model::memory::Memory;
-use crate::model::names::{MemoryId, Namespace, Timestamp};
+use crate::model::names::{MemoryId, Namespace};
 use crate::model::quota::Usage;
 use crate::model::time::When;
 
@@ -61,7 +62,7 @@ pub(crate) fn find_newest(
 ) -> Result<Vec<(MemoryId, Timestamp)>> {
     let (sql, values) = filter_sql("m.id, m.at", namespace, filter, most);
     read_where(readers, &sql, values, |row| {
-        let at = Timestamp::from_unix_millis(row.get(1)?);
+        let at = Timestamp::from_millis(row.get(1)?);
         Ok((MemoryId::from_sql(row.get(0)?)?, at))
     })
 }
@@ -140,17 +141,17 @@ fn filter_sql(
         query.condition(format!("instr(m.text, {part}) > 0"));
     }
     if let Some(from) = filter.from {
-        let from = query.bind(from.unix_millis());
+        let from = query.bind(from.as_millis());
         query.condition(format!("m.at >= {from}"));
     }
     if let Some(until) = filter.until {
-        let until = query.bind(until.unix_millis());
+        let until = query.bind(until.as_millis());
         query.condition(format!("m.at < {until}"));
     }
     match filter.when {
         When::Current => query.condition("m.valid_until IS NULL".into()),
         When::AsOf(moment) => {
-            let moment = query.bind(moment.unix_millis());
+            let moment = query.bind(moment.as_millis());
             query.condition(format!(
                 "m.valid_from <= {moment} AND coalesce(m.valid_until > {moment}, 1)
                  AND coalesce(m.expires > {moment}, 1)"
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_newest_are_found_without_sorting() {
-        let since = Filter::new().from(crate::Timestamp::from_unix_millis(5));
+        let since = Filter::new().from(action::Timestamp::from_millis(5));
         let plan = plan(&since, 10);
         assert!(plan.contains("memories_by_time (ns=? AND at>?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");

@@ -1,8 +1,10 @@
 //! What a committed write means for the tiers that are derived from the metadata.
 
+use action::Timestamp;
+
 use crate::model::edge::Edge;
 use crate::model::memory::NewMemory;
-use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::names::{MemoryId, Namespace, Relation};
 
 /// One committed change. Changes are applied in the order of their commit, by the writer alone.
 #[derive(Debug)]

@@ -1,41 +1,16 @@
 //! Content digests: how a caller proves that what is stored is what was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use action::Timestamp;
 
 use crate::model::edge::Edge;
 use crate::model::memory::AttributeValue;
-use crate::model::names::{Namespace, Timestamp};
+use crate::model::names::Namespace;
 
-/// The BLAKE3 digest of a memory's or an edge's content, shown as 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct MemoryDigest([u8; 32]);
-
-impl MemoryDigest {
-    /// The digest as bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl From<[u8; 32]> for MemoryDigest {
-    fn from(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl fmt::Display for MemoryDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for MemoryDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+action::digest_type! {
+    /// The BLAKE3 digest of a memory's or an edge's content, shown as 64 hexadecimal digits.
+    MemoryDigest, 32
 }
 
 /// What a memory's digest covers.
@@ -55,7 +30,7 @@ impl MemoryContent<'_> {
     pub(crate) fn digest(&self) -> MemoryDigest {
         let mut encoder = Encoder::new("memory");
         encoder.text(self.namespace.as_str());
-        encoder.integer(self.at.unix_millis());
+        encoder.integer(self.at.as_millis());
         encoder.text(self.text);
         encoder.length(self.tags.len());
         self.tags.iter().for_each(|tag| encoder.text(tag));
@@ -69,7 +44,7 @@ impl MemoryContent<'_> {
         // times are still theirs.
         let is_timeless = self.valid_from == self.at && self.valid_until.is_none();
         if !is_timeless || self.expires_at.is_some() {
-            encoder.integer(self.valid_from.unix_millis());
+            encoder.integer(self.valid_from.as_millis());
             encoder.moment(self.valid_until);
             encoder.moment(self.expires_at);
         }
@@ -84,9 +59,9 @@ pub(crate) fn digest_edge(edge: &Edge) -> MemoryDigest {
     encoder.text(edge.relation.as_str());
     encoder.integer(edge.target.to_sql());
     encoder.0.update(&edge.weight.to_bits().to_le_bytes());
-    encoder.integer(edge.at.unix_millis());
+    encoder.integer(edge.at.as_millis());
     if edge.valid_from != edge.at || edge.valid_until.is_some() {
-        encoder.integer(edge.valid_from.unix_millis());
+        encoder.integer(edge.valid_from.as_millis());
         encoder.moment(edge.valid_until);
     }
     encoder.finish()
@@ -121,7 +96,7 @@ impl Encoder {
             return;
         };
         self.0.update(&[1]);
-        self.integer(moment.unix_millis());
+        self.integer(moment.as_millis());
     }
 
     fn attribute(&mut self, value: &AttributeValue) {
@@ -150,7 +125,7 @@ impl Encoder {
     }
 
     fn finish(self) -> MemoryDigest {
-        MemoryDigest(*self.0.finalize().as_bytes())
+        MemoryDigest::from_bytes(self.0.finalize().into())
     }
 }
 
@@ -175,14 +150,15 @@ pub(crate) fn vector_from_bytes(bytes: &[u8]) -> Option<Vec<f32>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::names::{Namespace, Timestamp};
+    use crate::model::names::Namespace;
     use crate::{MemoryDigest, NewMemory};
+    use action::Timestamp;
 
     fn memory(text: &str) -> NewMemory {
         NewMemory::new(
             Namespace::new("n").unwrap(),
             text,
-            Timestamp::from_unix_millis(1),
+            Timestamp::from_millis(1),
         )
     }
 
@@ -199,8 +175,8 @@ mod tests {
             memory("a").vector(vec![0.0]),
             memory("a").vector(vec![-0.0]),
             memory("a").valid_from(Timestamp::default()),
-            memory("a").valid_until(Timestamp::from_unix_millis(9)),
-            memory("a").expires_at(Timestamp::from_unix_millis(9)),
+            memory("a").valid_until(Timestamp::from_millis(9)),
+            memory("a").expires_at(Timestamp::from_millis(9)),
         ];
         let mut digests: Vec<MemoryDigest> = variants.iter().map(NewMemory::digest).collect();
         digests.push(plain.digest());

@@ -1,11 +1,12 @@
 //! What is stored: the edges between memories.
 
+use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::model::digest::{MemoryDigest, digest_edge};
 use crate::model::memory::check_interval;
-use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::names::{MemoryId, Namespace, Relation};
 use crate::model::time::When;
 
 /// A typed, weighted, directed edge between two memories of one namespace.
@@ -22,11 +23,13 @@ pub struct Edge {
     /// How strong it is; any finite number.
     pub weight: f64,
     /// When it was linked, which is when it was recorded.
+    #[serde(with = "crate::model::millis")]
     pub at: Timestamp,
     /// Since when it holds.
+    #[serde(with = "crate::model::millis")]
     pub valid_from: Timestamp,
     /// Until when it holds, exclusive; `None` for without an end.
-    #[serde(default)]
+    #[serde(default, with = "crate::model::millis::option")]
     pub valid_until: Option<Timestamp>,
 }
 

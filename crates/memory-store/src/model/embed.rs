@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::model::function_words::is_function_word;
 use crate::model::language::Language;
+use crate::model::letters::fold;
 use crate::model::memory::NewMemory;
 
 /// Makes vectors of texts, always of the same length.
@@ -67,7 +68,7 @@ impl Embedder for HashedNgrams {
         /// A whole word tells more than one of its trigrams.
         const WORD_WEIGHT: f32 = 2.0;
         let mut vector = vec![0.0; self.dimension];
-        let lower = crate::text::fold(text);
+        let lower = fold(text);
         let words = lower.split(|character: char| !character.is_alphanumeric());
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
         let has_content = words

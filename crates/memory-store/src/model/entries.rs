@@ -137,7 +137,7 @@ fn read_edges(
             edge.source.to_sql(),
             edge.relation.as_str().to_owned(),
             edge.target.to_sql(),
-            edge.valid_from.unix_millis(),
+            edge.valid_from.as_millis(),
         ));
         let digest = edge.digest();
         page.push(Entry::Edge(edge, digest));

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeBounds};
 
+use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::memory::AttributeValue;
-use crate::model::names::Timestamp;
+
 use crate::model::time::When;
 
 /// Conditions that a memory must all meet. The default one is met by every memory that is true
@@ -18,7 +19,7 @@ use crate::model::time::When;
 /// let recent_failures = Filter::new()
 ///     .tag("failure")
 ///     .attribute("agent", "builder-7")
-///     .from(Timestamp::from_unix_millis(1_700_000_000_000));
+///     .from(Timestamp::from_millis(1_700_000_000_000));
 /// assert!(recent_failures.tags.contains("failure"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,8 +47,10 @@ pub struct Filter {
     /// A part of its text, compared byte by byte.
     pub text_contains: Option<String>,
     /// The earliest moment, inclusive.
+    #[serde(default, with = "crate::model::millis::option")]
     pub from: Option<Timestamp>,
     /// The latest moment, exclusive.
+    #[serde(default, with = "crate::model::millis::option")]
     pub until: Option<Timestamp>,
     /// As of when it must be true.
     #[serde(default)]

@@ -111,7 +111,7 @@ mod tests {
         for words in lists {
             assert!(words.is_sorted());
             for word in words {
-                assert_eq!(*word, crate::text::fold(word));
+                assert_eq!(*word, crate::model::letters::fold(word));
             }
         }
         assert!(!is_function_word(Language::English, "not"));

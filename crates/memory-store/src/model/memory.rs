@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::model::digest::{MemoryContent, MemoryDigest};
-use crate::model::names::{MemoryId, Namespace, Timestamp};
+use crate::model::millis::floor;
+use crate::model::names::{MemoryId, Namespace};
 use crate::model::time::When;
 
 /// A text beyond this is a document, not a memory: it would stall the group it is committed with.
@@ -55,7 +57,7 @@ impl From<String> for AttributeValue {
 /// use memory_store::{Namespace, NewMemory, Timestamp};
 ///
 /// let team = Namespace::new("team-a")?;
-/// let memory = NewMemory::new(team, "the build needs clang", Timestamp::from_unix_millis(1_000))
+/// let memory = NewMemory::new(team, "the build needs clang", Timestamp::from_millis(1_000))
 ///     .tag("build")
 ///     .attribute("agent", "builder-7")
 ///     .vector(vec![0.6, 0.8]);
@@ -69,6 +71,7 @@ pub struct NewMemory {
     /// The id, or `None` for the next number of the namespace.
     pub id: Option<MemoryId>,
     /// When it happened.
+    #[serde(with = "crate::model::millis")]
     pub at: Timestamp,
     /// What is remembered, at most 16 MiB.
     pub text: String,
@@ -79,16 +82,16 @@ pub struct NewMemory {
     /// The embedding. All vectors of a namespace have the length of its first.
     pub vector: Option<Vec<f32>>,
     /// Since when it is true; `None` for since it happened.
-    #[serde(default)]
+    #[serde(default, with = "crate::model::millis::option")]
     pub valid_from: Option<Timestamp>,
     /// Until when it is true, exclusive; `None` for without an end.
-    #[serde(default)]
+    #[serde(default, with = "crate::model::millis::option")]
     pub valid_until: Option<Timestamp>,
     /// From when on it is found no more, and may be removed; `None` for never.
-    #[serde(default)]
+    #[serde(default, with = "crate::model::millis::option")]
     pub expires_at: Option<Timestamp>,
     /// When it was recorded; `None` for when it happened.
-    #[serde(default)]
+    #[serde(default, with = "crate::model::millis::option")]
     pub recorded_at: Option<Timestamp>,
 }
 
@@ -185,6 +188,16 @@ impl NewMemory {
         .digest()
     }
 
+    /// As it is when it was stored and read again.
+    pub(crate) fn in_millis(mut self) -> Self {
+        self.at = floor(self.at);
+        self.valid_from = self.valid_from.map(floor);
+        self.valid_until = self.valid_until.map(floor);
+        self.expires_at = self.expires_at.map(floor);
+        self.recorded_at = self.recorded_at.map(floor);
+        self
+    }
+
     /// How an error names this memory.
     pub(crate) fn label(&self) -> String {
         match self.id {
@@ -232,6 +245,7 @@ pub struct Memory {
     /// Its number in the namespace.
     pub id: MemoryId,
     /// When it happened.
+    #[serde(with = "crate::model::millis")]
     pub at: Timestamp,
     /// What is remembered.
     pub text: String,
@@ -242,12 +256,16 @@ pub struct Memory {
     /// The embedding, exactly as it was given.
     pub vector: Option<Vec<f32>>,
     /// Since when it is true.
+    #[serde(with = "crate::model::millis")]
     pub valid_from: Timestamp,
     /// Until when it is true, exclusive, if it has an end.
+    #[serde(default, with = "crate::model::millis::option")]
     pub valid_until: Option<Timestamp>,
     /// From when on it is found no more, if it expires.
+    #[serde(default, with = "crate::model::millis::option")]
     pub expires_at: Option<Timestamp>,
     /// When this version was recorded.
+    #[serde(with = "crate::model::millis")]
     pub recorded_at: Timestamp,
     /// 1 for what was remembered, and one more for each time it was updated or ended.
     pub version: u32,

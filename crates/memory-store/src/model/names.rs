@@ -1,4 +1,4 @@
-//! The names of things: namespaces, ids, relations and moments.
+//! The names of things: namespaces, ids and relations.
 
 use std::fmt;
 use std::sync::Arc;
@@ -156,25 +156,6 @@ impl From<MemoryId> for u64 {
 impl fmt::Display for MemoryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
-    }
-}
-
-/// A moment, in milliseconds since the Unix epoch. The store reads no clock: the caller says when.
-#[derive(
-    Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Timestamp(i64);
-
-impl Timestamp {
-    /// The moment that many milliseconds after (or, if negative, before) the Unix epoch.
-    pub const fn from_unix_millis(millis: i64) -> Self {
-        Self(millis)
-    }
-
-    /// Milliseconds since the Unix epoch.
-    pub const fn unix_millis(self) -> i64 {
-        self.0
     }
 }
 

@@ -5,13 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::model::embed::{Embedder, embed};
 use crate::model::filter::Filter;
 use crate::model::memory::Memory;
-use crate::model::names::{MemoryId, Timestamp};
+use crate::model::names::MemoryId;
 use crate::model::time::When;
 use crate::relations::{Traversal, Visit};
 
@@ -308,13 +309,14 @@ pub struct Decay {
     /// The age at which it weighs half.
     pub half_life: Duration,
     /// The moment at which it has its age. What happened later weighs as if it happened then.
+    #[serde(with = "crate::model::millis")]
     pub moment: Timestamp,
 }
 
 impl Decay {
     /// What a score is multiplied with, in [0, 1].
     pub(crate) fn factor(self, at: Timestamp) -> f64 {
-        let age = self.moment.unix_millis().saturating_sub(at.unix_millis());
+        let age = self.moment.as_millis().saturating_sub(at.as_millis());
         // A half-life of nothing leaves what has no age as it is.
         let half_life = (self.half_life.as_secs_f64() * 1_000.0).max(f64::MIN_POSITIVE);
         (-(age.max(0) as f64) / half_life).exp2()
@@ -539,9 +541,9 @@ mod tests {
     fn a_score_halves_with_each_half_life() {
         let decay = Decay {
             half_life: Duration::from_secs(10),
-            moment: Timestamp::from_unix_millis(30_000),
+            moment: Timestamp::from_millis(30_000),
         };
-        let factor = |millis| decay.factor(Timestamp::from_unix_millis(millis));
+        let factor = |millis| decay.factor(Timestamp::from_millis(millis));
         assert_eq!(
             [factor(10_000), factor(20_000), factor(40_000)],
             [0.25, 0.5, 1.0]

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::model::chunking::PreparedValue;
-use crate::model::names::{Namespace, Timestamp, check_name};
+use crate::model::names::{Namespace, check_name};
 
 /// A larger value would stall the group it is committed with.
 const MAX_VALUE_BYTES: usize = 16 << 20;
@@ -127,6 +128,7 @@ pub struct Checkpoint {
     /// What its maker called it.
     pub label: String,
     /// When it was made.
+    #[serde(with = "crate::model::millis")]
     pub at: Timestamp,
 }
 
@@ -135,7 +137,7 @@ pub struct Checkpoint {
 /// ```
 /// use memory_store::{Retention, Timestamp};
 ///
-/// let retention = Retention::last(10).since(Timestamp::from_unix_millis(1_767_225_600_000));
+/// let retention = Retention::last(10).since(Timestamp::from_millis(1_767_225_600_000));
 /// assert_eq!(retention.last, 10);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +146,7 @@ pub struct Retention {
     /// As many of the last ones.
     pub last: usize,
     /// Those that were made at this moment or later.
+    #[serde(default, with = "crate::model::millis::option")]
     pub since: Option<Timestamp>,
 }
 

@@ -5,9 +5,8 @@
 //! known and leaves the version before in the history; a fact that has changed in the world ends,
 //! and another one follows it.
 
+use action::Timestamp;
 use serde::{Deserialize, Serialize};
-
-use crate::model::names::Timestamp;
 
 /// As of when something is asked for. The store has no clock: without a moment it cannot tell what
 /// has expired.
@@ -18,7 +17,7 @@ pub enum When {
     #[default]
     Current,
     /// What was true at that moment as far as is known now, and had not expired.
-    AsOf(Timestamp),
+    AsOf(#[serde(with = "crate::model::millis")] Timestamp),
     /// All that is stored, whenever it was true.
     Ever,
 }
@@ -52,9 +51,9 @@ impl When {
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// What was true at that moment, as far as is known now, and had not expired.
-    TrueAt(Timestamp),
+    TrueAt(#[serde(with = "crate::model::millis")] Timestamp),
     /// What was known at that moment, whenever it is true.
-    KnownAt(Timestamp),
+    KnownAt(#[serde(with = "crate::model::millis")] Timestamp),
 }
 
 /// One version of a memory or an edge, and when another took its place.
@@ -64,6 +63,7 @@ pub struct Version<T> {
     /// What was known.
     pub fact: T,
     /// When the next version was recorded; `None` for what is known now.
+    #[serde(default, with = "crate::model::millis::option")]
     pub replaced_at: Option<Timestamp>,
 }
 
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn an_interval_holds_its_beginning_and_not_its_end() {
-        let at = Timestamp::from_unix_millis;
+        let at = Timestamp::from_millis;
         let found = |when: When| when.admits(at(3), Some(at(5)), Some(at(9)));
         let as_of = |millis| found(When::AsOf(at(millis)));
         assert_eq!(

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use action::Timestamp;
+
 use crate::model::edge::Edge;
-use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::names::{MemoryId, Namespace, Relation};
 use crate::model::time::When;
 
 use super::Direction;

@@ -1,9 +1,12 @@
 //! Edges between memories.
 
+use action::Timestamp;
+
 use crate::error::Result;
 use crate::metadata::find_edge_versions;
 use crate::model::edge::Edge;
-use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::millis::floor;
+use crate::model::names::{MemoryId, Namespace, Relation};
 use crate::model::time::{Version, When};
 use crate::relations::Direction;
 use crate::writer::{Write, Written};
@@ -22,6 +25,12 @@ impl MemoryStore {
     /// [`Error::InvalidInterval`](crate::Error::InvalidInterval), and those of
     /// [`remember`](Self::remember) that concern the disk.
     pub fn link(&self, edge: Edge) -> Result<()> {
+        let edge = Edge {
+            at: floor(edge.at),
+            valid_from: floor(edge.valid_from),
+            valid_until: edge.valid_until.map(floor),
+            ..edge
+        };
         edge.check()?;
         self.writer.write(Write::Link(edge)).map(drop)
     }
@@ -44,8 +53,8 @@ impl MemoryStore {
             source,
             relation: relation.clone(),
             target,
-            until,
-            recorded_at,
+            until: floor(until),
+            recorded_at: floor(recorded_at),
         })? {
             Written::EndedEdge(edge) => Ok(edge.is_some()),
             other => unreachable!("an end of an edge was answered with {other:?}"),

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use action::Timestamp;
+
 use crate::error::Result;
 use crate::metadata::{find_ids_where, find_newest};
 use crate::model::filter::Filter;
 use crate::model::memory::Memory;
-use crate::model::names::{MemoryId, Namespace, Timestamp};
+use crate::model::names::{MemoryId, Namespace};
 use crate::model::query::{Candidate, Found, Signal};
 use crate::model::time::When;
 use crate::relations::Traversal;

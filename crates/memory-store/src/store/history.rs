@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use action::Timestamp;
+
 use crate::error::Result;
 use crate::metadata::{PreparedMemory, find_versions};
 use crate::model::memory::{Memory, NewMemory};
-use crate::model::names::{MemoryId, Namespace, Timestamp};
+use crate::model::millis::floor;
+use crate::model::names::{MemoryId, Namespace};
 use crate::model::time::{Moment, Version, When};
 use crate::writer::{Write, Written};
 
@@ -105,8 +108,8 @@ impl MemoryStore {
         match self.writer.write(Write::End {
             namespace: namespace.clone(),
             id,
-            until,
-            recorded_at,
+            until: floor(until),
+            recorded_at: floor(recorded_at),
         })? {
             Written::Ended(ended) => Ok(ended.is_some()),
             other => unreachable!("an end was answered with {other:?}"),

@@ -1,8 +1,10 @@
 //! Agent state: compare and set, checkpoints, forks.
 
+use action::Timestamp;
+
 use crate::error::{Error, Result, SqliteContext};
 use crate::metadata::{StateReader, list_checkpoints};
-use crate::model::names::{Timestamp, check_name};
+use crate::model::names::check_name;
 use crate::model::state::{
     AgentRun, Checkpoint, CheckpointId, Difference, Expected, Retention, StateWrite,
     StateWriteKind, Versioned, check_value,

@@ -2,8 +2,11 @@
 
 use std::collections::HashSet;
 
+use action::Timestamp;
+
 use crate::model::filter::{Filter, LabelCondition};
-use crate::model::names::{MemoryId, Timestamp};
+use crate::model::millis::floor;
+use crate::model::names::MemoryId;
 use crate::model::time::When;
 
 use super::bits::Bits;
@@ -47,8 +50,9 @@ impl Admission {
         Self {
             generation: corpus.generation(),
             labelled,
-            from: filter.from,
-            until: filter.until,
+            // As the database compares them.
+            from: filter.from.map(floor),
+            until: filter.until.map(floor),
             when: filter.when,
         }
     }

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use rust_stemmers::{Algorithm, Stemmer};
-use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::model::function_words::is_function_word;
@@ -55,40 +54,6 @@ pub(super) enum Purpose {
     Keep,
     /// Only pairs of them are asked for, unless there is a single one.
     Ask,
-}
-
-/// A folded text: small letters, without accents, in one way of writing each letter. Accents are
-/// those that stand over Latin, Greek and Cyrillic letters; vowel signs of other scripts stay.
-/// Both Turkish i become i, ß becomes ss, and letters of full width become usual ones.
-pub(crate) fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
-    }
-    let mut folded = String::with_capacity(text.len());
-    for character in text.nfkd().filter(|character| !is_accent(*character)).nfc() {
-        match character {
-            'ı' => folded.push('i'),
-            'ß' | 'ẞ' => folded.push_str("ss"),
-            'ς' => folded.push('σ'),
-            _ => folded.extend(character.to_lowercase().filter(|lower| !is_accent(*lower))),
-        }
-    }
-    folded
-}
-
-/// A label in one way of writing each letter: composed, and otherwise as it is.
-pub(super) fn compose(label: &str) -> Cow<'_, str> {
-    if label.is_ascii() {
-        label.into()
-    } else {
-        label.nfc().collect::<String>().into()
-    }
-}
-
-fn is_accent(character: char) -> bool {
-    matches!(character,
-        '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
-        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,6 +178,8 @@ pub(super) fn asked(folded: &str, language: Language) -> Vec<Token<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::letters::fold;
+
     use super::*;
 
     fn tokens(text: &str, purpose: Purpose) -> Vec<String> {
@@ -227,19 +194,6 @@ mod tests {
 
     fn kept(text: &str) -> Vec<String> {
         tokens(text, Purpose::Keep)
-    }
-
-    #[test]
-    fn one_letter_in_several_ways_of_writing_is_one_letter() {
-        assert_eq!(fold("Café"), fold("cafe\u{301}"));
-        assert_eq!(fold("Ｆｕｌｌ　ＷＩＤＴＨ１"), "full width1");
-        assert_eq!(fold("İstanbul ISPARTA ılık"), "istanbul isparta ilik");
-        assert_eq!(fold("STRASSE"), fold("Straße"));
-        assert_eq!(fold("ΟΔΟΣ"), fold("οδος"));
-        // A vowel sign is no accent, and a Korean syllable stays whole.
-        assert_eq!(fold("हिन्दी"), "हिन्दी");
-        assert_eq!(fold("한국어").chars().count(), 3);
-        assert_eq!(fold("が").chars().count(), 1);
     }
 
     #[test]

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::model::language::Language;
-use crate::model::memory::{AttributeValue, NewMemory};
-use crate::model::names::{MemoryId, Timestamp};
+use action::Timestamp;
 
-use super::analysis::{Purpose, Token, compose, fold, for_each_token, stem};
+use crate::model::language::Language;
+use crate::model::letters::{compose, fold};
+use crate::model::memory::{AttributeValue, NewMemory};
+use crate::model::names::MemoryId;
+
+use super::analysis::{Purpose, Token, for_each_token, stem};
 use super::bits::Bits;
 use super::lexicon::{Lexicon, Term};
 use super::postings::{Postings, Slot, length_code};
@@ -154,7 +157,7 @@ impl Corpus {
         let folded = fold(text);
         let mut words = Vec::new();
         for_each_token(&folded, Purpose::Keep, |token| {
-            words.push(self.word_or_add(token))
+            words.push(self.word_or_add(token));
         });
         words.sort_unstable();
         let mut counted: Vec<Counted> = Vec::with_capacity(words.len());
@@ -282,10 +285,8 @@ impl Corpus {
     fn compact(&mut self) {
         let mut slots: Vec<Option<Slot>> = vec![None; self.documents.ids.len()];
         let mut documents = Documents::default();
-        for slot in 0..self.documents.ids.len() {
-            if self.documents.living.contains(slot) {
-                slots[slot] = Some(documents.take(&self.documents, slot as Slot));
-            }
+        for slot in self.documents.living.iter() {
+            slots[slot] = Some(documents.take(&self.documents, slot as Slot));
         }
         documents.total_length = self.documents.total_length;
         let lengths = &documents.lengths;

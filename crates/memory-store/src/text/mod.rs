@@ -16,20 +16,21 @@ mod search;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use action::Timestamp;
 use parking_lot::RwLock;
 
 use crate::error::{Error, Result};
 use crate::model::change::{Change, DerivedTier};
 use crate::model::filter::Filter;
 use crate::model::language::Language;
+use crate::model::letters::fold;
 use crate::model::memory::NewMemory;
-use crate::model::names::{MemoryId, Namespace, Timestamp};
+use crate::model::names::{MemoryId, Namespace};
 
 use corpus::{Corpus, Ends, Kept};
 use search::Search;
 
 pub(crate) use admission::Admission;
-pub(crate) use analysis::fold;
 
 /// Distinct words of a question beyond this are refused: each costs a walk through its documents.
 pub(crate) const MAX_WORDS: usize = 1_024;

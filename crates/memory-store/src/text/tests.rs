@@ -168,14 +168,15 @@ fn filters_of_every_selectivity_find_the_best_that_they_admit() {
         if number % 2 == 0 {
             new = new.tag("half");
         }
-        new.at = Timestamp::from_unix_millis(number as i64);
+        new.at = Timestamp::from_millis(number as i64);
         tier.insert(id(number), &new);
     }
     let all = search(&tier, "w0 w1 w2 w3", usize::MAX, &Filter::new());
-    let filters: [(Filter, fn(u64) -> bool); 5] = [
+    type Admits = fn(u64) -> bool;
+    let filters: [(Filter, Admits); 5] = [
         (Filter::new().tag("rare"), |n| n % 1_000 == 0),
         (Filter::new().tag("half"), |n| n % 2 == 0),
-        (Filter::new().from(Timestamp::from_unix_millis(100)), |n| {
+        (Filter::new().from(Timestamp::from_millis(100)), |n| {
             n >= 100
         }),
         (Filter::new().number("n", 7_000..), |n| n >= 7_000),

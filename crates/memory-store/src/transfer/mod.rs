@@ -9,6 +9,7 @@ mod reading;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
+use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -16,7 +17,7 @@ use crate::metadata::PreparedMemory;
 use crate::model::edge::Edge;
 use crate::model::language::Language;
 use crate::model::memory::{AttributeValue, Memory, NewMemory};
-use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::names::{MemoryId, Namespace, Relation};
 use crate::model::quota::Quota;
 
 pub(crate) use reading::read;
@@ -82,18 +83,27 @@ pub(crate) enum Record {
 pub(crate) struct MemoryRecord {
     pub(crate) id: MemoryId,
     version: u32,
+    #[serde(with = "crate::model::millis")]
     at: Timestamp,
     text: String,
     tags: BTreeSet<String>,
     attributes: BTreeMap<String, AttributeValue>,
     /// The components, with spaces between them.
     vector: Option<String>,
+    #[serde(with = "crate::model::millis")]
     valid_from: Timestamp,
+    #[serde(default, with = "crate::model::millis::option")]
     valid_until: Option<Timestamp>,
+    #[serde(default, with = "crate::model::millis::option")]
     expires_at: Option<Timestamp>,
+    #[serde(with = "crate::model::millis")]
     recorded_at: Timestamp,
     /// Of a version that is known no more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "crate::model::millis::option"
+    )]
     pub(crate) replaced_at: Option<Timestamp>,
     digest: String,
 }
@@ -104,10 +114,17 @@ pub(crate) struct EdgeRecord {
     relation: Relation,
     target: MemoryId,
     weight: String,
+    #[serde(with = "crate::model::millis")]
     at: Timestamp,
+    #[serde(with = "crate::model::millis")]
     valid_from: Timestamp,
+    #[serde(default, with = "crate::model::millis::option")]
     valid_until: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "crate::model::millis::option"
+    )]
     pub(crate) replaced_at: Option<Timestamp>,
 }
 
@@ -138,6 +155,7 @@ pub(crate) struct CheckpointRecord {
     pub(crate) checkpoint: i64,
     pub(crate) seq: i64,
     pub(crate) label: String,
+    #[serde(with = "crate::model::millis")]
     pub(crate) at: Timestamp,
 }
 

@@ -1,10 +1,12 @@
 //! What can be written, how it is done, and what it means for the derived tiers.
 
+use action::Timestamp;
+
 use crate::error::Result;
 use crate::metadata::{PreparedMemory, Session};
 use crate::model::change::{Change, Ended, Forgotten, Superseded};
 use crate::model::edge::Edge;
-use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::names::{MemoryId, Namespace, Relation};
 use crate::model::quota::Quota;
 use crate::model::state::StateWrite;
 

@@ -146,7 +146,8 @@ fn conditions_of_every_kind_hold_for_every_way_of_searching() {
         store.remember(new).unwrap();
     }
     store.end(&namespace(), id(8), at(20), at(50)).unwrap();
-    let filters: [(Filter, fn(u64) -> bool); 8] = [
+    type Meets = fn(u64) -> bool;
+    let filters: [(Filter, Meets); 8] = [
         (Filter::new().any_tag(["red", "blue"]), |n| n % 3 != 1),
         (Filter::new().without_tag("red"), |n| n % 3 != 0),
         (Filter::new().any_value("size", [3, 5, 99]), |n| {

@@ -10,6 +10,7 @@ mod isolation;
 mod model;
 mod model_state;
 mod model_time;
+mod moments;
 mod namespaces;
 mod opening;
 mod quality;
@@ -34,7 +35,7 @@ fn id(id: u64) -> MemoryId {
 }
 
 fn at(millis: i64) -> Timestamp {
-    Timestamp::from_unix_millis(millis)
+    Timestamp::from_millis(millis)
 }
 
 fn relation(name: &str) -> Relation {

@@ -158,7 +158,7 @@ impl Model {
                 .memories
                 .iter()
                 .filter(|(_, memory)| pass(memory))
-                .map(|(id, memory)| (memory.at.unix_millis(), *id))
+                .map(|(id, memory)| (memory.at.as_millis(), *id))
                 .collect();
             found.sort_unstable_by(|a, b| b.cmp(a));
             found.into_iter().map(|(_, id)| id).collect::<Vec<_>>()

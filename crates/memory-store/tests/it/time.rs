@@ -270,8 +270,8 @@ fn edges_of_one_kind_follow_each_other_in_time() {
     let held = |store: &MemoryStore| -> Vec<(i64, Option<i64>, f64)> {
         let edges = store.edges_of(&namespace(), id(1), Direction::Outgoing, When::Ever);
         let times = edges.iter().map(|edge| {
-            let until = edge.valid_until.map(memory_store::Timestamp::unix_millis);
-            (edge.valid_from.unix_millis(), until, edge.weight)
+            let until = edge.valid_until.map(memory_store::Timestamp::as_millis);
+            (edge.valid_from.as_millis(), until, edge.weight)
         });
         times.collect()
     };

@@ -68,7 +68,7 @@ fn words(number: u64) -> String {
 fn fill(store: &MemoryStore, memories: u64) -> Result<(), String> {
     let embedder = HashedNgrams::default();
     let one = |number: u64| -> Result<(), String> {
-        let at = Timestamp::from_unix_millis(1_700_000_000_000 + number as i64);
+        let at = Timestamp::from_millis(1_700_000_000_000 + number as i64);
         let mut memory = NewMemory::new(namespace()?, words(number), at);
         if let Some(vector) = embedder.embed(&words(number)).map_err(text)? {
             memory = memory.vector(vector);

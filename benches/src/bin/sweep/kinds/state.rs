@@ -46,7 +46,7 @@ pub(super) const KIND: Kind = Kind {
                 return Err("the state is not the one that was written".to_owned());
             }
             reads.push(time);
-            let at = Timestamp::from_unix_millis(1_700_000_000_000 + turn as i64);
+            let at = Timestamp::from_millis(1_700_000_000_000 + turn as i64);
             let checkpoint = || store.checkpoint(&run, format!("turn {turn}"), at);
             checkpoints.push(timed(|| checkpoint().map_err(text))?.1);
         }

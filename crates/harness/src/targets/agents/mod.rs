@@ -325,7 +325,7 @@ fn checkpoint_key(run: &AgentRun, id: CheckpointId) -> String {
 }
 
 fn now() -> Timestamp {
-    Timestamp::from_unix_millis(clock::now_micros().div_euclid(1000))
+    Timestamp::from_micros(clock::now_micros())
 }
 
 impl Workload for AgentsTarget {

@@ -370,5 +370,5 @@ fn direction(rng: &mut Rng) -> Vec<f32> {
 }
 
 fn now() -> Timestamp {
-    Timestamp::from_unix_millis(clock::now_micros().div_euclid(1000))
+    Timestamp::from_micros(clock::now_micros())
 }

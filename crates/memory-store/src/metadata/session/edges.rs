@@ -1,11 +1,12 @@
 //! Edges: at any moment at most one of the same source, relation and target holds.
 
+use action::Timestamp;
 use rusqlite::params;
 
 use crate::error::{Result, SqliteContext};
 use crate::metadata::rows::{EDGE_COLUMNS, edge_from_row};
 use crate::model::edge::Edge;
-use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::names::{MemoryId, Namespace, Relation};
 
 use super::Session;
 use super::memories::unknown;
@@ -141,10 +142,10 @@ impl Session {
                 edge.source.to_sql(),
                 edge.relation.as_str(),
                 edge.target.to_sql(),
-                edge.valid_from.unix_millis(),
-                edge.valid_until.map(Timestamp::unix_millis),
+                edge.valid_from.as_millis(),
+                edge.valid_until.map(Timestamp::as_millis),
                 edge.weight,
-                edge.at.unix_millis(),
+                edge.at.as_millis(),
             ],
         )
         .map(drop)
@@ -162,11 +163,11 @@ impl Session {
                 edge.source.to_sql(),
                 edge.relation.as_str(),
                 edge.target.to_sql(),
-                edge.valid_from.unix_millis(),
-                edge.valid_until.map(Timestamp::unix_millis),
+                edge.valid_from.as_millis(),
+                edge.valid_until.map(Timestamp::as_millis),
                 edge.weight,
-                edge.at.unix_millis(),
-                replaced_at.max(edge.at).unix_millis(),
+                edge.at.as_millis(),
+                replaced_at.max(edge.at).as_millis(),
             ],
         )
         .map(drop)

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use action::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::{OptionalExtension, params};
@@ -9,7 +10,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::error::{Error, Result, SqliteContext};
 use crate::metadata::state::store_value;
 use crate::model::chunking::PreparedValue;
-use crate::model::names::Timestamp;
+
 use crate::transfer::{CheckpointRecord, PreparedNamespace, PreparedVersion, StateRecord};
 
 use super::Session;
@@ -93,17 +94,17 @@ impl Session {
                 ns,
                 id.to_sql(),
                 version,
-                memory.at.unix_millis(),
+                memory.at.as_millis(),
                 memory.text,
                 prepared.tags,
                 prepared.attributes,
                 prepared.vector,
                 prepared.digest.as_bytes(),
-                prepared.valid_from().unix_millis(),
-                memory.valid_until.map(Timestamp::unix_millis),
-                memory.expires_at.map(Timestamp::unix_millis),
-                prepared.recorded_at().unix_millis(),
-                replaced_at.unix_millis(),
+                prepared.valid_from().as_millis(),
+                memory.valid_until.map(Timestamp::as_millis),
+                memory.expires_at.map(Timestamp::as_millis),
+                prepared.recorded_at().as_millis(),
+                replaced_at.as_millis(),
             ],
         )
         .map(drop)
@@ -167,7 +168,7 @@ impl Session {
         self.execute(
             "import",
             "INSERT INTO checkpoints(checkpoint, run, seq, label, at) VALUES(?1, ?2, ?3, ?4, ?5)",
-            params![number, run, from.seq, from.label, from.at.unix_millis()],
+            params![number, run, from.seq, from.label, from.at.as_millis()],
         )
         .map(drop)
     }

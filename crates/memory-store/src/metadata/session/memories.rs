@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use action::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::error::{Error, Result, SqliteContext};
@@ -11,7 +12,7 @@ use crate::model::change::{Ended, Forgotten, Superseded};
 use crate::model::edge::Edge;
 use crate::model::fault;
 use crate::model::memory::Memory;
-use crate::model::names::{MemoryId, Namespace, Relation, Timestamp};
+use crate::model::names::{MemoryId, Namespace, Relation};
 
 use super::{Session, Space};
 
@@ -69,16 +70,16 @@ impl Session {
             params![
                 ns,
                 id.to_sql(),
-                memory.at.unix_millis(),
+                memory.at.as_millis(),
                 memory.text,
                 prepared.tags,
                 prepared.attributes,
                 prepared.vector,
                 prepared.digest.as_bytes(),
-                prepared.valid_from().unix_millis(),
-                memory.valid_until.map(Timestamp::unix_millis),
-                memory.expires_at.map(Timestamp::unix_millis),
-                prepared.recorded_at().unix_millis(),
+                prepared.valid_from().as_millis(),
+                memory.valid_until.map(Timestamp::as_millis),
+                memory.expires_at.map(Timestamp::as_millis),
+                prepared.recorded_at().as_millis(),
                 version,
             ],
         )?;
@@ -111,16 +112,16 @@ impl Session {
             params![
                 space.ns,
                 id.to_sql(),
-                memory.at.unix_millis(),
+                memory.at.as_millis(),
                 memory.text,
                 prepared.tags,
                 prepared.attributes,
                 prepared.vector,
                 prepared.digest.as_bytes(),
-                prepared.valid_from().unix_millis(),
-                memory.valid_until.map(Timestamp::unix_millis),
-                memory.expires_at.map(Timestamp::unix_millis),
-                recorded_at.unix_millis(),
+                prepared.valid_from().as_millis(),
+                memory.valid_until.map(Timestamp::as_millis),
+                memory.expires_at.map(Timestamp::as_millis),
+                recorded_at.as_millis(),
             ],
         )?;
         space.note_version(prepared);
@@ -223,9 +224,9 @@ impl Session {
             params![
                 space.ns,
                 id.to_sql(),
-                until.unix_millis(),
+                until.as_millis(),
                 ended.digest().as_bytes(),
-                recorded_at.unix_millis(),
+                recorded_at.as_millis(),
             ],
         )?;
         space.bytes += bytes;
@@ -288,7 +289,7 @@ impl Session {
                 "SELECT n.name, m.id FROM memories m JOIN namespaces n ON n.ns = m.ns
                  WHERE m.expires <= ?1 ORDER BY m.expires LIMIT ?2",
             )?;
-            let expired = statement.query_map(params![moment.unix_millis(), limit], |row| {
+            let expired = statement.query_map(params![moment.as_millis(), limit], |row| {
                 Ok((
                     crate::metadata::namespace_from_row(row, 0)?,
                     MemoryId::from_sql(row.get(1)?)?,
@@ -329,7 +330,7 @@ impl Session {
              SELECT ns, id, version, at, text, tags, attributes, vector, digest,
                  valid_from, valid_until, expires, recorded_at, ?3
              FROM memories WHERE ns = ?1 AND id = ?2",
-            params![ns, id.to_sql(), replaced_at.unix_millis()],
+            params![ns, id.to_sql(), replaced_at.as_millis()],
         )?;
         self.row_bytes(ns, id)
     }

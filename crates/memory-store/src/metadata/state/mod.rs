@@ -6,11 +6,12 @@ mod retention;
 
 use std::path::Path;
 
+use action::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{Error, Result, SqliteContext};
 use crate::model::chunking::PreparedValue;
-use crate::model::names::Timestamp;
+
 use crate::model::state::{AgentRun, CheckpointId, Expected, StateWrite, StateWriteKind};
 
 use chunks::{StoredValue, retain, store};
@@ -201,7 +202,7 @@ fn checkpoint(
 ) -> rusqlite::Result<u64> {
     connection
         .prepare_cached("INSERT INTO checkpoints(run, seq, label, at) VALUES(?1, ?2, ?3, ?4)")?
-        .execute(params![head.run, head.seq, label, at.unix_millis()])?;
+        .execute(params![head.run, head.seq, label, at.as_millis()])?;
     Ok(connection.last_insert_rowid().unsigned_abs())
 }
 

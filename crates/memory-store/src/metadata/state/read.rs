@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use action::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::model::names::Timestamp;
 use crate::model::state::{AgentRun, Checkpoint, CheckpointId, Versioned};
 
 use super::Position;
@@ -84,7 +84,7 @@ pub(crate) fn list_checkpoints(
         Ok(Checkpoint {
             id: CheckpointId(row.get::<_, i64>(0)?.unsigned_abs()),
             label: row.get(1)?,
-            at: Timestamp::from_unix_millis(row.get(2)?),
+            at: Timestamp::from_millis(row.get(2)?),
         })
     })?;
     rows.collect()

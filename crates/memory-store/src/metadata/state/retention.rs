@@ -46,7 +46,7 @@ pub(super) fn apply(
     retention: &Retention,
 ) -> rusqlite::Result<u64> {
     let last = i64::try_from(retention.last).unwrap_or(i64::MAX);
-    let since = retention.since.map(crate::Timestamp::unix_millis);
+    let since = retention.since.map(action::Timestamp::as_millis);
     let removed = connection
         .prepare_cached(
             "DELETE FROM checkpoints WHERE run = ?1 AND coalesce(at < ?3, 1) AND checkpoint NOT IN (

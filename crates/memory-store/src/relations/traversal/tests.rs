@@ -1,6 +1,8 @@
+use action::Timestamp;
+
 use super::*;
 use crate::model::edge::Edge;
-use crate::model::names::{Namespace, Timestamp};
+use crate::model::names::Namespace;
 
 fn id(id: u64) -> MemoryId {
     MemoryId::new(id).unwrap()
@@ -91,7 +93,7 @@ fn only_the_relation_and_the_direction_asked_for_are_followed() {
 #[test]
 fn a_walk_as_of_a_moment_follows_what_held_then() {
     let namespace = Namespace::new("n").unwrap();
-    let at = Timestamp::from_unix_millis;
+    let at = Timestamp::from_millis;
     let relation = Relation::new("r").unwrap();
     let edge = |source, target, from| {
         Edge::new(

@@ -6,11 +6,13 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use action::Timestamp;
+
 use crate::error::Result;
 use crate::metadata::find_where;
 use crate::model::filter::Filter;
 use crate::model::memory::Memory;
-use crate::model::names::{MemoryId, Namespace, Timestamp};
+use crate::model::names::{MemoryId, Namespace};
 use crate::model::query::{Candidate, Found, Fused, Query, Signal, fuse};
 use crate::text::Selection;
 use crate::writer::pace::Stopwatch;
@@ -207,7 +209,7 @@ impl MemoryStore {
 
 fn by_time(memories: impl Iterator<Item = (MemoryId, Timestamp)>) -> Vec<Candidate> {
     memories
-        .map(|(id, at)| Candidate::new(id, at.unix_millis() as f64))
+        .map(|(id, at)| Candidate::new(id, at.as_millis() as f64))
         .collect()
 }
 

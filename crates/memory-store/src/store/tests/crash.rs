@@ -50,7 +50,7 @@ fn child_that_dies_at_a_point() {
         store.link(edge(number, 1)).unwrap();
         if number == 2 {
             store.update(id(1), memory("updated")).unwrap();
-            let at = Timestamp::from_unix_millis(number.cast_signed());
+            let at = Timestamp::from_millis(number.cast_signed());
             store.end(&namespace(), id(1), at, at).unwrap();
         }
         if number == 4 {

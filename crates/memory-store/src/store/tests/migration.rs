@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use action::Timestamp;
 use rusqlite::Connection;
 
 use super::*;
 use crate::check::verify::verify_store;
-use crate::model::names::Timestamp;
+
 use crate::model::time::{Moment, When};
 use crate::relations::Direction;
 use crate::{AgentRun, CheckpointId};
@@ -79,7 +80,7 @@ fn is_brought_up_to_date(directory: &tempfile::TempDir) {
     assert!(report.is_clean(), "{:?}", report.disagreements);
     assert_eq!((report.items, report.edges, report.vectors), (2, 1, 2));
 
-    let (team, at) = (Namespace::new("team").unwrap(), Timestamp::from_unix_millis);
+    let (team, at) = (Namespace::new("team").unwrap(), Timestamp::from_millis);
     let memory = store.get(&team, id(1)).unwrap().unwrap();
     let times = (memory.version, memory.valid_from, memory.recorded_at);
     assert_eq!(times, (1, at(0), at(0)));

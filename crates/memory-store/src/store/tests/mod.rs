@@ -4,11 +4,13 @@ mod crash;
 mod migration;
 mod planted;
 
+use action::Timestamp;
+
 use super::*;
 use crate::error::Error;
 use crate::model::edge::Edge;
 use crate::model::filter::Filter;
-use crate::model::names::{Relation, Timestamp};
+use crate::model::names::Relation;
 use crate::model::query::Query;
 
 fn namespace() -> Namespace {

@@ -171,10 +171,8 @@ fn every_planted_disagreement_of_a_derived_tier_is_named_and_mended() {
         ),
         (
             |store| {
-                replant(
-                    store,
-                    memory("first").tag("t").tag("u").attribute("a", true),
-                )
+                let labelled = memory("first").tag("t").tag("u").attribute("a", true);
+                replant(store, labelled);
             },
             "n: words or labels of no memory in the text tier",
         ),

@@ -53,7 +53,7 @@ fn is_within(from: i64, until: Option<i64>, expires: Option<i64>, when: When) ->
     match when {
         When::Current => until.is_none(),
         When::AsOf(moment) => {
-            let moment = moment.unix_millis();
+            let moment = moment.as_millis();
             from <= moment
                 && until.is_none_or(|until| moment < until)
                 && expires.is_none_or(|expires| moment < expires)
@@ -327,8 +327,8 @@ impl Model {
                         "supersedes"
                     },
                     target: edge.target.get(),
-                    from: edge.valid_from.unix_millis(),
-                    until: edge.valid_until.map(Timestamp::unix_millis),
+                    from: edge.valid_from.as_millis(),
+                    until: edge.valid_until.map(Timestamp::as_millis),
                     weight: edge.weight,
                 })
                 .collect();
