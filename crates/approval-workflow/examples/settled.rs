@@ -16,8 +16,9 @@ use std::time::Instant;
 
 use action::{Action, ActionPath};
 use approval_workflow::{
-    ApprovalWorkflow, Binding, Claim, Disposition, Event, FencingToken, PersonId, Policy, Receipt,
-    ReceiptOutcome, RequestId, Review, Rulebook, SnapshotUse, Submission, Terms, Timestamp, Vote,
+    ApprovalWorkflow, Binding, Claim, Disposition, Event, FencingToken, Options, PersonId, Policy,
+    Receipt, ReceiptOutcome, RequestId, Review, Rulebook, SnapshotUse, Submission, Terms,
+    Timestamp, Vote,
 };
 use jsonl_storage::LogOptions;
 
@@ -33,11 +34,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
+/// With the key that snapshots take.
+fn options() -> Options {
+    ApprovalWorkflow::options().secret_key([7; 32])
+}
+
 fn measure(requests: usize) -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let (full, empty) = (dir.path().join("full"), dir.path().join("empty"));
     fill(&full, requests)?;
-    ApprovalWorkflow::open(&empty, Policy::default())?.close()?;
+    options().open(&empty, Policy::default())?.close()?;
     let run = |dir: &Path, from: &str| -> Result<(f64, f64, usize), Box<dyn Error>> {
         let mut command = Command::new(std::env::current_exe()?);
         let output = command.arg("open").arg(dir).arg(from).output()?;
@@ -61,7 +67,7 @@ fn measure(requests: usize) -> Result<(), Box<dyn Error>> {
 /// Opens a workflow, says how long that took and how much memory is resident, and closes it.
 fn open(dir: &Path, from_log: bool) -> Result<(), Box<dyn Error>> {
     let (watch, busy) = (Instant::now(), processor_seconds()?);
-    let workflow = ApprovalWorkflow::open(dir, Policy::default())?;
+    let workflow = options().open(dir, Policy::default())?;
     let seconds = watch.elapsed().as_secs_f64();
     let busy = processor_seconds()? - busy;
     let used = matches!(workflow.opening().snapshot, SnapshotUse::Used { .. });

@@ -4,11 +4,12 @@ use action::Timestamp;
 use jsonl_storage::Seq;
 
 use crate::model::event::Review;
-use crate::model::grant::{FencingToken, Receipt};
+use crate::model::grant::Receipt;
 use crate::model::names::{IdempotencyKey, PersonId, RequestId};
 use crate::model::permission::DenyReason;
 use crate::model::request::Status;
 use crate::model::signature::SignatureFault;
+use crate::model::token::FencingToken;
 
 /// What the workflow refuses, and why.
 ///
@@ -75,6 +76,14 @@ pub enum Error {
         person: PersonId,
     },
 
+    /// Two people of the directory have names that are easily taken for one another. Rename one.
+    #[error("{first} and {other} of the directory look alike")]
+    LookAlike {
+        /// One of them.
+        first: PersonId,
+        /// The other one.
+        other: PersonId,
+    },
     /// Delegations that form a circle, so that people would be their own delegates. Leave one out.
     #[error("delegation from {from} to {to} closes a circle")]
     DelegationCycle {
@@ -360,6 +369,28 @@ pub enum Error {
         token: FencingToken,
         /// The next token.
         expected: FencingToken,
+    },
+    /// An event that is about no request stands where one about a request belongs.
+    #[error("the event is about no request")]
+    NoRequest,
+    /// The log is older than what the caller has seen: the directory was restored from an older copy.
+    /// Open it with [`Options::restored`](crate::Options::restored).
+    #[error(
+        "token {seen} was seen, but the log has given out {given} at most: it is an older copy"
+    )]
+    OlderThanSeen {
+        /// The token that the caller has seen.
+        seen: FencingToken,
+        /// The highest token of the log.
+        given: FencingToken,
+    },
+    /// The log holds a restore whose token is below one that was given out before.
+    #[error("restore with token {token}, below {given}, which was given out before")]
+    RestoreOutOfOrder {
+        /// The token of the restore.
+        token: FencingToken,
+        /// The highest token before.
+        given: FencingToken,
     },
     /// The log holds an escalation that does not raise the level by one.
     #[error("request {id} escalated to level {level} where {expected} was expected")]

@@ -36,6 +36,7 @@ mod export;
 mod gate;
 mod query;
 
+mod clock;
 mod error;
 mod sync;
 
@@ -53,20 +54,25 @@ pub mod planted;
 
 pub use crate::error::Error;
 pub use crate::export::bundle::{HistoryDigest, LogHash, VerifiedBundle, verify_bundle};
-pub use crate::journal::snapshot::{Opening, SnapshotUse};
+pub use crate::journal::comparison::{SnapshotComparison, compare_snapshot};
+pub use crate::journal::snapshot::{Opening, SNAPSHOT_FILE, SnapshotUse};
 pub use crate::journal::snapshot_format::SnapshotFault;
 pub use crate::model::binding::{Binding, Use};
 pub use crate::model::emergency::{Attestation, BrokenGlass};
-pub use crate::model::event::{AuditEntry, Event, Review, Submission, Vote};
-pub use crate::model::grant::{Claim, FencingToken, Receipt, ReceiptOutcome, Used};
-pub use crate::model::input::{Decision, NewRequest, OneTimeCode};
+pub use crate::model::event::{AuditEntry, ChangeRequest, Event, Review, Submission, Vote};
+pub use crate::model::grant::{Claim, Receipt, ReceiptOutcome, Used};
+pub use crate::model::input::{
+    Decision, EmergencyApproval, EmergencyReview, NewRequest, OneTimeCode,
+};
 pub use crate::model::names::{GroupId, IdempotencyKey, PersonId, RequestId};
 pub use crate::model::permission::{DenyReason, Permission};
 pub use crate::model::request::{Request, RequestDigest, State, Status, request_digest};
 pub use crate::model::requirement::Requirement;
+pub use crate::model::restore::Restored;
 pub use crate::model::secrets::{SecretDigest, secret_digest};
 pub use crate::model::signature::{PublicKey, ReviewSignature, Signature, SignatureFault, Signers};
 pub use crate::model::terms::{Disposition, PolicyDigest, Sensitivity, Terms};
+pub use crate::model::token::FencingToken;
 pub use crate::options::Options;
 pub use crate::policy::condition::{Condition, Field};
 pub use crate::policy::engine::PolicyEngine;
@@ -76,8 +82,9 @@ pub use crate::query::insight::{Difference, Explanation, Missing, Said};
 pub use crate::query::listing::{Cursor, Listing, Page, Query};
 pub use crate::query::waiting::{DecisionOf, Subscription};
 pub use crate::review::delegation::Delegation;
-pub use crate::review::second_factor::{Directory, Reviewer};
-pub use crate::review::statement::ReviewStatement;
+pub use crate::review::second_factor::{Directory, Reviewer, TotpSecret};
+pub use crate::review::statement::{EmergencyStatement, ReviewStatement};
+pub use crate::state::basis::CurrentRulebook;
 pub use crate::state::statistics::{ReviewerCount, Statistics, TimeToDecision};
 pub use crate::workflow::ApprovalWorkflow;
 pub use action::{EffectsDigest, PlanDigest, PlanNode, ReportDigest, StepProof, Timestamp};

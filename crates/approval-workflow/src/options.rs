@@ -2,16 +2,25 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use jsonl_storage::{Backend, Durability, FsBackend};
+use action::Timestamp;
+use arc_swap::ArcSwap;
+use jsonl_storage::{Backend, Durability};
+use zeroize::Zeroizing;
 
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::journal::Journal;
-use crate::journal::opening::LogChoice;
+use crate::journal::opening::{LogChoice, Restore};
+use crate::journal::private_files::PrivateFiles;
 use crate::journal::snapshot::Snapshots;
+use crate::journal::snapshot_format::Key;
+use crate::model::names::PersonId;
+use crate::model::token::FencingToken;
 use crate::policy::Policy;
 use crate::policy::engine::PolicyEngine;
 use crate::policy::rulebook::Rulebook;
-use crate::review::second_factor::{Directory, Verifier};
+use crate::review::second_factor::Directory;
+use crate::state::basis::Basis;
 use crate::state::view::View;
 use crate::workflow::ApprovalWorkflow;
 
@@ -19,11 +28,13 @@ use crate::workflow::ApprovalWorkflow;
 #[derive(Clone)]
 pub struct Options {
     directory: Option<Directory>,
-    secret_key: Option<[u8; 32]>,
+    secret_key: Option<Zeroizing<[u8; 32]>>,
+    clock: Clock,
     durability: Durability,
     is_chained: bool,
     snapshot_every: Option<u64>,
     held_requests: usize,
+    restored: Option<Restore>,
 }
 
 /// Below this many events, reading the log takes about a second.
@@ -36,10 +47,12 @@ impl Default for Options {
         Self {
             directory: None,
             secret_key: None,
+            clock: Clock::default(),
             durability: Durability::default(),
             is_chained: true,
             snapshot_every: Some(SNAPSHOT_EVERY),
             held_requests: HELD_REQUESTS,
+            restored: None,
         }
     }
 }
@@ -53,13 +66,23 @@ impl Options {
         self
     }
 
-    /// Gives the key that the digests of secret values are salted with (default: none, and a request
-    /// with a secret is refused). Draw 32 bytes at random once, and keep them where the secrets of the
-    /// directory are. With another key nothing is lost, but the digests of old requests cannot be
-    /// computed again.
+    /// Gives the key that snapshots are authenticated with, and that the digests of secret values are
+    /// salted with (default: none; then there are no snapshots, and a request with a secret is
+    /// refused). Draw 32 bytes at random once, and keep them outside of the log's directory, where the
+    /// secrets of the [`Directory`] are. With another key nothing is lost: the next opening reads the
+    /// whole log, and the digests of old requests cannot be computed again.
     #[must_use]
     pub fn secret_key(mut self, key: [u8; 32]) -> Self {
-        self.secret_key = Some(key);
+        self.secret_key = Some(Zeroizing::new(key));
+        self
+    }
+
+    /// Sets the clock that one-time codes are checked by (default: the system's). Everything else is
+    /// dated by the caller; a code is checked, and its review dated, by this clock when it is recorded,
+    /// so that a code of the past is never taken.
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
         self
     }
 
@@ -84,10 +107,10 @@ impl Options {
     /// covers, so that the largest log is not copied again and again; and at every
     /// [close](ApprovalWorkflow::close).
     ///
-    /// A snapshot spares an opening what it covers of the log. It is believed if it is whole, and
-    /// made at the same hash of the same log's chain; everything that waits for somebody is read
-    /// from the log all the same. Whoever can write to the directory could write another one: with
-    /// [`without_snapshots`](Self::without_snapshots) an opening believes nothing but the log.
+    /// A snapshot spares an opening what it covers of the log. It is authenticated with the
+    /// [secret key](Self::secret_key), so that write access to the directory is not enough to forge
+    /// one: without a key none is written, and none is believed. One is used if it is authentic, and
+    /// was made at the same hash of the same log's chain.
     #[must_use]
     pub fn snapshot_every(mut self, events: u64) -> Self {
         self.snapshot_every = Some(events.max(1));
@@ -110,7 +133,29 @@ impl Options {
         self
     }
 
-    /// Opens the workflow whose log is in `dir`, which is made if it is missing.
+    /// Says that the directory was restored from an older copy, by whom and when (default: it was not).
+    /// Say it once, at the first opening after the restore.
+    ///
+    /// What happened after the copy was made is not in it. So the opening records the restore, and from
+    /// then on no approval from before it is used ([`DenyReason::Restored`]): ask again. Later claims
+    /// have tokens above all that can have been given out, also above `highest_seen`, the highest token
+    /// that the systems which are acted on have seen, if somebody knows it.
+    ///
+    /// [`DenyReason::Restored`]: crate::DenyReason::Restored
+    #[must_use]
+    pub fn restored(
+        mut self,
+        by: PersonId,
+        at: Timestamp,
+        highest_seen: Option<FencingToken>,
+    ) -> Self {
+        let seen = highest_seen;
+        self.restored = Some(Restore { by, at, seen });
+        self
+    }
+
+    /// Opens the workflow whose log is in `dir`, which is made if it is missing: for its owner alone, as
+    /// are the files in it.
     ///
     /// # Errors
     ///
@@ -154,28 +199,29 @@ impl Options {
         backend: Arc<dyn Backend>,
         engine: Arc<dyn PolicyEngine>,
     ) -> Result<ApprovalWorkflow, Error> {
-        let rulebook = engine.rulebook();
-        let verifier = self.directory.as_ref().map(Verifier::new).transpose()?;
-        let verifier = verifier.map(Arc::new);
-        let people = verifier.as_deref().map(Verifier::everyone);
-        rulebook.check_people(&people.unwrap_or_default())?;
-        if let (Some(name), None) = (rulebook.policy().secrets.first(), self.secret_key) {
-            let name = name.clone();
-            return Err(Error::SecretKeyMissing { name });
-        }
+        let basis = Basis::new(engine, self.directory.as_ref(), self.secret_key.is_some())?;
+        let basis = Arc::new(ArcSwap::from_pointee(basis));
         let log = LogChoice {
             durability: self.durability,
             is_chained: self.is_chained,
         };
-        let basis = basis(rulebook, self.directory.as_ref());
-        let snapshots = Snapshots::new(Arc::clone(&backend), self.snapshot_every, basis);
-        let view = || View::new(Arc::clone(&engine), verifier.clone(), self.held_requests);
+        let key = self.secret_key.as_deref().map(Key::of);
+        let snapshots = Snapshots::new(
+            Arc::clone(&backend),
+            self.snapshot_every,
+            Arc::clone(&basis),
+            key,
+        );
+        let view = || View::new(Arc::clone(&basis), self.held_requests);
         let journal = Journal::open(backend, log, snapshots, view)?;
+        if let Some(restore) = self.restored {
+            journal.mark_restored(restore)?;
+        }
         Ok(ApprovalWorkflow {
             journal,
-            engine,
-            verifier,
+            basis,
             secret_key: self.secret_key,
+            clock: self.clock,
         })
     }
 }
@@ -201,36 +247,21 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("directory", &self.directory)
-            .field("secret_key", &self.secret_key.map(|_| "…"))
+            .field("secret_key", &self.secret_key.as_ref().map(|_| "…"))
             .field("durability", &self.durability)
             .field("is_chained", &self.is_chained)
             .field("snapshot_every", &self.snapshot_every)
             .field("held_requests", &self.held_requests)
+            .field("restored", &self.restored)
             .finish()
     }
 }
 
 fn files_in(dir: &Path) -> Result<Arc<dyn Backend>, Error> {
-    let backend = FsBackend::create(dir).map_err(|source| jsonl_storage::Error::Io {
+    let backend = PrivateFiles::create(dir).map_err(|source| jsonl_storage::Error::Io {
         operation: "create directory",
         path: dir.to_owned(),
         source: Arc::new(source),
     })?;
     Ok(Arc::new(backend))
-}
-
-/// The digest of all that an approval depends on besides its request: the policy, and of the
-/// directory who is in which group and stands in for whom.
-fn basis(rulebook: &Rulebook, directory: Option<&Directory>) -> [u8; 32] {
-    const DOMAIN: &str = "proofload 2026-11 approval snapshot basis v1";
-    let people = directory.map(|directory| {
-        let groups = directory.reviewers.iter();
-        let groups: Vec<_> = groups
-            .map(|(person, known)| (person, &known.groups))
-            .collect();
-        (groups, &directory.delegations)
-    });
-    let mut hasher = blake3::Hasher::new_derive_key(DOMAIN);
-    crate::model::content::write_json(&mut hasher, &(rulebook.digest(), people));
-    hasher.finalize().into()
 }

@@ -2,9 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use action::{Action, ActionDigest, Timestamp};
+use arc_swap::ArcSwap;
+use zeroize::Zeroizing;
 
+use crate::clock::Clock;
 use crate::error::Error;
-use crate::journal::{Journal, Step};
+use crate::journal::Journal;
+use crate::journal::commit::Step;
 use crate::model::binding::Use;
 use crate::model::event::Event;
 use crate::model::grant::{Claim, Receipt};
@@ -13,8 +17,10 @@ use crate::model::limits;
 use crate::model::names::{self, PersonId, RequestId};
 use crate::model::permission::{DenyReason, Permission};
 use crate::model::request::{Request, known};
-use crate::policy::engine::PolicyEngine;
-use crate::review::second_factor::Verifier;
+use crate::policy::Policy;
+use crate::policy::rulebook::Rulebook;
+use crate::review::second_factor::Directory;
+use crate::state::basis::Basis;
 
 /// Decides whether actions may run, and records who approved them. Share it by reference or in an [`Arc`].
 ///
@@ -22,17 +28,16 @@ use crate::review::second_factor::Verifier;
 /// disk, so no caller acts on an approval that a power cut could take back.
 pub struct ApprovalWorkflow {
     pub(crate) journal: Journal,
-    pub(crate) engine: Arc<dyn PolicyEngine>,
-    pub(crate) verifier: Option<Arc<Verifier>>,
-    pub(crate) secret_key: Option<[u8; 32]>,
+    pub(crate) basis: Arc<ArcSwap<Basis>>,
+    pub(crate) secret_key: Option<Zeroizing<[u8; 32]>>,
+    pub(crate) clock: Clock,
 }
 
 impl fmt::Debug for ApprovalWorkflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApprovalWorkflow")
             .field("journal", &self.journal)
-            .field("engine", &self.engine)
-            .field("verifier", &self.verifier)
+            .field("basis", &self.basis.load())
             .finish_non_exhaustive()
     }
 }
@@ -64,7 +69,50 @@ impl ApprovalWorkflow {
     /// [`Error::NotRequester`], [`Error::AlreadySettled`] or [`Error::Expired`], in which case nothing
     /// was asked for.
     pub fn request(&self, new: NewRequest) -> Result<Arc<Request>, Error> {
-        self.submit(new)
+        self.submit(new, None)
+    }
+
+    /// Asks for an approval, and claims it at once if it needs nobody: both with one sync. The claim is
+    /// none if a person has to decide, or a rule denied the request.
+    ///
+    /// Under a [key](NewRequest::with_key), a call that is repeated returns the request as it is now and
+    /// the claimant's claim.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub fn request_and_claim(
+        &self,
+        new: NewRequest,
+        claimant: &PersonId,
+    ) -> Result<(Arc<Request>, Option<Claim>), Error> {
+        let request = self.submit(new, Some(claimant))?;
+        let is_theirs = |claim: &&Claim| claim.claimant == *claimant;
+        let claim = request.uses().map(|(claim, _)| claim).find(is_theirs);
+        let claim = claim.cloned();
+        Ok((request, claim))
+    }
+
+    /// Replaces the policy and the directory of reviewers by others, while requests come and go.
+    ///
+    /// When it returns, every approval is judged by the new ones: the gate of one that they do not allow
+    /// is shut. Requests keep the terms that they were made under; votes that were given keep counting as
+    /// far as their people still may. Nothing of it is recorded: give the same at the next opening.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`](crate::Options::open) for what could not work, in which case nothing was
+    /// replaced; as [`get`](Self::get) for an approval that cannot be read, in which case later ones may
+    /// still be open by the old policy: close the workflow then.
+    pub fn replace_policy(
+        &self,
+        policy: Policy,
+        directory: Option<&Directory>,
+    ) -> Result<(), Error> {
+        let engine = Arc::new(Rulebook::new(policy)?);
+        let basis = Basis::new(engine, directory, self.secret_key.is_some())?;
+        self.basis.store(Arc::new(basis));
+        self.journal.judge_all_again()
     }
 
     /// Withdraws a request that was not decided yet.

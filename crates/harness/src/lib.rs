@@ -43,6 +43,6 @@ pub use crate::scenario::{
 };
 pub use crate::suite::Suite;
 pub use crate::verify_directory::{
-    Inspection, LogInspection, MemoryInspection, Reread, inspect, inspect_against, reread,
-    verify_directory,
+    Inspection, LogInspection, MemoryInspection, Reread, SnapshotInspection, inspect,
+    inspect_against, reread, verify_directory,
 };

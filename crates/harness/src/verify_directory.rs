@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use approval_workflow::SnapshotComparison;
 use load_engine::{Defect, Discrepancy, Failure, Ledger, Verification};
 use serde::Serialize;
 
@@ -19,6 +20,8 @@ pub struct Inspection {
     pub logs: Vec<LogInspection>,
     /// The memory stores, by path.
     pub memory_stores: Vec<MemoryInspection>,
+    /// The snapshots of approval logs, by path.
+    pub approval_snapshots: Vec<SnapshotInspection>,
 }
 
 impl Inspection {
@@ -31,6 +34,10 @@ impl Inspection {
                 .memory_stores
                 .iter()
                 .all(|store| store.disagreements.is_empty())
+            && self
+                .approval_snapshots
+                .iter()
+                .all(|snapshot| snapshot.difference.is_none())
     }
 }
 
@@ -68,6 +75,17 @@ pub struct MemoryInspection {
     pub disagreements: Vec<String>,
 }
 
+/// The snapshot beside the log of an approval workflow.
+#[derive(Debug, Clone, Serialize)]
+pub struct SnapshotInspection {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// About what it says something else than the log, or why the two cannot be compared.
+    pub difference: Option<String>,
+    /// Why an opening will not use it and read the whole log, if that is so.
+    pub unusable: Option<String>,
+}
+
 /// Reads every log and memory store in a directory and up to four levels below it.
 ///
 /// # Errors
@@ -92,6 +110,9 @@ pub fn inspect_against(
     visit(directory, DEPTH, &mut |directory| {
         if jsonl_storage::is_log(directory) {
             found.logs.push(inspect_log(directory, checkpoints)?);
+            found
+                .approval_snapshots
+                .extend(inspect_snapshot(directory)?);
         }
         match memory_store::verify_store(directory) {
             Ok(report) => found
@@ -164,6 +185,27 @@ fn reread_by(
         _ => reread.discrepancies.push(item.clone()),
     })?;
     Ok(reread)
+}
+
+/// Compares a snapshot with its log, in a copy: both are opened as a workflow would.
+fn inspect_snapshot(directory: &Path) -> Result<Option<SnapshotInspection>, Error> {
+    if !directory.join(approval_workflow::SNAPSHOT_FILE).exists() {
+        return Ok(None);
+    }
+    let copy = tempfile::tempdir().map_err(Error::io("create", &std::env::temp_dir()))?;
+    copy_all(directory, copy.path())?;
+    let (difference, unusable) = match approval_workflow::compare_snapshot(copy.path()) {
+        Ok(Some(SnapshotComparison::Differs { what })) => (Some(what), None),
+        Ok(Some(SnapshotComparison::Unusable(fault))) => (None, Some(fault.to_string())),
+        Ok(_) => (None, None),
+        // A damaged log is told as what it is, beside this.
+        Err(error) => (Some(format!("the log cannot be opened: {error}")), None),
+    };
+    Ok(Some(SnapshotInspection {
+        directory: directory.to_owned(),
+        difference,
+        unusable,
+    }))
 }
 
 fn copy_all(from: &Path, to: &Path) -> Result<(), Error> {

@@ -1,7 +1,8 @@
 //! One request's whole history in one text, to be verified without the log and without a workflow.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use jsonl_storage::{ChainLink, Seq};
@@ -144,7 +145,7 @@ pub fn verify_bundle(text: &str, noted: Option<&HistoryDigest>) -> Result<Verifi
             let text = format!("its event has the digest {digest}, not {link}");
             return Err(fault(number, text));
         }
-        if *entry.event.id() != head.request {
+        if entry.event.id() != Some(&head.request) {
             return Err(fault(number, "it is about another request".into()));
         }
         if trail.last().is_some_and(|last| last.seq >= entry.seq) {
@@ -285,7 +286,10 @@ fn write_lines<T: Serialize>(
         path: path.to_owned(),
         source,
     };
-    let file = File::create(path).map_err(failed)?;
+    // As private as the log, whatever the umask lets through.
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(path).map_err(failed)?;
     let mut writer = JsonLinesWriter::new(BufWriter::new(file));
     for value in values {
         writer.write(&value?).map_err(failed)?;

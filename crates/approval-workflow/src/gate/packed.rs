@@ -28,7 +28,7 @@ const UNDECIDED: u64 = 1;
 const OPEN: u64 = 2;
 const BEYOND: u64 = 3;
 /// The reasons that a gate can be shut for, by their tags.
-const SHUT: [(u64, DenyReason); 9] = [
+const SHUT: [(u64, DenyReason); 10] = [
     (4, DenyReason::Denied),
     (5, DenyReason::Expired),
     (6, DenyReason::Lapsed),
@@ -38,6 +38,7 @@ const SHUT: [(u64, DenyReason); 9] = [
     (10, DenyReason::PolicyChanged),
     (11, DenyReason::ReviewersChanged),
     (12, DenyReason::DeniedByPolicy),
+    (13, DenyReason::Restored),
 ];
 
 /// A gate as a slot keeps it.
@@ -85,6 +86,25 @@ impl Packed {
     /// Whether its times do not fit into a slot.
     pub(crate) fn is_beyond(&self) -> bool {
         unpack(self.standing) == Some(Word::Beyond)
+    }
+
+    /// Whether another says the same, but for what a policy or a directory of today adds: that a gate
+    /// which the events open is shut.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        self.digest == other.digest
+            && (self.standing == other.standing || self.may_be_open() && other.may_be_open())
+    }
+
+    /// Whether the events open it, whatever the policy and the directory say today.
+    fn may_be_open(&self) -> bool {
+        matches!(
+            unpack(self.standing),
+            Some(
+                Word::Open { .. }
+                    | Word::Beyond
+                    | Word::Shut(DenyReason::PolicyChanged | DenyReason::ReviewersChanged)
+            )
+        )
     }
 
     /// Whether it holds whatever the policy and the directory say today: nothing opens it again.

@@ -2,6 +2,7 @@
 
 use action::{ActionDigest, Timestamp};
 
+use crate::model::emergency::BrokenGlass;
 use crate::model::permission::{DenyReason, Permission};
 use crate::model::request::{Request, State};
 use crate::model::terms::Disposition;
@@ -22,7 +23,13 @@ pub(crate) enum Standing {
 
 impl Gate {
     pub(crate) fn of(request: &Request) -> Self {
+        let unsigned = |glass: &BrokenGlass| {
+            glass.signature.is_none() && request.submission.demands_signature_of(&glass.by)
+        };
         let standing = match (request.state, request.execute_by()) {
+            (State::Approved { .. }, _) if request.glass.as_ref().is_some_and(unsigned) => {
+                Standing::Shut(DenyReason::ReviewersChanged)
+            }
             (State::Approved { at: since }, Some(until)) => Standing::Open { since, until },
             (State::Approved { .. }, None) => Standing::Shut(DenyReason::Lapsed),
             (State::Pending, _) => Standing::Undecided {

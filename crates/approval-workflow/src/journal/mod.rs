@@ -6,8 +6,11 @@
 //! disk. A refusal that rests on an event that is not on disk yet waits for it too: "already decided by
 //! bob" is told only when bob's decision can no longer be lost.
 
+pub(crate) mod commit;
+pub(crate) mod comparison;
 pub(crate) mod notify;
 pub(crate) mod opening;
+pub(crate) mod private_files;
 pub(crate) mod publisher;
 pub(crate) mod rebuild;
 pub(crate) mod snapshot;
@@ -24,11 +27,9 @@ use crate::journal::snapshot::{Opening, Snapshots};
 use crate::journal::staging::Staging;
 use crate::model::event::{AuditEntry, Event, Submission};
 use crate::model::keys::{Body, KeyUse};
-use crate::model::names::{IdempotencyKey, PersonId, RequestId};
+use crate::model::names::{IdempotencyKey, RequestId};
 use crate::model::request::Request;
-use crate::review::signed::Proof;
 use crate::state::keyed::Named;
-use crate::state::lifecycle;
 use crate::state::view::{Found, View};
 use crate::sync::MutexGuard;
 
@@ -38,15 +39,6 @@ pub(crate) struct Journal {
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) snapshots: Snapshots,
     pub(crate) opening: Opening,
-}
-
-/// What a caller wants to happen.
-pub(crate) enum Step {
-    Record(Event),
-    /// The event is recorded, and the caller is told that it was refused.
-    RecordAndRefuse(Event, Error),
-    /// It happened before, as this event.
-    Repeat(Seq),
 }
 
 impl Journal {
@@ -108,147 +100,26 @@ impl Journal {
         Ok(self.log.link(seq)?)
     }
 
-    /// Writes the event that `make` derives from the newest state of a request, and returns the
-    /// state after it when both are on disk.
-    pub(crate) fn commit(
-        &self,
-        id: &RequestId,
-        make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
-    ) -> Result<Arc<Request>, Error> {
-        self.commit_proven(id, None, make)
-    }
-
-    /// As [`commit`](Self::commit), with the event's signature verified before.
-    pub(crate) fn commit_proven(
-        &self,
-        id: &RequestId,
-        proof: Option<&Proof>,
-        make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
-    ) -> Result<Arc<Request>, Error> {
-        let named = self.view().named(id);
-        let mut staging = self.publisher.staging.lock();
-        let newest = self.newest(&staging, &named)?;
-        let (known, current) = match &newest {
-            Some((seq, request)) => (*seq, Some(&**request)),
-            None => (Seq::ZERO, None),
-        };
-        let (event, refusal) = match make(current, &staging) {
-            Ok(Step::Record(event)) => (event, None),
-            Ok(Step::RecordAndRefuse(event, refusal)) => (event, Some(refusal)),
-            Ok(Step::Repeat(seq)) => return self.repeat(staging, seq, id),
-            Err(refusal) => return Err(self.refuse(staging, known, refusal)),
-        };
-        let (ticket, after) = match self.stage(&mut staging, named, event, newest, proof) {
-            Ok(staged) => staged,
-            Err((reason, refusal)) => return Err(self.refuse(staging, reason, refusal)),
-        };
-        self.settle(staging, ticket)?;
-        refusal.map_or(Ok(after), Err)
-    }
-
-    /// Writes a request, under an id of its own or a derived one; with it, marks the one that it takes
-    /// the place of. Were only the mark to reach the disk, nothing could run that
-    /// should not.
-    pub(crate) fn commit_new(
-        &self,
-        id: Option<RequestId>,
-        key: Option<(IdempotencyKey, Body)>,
-        replaced: Option<(RequestId, PersonId)>,
-        make: impl FnOnce(RequestId) -> Submission,
-    ) -> Result<Arc<Request>, Error> {
-        let named = id.as_ref().map(|id| self.view().named(id));
-        let mut staging = self.publisher.staging.lock();
-        if let Some((key, body)) = key
-            && let Some(seq) = self.used_key(&staging, &key, body)?
-        {
-            let used = self.request_of(&staging, seq)?;
-            if id.is_some_and(|id| id != used) {
-                let refusal = Error::KeyConflict { key, id: used };
-                return Err(self.refuse(staging, seq, refusal));
-            }
-            return self.repeat(staging, seq, &used);
-        }
-        let named = match named {
-            None => self.free_id(&staging),
-            Some(named) => match self.newest(&staging, &named)? {
-                None => named,
-                Some((seq, _)) => {
-                    let id = named.id;
-                    return Err(self.refuse(staging, seq, Error::RequestExists { id }));
-                }
-            },
-        };
-        let submission = make(named.id.clone());
-        if let Some((id, by)) = replaced {
-            let earlier = self.view().named(&id);
-            let newest = self.newest(&staging, &earlier)?;
-            let at = newest.as_ref().map_or(submission.at, |(_, request)| {
-                submission.at.max(request.changed_at)
-            });
-            let event = Event::Superseded {
-                id,
-                at,
-                by,
-                successor: submission.id.clone(),
-            };
-            if let Err((reason, refusal)) = self.stage(&mut staging, earlier, event, newest, None) {
-                return Err(self.refuse(staging, reason, refusal));
+    /// Computes the gates of requests anew. To be called under the lock of the staging, or before anything
+    /// is published: a newer event would be overlooked otherwise.
+    pub(crate) fn judge_again(&self, numbers: impl IntoIterator<Item = u32>) -> Result<(), Error> {
+        for number in numbers {
+            for found in self.view().slice(number as usize, 1) {
+                self.view().restore(number, &self.read(found)?);
             }
         }
-        let event = Event::Requested(Arc::new(submission));
-        let (ticket, after) = match self.stage(&mut staging, named, event, None, None) {
-            Ok(staged) => staged,
-            Err((reason, refusal)) => return Err(self.refuse(staging, reason, refusal)),
-        };
-        self.settle(staging, ticket)?;
-        Ok(after)
+        Ok(())
     }
 
-    /// Checks an event and gives it its place in the log. A refusal comes with the event that it
-    /// rests on.
-    fn stage(
-        &self,
-        staging: &mut Staging,
-        named: Named,
-        event: Event,
-        newest: Option<(Seq, Arc<Request>)>,
-        proof: Option<&Proof>,
-    ) -> Result<(Ticket, Arc<Request>), (Seq, Error)> {
-        if let Some(failure) = &staging.failure {
-            return Err((Seq::ZERO, failure.clone().into()));
+    /// Computes the gates of all approvals anew, since what they are judged by was replaced.
+    pub(crate) fn judge_all_again(&self) -> Result<(), Error> {
+        /// So many at a time, to hold the lock shortly.
+        const CHUNK: usize = 256;
+        for numbers in self.view().approved().chunks(CHUNK) {
+            let _staging = self.publisher.staging.lock();
+            self.judge_again(numbers.iter().copied())?;
         }
-        let (known, current) = match &newest {
-            Some((seq, request)) => (*seq, Some(&**request)),
-            None => (Seq::ZERO, None),
-        };
-        let after =
-            lifecycle::apply_proven(current, &event, proof).map_err(|error| (known, error))?;
-        let check = staging.factors.check(&event);
-        check.map_err(|(reason, error)| (known.max(reason), error))?;
-        let ticket = self
-            .log
-            .submit(&event)
-            .map_err(|error| (Seq::ZERO, error.into()))?;
-        let after = Arc::new(after);
-        if staging.advance(ticket.seq(), named, event, &after) {
-            return Ok((ticket, after));
-        }
-        // What the state rests on is not in the log.
-        let failure = jsonl_storage::Error::Poisoned {
-            dir: self.log.dir().to_owned(),
-            cause: "the log refused an earlier event".to_owned(),
-        };
-        staging.failure.get_or_insert_with(|| failure.clone());
-        Err((Seq::ZERO, failure.into()))
-    }
-
-    fn free_id(&self, staging: &Staging) -> Named {
-        let ids = (staging.requests + 1..).map(RequestId::derived);
-        let mut ids = ids.map(|id| self.view().named(&id));
-        let is_free =
-            |named: &Named| staging.ahead(named).is_none() && self.view().find(named).is_none();
-        let free = ids.find(is_free);
-        free.expect("there are more numbers than requests")
+        Ok(())
     }
 
     /// Answers what was done before, once it is on disk.

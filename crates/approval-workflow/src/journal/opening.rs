@@ -1,19 +1,32 @@
 //! Opening a workflow: from a snapshot and the events after it, or from the whole log.
 
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
+use action::Timestamp;
 use jsonl_storage::{Backend, Durability, Log, LogOptions, Record, Seq};
 
 use crate::error::Error;
 use crate::gate::GateTable;
 use crate::journal::publisher::Publisher;
 use crate::journal::snapshot::{Opening, SnapshotUse, Snapshots};
-use crate::journal::snapshot_format::{self, Content, SnapshotFault};
+use crate::journal::snapshot_format::{Content, SnapshotFault};
 use crate::journal::staging::Staging;
 use crate::journal::{Journal, rebuild};
 use crate::model::event::Event;
+use crate::model::names::PersonId;
 use crate::model::request::Status;
+use crate::model::restore::Restored;
+use crate::model::token::FencingToken;
 use crate::state::view::{Found, View};
+
+/// Who restored the directory from an older copy, when, and the highest token that was seen elsewhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Restore {
+    pub(crate) by: PersonId,
+    pub(crate) at: Timestamp,
+    pub(crate) seen: Option<FencingToken>,
+}
 
 /// How the log is opened.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +88,7 @@ impl Journal {
             },
         };
         journal.snapshots.opened_at(Seq(from.0 - 1));
-        journal.opening.replayed = journal.replay_from(from)?;
+        journal.opening.replayed = journal.replay_range(from..)?;
         if level != Durability::Buffered {
             let publisher = Arc::clone(&journal.publisher);
             let publish = move |durable| publisher.publish_in_passing(durable);
@@ -84,10 +97,31 @@ impl Journal {
         Ok(journal)
     }
 
-    fn replay_from(&self, from: Seq) -> Result<u64, Error> {
+    /// As far as an event, without a snapshot.
+    pub(crate) fn open_up_to(
+        backend: Arc<dyn Backend>,
+        log: LogChoice,
+        snapshots: Snapshots,
+        empty: impl Fn() -> View,
+        last: Seq,
+    ) -> Result<Self, Error> {
+        let journal = Self {
+            log: log.open(backend)?,
+            publisher: Arc::new(Publisher::new(Staging::default(), empty())),
+            snapshots,
+            opening: Opening {
+                snapshot: SnapshotUse::None,
+                replayed: 0,
+            },
+        };
+        journal.replay_range(..=last)?;
+        Ok(journal)
+    }
+
+    fn replay_range(&self, range: impl RangeBounds<Seq>) -> Result<u64, Error> {
         let mut staging = self.publisher.staging.lock();
         let mut replayed = 0;
-        for record in self.log.range(from..)? {
+        for record in self.log.range(range)? {
             let Record { seq, data } = record?;
             let taken = self.replay(&mut staging, seq, data);
             taken.map_err(|error| Error::Replay {
@@ -103,11 +137,14 @@ impl Journal {
     }
 
     fn replay(&self, staging: &mut Staging, seq: Seq, event: Event) -> Result<(), Error> {
-        let named = self.view().named(event.id());
+        staging.check_token(&event)?;
+        let Some(id) = event.id() else {
+            return self.replay_restore(staging, seq, &event);
+        };
+        let named = self.view().named(id);
         let current = self.look_up(&named)?;
         let after = rebuild::checked(current.as_deref(), &event)?;
         staging.factors.check(&event).map_err(|(_, error)| error)?;
-        staging.check_token(&event)?;
         if let Some((key, first)) = staging.keys.reused(&event) {
             let id = rebuild::request_of(&self.log, first)?;
             return Err(Error::KeyConflict { key, id });
@@ -117,6 +154,31 @@ impl Journal {
         staging.acknowledged = seq;
         staging.published = seq;
         Ok(())
+    }
+
+    /// Shuts the gates of all approvals from before a restore.
+    fn replay_restore(&self, staging: &mut Staging, seq: Seq, event: &Event) -> Result<(), Error> {
+        staging.count(seq, event);
+        let view = self.view();
+        view.restored(event.at());
+        view.indexes.write().events.skip(seq);
+        self.judge_again(view.approved())?;
+        staging.acknowledged = seq;
+        staging.published = seq;
+        Ok(())
+    }
+
+    /// Records that the directory was restored from an older copy, before anything is answered.
+    pub(crate) fn mark_restored(&self, restore: Restore) -> Result<(), Error> {
+        let mut staging = self.publisher.staging.lock();
+        let known = staging.last_token.max(restore.seen.unwrap_or_default());
+        let event = Event::Restored(Restored {
+            at: restore.at.max(staging.latest),
+            by: restore.by,
+            token: Restored::token_above(known),
+        });
+        let seq = self.log.submit(&event)?.wait()?;
+        self.replay(&mut staging, seq, event)
     }
 
     pub(crate) fn close(self) -> Result<(), Error> {
@@ -133,16 +195,9 @@ fn restored(
     snapshots: &Snapshots,
     empty: &impl Fn() -> View,
 ) -> Result<Result<Option<(View, Staging)>, SnapshotFault>, Error> {
-    if !snapshots.is_on() {
-        return Ok(Ok(None));
-    }
-    let content = match snapshots.read() {
-        Ok(Some(bytes)) => snapshot_format::decode(&bytes),
+    let content = match snapshots.load() {
+        Ok(Some(content)) => content,
         Ok(None) => return Ok(Ok(None)),
-        Err(fault) => Err(fault),
-    };
-    let content = match content {
-        Ok(content) => content,
         Err(fault) => return Ok(Err(fault)),
     };
     let link = log.link(content.head.covers)?;
@@ -191,7 +246,10 @@ fn take(view: &mut View, content: Content, is_of_today: bool) -> (Staging, Vec<u
     staging.factors = head.factors;
     staging.keys = keys;
     staging.requests = head.requests;
-    staging.claims = head.claims;
+    staging.last_token = head.claims;
+    staging.restored = head.restored;
+    staging.latest = head.latest;
+    view.restored(head.restored.unwrap_or(Timestamp::MIN));
     let indexes = view.indexes.get_mut();
     for wanted in Status::ALL {
         let numbers = (0..).zip(&statuses);

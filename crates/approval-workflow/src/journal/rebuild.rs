@@ -34,7 +34,7 @@ pub(crate) fn trail(
     };
     let mut trail = Vec::with_capacity(events.len());
     for &seq in events {
-        let event = event(log, seq)?.filter(|event| event.id() == id);
+        let event = event(log, seq)?.filter(|event| event.id() == Some(id));
         let event = event.ok_or_else(|| missing(seq))?;
         trail.push(AuditEntry { seq, event });
     }
@@ -47,8 +47,9 @@ pub(crate) fn request_of(log: &Log<Event>, seq: Seq) -> Result<RequestId, Error>
         dir: log.dir().to_owned(),
         cause: format!("event {seq} is not in it any more"),
     };
-    let event = event(log, seq)?.ok_or_else(unknown)?;
-    Ok(event.id().clone())
+    let event = event(log, seq)?;
+    let id = event.as_ref().and_then(Event::id).cloned();
+    Ok(id.ok_or_else(unknown)?)
 }
 
 fn event(log: &Log<Event>, seq: Seq) -> Result<Option<Event>, Error> {

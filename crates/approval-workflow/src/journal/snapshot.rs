@@ -5,17 +5,19 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use arc_swap::ArcSwap;
 use jsonl_storage::{Backend, BackendFile, Log, OpenMode, Seq};
 
 use crate::error::Error;
 use crate::journal::publisher::Publisher;
-use crate::journal::snapshot_format::{self, Head, SnapshotFault, VERSION};
+use crate::journal::snapshot_format::{self, Content, Head, Key, SnapshotFault, VERSION};
 use crate::journal::staging::Staging;
 use crate::model::event::Event;
+use crate::state::basis::Basis;
 use crate::state::view::View;
 
-/// The file's name, in the log's directory.
-const NAME: &str = "approvals.snapshot";
+/// The name of a snapshot's file, in the directory of its log.
+pub const SNAPSHOT_FILE: &str = "approvals.snapshot";
 const UNFINISHED: &str = "approvals.snapshot.tmp";
 
 /// What opening a workflow read.
@@ -48,7 +50,10 @@ pub enum SnapshotUse {
 pub(crate) struct Snapshots {
     backend: Arc<dyn Backend>,
     every: Option<u64>,
-    basis: [u8; 32],
+    /// Whether one that is there is to be read.
+    wanted: bool,
+    basis: Arc<ArcSwap<Basis>>,
+    key: Option<Key>,
     covered: AtomicU64,
     is_busy: AtomicBool,
 }
@@ -61,19 +66,26 @@ pub(crate) struct Taken {
 }
 
 impl Snapshots {
-    /// Snapshots after at least so many events; none of them, and none read, if that is none.
-    pub(crate) fn new(backend: Arc<dyn Backend>, every: Option<u64>, basis: [u8; 32]) -> Self {
+    /// Snapshots after at least so many events, under a key; none of them if either is missing.
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        every: Option<u64>,
+        basis: Arc<ArcSwap<Basis>>,
+        key: Option<Key>,
+    ) -> Self {
         Self {
             backend,
-            every,
+            every: every.filter(|_| key.is_some()),
+            wanted: every.is_some(),
             basis,
+            key,
             covered: AtomicU64::new(0),
             is_busy: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn basis(&self) -> [u8; 32] {
-        self.basis
+        self.basis.load().digest
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -84,9 +96,21 @@ impl Snapshots {
         self.covered.store(covered.0, Ordering::Relaxed);
     }
 
+    /// The snapshot; none if there is none, or none is wanted.
+    pub(crate) fn load(&self) -> Result<Option<Content>, SnapshotFault> {
+        if !self.wanted {
+            return Ok(None);
+        }
+        match (self.read()?, &self.key) {
+            (None, _) => Ok(None),
+            (Some(_), None) => Err(SnapshotFault::NoKey),
+            (Some(bytes), Some(key)) => snapshot_format::decode(&bytes, key).map(Some),
+        }
+    }
+
     /// The file's bytes; none if there is no file.
     pub(crate) fn read(&self) -> Result<Option<Vec<u8>>, SnapshotFault> {
-        match self.backend.open(NAME, OpenMode::Read) {
+        match self.backend.open(SNAPSHOT_FILE, OpenMode::Read) {
             Ok(file) => read_all(&*file)
                 .map(Some)
                 .map_err(|_| SnapshotFault::Unreadable),
@@ -128,14 +152,16 @@ impl Snapshots {
             approval_snapshot: VERSION,
             covers: staging.published,
             hash: [0; 32], // known once that event is on disk
-            basis: self.basis,
+            basis: self.basis(),
             requests: indexes.ids.len() as u64,
             first: indexes.events.first(),
             events: indexes.events.back().len() as u64,
             far: indexes.events.far().clone(),
             owing: indexes.owing.keys().copied().collect(),
             keys: keys.len() as u64,
-            claims: staging.published_claims(),
+            claims: staging.published_token(),
+            restored: staging.restored,
+            latest: staging.latest,
             statistics: indexes.statistics.clone(),
             factors: staging.factors.clone(),
         };
@@ -169,7 +195,7 @@ impl Snapshots {
             return Ok(());
         };
         taken.head.hash = link.hash;
-        let path = self.backend.dir().join(NAME);
+        let path = self.backend.dir().join(SNAPSHOT_FILE);
         let written = self.write(&taken);
         written.map_err(|source| Error::Snapshot { path, source })
     }
@@ -181,15 +207,18 @@ impl Snapshots {
             // What an earlier life left, or nothing.
             _ => {}
         }
-        let (line, digest) = snapshot_format::frame(&taken.head, &taken.body);
+        let Some(key) = &self.key else {
+            return Ok(());
+        };
+        let (line, digest) = snapshot_format::frame(&taken.head, &taken.body, key);
         let file = self.backend.open(UNFINISHED, OpenMode::CreateNew)?;
         let mut end = 0;
-        for part in [&line[..], &taken.body, &digest] {
+        for part in [&line[..], &taken.body, digest.as_bytes()] {
             end = write_all(&*file, part, end)?;
         }
         file.sync_data()?;
         drop(file);
-        self.backend.rename(UNFINISHED, NAME)?;
+        self.backend.rename(UNFINISHED, SNAPSHOT_FILE)?;
         self.backend.sync_dir()?;
         self.covered.store(taken.head.covers.0, Ordering::Relaxed);
         Ok(())

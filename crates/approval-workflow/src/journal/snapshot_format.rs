@@ -8,24 +8,28 @@
 //! 6. For each event: how far back the one before of the same request is (4 bytes).
 //! 7. For each idempotency key: half a digest of it (16 bytes), the event (8), half a digest of the
 //!    call (16).
-//! 8. The BLAKE3 digest of all before, in `derive_key` mode (32 bytes).
+//! 8. The BLAKE3 digest of all before under a key that is not in the directory (32 bytes).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use action::Timestamp;
 use jsonl_storage::Seq;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::gate::GateTable;
 use crate::gate::packed::Packed;
 use crate::model::keys::{KeyBook, Used};
 use crate::model::names::RequestId;
 use crate::model::request::Status;
+use crate::model::token::FencingToken;
 use crate::review::second_factor::FactorBook;
 use crate::state::event_index::{EventIndex, EventIndexParts, Ids};
 use crate::state::statistics::Statistics;
 use crate::state::view::Indexes;
 
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 const DIGEST_BYTES: usize = 32;
 const SLOT_BYTES: usize = 4 + 32 + 8 + 8;
 const KEY_BYTES: usize = 16 + 8 + 16;
@@ -37,9 +41,17 @@ pub enum SnapshotFault {
     /// The file is there and cannot be read.
     #[error("the snapshot cannot be read")]
     Unreadable,
-    /// Its bytes are not those that were written, or do not fit together.
+    /// Its parts do not fit together.
     #[error("the snapshot is damaged")]
     Damaged,
+    /// Its bytes are not those that were written under this key: it is damaged, forged, or was written
+    /// under another key.
+    #[error("the snapshot is damaged, forged, or written under another key")]
+    NotAuthentic,
+    /// The workflow was opened without a [secret key](crate::Options::secret_key), so nothing says that
+    /// the snapshot is authentic.
+    #[error("there is no key to authenticate the snapshot with")]
+    NoKey,
     /// It was written by another version.
     #[error("the snapshot is of another version")]
     OtherVersion,
@@ -70,7 +82,10 @@ pub(crate) struct Head {
     /// The requests that owe a review.
     pub(crate) owing: Vec<u32>,
     pub(crate) keys: u64,
-    pub(crate) claims: u64,
+    /// The highest token.
+    pub(crate) claims: FencingToken,
+    pub(crate) restored: Option<Timestamp>,
+    pub(crate) latest: Timestamp,
     pub(crate) statistics: Statistics,
     pub(crate) factors: FactorBook,
 }
@@ -117,44 +132,87 @@ pub(crate) fn body(indexes: &Indexes, gates: &GateTable, keys: &[(&[u8; 16], &Us
 }
 
 /// The whole file but for the body, which stands between the two.
-pub(crate) fn frame(head: &Head, body: &[u8]) -> (Vec<u8>, [u8; DIGEST_BYTES]) {
+pub(crate) fn frame(head: &Head, body: &[u8], key: &Key) -> (Vec<u8>, blake3::Hash) {
     let mut line = Vec::new();
     crate::model::content::write_json(&mut line, head);
     line.push(b'\n');
-    let digest = digest(&[&line, body]);
+    let digest = digest(key, &[&line, body]);
     (line, digest)
 }
 
-fn digest(parts: &[&[u8]]) -> [u8; DIGEST_BYTES] {
-    const DOMAIN: &str = "proofload 2026-11 approval snapshot v1";
-    let mut hasher = blake3::Hasher::new_derive_key(DOMAIN);
+/// What a snapshot is authenticated with. Not shown in debug output, and wiped when it is dropped.
+pub(crate) struct Key(Zeroizing<[u8; 32]>);
+
+impl Key {
+    /// The key that belongs to a secret.
+    pub(crate) fn of(secret: &[u8; 32]) -> Self {
+        const DOMAIN: &str = "proofload 2026-11 approval snapshot key v1";
+        Self(Zeroizing::new(blake3::derive_key(DOMAIN, secret)))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+fn digest(key: &Key, parts: &[&[u8]]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_keyed(&key.0);
     for part in parts {
         hasher.update(part);
     }
-    hasher.finalize().into()
+    hasher.finalize()
 }
 
-/// Reads a snapshot, of which nothing is believed that does not fit together.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Content, SnapshotFault> {
-    let damaged = SnapshotFault::Damaged;
-    let end = bytes.len().checked_sub(DIGEST_BYTES).ok_or(damaged)?;
-    let (content, told) = bytes.split_at(end);
-    if digest(&[content]) != told {
-        return Err(damaged);
+/// Reads a snapshot. Nothing of it is used before it is authenticated, but which version it is of.
+pub(crate) fn decode(bytes: &[u8], key: &Key) -> Result<Content, SnapshotFault> {
+    let parts = split(bytes)?;
+    // The comparison of hashes takes the same time whatever differs.
+    if digest(key, &[parts.content]) != blake3::Hash::from_bytes(*parts.stated) {
+        return Err(SnapshotFault::NotAuthentic);
     }
-    let line = content.iter().position(|byte| *byte == b'\n');
-    let line = line.ok_or(damaged)?;
-    let (line, rest) = content.split_at(line);
+    parts.decode()
+}
+
+/// Reads a snapshot of which nothing is known to be authentic: to be compared, and not to be used.
+pub(crate) fn decode_to_compare(bytes: &[u8]) -> Result<Content, SnapshotFault> {
+    split(bytes)?.decode()
+}
+
+struct Parts<'a> {
+    line: &'a [u8],
+    content: &'a [u8],
+    stated: &'a [u8; DIGEST_BYTES],
+}
+
+fn split(bytes: &[u8]) -> Result<Parts<'_>, SnapshotFault> {
     #[derive(Deserialize)]
     struct Version {
         approval_snapshot: u32,
     }
+    let damaged = SnapshotFault::Damaged;
+    let line = bytes.iter().position(|byte| *byte == b'\n');
+    let (line, _) = bytes.split_at(line.ok_or(damaged)?);
     let version: Version = serde_json::from_slice(line).map_err(|_| damaged)?;
     if version.approval_snapshot != VERSION {
         return Err(SnapshotFault::OtherVersion);
     }
-    let head: Head = serde_json::from_slice(line).map_err(|_| damaged)?;
-    sections(head, &rest[1..]).ok_or(damaged)
+    let (content, stated) = bytes.split_last_chunk().ok_or(damaged)?;
+    Ok(Parts {
+        line,
+        content,
+        stated,
+    })
+}
+
+impl Parts<'_> {
+    fn decode(&self) -> Result<Content, SnapshotFault> {
+        let damaged = SnapshotFault::Damaged;
+        let head: Head = serde_json::from_slice(self.line).map_err(|_| damaged)?;
+        let rest = self.content.get(self.line.len() + 1..).ok_or(damaged)?;
+        sections(head, rest).ok_or(damaged)
+    }
 }
 
 fn sections(head: Head, mut rest: &[u8]) -> Option<Content> {

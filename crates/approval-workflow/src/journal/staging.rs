@@ -2,15 +2,17 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
+use action::Timestamp;
 use jsonl_storage::Seq;
 
 use crate::error::Error;
 use crate::model::event::Event;
-use crate::model::grant::FencingToken;
 use crate::model::keys::{KeyBook, Used};
 use crate::model::names::RequestId;
 use crate::model::request::Request;
+use crate::model::token::FencingToken;
 use crate::review::second_factor::FactorBook;
 use crate::state::keyed::{ByName, Named};
 
@@ -33,8 +35,12 @@ pub(crate) struct Staging {
     pub(crate) keys: KeyBook,
     /// How many requests there are.
     pub(crate) requests: u64,
-    /// How many claims there are.
-    pub(crate) claims: u64,
+    /// The highest token that was given out.
+    pub(crate) last_token: FencingToken,
+    /// When the directory was last restored; approvals are dated after it.
+    pub(crate) restored: Option<Timestamp>,
+    /// The time of the latest event.
+    pub(crate) latest: Timestamp,
     /// The first event that the log refused, if its place was given to another one.
     refused: Option<Seq>,
     /// Set when an event did not reach the disk; nothing is written any more.
@@ -112,12 +118,12 @@ impl Staging {
         })
     }
 
-    /// How many claims are published.
-    pub(crate) fn published_claims(&self) -> u64 {
+    /// The highest token of a published event.
+    pub(crate) fn published_token(&self) -> FencingToken {
         let ahead = self
             .on_the_way()
             .filter(|event| matches!(event, Event::Claimed(_)));
-        self.claims - ahead.count() as u64
+        FencingToken(self.last_token.0 - ahead.count() as u64)
     }
 
     /// The keys of published events.
@@ -126,8 +132,15 @@ impl Staging {
         keys.filter(|(_, used)| used.seq <= self.published)
     }
 
+    /// The first moment that an approval can be dated: after the last restore.
+    pub(crate) fn earliest(&self) -> Timestamp {
+        const TICK: Duration = Duration::from_micros(1);
+        self.restored
+            .map_or(Timestamp::MIN, |restored| restored.after(TICK))
+    }
+
     pub(crate) fn next_token(&self) -> FencingToken {
-        FencingToken(self.claims + 1)
+        FencingToken(self.last_token.0 + 1)
     }
 
     pub(crate) fn check_token(&self, event: &Event) -> Result<(), Error> {
@@ -137,6 +150,12 @@ impl Staging {
                 token: claim.token,
                 expected,
             }),
+            Event::Restored(restored) if restored.token < self.last_token => {
+                Err(Error::RestoreOutOfOrder {
+                    token: restored.token,
+                    given: self.last_token,
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -144,9 +163,17 @@ impl Staging {
     /// Counts an event of the log.
     pub(crate) fn count(&mut self, seq: Seq, event: &Event) {
         self.staged = seq;
+        self.latest = self.latest.max(event.at());
         self.factors.apply(seq, event);
         self.keys.apply(seq, event);
-        self.claims += u64::from(matches!(event, Event::Claimed(_)));
+        match event {
+            Event::Claimed(claim) => self.last_token = claim.token,
+            Event::Restored(restored) => {
+                self.last_token = restored.token;
+                self.restored = self.restored.max(Some(restored.at));
+            }
+            _ => {}
+        }
         self.requests += u64::from(matches!(event, Event::Requested(_)));
     }
 }

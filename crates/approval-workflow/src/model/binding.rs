@@ -2,6 +2,7 @@
 //! versions of what was read.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use action::{Action, ActionDigest, EffectsDigest, PlanDigest, ReportDigest, StepProof, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use crate::error::Error;
 use crate::model::limits;
 use crate::model::names::{self, IdempotencyKey, PersonId};
 use crate::model::permission::DenyReason;
+use crate::model::token::FencingToken;
 
 /// The world as a request, or a claim, knows it.
 ///
@@ -96,8 +98,9 @@ impl Binding {
     }
 }
 
-/// The use of an approval: what will run, who runs it, and the circumstances of now.
-#[derive(Debug, Clone, PartialEq)]
+/// The use of an approval: what will run, who runs it, and the circumstances of now. Its debug
+/// output leaves out every parameter, since any of them may be secret.
+#[derive(Clone, PartialEq)]
 pub struct Use {
     /// What will run.
     pub action: Action,
@@ -110,6 +113,9 @@ pub struct Use {
     /// The proof that the action is a step of the plan that was approved; none if it is the action
     /// that was asked for.
     pub step: Option<StepProof>,
+    /// The highest token that the claimant, or the system that is acted on, has seen: a log that never
+    /// gave it out is an older copy, and the claim is refused.
+    pub seen_token: Option<FencingToken>,
     /// The caller's key: repeated under it, the call returns the claim that the first one made.
     pub key: Option<IdempotencyKey>,
 }
@@ -124,6 +130,7 @@ impl Use {
             at,
             seen: Binding::default(),
             step: None,
+            seen_token: None,
             key: None,
         }
     }
@@ -142,11 +149,32 @@ impl Use {
         self
     }
 
+    /// Gives the highest token that was seen.
+    #[must_use]
+    pub fn having_seen(mut self, token: FencingToken) -> Self {
+        self.seen_token = Some(token);
+        self
+    }
+
     /// Gives the idempotency key.
     #[must_use]
     pub fn with_key(mut self, key: IdempotencyKey) -> Self {
         self.key = Some(key);
         self
+    }
+}
+
+impl fmt::Debug for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.action.parameters.keys().collect();
+        f.debug_struct("Use")
+            .field("path", &self.action.path)
+            .field("parameters", &names)
+            .field("claimant", &self.claimant)
+            .field("at", &self.at)
+            .field("seen", &self.seen)
+            .field("step", &self.step)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,7 @@ use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::names::{GroupId, PersonId, RequestId};
+use crate::model::signature::ReviewSignature;
 
 /// One person approved alone, in an emergency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct BrokenGlass {
     /// The time step of the one-time code that was verified, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factor_step: Option<u64>,
+    /// The signature that was verified, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<ReviewSignature>,
 }
 
 /// Another person reviewed what was done in the emergency.
@@ -36,4 +40,7 @@ pub struct Attestation {
     pub by: PersonId,
     /// What was found.
     pub finding: String,
+    /// The signature that was verified, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<ReviewSignature>,
 }

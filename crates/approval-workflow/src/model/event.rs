@@ -10,6 +10,7 @@ use crate::model::emergency::{Attestation, BrokenGlass};
 use crate::model::grant::{Claim, Receipt};
 use crate::model::names::{GroupId, IdempotencyKey, PersonId, RequestId};
 use crate::model::requirement::Requirement;
+use crate::model::restore::Restored;
 use crate::model::signature::ReviewSignature;
 use crate::model::terms::{Disposition, PolicyDigest, Terms};
 
@@ -53,6 +54,8 @@ pub enum Event {
         /// The level from now on; it rises by one.
         level: u32,
     },
+    /// Someone asked for changes: the request waits on, and nobody voted.
+    ChangesRequested(ChangeRequest),
     /// Someone approved alone, in an emergency.
     BrokeGlass(BrokenGlass),
     /// Another person reviewed what was done in the emergency.
@@ -92,15 +95,19 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The directory was restored from an older copy.
+    Restored(Restored),
 }
 
 impl Event {
-    /// The request that it is about.
+    /// The request that it is about; none if it is about the whole log.
     #[must_use]
-    pub fn id(&self) -> &RequestId {
-        match self {
+    pub fn id(&self) -> Option<&RequestId> {
+        Some(match self {
+            Self::Restored(_) => return None,
             Self::Requested(submission) => &submission.id,
             Self::Reviewed(review) => &review.id,
+            Self::ChangesRequested(change) => &change.id,
             Self::BrokeGlass(glass) => &glass.id,
             Self::Attested(attestation) => &attestation.id,
             Self::Claimed(claim) => &claim.id,
@@ -111,7 +118,7 @@ impl Event {
             | Self::Withdrawn { id, .. }
             | Self::Superseded { id, .. }
             | Self::Revoked { id, .. } => id,
-        }
+        })
     }
 
     /// When it happened.
@@ -120,10 +127,12 @@ impl Event {
         match self {
             Self::Requested(submission) => submission.at,
             Self::Reviewed(review) => review.at,
+            Self::ChangesRequested(change) => change.at,
             Self::BrokeGlass(glass) => glass.at,
             Self::Attested(attestation) => attestation.at,
             Self::Claimed(claim) => claim.at,
             Self::Finished(receipt) => receipt.at,
+            Self::Restored(restored) => restored.at,
             Self::Expired { at, .. }
             | Self::FactorFailed { at, .. }
             | Self::Escalated { at, .. }
@@ -171,6 +180,11 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// Whether the policy lists a key of a person, so that what the person says has to be signed.
+    pub(crate) fn demands_signature_of(&self, person: &PersonId) -> bool {
+        self.terms.signers.contains_key(person)
+    }
+
     /// The moment from which on it is too late to decide.
     #[must_use]
     pub fn decide_by(&self) -> Timestamp {
@@ -208,6 +222,20 @@ pub struct Review {
     /// The signature that was verified, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<ReviewSignature>,
+}
+
+/// A reviewer's wish that the requester asks for something else, which is no vote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeRequest {
+    /// The request.
+    pub id: RequestId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: PersonId,
+    /// What is to be changed, and why.
+    pub reason: String,
 }
 
 impl Review {

@@ -1,31 +1,17 @@
 //! The use of an approval: taken once, or as often as its terms say, under a token that fences off everyone else, and reported.
 
-use std::fmt;
-
 use action::{ActionDigest, StepProof, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::binding::Binding;
 use crate::model::names::{IdempotencyKey, PersonId, RequestId};
-
-/// A number that rises with every claim of one log.
-///
-/// Hand it to the system that the action acts on, and let that system refuse a token below the
-/// highest it has seen: then an executor that was believed dead and wakes up late can do no harm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct FencingToken(pub u64);
-
-impl fmt::Display for FencingToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+use crate::model::token::FencingToken;
 
 /// An approval was taken to be used: no other caller can take it.
 ///
 /// This holds for all who use this log. A copy of the log, opened elsewhere, does not know of
-/// claims made after the copy; only the system that is acted on can tell, by the token.
+/// claims made after the copy; only the system that is acted on can tell, by the token. Open such a copy
+/// with [`Options::restored`](crate::Options::restored).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {

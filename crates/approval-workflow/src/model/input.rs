@@ -4,6 +4,7 @@ use std::fmt;
 
 use action::{Action, Timestamp};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::model::binding::Binding;
@@ -12,8 +13,8 @@ use crate::model::limits;
 use crate::model::names::{self, IdempotencyKey, PersonId, RequestId};
 use crate::model::signature::Signature;
 
-/// What someone wants to do.
-#[derive(Debug, Clone, PartialEq)]
+/// What someone wants to do. Its debug output leaves out every value, since any of them may be secret.
+#[derive(Clone, PartialEq)]
 pub struct NewRequest {
     /// The request's id; without one, the workflow derives it from the number of the request.
     pub id: Option<RequestId>,
@@ -96,6 +97,22 @@ impl NewRequest {
     pub fn with_context(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.context.insert(name.into(), value.into());
         self
+    }
+}
+
+impl fmt::Debug for NewRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |fields: &Map<String, Value>| fields.keys().cloned().collect::<Vec<_>>();
+        f.debug_struct("NewRequest")
+            .field("id", &self.id)
+            .field("path", &self.action.path)
+            .field("parameters", &names(&self.action.parameters))
+            .field("context", &names(&self.context))
+            .field("requester", &self.requester)
+            .field("at", &self.at)
+            .field("secrets", &self.secrets)
+            .field("supersedes", &self.supersedes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -185,15 +202,98 @@ impl Decision {
     }
 }
 
-/// A code from a reviewer's authenticator. Not shown in debug output.
+/// An approval by one person alone, in an emergency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmergencyApproval {
+    /// Who approves.
+    pub by: PersonId,
+    /// Why.
+    pub reason: String,
+    /// The code that the person's authenticator shows.
+    pub second_factor: Option<OneTimeCode>,
+    /// The person's signature of the [`EmergencyStatement`](crate::EmergencyStatement), which is
+    /// demanded of a person whose key the policy lists.
+    pub signature: Option<Signature>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl EmergencyApproval {
+    /// Makes an approval without a second factor and without a signature.
+    #[must_use]
+    pub fn new(by: PersonId, reason: impl Into<String>, at: Timestamp) -> Self {
+        Self {
+            by,
+            reason: reason.into(),
+            second_factor: None,
+            signature: None,
+            at,
+        }
+    }
+
+    /// Gives the second factor.
+    #[must_use]
+    pub fn with_second_factor(mut self, code: OneTimeCode) -> Self {
+        self.second_factor = Some(code);
+        self
+    }
+
+    /// Gives the signature.
+    #[must_use]
+    pub fn with_signature(mut self, signature: Signature) -> Self {
+        self.signature = Some(signature);
+        self
+    }
+}
+
+/// The review that an emergency approval owes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmergencyReview {
+    /// Who reviewed what was done.
+    pub by: PersonId,
+    /// What was found.
+    pub finding: String,
+    /// The person's signature of the [`EmergencyStatement`](crate::EmergencyStatement), which is
+    /// demanded of a person whose key the policy lists.
+    pub signature: Option<Signature>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl EmergencyReview {
+    /// Makes a review without a signature.
+    #[must_use]
+    pub fn new(by: PersonId, finding: impl Into<String>, at: Timestamp) -> Self {
+        Self {
+            by,
+            finding: finding.into(),
+            signature: None,
+            at,
+        }
+    }
+
+    /// Gives the signature.
+    #[must_use]
+    pub fn with_signature(mut self, signature: Signature) -> Self {
+        self.signature = Some(signature);
+        self
+    }
+}
+
+/// A code from a reviewer's authenticator. Not shown in debug output, and wiped from memory when it is
+/// dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct OneTimeCode(pub(crate) String);
+pub struct OneTimeCode(Zeroizing<String>);
 
 impl OneTimeCode {
     /// Takes a code as it was typed.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

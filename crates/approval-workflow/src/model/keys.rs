@@ -64,7 +64,7 @@ fn half(digest: &[u8; 32]) -> [u8; 16] {
 
 /// The keys that were used; folded from the log like everything else. A key is kept as 128 bits of
 /// its digest: of a used key, memory holds 40 bytes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeyBook(HashMap<[u8; 16], Used>);
 
 /// What a key was used for.

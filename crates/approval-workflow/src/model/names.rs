@@ -1,5 +1,5 @@
-//! Ids and texts that a person will read and decide by: one spelling each, and nothing in them that
-//! a terminal or a browser would show as something else.
+//! Ids and texts that a person will read and decide by: no characters that are not seen, or that move
+//! what is seen.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,15 +11,16 @@ use crate::error::Error;
 
 /// Names a request; chosen by the caller or derived by the workflow.
 ///
-/// 1 to 128 characters of printable ASCII without spaces, so that two ids which look alike are
-/// alike. Case counts.
+/// 1 to 128 characters of printable ASCII without spaces: no letters of other scripts that look like
+/// Latin ones. Case counts. Ids of ASCII can still look alike, such as `r-1` and `r-l`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(Arc<str>);
 
 /// Names a person, or an agent, as the caller's authentication established it.
 ///
 /// 1 to 128 characters of printable ASCII without spaces and without upper-case letters: were
-/// `Alice` and `alice` two people, one of them could approve what the other asked for.
+/// `Alice` and `alice` two people, one of them could approve what the other asked for. `alice` and
+/// `a1ice` are two people here; a [`Directory`](crate::Directory) does not list both.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PersonId(Arc<str>);
 
@@ -230,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_ids_that_look_alike_are_alike() {
+    fn ids_have_no_spaces_no_hidden_characters_and_no_letters_of_other_scripts() {
         let cyrillic_a = "\u{430}lice";
         let long = "x".repeat(1 << 20);
         for text in [

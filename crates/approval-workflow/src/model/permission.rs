@@ -69,8 +69,12 @@ pub enum DenyReason {
     EffectsChanged,
     /// Something that was read has another version now, or its version was not shown.
     ReadsChanged,
-    /// Of those who approved, too many are no longer in the directory or in the group they were in.
+    /// Of those who approved, too many are no longer in the directory or in the group they were in; or
+    /// one who approved alone in an emergency did not sign, and the policy lists a key.
     ReviewersChanged,
+    /// The directory was restored from an older copy since it was approved, so that the approval may
+    /// have been used: ask again.
+    Restored,
 }
 
 impl DenyReason {
@@ -96,6 +100,7 @@ impl DenyReason {
             Self::EffectsChanged => "effects changed",
             Self::ReadsChanged => "reads changed",
             Self::ReviewersChanged => "reviewers changed",
+            Self::Restored => "restored",
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::model::content::write_json;
 use crate::model::emergency::{Attestation, BrokenGlass};
-use crate::model::event::{Review, Submission};
+use crate::model::event::{ChangeRequest, Review, Submission};
 use crate::model::grant::{Claim, Receipt, ReceiptOutcome, Used};
 use crate::model::names::RequestId;
 
@@ -25,6 +25,9 @@ pub struct Request {
     /// takes does not depend on it.
     #[serde(skip_serializing_if = "is_zero")]
     pub level: u32,
+    /// The last wish for changes, if there is one; all are in the audit trail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangeRequest>,
     /// Who approved alone, if someone did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub glass: Option<BrokenGlass>,
@@ -267,7 +270,10 @@ impl Request {
     /// Whether one person approved alone and that was not attested yet.
     #[must_use]
     pub fn owes_review(&self) -> bool {
-        self.glass.is_some() && self.attestation.is_none()
+        let counts = |done: &Attestation| {
+            done.signature.is_some() || !self.submission.demands_signature_of(&done.by)
+        };
+        self.glass.is_some() && !self.attestation.as_ref().is_some_and(counts)
     }
 
     /// Whether the time to decide is over.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use action::{Action, ActionDigest};
 use serde_json::{Map, Value};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::error::Error;
 use crate::model::input::{self, NewRequest};
@@ -96,7 +97,7 @@ struct Hider<'a> {
     key: Option<&'a [u8; 32]>,
     digest: ActionDigest,
     /// The names and texts of what was hidden, which must not occur elsewhere.
-    sought: Vec<(String, String)>,
+    sought: Vec<(String, Zeroizing<String>)>,
 }
 
 impl Hider<'_> {
@@ -135,11 +136,13 @@ impl Hider<'_> {
         })?;
         texts(value, &mut |text| {
             if text.len() >= SHORTEST_SOUGHT {
-                self.sought.push((name.to_owned(), text.to_owned()));
+                let text = Zeroizing::new(text.to_owned());
+                self.sought.push((name.to_owned(), text));
             }
         });
         let digest = secret_digest(key, &self.digest, name, value);
         let mark = Map::from_iter([(MARK.to_owned(), Value::String(digest.to_string()))]);
+        wipe(value);
         *value = Value::Object(mark);
         Ok(())
     }
@@ -151,7 +154,7 @@ impl Hider<'_> {
             let mut sought = self.sought.iter();
             repeated = repeated
                 .take()
-                .or_else(|| sought.find(|(_, secret)| text.contains(secret.as_str())));
+                .or_else(|| sought.find(|(_, secret)| text.contains(&***secret)));
         };
         let Action {
             path,
@@ -177,6 +180,16 @@ impl Hider<'_> {
             None => Ok(()),
             Some((name, _)) => Err(Error::SecretRepeated { name: name.clone() }),
         }
+    }
+}
+
+/// Overwrites the texts in a value.
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -94,15 +94,6 @@ impl Rulebook {
         self.policy.rules.get(found)
     }
 
-    /// Whether the policy decides about a request as it did when the request was made.
-    #[must_use]
-    pub fn agrees_with(&self, submission: &Submission) -> bool {
-        submission.policy == self.digest || {
-            let decided = self.judge(&submission.action, &submission.context);
-            decided.agrees_with(submission)
-        }
-    }
-
     /// Refuses a requirement that the people of a directory cannot meet, even all of them together.
     pub(crate) fn check_people(&self, people: &[&[GroupId]]) -> Result<(), Error> {
         let default = ("default".to_owned(), &self.policy.default);

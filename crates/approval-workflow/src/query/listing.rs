@@ -1,5 +1,6 @@
 //! Requests by status, reviewer, place, and age, page by page.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use action::{PathPattern, Timestamp};
@@ -30,6 +31,7 @@ pub struct Query {
     reviewer: Option<PersonId>,
     pattern: Option<PathPattern>,
     asked_before: Option<Timestamp>,
+    newest_first: bool,
 }
 
 impl Query {
@@ -47,6 +49,7 @@ impl Query {
             reviewer: None,
             pattern: None,
             asked_before: None,
+            newest_first: false,
         }
     }
 
@@ -69,6 +72,13 @@ impl Query {
     #[must_use]
     pub fn asked_before(mut self, moment: Timestamp) -> Self {
         self.asked_before = Some(moment);
+        self
+    }
+
+    /// The same, the newest first. A cursor of one order is of no use in the other.
+    #[must_use]
+    pub fn newest_first(mut self) -> Self {
+        self.newest_first = true;
         self
     }
 }
@@ -99,7 +109,7 @@ pub struct Cursor(u32);
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listing {
-    /// The requests, the oldest first.
+    /// The requests, in order.
     pub requests: Vec<Arc<Request>>,
     /// Where to go on; none if this was the last page.
     pub next: Option<Cursor>,
@@ -125,7 +135,7 @@ impl ApprovalWorkflow {
         list(&self.journal.view().indexes.read().owing, page, |_| true)
     }
 
-    /// The requests that a query is about, the oldest first.
+    /// The requests that a query is about, the oldest first unless it says otherwise.
     ///
     /// Requests of another status are not looked at, so its time does not depend on how many there
     /// are. [Lapsed](Status::Lapsed) ones are looked for among all that were approved and not used.
@@ -145,7 +155,7 @@ impl ApprovalWorkflow {
         while listing.requests.len() < page.limit {
             let chunk = {
                 let indexes = self.journal.view().indexes.read();
-                candidates(&indexes, query.status, after, AT_ONCE)
+                candidates(&indexes, query, after, AT_ONCE)
             };
             if chunk.is_empty() {
                 return Ok(listing);
@@ -164,7 +174,7 @@ impl ApprovalWorkflow {
             }
         }
         let indexes = self.journal.view().indexes.read();
-        let is_more = !candidates(&indexes, query.status, after, 1).is_empty();
+        let is_more = !candidates(&indexes, query, after, 1).is_empty();
         listing.next = after.filter(|_| is_more);
         Ok(listing)
     }
@@ -180,8 +190,10 @@ impl ApprovalWorkflow {
             })
     }
 
-    /// Whether a person's approval would count for a request, and is missing.
-    fn could_approve(&self, request: &Request, person: &PersonId, now: Timestamp) -> bool {
+    /// Whether a person's approval would count for a request, and is missing. Reads nothing from the
+    /// log; what the person would sign, or which code is needed, is not looked at.
+    #[must_use]
+    pub fn could_approve(&self, request: &Request, person: &PersonId, now: Timestamp) -> bool {
         let asked = &*request.submission;
         let voted = request
             .reviews
@@ -190,7 +202,8 @@ impl ApprovalWorkflow {
         if voted || *person == asked.requester {
             return false;
         }
-        let own: &[GroupId] = match self.verifier.as_deref() {
+        let basis = self.basis.load();
+        let own: &[GroupId] = match basis.verifier.as_ref() {
             None => &[],
             Some(known) => match known.groups(person) {
                 Some(groups) if !known.stands_in(person, &asked.requester, asked, now) => groups,
@@ -211,27 +224,39 @@ impl ApprovalWorkflow {
 /// pending ones.
 fn candidates(
     indexes: &Indexes,
-    status: Status,
+    query: &Query,
     after: Option<Cursor>,
     most: usize,
 ) -> Vec<(u32, Found)> {
-    let from = after.map_or(Some(0), |cursor| cursor.0.checked_add(1));
-    let Some(from) = from else {
-        return Vec::new();
+    let bounds = match (after, query.newest_first) {
+        (None, _) => (Bound::Unbounded, Bound::Unbounded),
+        (Some(Cursor(last)), false) => (Bound::Excluded(last), Bound::Unbounded),
+        (Some(Cursor(last)), true) => (Bound::Unbounded, Bound::Excluded(last)),
     };
-    let pending = match status {
-        Status::Pending | Status::Expired => Some(indexes.pending.range(from..)),
+    let pending = match query.status {
+        Status::Pending | Status::Expired => Some(indexes.pending.range(bounds)),
         _ => None,
     };
-    let recorded = match status {
+    let recorded = match query.status {
         Status::Lapsed => indexes.by_status.get(&Status::Approved),
-        _ => indexes.by_status.get(&status),
+        status => indexes.by_status.get(&status),
     };
-    let recorded = recorded.map(|numbers| numbers.range(from..));
+    let recorded = recorded.map(|numbers| numbers.range(bounds));
     let pending = pending.into_iter().flatten().map(|(number, _)| *number);
     let recorded = recorded.into_iter().flatten().copied();
-    let mut numbers: Vec<u32> = pending.take(most).chain(recorded.take(most)).collect();
+    let mut numbers: Vec<u32> = if query.newest_first {
+        pending
+            .rev()
+            .take(most)
+            .chain(recorded.rev().take(most))
+            .collect()
+    } else {
+        pending.take(most).chain(recorded.take(most)).collect()
+    };
     numbers.sort_unstable();
+    if query.newest_first {
+        numbers.reverse();
+    }
     numbers.truncate(most);
     let found = numbers.into_iter();
     let found = found.filter_map(|number| Some((number, indexes.found(number)?)));

@@ -3,18 +3,18 @@
 //! A settled request is read back from the log when it is asked for. One that cannot be read is an
 //! error, and never reported as one that does not exist.
 
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use action::Timestamp;
-use jsonl_storage::Recovery;
+use jsonl_storage::{Record, Recovery, Seq};
 
 use crate::error::Error;
-use crate::journal::Step;
 use crate::journal::snapshot::Opening;
 use crate::model::event::{AuditEntry, Event, Review};
 use crate::model::names::RequestId;
 use crate::model::request::{Request, Status};
-use crate::policy::rulebook::Rulebook;
+use crate::state::basis::CurrentRulebook;
 use crate::state::statistics::Statistics;
 use crate::workflow::ApprovalWorkflow;
 
@@ -42,24 +42,20 @@ impl ApprovalWorkflow {
     /// Records every request as expired that was not decided in time, and returns how many.
     ///
     /// Nothing depends on it but the trail: an overdue request is expired whether or not an event
-    /// says so.
+    /// says so. One sync records up to 1,024 of them.
     ///
     /// # Errors
     ///
     /// [`Error::Log`].
     pub fn expire_due(&self, now: Timestamp) -> Result<usize, Error> {
+        /// So many at a time, to hold the lock shortly.
+        const CHUNK: usize = 1024;
         let mut expired = 0;
-        for id in self.journal.view().overdue(now) {
-            let event = Event::Expired {
-                id: id.clone(),
-                at: now,
-            };
-            match self.journal.commit(&id, |_, _| Ok(Step::Record(event))) {
-                Ok(_) => expired += 1,
-                Err(error @ Error::Log(_)) => return Err(error),
-                // Another caller recorded it meanwhile.
-                Err(_) => {}
-            }
+        for ids in self.journal.view().overdue(now).chunks(CHUNK) {
+            expired += self.journal.commit_each(ids, |request| Event::Expired {
+                id: request.submission.id.clone(),
+                at: now.max(request.changed_at),
+            })?;
         }
         Ok(expired)
     }
@@ -79,14 +75,28 @@ impl ApprovalWorkflow {
     ///
     /// [`Error::Log`] when the log cannot be read; each entry may fail likewise.
     pub fn audit_log(&self) -> Result<impl Iterator<Item = Result<AuditEntry, Error>>, Error> {
-        let entries = self.journal.scan()?;
-        Ok(entries.map(|record| {
-            let record = record?;
-            Ok(AuditEntry {
-                seq: record.seq,
-                event: record.data,
-            })
-        }))
+        Ok(self.journal.scan()?.map(entry))
+    }
+
+    /// As [`audit_log`](Self::audit_log), of the events with certain numbers.
+    ///
+    /// # Errors
+    ///
+    /// As [`audit_log`](Self::audit_log).
+    pub fn audit_range(
+        &self,
+        range: impl RangeBounds<Seq>,
+    ) -> Result<impl Iterator<Item = Result<AuditEntry, Error>>, Error> {
+        Ok(self.journal.log.range(range)?.map(entry))
+    }
+
+    /// As [`audit_range`](Self::audit_range), the newest event first. An entry is an error if the log
+    /// cannot be read.
+    pub fn audit_range_back(
+        &self,
+        range: impl RangeBounds<Seq>,
+    ) -> impl Iterator<Item = Result<AuditEntry, Error>> {
+        self.journal.log.range_back(range).map(entry)
     }
 
     /// Counts over all requests. Its time does not depend on how many are settled.
@@ -118,8 +128,8 @@ impl ApprovalWorkflow {
 
     /// The policy that new requests are judged by.
     #[must_use]
-    pub fn rulebook(&self) -> &Rulebook {
-        self.engine.rulebook()
+    pub fn rulebook(&self) -> CurrentRulebook {
+        CurrentRulebook(self.basis.load_full())
     }
 
     /// What the opening read: a snapshot, the log, or both; and if a snapshot was not believed, why.
@@ -162,4 +172,12 @@ impl ApprovalWorkflow {
     pub fn close(self) -> Result<(), Error> {
         self.journal.close()
     }
+}
+
+fn entry(record: Result<Record<Event>, jsonl_storage::Error>) -> Result<AuditEntry, Error> {
+    let record = record?;
+    Ok(AuditEntry {
+        seq: record.seq,
+        event: record.data,
+    })
 }

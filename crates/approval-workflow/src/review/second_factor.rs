@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use action::Timestamp;
 use jsonl_storage::Seq;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use totp_rs::{Builder, Secret, Totp};
+use unicode_security::confusable_detection::skeleton;
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::model::event::{Event, Review, Submission};
@@ -26,7 +28,9 @@ use crate::review::delegation::{Delegation, Delegations};
 /// "#)?;
 /// # Ok::<(), toml::de::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// It can be read and not written: its secrets are in one place, the file that it was read from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
     /// The reviewers. No other person's decision counts.
@@ -37,26 +41,41 @@ pub struct Directory {
 }
 
 /// One reviewer of a [`Directory`].
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reviewer {
     /// The secret shared with the reviewer's authenticator, in base32 (RFC 4648) without padding, of
     /// at least 128 bits. Codes have 6 digits, steps of 30 s, and HMAC-SHA-1, as every
     /// authenticator app expects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub totp_secret: Option<String>,
+    #[serde(default)]
+    pub totp_secret: Option<TotpSecret>,
     /// The groups that the reviewer belongs to (default: none).
     #[serde(default)]
     pub groups: Vec<GroupId>,
 }
 
-impl fmt::Debug for Reviewer {
+/// A secret of one-time codes, in base32. Not shown in debug output, and wiped from memory when it is
+/// dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TotpSecret(Zeroizing<String>);
+
+impl TotpSecret {
+    /// Takes a secret in base32 (RFC 4648) without padding; it is checked when a workflow is opened.
+    #[must_use]
+    pub fn new(base32: impl Into<String>) -> Self {
+        Self(Zeroizing::new(base32.into()))
+    }
+}
+
+impl fmt::Debug for TotpSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secret = self.totp_secret.as_ref().map(|_| "…");
-        f.debug_struct("Reviewer")
-            .field("totp_secret", &secret)
-            .field("groups", &self.groups)
-            .finish()
+        f.write_str("TotpSecret(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for TotpSecret {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(Self::new)
     }
 }
 
@@ -73,10 +92,11 @@ struct Registered {
 
 impl Verifier {
     pub(crate) fn new(directory: &Directory) -> Result<Self, Error> {
+        check_look_alikes(directory)?;
         let decode = |(person, reviewer): (&PersonId, &Reviewer)| {
             let totp = match &reviewer.totp_secret {
                 None => None,
-                Some(text) => Some(totp(text).ok_or_else(|| Error::Secret {
+                Some(secret) => Some(totp(&secret.0).ok_or_else(|| Error::Secret {
                     person: person.clone(),
                 })?),
             };
@@ -158,7 +178,7 @@ impl Verifier {
                 totp: Some(totp), ..
             }) => {
                 let seconds = u64::try_from(at.as_secs()).ok(); // no code is one of before 1970
-                Ok(seconds.and_then(|seconds| totp.check(&code.0, seconds)))
+                Ok(seconds.and_then(|seconds| totp.check(code.as_str(), seconds)))
             }
             _ => Err(Error::SecondFactorUnregistered {
                 person: person.clone(),
@@ -171,6 +191,25 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Verifier({} reviewers)", self.people.len())
     }
+}
+
+/// Refuses two people whose names are easily taken for one another, such as `alice` and `a1ice`: those
+/// with the same skeleton (UTS 39, section 4).
+fn check_look_alikes(directory: &Directory) -> Result<(), Error> {
+    let delegates = directory.delegations.iter();
+    let delegates = delegates.flat_map(|delegation| [&delegation.from, &delegation.to]);
+    let mut people: HashMap<String, &PersonId> = HashMap::new();
+    for person in directory.reviewers.keys().chain(delegates) {
+        let shape: String = skeleton(person.as_str()).collect();
+        let first = *people.entry(shape).or_insert(person);
+        if first != person {
+            return Err(Error::LookAlike {
+                first: first.clone(),
+                other: person.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// One step of clock difference either way, as RFC 6238, section 5.2, recommends at most; this and
@@ -213,15 +252,22 @@ impl FactorBook {
         let Some(factor) = self.0.get(person).filter(|_| uses_code) else {
             return Ok(());
         };
-        let person = person.clone();
-        if event.at() < factor.locked_until {
-            let until = factor.locked_until;
-            return Err((factor.changed, Error::SecondFactorLocked { person, until }));
+        if let Some(refusal) = self.locked(person, event.at()) {
+            return Err(refusal);
         }
+        let person = person.clone();
         if step.is_some() && step <= factor.last_step {
             return Err((factor.changed, Error::SecondFactorReplayed { person }));
         }
         Ok(())
+    }
+
+    /// Why a person's codes are not taken at a moment, if they are not, and since which event.
+    pub(crate) fn locked(&self, person: &PersonId, at: Timestamp) -> Option<(Seq, Error)> {
+        let factor = self.0.get(person)?;
+        let until = factor.locked_until;
+        let person = person.clone();
+        (at < until).then(|| (factor.changed, Error::SecondFactorLocked { person, until }))
     }
 
     pub(crate) fn apply(&mut self, seq: Seq, event: &Event) {
@@ -296,6 +342,22 @@ mod tests {
             let now = second + offset;
             assert_eq!(step("005924", now).is_some(), taken, "{offset}");
         }
+    }
+
+    #[test]
+    fn people_with_names_that_look_alike_are_not_enrolled_together() {
+        let enrol = |text: &str| Verifier::new(&toml::from_str(text).unwrap()).map(drop);
+        for (one, other) in [("alice", "a1ice"), ("a|ice", "alice"), ("rnary", "mary")] {
+            let text = format!("[reviewers.\"{one}\"]\n[reviewers.\"{other}\"]");
+            let error = enrol(&text).unwrap_err().to_string();
+            assert!(error.contains(one) && error.contains(other), "{error}");
+            let delegation = format!(
+                "reviewers.\"{one}\" = {{}}\n\
+                 delegations = [{{ from = \"{one}\", to = \"{other}\", scope = \"**\", until = 1 }}]"
+            );
+            assert!(matches!(enrol(&delegation), Err(Error::LookAlike { .. })));
+        }
+        assert!(enrol("[reviewers.alice]\n[reviewers.bob]\n[reviewers.alicia]").is_ok());
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Whether a review is signed as the policy demands.
 
+use action::Timestamp;
+
 use crate::error::Error;
+use crate::model::emergency::{Attestation, BrokenGlass};
 use crate::model::event::{Review, Submission};
 use crate::model::names::PersonId;
-use crate::model::signature::{PublicKey, Signature, SignatureFault};
-use crate::review::statement::ReviewStatement;
+use crate::model::signature::{PublicKey, ReviewSignature, Signature, SignatureFault};
+use crate::review::statement::{EmergencyStatement, ReviewStatement};
 
 /// What came of verifying a signature ahead of the moment at which its review is judged: that takes
 /// longer than all else under the lock that gives events their order, so it is done before.
@@ -47,11 +50,64 @@ pub(crate) fn check(
 ) -> Result<(), Error> {
     match fault(asked, review, proof) {
         None => Ok(()),
-        Some(fault) => Err(Error::Signature {
-            id: asked.id.clone(),
-            person: review.reviewer.clone(),
-            fault,
-        }),
+        Some(fault) => Err(refusal(asked, &review.reviewer, fault)),
+    }
+}
+
+/// Checks who approved alone in an emergency. One without a signature is taken, as versions before
+/// wrote it; it opens no gate where the policy lists a key.
+pub(crate) fn check_glass(asked: &Submission, glass: &BrokenGlass) -> Result<(), Error> {
+    let statement = |at| EmergencyStatement::break_glass(asked, &glass.by, &glass.reason, at);
+    check_emergency(asked, &glass.by, glass.at, glass.signature, statement)
+}
+
+/// Checks who reviewed such an approval, in the same way; the review stays owed where the policy lists
+/// a key and there is no signature.
+pub(crate) fn check_attestation(asked: &Submission, done: &Attestation) -> Result<(), Error> {
+    let statement = |at| EmergencyStatement::attestation(asked, &done.by, &done.finding, at);
+    check_emergency(asked, &done.by, done.at, done.signature, statement)
+}
+
+fn check_emergency<'a>(
+    asked: &'a Submission,
+    person: &PersonId,
+    recorded: Timestamp,
+    signature: Option<ReviewSignature>,
+    statement: impl Fn(Timestamp) -> EmergencyStatement<'a>,
+) -> Result<(), Error> {
+    let Some(signature) = signature else {
+        return Ok(());
+    };
+    let fault = match asked.terms.signers.get(person) {
+        None => SignatureFault::NoKey,
+        Some(key) => {
+            let bytes = statement(signature.at).to_bytes();
+            if signature.at <= recorded && verify(key, &bytes, &signature.value) {
+                return Ok(());
+            }
+            SignatureFault::Wrong
+        }
+    };
+    Err(refusal(asked, person, fault))
+}
+
+/// Refuses an emergency approval or its review without a signature where the policy lists a key.
+pub(crate) fn demand(
+    asked: &Submission,
+    person: &PersonId,
+    signature: Option<&ReviewSignature>,
+) -> Result<(), Error> {
+    if asked.demands_signature_of(person) && signature.is_none() {
+        return Err(refusal(asked, person, SignatureFault::Missing));
+    }
+    Ok(())
+}
+
+fn refusal(asked: &Submission, person: &PersonId, fault: SignatureFault) -> Error {
+    Error::Signature {
+        id: asked.id.clone(),
+        person: person.clone(),
+        fault,
     }
 }
 
@@ -89,7 +145,7 @@ fn verify(key: &PublicKey, statement: &[u8], value: &Signature) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use action::{Action, ActionPath, Timestamp};
+    use action::{Action, ActionPath};
     use ed25519_dalek::{Signer as _, SigningKey};
 
     use super::*;
@@ -97,7 +153,6 @@ mod tests {
     use crate::model::event::Vote;
     use crate::model::input::Decision;
     use crate::model::names::RequestId;
-    use crate::model::signature::ReviewSignature;
     use crate::model::terms::Disposition;
     use crate::policy::Policy;
     use crate::policy::rulebook::Rulebook;

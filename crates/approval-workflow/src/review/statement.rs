@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::binding::Binding;
 use crate::model::event::{Review, Submission, Vote};
-use crate::model::input::Decision;
+use crate::model::input::{Decision, EmergencyApproval, EmergencyReview};
 use crate::model::names::{PersonId, RequestId};
 
 /// What a reviewer signs: a line that names the purpose, so that no signature made for anything else
@@ -94,6 +94,92 @@ impl<'a> ReviewStatement<'a> {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = format!("{}\n", Self::DOMAIN).into_bytes();
+        crate::model::content::write_json(&mut bytes, self);
+        bytes
+    }
+}
+
+/// What a person signs who approves alone in an emergency, or who reviews such an approval: a line
+/// that names the purpose and a line of JSON, as in a [`ReviewStatement`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct EmergencyStatement<'a> {
+    #[serde(skip)]
+    domain: &'static str,
+    request: &'a RequestId,
+    asked_at: Timestamp,
+    requester: &'a PersonId,
+    action: ActionDigest,
+    #[serde(skip_serializing_if = "Binding::is_empty")]
+    binding: &'a Binding,
+    by: &'a PersonId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finding: Option<&'a str>,
+    at: Timestamp,
+}
+
+impl<'a> EmergencyStatement<'a> {
+    /// The first line of what is signed to approve alone.
+    pub const APPROVAL_DOMAIN: &'static str = "proofload 2026-11 approval break-glass v1";
+    /// The first line of what is signed to review such an approval.
+    pub const REVIEW_DOMAIN: &'static str = "proofload 2026-11 approval attestation v1";
+
+    /// States what an emergency approval of a request says, at its own moment.
+    #[must_use]
+    pub fn of_approval(asked: &'a Submission, approval: &'a EmergencyApproval) -> Self {
+        Self::break_glass(asked, &approval.by, &approval.reason, approval.at)
+    }
+
+    /// States what the review of an emergency approval says, at its own moment.
+    #[must_use]
+    pub fn of_review(asked: &'a Submission, review: &'a EmergencyReview) -> Self {
+        Self::attestation(asked, &review.by, &review.finding, review.at)
+    }
+
+    pub(crate) fn break_glass(
+        asked: &'a Submission,
+        by: &'a PersonId,
+        reason: &'a str,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            reason: Some(reason),
+            ..Self::new(Self::APPROVAL_DOMAIN, asked, by, at)
+        }
+    }
+
+    pub(crate) fn attestation(
+        asked: &'a Submission,
+        by: &'a PersonId,
+        finding: &'a str,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            finding: Some(finding),
+            ..Self::new(Self::REVIEW_DOMAIN, asked, by, at)
+        }
+    }
+
+    fn new(domain: &'static str, asked: &'a Submission, by: &'a PersonId, at: Timestamp) -> Self {
+        Self {
+            domain,
+            request: &asked.id,
+            asked_at: asked.at,
+            requester: &asked.requester,
+            action: asked.digest,
+            binding: &asked.binding,
+            by,
+            reason: None,
+            finding: None,
+            at,
+        }
+    }
+
+    /// The bytes to sign.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = format!("{}\n", self.domain).into_bytes();
         crate::model::content::write_json(&mut bytes, self);
         bytes
     }

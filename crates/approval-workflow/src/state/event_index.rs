@@ -6,7 +6,7 @@ use jsonl_storage::Seq;
 
 /// The places of each request's events in the log: 4 bytes an event, and 8 a request. The events of a
 /// request are a list from its newest one back.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct EventIndex {
     /// The number of the first event.
     first: u64,
@@ -18,8 +18,10 @@ pub(crate) struct EventIndex {
     last: Vec<u64>,
 }
 
-/// Stands for a distance that does not fit.
+/// Instead of a distance that does not fit.
 const FAR: u32 = u32::MAX;
+/// Instead of the distance of an event that is about no request.
+const NO_REQUEST: u32 = FAR - 1;
 
 /// The parts of [`EventIndex`], as a snapshot keeps them.
 #[derive(Debug, Default)]
@@ -33,6 +35,31 @@ pub(crate) struct EventIndexParts {
 impl EventIndex {
     /// Takes the next event of the log; it begins a request if that is a new number.
     pub(crate) fn push(&mut self, number: u32, seq: Seq) {
+        self.expect(seq);
+        let distance = match self.last.get_mut(number as usize) {
+            Some(last) => seq.0 - std::mem::replace(last, seq.0),
+            None => {
+                self.last.push(seq.0);
+                0
+            }
+        };
+        let short = u32::try_from(distance)
+            .ok()
+            .filter(|short| *short < NO_REQUEST);
+        let short = short.unwrap_or(FAR);
+        if short == FAR {
+            self.far.insert(seq.0, distance);
+        }
+        self.back.push(short);
+    }
+
+    /// Takes the next event of the log, which is about no request.
+    pub(crate) fn skip(&mut self, seq: Seq) {
+        self.expect(seq);
+        self.back.push(NO_REQUEST);
+    }
+
+    fn expect(&mut self, seq: Seq) {
         if self.back.is_empty() {
             self.first = seq.0;
         }
@@ -42,18 +69,6 @@ impl EventIndex {
             self.first + self.back.len() as u64,
             "an event was left out"
         );
-        let distance = match self.last.get_mut(number as usize) {
-            Some(last) => seq.0 - std::mem::replace(last, seq.0),
-            None => {
-                self.last.push(seq.0);
-                0
-            }
-        };
-        let short = u32::try_from(distance).unwrap_or(FAR);
-        if short == FAR {
-            self.far.insert(seq.0, distance);
-        }
-        self.back.push(short);
     }
 
     /// The events of a request, in order.
@@ -71,7 +86,7 @@ impl EventIndex {
     /// The event of the same request before this one.
     fn before(&self, seq: u64) -> Option<u64> {
         match *self.back.get(seq.checked_sub(self.first)? as usize)? {
-            0 => None,
+            0 | NO_REQUEST => None,
             FAR => seq.checked_sub(*self.far.get(&seq)?),
             distance => seq.checked_sub(u64::from(distance)),
         }
@@ -99,7 +114,7 @@ impl EventIndex {
         &self.last
     }
 
-    /// Puts the parts together; none unless every event belongs to exactly one request.
+    /// Puts the parts together; none unless every event belongs to exactly one request, or to none.
     pub(crate) fn from_parts(parts: EventIndexParts) -> Option<Self> {
         let EventIndexParts {
             first,
@@ -113,7 +128,8 @@ impl EventIndex {
             far,
             last,
         };
-        let mut seen = vec![false; index.back.len()];
+        let no_request = |back: &u32| *back == NO_REQUEST;
+        let mut seen: Vec<bool> = index.back.iter().map(no_request).collect();
         for &newest in &index.last {
             let mut next = Some(newest);
             while let Some(seq) = next {
@@ -190,6 +206,18 @@ mod tests {
         assert_eq!(index.of(1), [8, 11].map(Seq));
         assert_eq!(index.of(2), [Seq(10)]);
         assert_eq!(index.of(3), []);
+    }
+
+    #[test]
+    fn an_event_of_no_request_is_left_out_of_all() {
+        let mut index = index();
+        index.skip(Seq(13));
+        index.push(1, Seq(14));
+        assert_eq!(index.of(1), [8, 11, 14].map(Seq));
+        assert!(EventIndex::from_parts(parts(&index)).is_some());
+        let mut stolen = parts(&index);
+        stolen.last[1] = 13;
+        assert!(EventIndex::from_parts(stolen).is_none());
     }
 
     #[test]

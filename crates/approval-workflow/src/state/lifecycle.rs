@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::gate::standing::Gate;
 use crate::model::binding;
 use crate::model::emergency::{Attestation, BrokenGlass};
-use crate::model::event::{Event, Review, Submission, Vote};
+use crate::model::event::{ChangeRequest, Event, Review, Submission, Vote};
 use crate::model::grant::{Claim, Receipt, ReceiptOutcome, Used};
 use crate::model::names::PersonId;
 use crate::model::permission::{DenyReason, Permission};
@@ -30,12 +30,11 @@ pub(crate) fn apply_proven(
     event: &Event,
     proof: Option<&Proof>,
 ) -> Result<Request, Error> {
+    let id = event.id().ok_or(Error::NoRequest)?;
     let Some(current) = current else {
         return match event {
             Event::Requested(submission) => Ok(begin(submission)),
-            _ => Err(Error::UnknownRequest {
-                id: event.id().clone(),
-            }),
+            _ => Err(Error::UnknownRequest { id: id.clone() }),
         };
     };
     match event {
@@ -47,6 +46,7 @@ pub(crate) fn apply_proven(
         Event::Escalated {
             at, reason, level, ..
         } => escalate(pending(current, *at)?, *at, reason, *level),
+        Event::ChangesRequested(change) => ask_for_changes(pending(current, change.at)?, change),
         Event::Expired { at, .. } => expire(current, *at),
         Event::BrokeGlass(glass) => break_glass(pending(current, glass.at)?, glass),
         Event::Attested(attestation) => attest(current, attestation),
@@ -60,6 +60,7 @@ pub(crate) fn apply_proven(
             let current = own(pending(current, *at)?, by)?;
             Ok(step(current, State::Superseded { at: *at }, *at))
         }
+        Event::Restored(_) => Err(Error::NoRequest),
         Event::Revoked { at, .. } => match current.state {
             State::Approved { .. } => Ok(step(current, State::Revoked { at: *at }, *at)),
             _ => Err(settled(current)),
@@ -78,6 +79,7 @@ fn begin(submission: &Arc<Submission>) -> Request {
         submission: Arc::clone(submission),
         reviews: Vec::new(),
         level: 0,
+        changes: None,
         glass: None,
         attestation: None,
         earlier: Vec::new(),
@@ -165,6 +167,7 @@ fn break_glass(current: &Request, glass: &BrokenGlass) -> Result<Request, Error>
     if terms.requires_second_factor && glass.factor_step.is_none() {
         return Err(Error::SecondFactorMissing { id: id.clone() });
     }
+    signed::check_glass(&current.submission, glass)?;
     let mut next = step(current, State::Approved { at: glass.at }, glass.at);
     next.glass = Some(glass.clone());
     Ok(next)
@@ -188,6 +191,20 @@ fn escalate(current: &Request, at: Timestamp, reason: &str, level: u32) -> Resul
     Ok(Request { level, ..next })
 }
 
+/// A wish for changes is no vote.
+fn ask_for_changes(current: &Request, change: &ChangeRequest) -> Result<Request, Error> {
+    let (id, person) = (change.id.clone(), change.by.clone());
+    if change.by == current.submission.requester {
+        return Err(Error::SelfReview { id, person });
+    }
+    if change.reason.trim().is_empty() {
+        return Err(Error::ReasonMissing { id });
+    }
+    let mut next = step(current, current.state, change.at);
+    next.changes = Some(change.clone());
+    Ok(next)
+}
+
 /// The review that an emergency owes changes no state: what was done is done.
 fn attest(current: &Request, attestation: &Attestation) -> Result<Request, Error> {
     let Attestation {
@@ -195,6 +212,7 @@ fn attest(current: &Request, attestation: &Attestation) -> Result<Request, Error
         at,
         by,
         finding,
+        ..
     } = attestation;
     let Some(glass) = current.glass.as_ref().filter(|_| current.owes_review()) else {
         return Err(Error::NothingToAttest { id: id.clone() });
@@ -206,6 +224,7 @@ fn attest(current: &Request, attestation: &Attestation) -> Result<Request, Error
     if finding.trim().is_empty() {
         return Err(Error::ReasonMissing { id: id.clone() });
     }
+    signed::check_attestation(&current.submission, attestation)?;
     let mut next = step(current, current.state, *at);
     next.attestation = Some(attestation.clone());
     Ok(next)

@@ -1,5 +1,6 @@
 //! The state that is folded from the log.
 
+pub(crate) mod basis;
 pub(crate) mod event_index;
 pub(crate) mod keyed;
 pub(crate) mod lifecycle;

@@ -96,14 +96,16 @@ impl Statistics {
                 self.broken_glass += 1;
                 self.open_reviews += 1;
             }
-            Event::Attested(_) => self.open_reviews -= 1,
+            Event::Attested(_) => self.open_reviews -= u64::from(!after.owes_review()),
             Event::Expired { .. }
             | Event::Escalated { .. }
+            | Event::ChangesRequested(_)
             | Event::Claimed(_)
             | Event::Finished(_)
             | Event::Withdrawn { .. }
             | Event::Superseded { .. }
-            | Event::Revoked { .. } => {}
+            | Event::Revoked { .. }
+            | Event::Restored(_) => {}
         }
     }
 

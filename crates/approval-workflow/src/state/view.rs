@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use action::{ActionDigest, Timestamp};
+use arc_swap::ArcSwap;
 use jsonl_storage::Seq;
 use parking_lot::RwLock;
 
@@ -14,8 +16,7 @@ use crate::model::names::{GroupId, RequestId};
 use crate::model::permission::{DenyReason, Permission};
 use crate::model::request::{Request, State, Status};
 use crate::model::terms::Disposition;
-use crate::policy::engine::PolicyEngine;
-use crate::review::second_factor::Verifier;
+use crate::state::basis::Basis;
 use crate::state::event_index::{EventIndex, Ids};
 use crate::state::keyed::{ByNumber, Named};
 use crate::state::recent_requests::RecentRequests;
@@ -27,10 +28,11 @@ use crate::state::statistics::Statistics;
 /// all others there is what the gate needs, the id, and where their events are.
 #[derive(Debug)]
 pub(crate) struct View {
-    engine: Arc<dyn PolicyEngine>,
-    verifier: Option<Arc<Verifier>>,
+    basis: Arc<ArcSwap<Basis>>,
     pub(crate) gates: GateTable,
     pub(crate) indexes: RwLock<Indexes>,
+    /// When the directory was last restored: approvals from before are not used.
+    restored: AtomicI64, // microseconds
 }
 
 #[derive(Debug)]
@@ -62,16 +64,12 @@ pub(crate) enum Found {
 }
 
 impl View {
-    pub(crate) fn new(
-        engine: Arc<dyn PolicyEngine>,
-        verifier: Option<Arc<Verifier>>,
-        held_requests: usize,
-    ) -> Self {
+    pub(crate) fn new(basis: Arc<ArcSwap<Basis>>, held_requests: usize) -> Self {
         Self {
-            engine,
-            verifier,
+            basis,
             gates: GateTable::with_capacity(0),
             indexes: RwLock::new(Indexes::new(held_requests)),
+            restored: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -118,36 +116,31 @@ impl View {
     pub(crate) fn gate(&self, request: &Request) -> Gate {
         let gate = Gate::of(request);
         if !gate.is_open() {
-            gate
-        } else if !self.engine.agrees_with(&request.submission) {
+            return gate;
+        }
+        let basis = self.basis.load();
+        if self.is_from_before_a_restore(request) {
+            gate.shut(DenyReason::Restored)
+        } else if !basis.engine.agrees_with(&request.submission) {
             gate.shut(DenyReason::PolicyChanged)
-        } else if !self.still_has_its_reviewers(request) {
+        } else if !still_has_its_reviewers(&basis, request) {
             gate.shut(DenyReason::ReviewersChanged)
         } else {
             gate
         }
     }
 
-    /// Whether those who approved could still do so, by the directory of today.
-    fn still_has_its_reviewers(&self, request: &Request) -> bool {
-        let Some(verifier) = &self.verifier else {
-            return true;
+    /// Notes that the directory was restored; gates are recomputed by the caller.
+    pub(crate) fn restored(&self, at: Timestamp) {
+        self.restored.fetch_max(at.as_micros(), Ordering::AcqRel);
+    }
+
+    fn is_from_before_a_restore(&self, request: &Request) -> bool {
+        let restored = self.restored.load(Ordering::Acquire);
+        let State::Approved { at } = request.state else {
+            return false;
         };
-        if request.submission.need != Disposition::Approval {
-            return true;
-        }
-        if let Some(glass) = &request.glass {
-            let allowed = &request.submission.terms.break_glass;
-            let groups = verifier.groups(&glass.by).unwrap_or_default();
-            return groups.iter().any(|group| allowed.contains(group));
-        }
-        let people: Vec<&[GroupId]> = request
-            .reviews
-            .iter()
-            .filter(|review| review.verdict == Vote::Approve)
-            .filter_map(|review| verifier.counts_for(review, &request.submission))
-            .collect();
-        request.submission.terms.requires.is_met_by_groups(&people)
+        restored != i64::MIN && at.as_micros() <= restored
     }
 
     pub(crate) fn ask(&self, id: &RequestId, digest: &ActionDigest, now: Timestamp) -> Permission {
@@ -197,6 +190,13 @@ impl View {
         statistics
     }
 
+    /// The requests that are approved by their events, by number.
+    pub(crate) fn approved(&self) -> Vec<u32> {
+        let indexes = self.indexes.read();
+        let approved = indexes.by_status.get(&Status::Approved);
+        approved.into_iter().flatten().copied().collect()
+    }
+
     /// Some requests in the order in which they were asked, from a place in it.
     pub(crate) fn slice(&self, from: usize, most: usize) -> Vec<Found> {
         let indexes = self.indexes.read();
@@ -206,6 +206,28 @@ impl View {
             .filter_map(|number| indexes.found(number as u32))
             .collect()
     }
+}
+
+/// Whether those who approved could still do so, by the directory of today.
+fn still_has_its_reviewers(basis: &Basis, request: &Request) -> bool {
+    let Some(verifier) = &basis.verifier else {
+        return true;
+    };
+    if request.submission.need != Disposition::Approval {
+        return true;
+    }
+    if let Some(glass) = &request.glass {
+        let allowed = &request.submission.terms.break_glass;
+        let groups = verifier.groups(&glass.by).unwrap_or_default();
+        return groups.iter().any(|group| allowed.contains(group));
+    }
+    let people: Vec<&[GroupId]> = request
+        .reviews
+        .iter()
+        .filter(|review| review.verdict == Vote::Approve)
+        .filter_map(|review| verifier.counts_for(review, &request.submission))
+        .collect();
+    request.submission.terms.requires.is_met_by_groups(&people)
 }
 
 impl Indexes {

@@ -1,6 +1,8 @@
 //! Whoever approves is somebody who may, once, and in time.
 
-use approval_workflow::{Decision, DenyReason, Error, OneTimeCode, Page, Permission, Status, Use};
+use approval_workflow::{
+    Decision, DenyReason, EmergencyApproval, Error, OneTimeCode, Page, Permission, Status, Use,
+};
 
 use crate::support::{action, at, gate, gate_of, gate_with, person};
 
@@ -128,7 +130,8 @@ fn an_emergency_has_a_reason_and_owes_a_review() {
     let id = gate.ask(&restart);
     let breaks = |name, reason| {
         let by = person(name);
-        gate.workflow.break_glass(&id, by, reason, None, at(1))
+        gate.workflow
+            .break_glass(&id, EmergencyApproval::new(by, reason, at(1)))
     };
     for reason in ["", " ", "\t"] {
         assert!(breaks("alice", reason).is_err(), "{reason:?}");

@@ -7,8 +7,12 @@ mod decisions;
 #[allow(dead_code, reason = "this test needs less of it than the other one")]
 #[path = "../disk/mod.rs"]
 mod disk;
+mod emergency;
+mod forged;
 mod record;
+mod restored;
 mod reuse;
+mod secrets;
 mod signed;
 mod support;
 mod world;

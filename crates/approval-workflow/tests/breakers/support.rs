@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use action::{Action, ActionPath};
 use approval_workflow::{
     ApprovalWorkflow, Decision, DenyReason, Error, NewRequest, Permission, PersonId, Policy,
@@ -41,7 +43,11 @@ pub(crate) fn gate_of(policy: &str, directory: Option<&str>) -> Gate {
 }
 
 fn open(dir: &TempDir, policy: Policy, directory: Option<&str>) -> ApprovalWorkflow {
-    let mut options = ApprovalWorkflow::options();
+    // The moment of the one code that these tests use.
+    let now = Timestamp::from_micros(1_234_567_890_000_000);
+    let mut options = ApprovalWorkflow::options()
+        .secret_key([7; 32])
+        .clock(move || now);
     if let Some(text) = directory {
         options = options.directory(toml::from_str(text).unwrap());
     }
@@ -49,6 +55,10 @@ fn open(dir: &TempDir, policy: Policy, directory: Option<&str>) -> ApprovalWorkf
 }
 
 impl Gate {
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
     pub(crate) fn ask(&self, action: &Action) -> RequestId {
         let new = NewRequest::new(action.clone(), person("agent"), at(0));
         self.workflow.request(new).unwrap().submission.id.clone()

@@ -21,6 +21,7 @@ struct State {
     /// For how many more bytes there is room; none if for any number.
     room: Option<usize>,
     fails_to_sync: bool,
+    syncs: usize,
 }
 
 impl Disk {
@@ -55,6 +56,11 @@ impl Disk {
     /// From now on it takes what is written, and does not say that it is there to stay.
     pub(crate) fn fail_to_sync(&self) {
         self.state().fails_to_sync = true;
+    }
+
+    /// How often it was asked to make a file durable.
+    pub(crate) fn syncs(&self) -> usize {
+        self.state().syncs
     }
 
     /// From now on it works again.
@@ -179,10 +185,11 @@ impl BackendFile for File {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let state = self.disk.working()?;
+        let mut state = self.disk.working()?;
         if state.fails_to_sync {
             return Err(io::Error::other("the disk cannot say what it has"));
         }
+        state.syncs += 1;
         Ok(())
     }
 

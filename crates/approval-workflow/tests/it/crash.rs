@@ -17,7 +17,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(policy);
 
 fn open(disk: &Disk) -> Result<ApprovalWorkflow, Error> {
     let backend = Arc::new(disk.clone());
-    ApprovalWorkflow::options().open_on(backend, POLICY.clone())
+    crate::support::options().open_on(backend, POLICY.clone())
 }
 
 /// What somebody was told.

@@ -36,7 +36,7 @@ fn directory(payments_until: i64) -> Directory {
 
 fn open(dir: &TempDir, directory: Directory) -> ApprovalWorkflow {
     let policy = Policy::from_toml(POLICY).unwrap();
-    let options = ApprovalWorkflow::options().directory(directory);
+    let options = crate::support::options().directory(directory);
     options.open(dir.path(), policy).unwrap()
 }
 
@@ -140,7 +140,7 @@ fn a_circle_of_delegations_is_refused() {
     directory.delegations[2].to = person("alice");
     let dir = tempdir().unwrap();
     let policy = Policy::from_toml(POLICY).unwrap();
-    let options = ApprovalWorkflow::options().directory(directory);
+    let options = crate::support::options().directory(directory);
     let error = options.open(dir.path(), policy).unwrap_err();
     assert!(matches!(error, Error::DelegationCycle { .. }), "{error}");
 }

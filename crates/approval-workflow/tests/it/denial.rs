@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use approval_workflow::{
-    ApprovalWorkflow, Binding, Decision, DenyReason, Disposition, Error, NewRequest, Permission,
-    PlanDigest, Policy, Request, RequestId, SnapshotUse, State, Status, StepProof, Use,
-    verify_bundle,
+    ApprovalWorkflow, Binding, Decision, DenyReason, Disposition, EmergencyApproval, Error,
+    NewRequest, Permission, PlanDigest, Policy, Request, RequestId, SnapshotUse, State, Status,
+    StepProof, Use, verify_bundle,
 };
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
@@ -32,7 +32,9 @@ const POLICY: &str = r#"
 "#;
 
 fn open_with(dir: &TempDir, policy: &str) -> ApprovalWorkflow {
-    ApprovalWorkflow::open(dir.path(), Policy::from_toml(policy).unwrap()).unwrap()
+    crate::support::options()
+        .open(dir.path(), Policy::from_toml(policy).unwrap())
+        .unwrap()
 }
 
 fn open(dir: &TempDir) -> ApprovalWorkflow {
@@ -122,7 +124,10 @@ fn nobody_opens_what_a_rule_denied() {
     let settled = [
         workflow.decide(&denied, yes).unwrap_err(),
         workflow
-            .break_glass(&denied, alice.clone(), "it burns", None, second(1))
+            .break_glass(
+                &denied,
+                EmergencyApproval::new(alice.clone(), "it burns", second(1)),
+            )
             .unwrap_err(),
         workflow
             .escalate(&denied, agent.clone(), "look", second(1))
@@ -255,7 +260,7 @@ fn a_log_that_says_a_rule_denied_and_somebody_claimed_is_refused_whole() {
         log.append(&serde_json::from_str(&text).unwrap()).unwrap();
     }
     log.close().unwrap();
-    let refused = ApprovalWorkflow::open(forged.path(), Policy::from_toml(POLICY).unwrap());
+    let refused = crate::support::options().open(forged.path(), Policy::from_toml(POLICY).unwrap());
     let Err(Error::Replay { seq, source }) = refused else {
         panic!("{refused:?}")
     };

@@ -1,6 +1,6 @@
 use approval_workflow::{
-    ApprovalWorkflow, DenyReason, Directory, Error, Page, Permission, Policy, RequestId, Status,
-    Use,
+    ApprovalWorkflow, DenyReason, Directory, EmergencyApproval, EmergencyReview, Error, Page,
+    Permission, Policy, RequestId, Status, Use,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -23,7 +23,7 @@ const DIRECTORY: &str = r#"
 fn open(dir: &TempDir, directory: &str) -> ApprovalWorkflow {
     let directory: Directory = toml::from_str(directory).unwrap();
     let policy = Policy::from_toml(POLICY).unwrap();
-    ApprovalWorkflow::options()
+    crate::support::options()
         .directory(directory)
         .open(dir.path(), policy)
         .unwrap()
@@ -39,7 +39,10 @@ fn an_emergency_is_approved_at_once_and_owes_a_review_until_somebody_else_attest
     let workflow = open(&dir, DIRECTORY);
     let id = asked(&workflow, "db/restart");
     let broken = workflow
-        .break_glass(&id, person("alice"), "site is down", None, second(1))
+        .break_glass(
+            &id,
+            EmergencyApproval::new(person("alice"), "site is down", second(1)),
+        )
         .unwrap();
     assert!(broken.owes_review() && broken.decision().is_none());
     workflow
@@ -63,13 +66,16 @@ fn an_emergency_is_approved_at_once_and_owes_a_review_until_somebody_else_attest
     for (name, finding) in [("alice", "fine"), ("bob", " ")] {
         assert!(
             workflow
-                .attest(&id, person(name), finding, second(3))
+                .attest(&id, EmergencyReview::new(person(name), finding, second(3)))
                 .is_err(),
             "{name}"
         );
     }
     let attested = workflow
-        .attest(&id, person("bob"), "it was needed", second(3))
+        .attest(
+            &id,
+            EmergencyReview::new(person("bob"), "it was needed", second(3)),
+        )
         .unwrap();
     assert_eq!(
         attested.status(second(3)),
@@ -77,7 +83,7 @@ fn an_emergency_is_approved_at_once_and_owes_a_review_until_somebody_else_attest
         "what was done is done"
     );
     assert!(workflow.open_reviews(Page::first(10)).requests.is_empty());
-    let again = workflow.attest(&id, person("carol"), "too", second(4));
+    let again = workflow.attest(&id, EmergencyReview::new(person("carol"), "too", second(4)));
     assert!(
         matches!(again, Err(Error::NothingToAttest { .. })),
         "{again:?}"
@@ -92,7 +98,9 @@ fn the_glass_is_broken_only_where_the_terms_allow_it_and_with_a_reason() {
     let workflow = open(&dir, DIRECTORY);
     let id = asked(&workflow, "db/restart");
     let other = asked(&workflow, "unheard/of");
-    let glass = |id, name, reason| workflow.break_glass(id, person(name), reason, None, second(1));
+    let glass = |id, name, reason| {
+        workflow.break_glass(id, EmergencyApproval::new(person(name), reason, second(1)))
+    };
     assert!(matches!(
         glass(&id, "bob", "fire"),
         Err(Error::GlassNotAllowed { .. })
@@ -122,7 +130,10 @@ fn an_emergency_approval_ends_when_its_giver_may_no_longer_give_it() {
     let workflow = open(&dir, DIRECTORY);
     let id = asked(&workflow, "db/restart");
     workflow
-        .break_glass(&id, person("alice"), "fire", None, second(1))
+        .break_glass(
+            &id,
+            EmergencyApproval::new(person("alice"), "fire", second(1)),
+        )
         .unwrap();
     let can =
         |workflow: &ApprovalWorkflow| workflow.can_execute(&id, &action("db/restart"), second(2));

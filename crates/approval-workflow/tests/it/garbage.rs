@@ -3,8 +3,9 @@
 
 use action::{Action, ActionPath};
 use approval_workflow::{
-    Attestation, Decision, Directory, Error, FencingToken, GroupId, IdempotencyKey, NewRequest,
-    PersonId, Policy, Receipt, ReceiptOutcome, RequestId, Rulebook, Use, verify_bundle,
+    Attestation, Decision, Directory, EmergencyApproval, EmergencyReview, Error, FencingToken,
+    GroupId, IdempotencyKey, NewRequest, PersonId, Policy, Receipt, ReceiptOutcome, RequestId,
+    Rulebook, Use, verify_bundle,
 };
 use proptest::prelude::*;
 use tempfile::tempdir;
@@ -105,10 +106,13 @@ fn a_megabyte_is_refused_wherever_it_is_handed_in_and_leaves_nothing() {
         workflow.decide(&id, yes).map(drop),
         workflow.escalate(&id, agent(), &long, second(1)).map(drop),
         workflow
-            .break_glass(&id, agent(), &long, None, second(1))
+            .break_glass(&id, EmergencyApproval::new(agent(), &*long, second(1)))
             .map(drop),
         workflow
-            .attest(&id, person("alice"), &long, second(1))
+            .attest(
+                &id,
+                EmergencyReview::new(person("alice"), &*long, second(1)),
+            )
             .map(drop),
         workflow.revoke(&id, agent(), &long, second(1)).map(drop),
         workflow.finish(receipt).map(drop),

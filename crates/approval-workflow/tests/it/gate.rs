@@ -1,6 +1,6 @@
 use approval_workflow::{
-    ApprovalWorkflow, Decision, DenyReason, Disposition, Error, Event, Page, Permission, Policy,
-    Sensitivity, State, Status, Vote, request_digest,
+    Decision, DenyReason, Disposition, Error, Event, Page, Permission, Policy, Sensitivity, State,
+    Status, Vote, request_digest,
 };
 use tempfile::tempdir;
 
@@ -399,7 +399,9 @@ fn terms_stay_as_they_were_when_the_request_was_made() {
     let workflow = open(&dir);
     let request = workflow.request(ask("payments/refund")).unwrap();
     workflow.close().unwrap();
-    let workflow = ApprovalWorkflow::open(dir.path(), Policy::default()).unwrap();
+    let workflow = crate::support::options()
+        .open(dir.path(), Policy::default())
+        .unwrap();
     let read = workflow.get(&request.submission.id).unwrap().unwrap();
     assert_eq!(read, request);
     assert_ne!(read.submission.policy, workflow.rulebook().digest());

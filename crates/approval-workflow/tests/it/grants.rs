@@ -168,7 +168,7 @@ fn an_approval_ends_when_the_policy_says_something_else_about_its_action() {
     workflow.close().unwrap();
     let reopen = |text: String| {
         let policy: Policy = toml::from_str(&text).unwrap();
-        ApprovalWorkflow::open(dir.path(), policy).unwrap()
+        crate::support::options().open(dir.path(), policy).unwrap()
     };
     // Stricter terms for this action.
     let workflow = reopen(POLICY.replace("sensitivity = \"high\"", "sensitivity = \"critical\""));

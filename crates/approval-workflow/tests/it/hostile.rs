@@ -94,7 +94,9 @@ fn a_log_with_an_event_that_cannot_have_happened_is_refused() {
     ))
     .unwrap();
     log.close().unwrap();
-    let error = ApprovalWorkflow::open(dir.path(), crate::support::policy()).unwrap_err();
+    let error = crate::support::options()
+        .open(dir.path(), crate::support::policy())
+        .unwrap_err();
     assert_eq!(error.to_string(), "event 2 of the log cannot have happened");
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(source, "agent-7 asked for request r-1 and cannot decide it");
@@ -114,7 +116,9 @@ fn a_log_whose_action_was_exchanged_is_refused() {
     log.append(&approval_workflow::Event::Requested(forged.into()))
         .unwrap();
     log.close().unwrap();
-    let error = ApprovalWorkflow::open(dir.path(), crate::support::policy()).unwrap_err();
+    let error = crate::support::options()
+        .open(dir.path(), crate::support::policy())
+        .unwrap_err();
     assert!(
         matches!(error, Error::Replay { source, .. } if matches!(*source, Error::DigestMismatch { .. }))
     );

@@ -1,4 +1,4 @@
-use approval_workflow::{ApprovalWorkflow, Decision, Directory, Disposition, Policy, Sensitivity};
+use approval_workflow::{Decision, Directory, Disposition, Policy, Sensitivity};
 use tempfile::tempdir;
 
 use crate::support::{POLICY, ask, id, open, person, second};
@@ -28,7 +28,7 @@ fn an_explanation_says_what_matched_and_who_is_missing() {
         "#,
     )
     .unwrap();
-    let workflow = ApprovalWorkflow::options()
+    let workflow = crate::support::options()
         .directory(directory)
         .open(dir.path(), policy)
         .unwrap();

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use approval_workflow::{ApprovalWorkflow, Decision, DenyReason, Error, Event, State, Use};
+use approval_workflow::{Decision, DenyReason, Error, Event, State, Use};
 
 use crate::support::{action, ask, id, person, policy, second};
 
@@ -98,7 +98,7 @@ fn kill_one(dir: &Path, round: usize, known: &mut Known) {
 
 /// Whatever was acknowledged is there, no request was claimed twice, and none can be again.
 fn check(dir: &Path, round: usize, known: &Known) {
-    let workflow = ApprovalWorkflow::open(dir, policy()).unwrap();
+    let workflow = crate::support::options().open(dir, policy()).unwrap();
     for name in &known.approved {
         let request = workflow.get(&id(name)).unwrap();
         let request = request.unwrap_or_else(|| panic!("round {round}: {name} is lost"));
@@ -133,7 +133,7 @@ fn check(dir: &Path, round: usize, known: &Known) {
 fn work_until_killed(dir: &Path, round: &str) -> ! {
     let say = |line: String| std::io::stderr().write_all(line.as_bytes()).unwrap();
     say(format!("{OPENING}\n"));
-    let workflow = ApprovalWorkflow::open(dir, policy()).unwrap();
+    let workflow = crate::support::options().open(dir, policy()).unwrap();
     let refund = action("payments/a");
     let claim = |name: &str| {
         let by = person("executor");

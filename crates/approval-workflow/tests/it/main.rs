@@ -2,6 +2,7 @@
 
 mod binding;
 mod bundle;
+mod changes;
 mod concurrency;
 mod crash;
 mod delegation;
@@ -20,12 +21,14 @@ mod old_log;
 mod queries;
 mod races;
 mod refused;
+mod replaced;
 mod replay;
 mod second_factor;
 mod secrets;
 mod signed;
 mod snapshots;
 mod support;
+mod unattended;
 mod unreadable;
 mod votes;
 mod waiting;

@@ -36,7 +36,7 @@ fn text(name: &str) -> String {
 fn open(dir: &TempDir) -> ApprovalWorkflow {
     let directory: Directory = toml::from_str(&text("directory.toml")).unwrap();
     let policy = Policy::from_toml(&text("policy.toml")).unwrap();
-    let options = ApprovalWorkflow::options().directory(directory);
+    let options = crate::support::options().directory(directory);
     options.open(dir.path(), policy).unwrap()
 }
 

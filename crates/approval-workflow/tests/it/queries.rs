@@ -1,14 +1,16 @@
 //! Listings by status, reviewer, place and age, page by page: the same as a search of everything.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use action::PathPattern;
 use approval_workflow::{
-    ApprovalWorkflow, Decision, Directory, Listing, NewRequest, Page, Policy, Query, RequestId,
-    Status, Timestamp, Use,
+    ApprovalWorkflow, AuditEntry, Decision, Directory, Error, Listing, NewRequest, Page, Policy,
+    Query, RequestId, Seq, Status, Timestamp, Use,
 };
 use tempfile::{TempDir, tempdir};
 
+use crate::disk::Disk;
 use crate::support::{action, ask, id, person, second};
 
 const POLICY: &str = r#"
@@ -35,7 +37,7 @@ const DIRECTORY: &str = r#"
 
 fn open(dir: &TempDir) -> ApprovalWorkflow {
     let directory: Directory = toml::from_str(DIRECTORY).unwrap();
-    let options = ApprovalWorkflow::options()
+    let options = crate::support::options()
         .directory(directory)
         .held_requests(3);
     options
@@ -123,12 +125,52 @@ fn a_listing_is_what_a_search_of_everything_finds() {
                         wanted,
                         "{status} {pattern}"
                     );
+                    let newest_first = query.clone().newest_first();
+                    let mut reversed = all(&workflow, &newest_first, limit, now);
+                    reversed.reverse();
+                    assert_eq!(reversed, wanted, "{status} {pattern}, newest first");
                 }
                 seen += wanted.len();
             }
         }
         assert_eq!(seen, 40 + 20, "every request has one status");
     }
+}
+
+#[test]
+fn a_part_of_the_log_is_read_forwards_and_backwards() {
+    let dir = tempdir().unwrap();
+    let workflow = open(&dir);
+    for _ in 0..5 {
+        workflow.request(ask("other/x")).unwrap();
+    }
+    let numbers = |entries: &mut dyn Iterator<Item = Result<AuditEntry, Error>>| {
+        let entries = entries.map(|entry| entry.unwrap().seq.0);
+        entries.collect::<Vec<_>>()
+    };
+    let part = Seq(2)..Seq(5);
+    let mut forwards = workflow.audit_range(part.clone()).unwrap();
+    assert_eq!(numbers(&mut forwards), [2, 3, 4]);
+    assert_eq!(numbers(&mut workflow.audit_range_back(part)), [4, 3, 2]);
+    assert_eq!(numbers(&mut workflow.audit_range_back(..)), [5, 4, 3, 2, 1]);
+}
+
+/// Each request that nobody decided in time took a sync of its own.
+#[test]
+fn many_requests_expire_with_one_sync() {
+    let disk = Disk::default();
+    let policy = Policy::default();
+    let backend = Arc::new(disk.clone());
+    let workflow = crate::support::options().open_on(backend, policy).unwrap();
+    for _ in 0..200 {
+        workflow.request(ask("other/x")).unwrap();
+    }
+    let before = disk.syncs();
+    assert_eq!(workflow.expire_due(second(86_400)).unwrap(), 200);
+    assert!(disk.syncs() - before <= 2, "{}", disk.syncs() - before);
+    let expired = Query::with_status(Status::Expired);
+    let listed = all(&workflow, &expired, 1000, second(86_400));
+    assert_eq!(listed.len(), 200);
 }
 
 #[test]

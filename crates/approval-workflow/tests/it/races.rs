@@ -21,7 +21,7 @@ fn each_of_many_races_on_a_grant_has_one_winner() {
     let mut done = 0;
     while done < races {
         let disk = Disk::default();
-        let options = ApprovalWorkflow::options();
+        let options = crate::support::options();
         let workflow = options.open_on(Arc::new(disk.clone()), policy()).unwrap();
         for _ in 0..LAPS_PER_LOG {
             lap(&workflow);

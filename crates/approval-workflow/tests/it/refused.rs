@@ -23,7 +23,7 @@ const REFUSALS: [(&str, Refuse); 4] = [
 ];
 
 fn open(disk: &Disk) -> ApprovalWorkflow {
-    let options = ApprovalWorkflow::options();
+    let options = crate::support::options();
     let backend = Arc::new(disk.clone());
     options.open_on(backend, policy()).unwrap()
 }
@@ -229,7 +229,7 @@ fn of_many_writers_on_a_disk_that_fills_up_each_is_told_what_is_there() {
 fn a_log_that_buffers_goes_on_when_there_is_room_again() {
     let disk = Disk::default();
     let backend = Arc::new(disk.clone());
-    let options = ApprovalWorkflow::options().durability(Durability::Buffered);
+    let options = crate::support::options().durability(Durability::Buffered);
     let workflow = options.open_on(backend, policy()).unwrap();
     disk.fill_after(0);
     // The buffer takes so much, and no more.

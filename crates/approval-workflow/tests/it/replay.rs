@@ -222,7 +222,7 @@ proptest! {
         prop_assert_eq!(everything(&workflow), before.as_str());
         check_counts(&workflow, now);
         drop(workflow);
-        let options = ApprovalWorkflow::options().without_snapshots().held_requests(1);
+        let options = crate::support::options().without_snapshots().held_requests(1);
         let workflow = options.open(dir.path(), policy()).unwrap();
         prop_assert_eq!(everything(&workflow), before);
     }

@@ -16,8 +16,9 @@ fn now() -> Timestamp {
 fn open(dir: &TempDir) -> ApprovalWorkflow {
     let text = format!("[reviewers.alice]\ntotp_secret = \"{SECRET}\"\n[reviewers.bob]");
     let directory: Directory = toml::from_str(&text).unwrap();
-    ApprovalWorkflow::options()
+    crate::support::options()
         .directory(directory)
+        .clock(now)
         .open(dir.path(), policy())
         .unwrap()
 }

@@ -28,7 +28,9 @@ fn policy(alice: u8) -> Policy {
 }
 
 fn open(dir: &TempDir) -> ApprovalWorkflow {
-    ApprovalWorkflow::open(dir.path(), policy(1)).unwrap()
+    crate::support::options()
+        .open(dir.path(), policy(1))
+        .unwrap()
 }
 
 fn asked(workflow: &ApprovalWorkflow) -> Arc<Request> {
@@ -169,7 +171,7 @@ fn a_signature_is_good_once() {
         public(1)
     );
     let policy = Policy::from_toml(&text).unwrap();
-    let workflow = ApprovalWorkflow::open(dir.path(), policy).unwrap();
+    let workflow = crate::support::options().open(dir.path(), policy).unwrap();
     let (first, second_request) = (asked(&workflow), asked(&workflow));
     let decision = signed(&first, yes());
     let id = &first.submission.id;
@@ -215,7 +217,7 @@ fn a_stand_in_signs_too() {
          [[delegations]]\nfrom = \"alice\"\nto = \"bob\"\nscope = \"**\"\nuntil = 9007199254740991\n[[delegations]]\nfrom = \"carol\"\nto = \"alice\"\nscope = \"**\"\nuntil = 9007199254740991",
     )
     .unwrap();
-    let options = ApprovalWorkflow::options().directory(directory);
+    let options = crate::support::options().directory(directory);
     let workflow = options.open(dir.path(), policy(1)).unwrap();
     let (alice, carol) = (person("alice"), person("carol"));
     let request = asked(&workflow);
@@ -241,7 +243,9 @@ fn an_approval_under_other_keys_is_not_used() {
     let id = request.submission.id.clone();
     workflow.decide(&id, signed(&request, yes())).unwrap();
     workflow.close().unwrap();
-    let workflow = ApprovalWorkflow::open(dir.path(), policy(3)).unwrap();
+    let workflow = crate::support::options()
+        .open(dir.path(), policy(3))
+        .unwrap();
     let answer = workflow.can_execute(&id, &action("payments/refund"), second(2));
     assert_eq!(answer, Permission::Denied(DenyReason::PolicyChanged));
 }
@@ -267,7 +271,9 @@ fn a_log_with_a_review_that_nobody_signed_is_refused() {
     let log: jsonl_storage::Log<Event> = jsonl_storage::LogOptions::new().open(dir.path()).unwrap();
     log.append(&Event::Reviewed(review)).unwrap();
     log.close().unwrap();
-    let error = ApprovalWorkflow::open(dir.path(), policy(1)).unwrap_err();
+    let error = crate::support::options()
+        .open(dir.path(), policy(1))
+        .unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(
         source,

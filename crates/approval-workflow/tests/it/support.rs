@@ -5,7 +5,7 @@ use std::thread;
 
 use action::{Action, ActionPath};
 use approval_workflow::{
-    ApprovalWorkflow, NewRequest, PersonId, Policy, Request, RequestId, Timestamp,
+    ApprovalWorkflow, NewRequest, Options, PersonId, Policy, Request, RequestId, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -43,8 +43,13 @@ pub(crate) fn policy() -> Policy {
     toml::from_str(POLICY).unwrap()
 }
 
+/// With the key that snapshots take.
+pub(crate) fn options() -> Options {
+    ApprovalWorkflow::options().secret_key([7; 32])
+}
+
 pub(crate) fn open(dir: &TempDir) -> ApprovalWorkflow {
-    ApprovalWorkflow::open(dir.path(), policy()).unwrap()
+    options().open(dir.path(), policy()).unwrap()
 }
 
 pub(crate) fn person(name: &str) -> PersonId {

@@ -16,7 +16,7 @@ use crate::support::{ask, id, person, second};
 /// A workflow that holds no settled request in memory, with one that was denied, whose log was then
 /// overwritten.
 fn unreadable(dir: &TempDir) -> (ApprovalWorkflow, RequestId) {
-    let options = ApprovalWorkflow::options().held_requests(0);
+    let options = crate::support::options().held_requests(0);
     let workflow = options.open(dir.path(), Policy::default()).unwrap();
     let denied = workflow.request(ask("payments/refund")).unwrap();
     let denied = denied.submission.id.clone();

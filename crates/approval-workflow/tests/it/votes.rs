@@ -27,7 +27,7 @@ const POLICY: &str = r#"
 fn open_with(dir: &TempDir, directory: &str, policy: &str) -> Result<ApprovalWorkflow, Error> {
     let directory: Directory = toml::from_str(directory).unwrap();
     let policy: Policy = toml::from_str(policy).unwrap();
-    ApprovalWorkflow::options()
+    crate::support::options()
         .directory(directory)
         .open(dir.path(), policy)
 }
@@ -118,7 +118,9 @@ fn a_requirement_that_nobody_can_meet_is_refused_at_the_opening() {
         expected
     );
     let policy: Policy = toml::from_str(POLICY).unwrap();
-    let error = ApprovalWorkflow::open(dir.path(), policy).unwrap_err();
+    let error = crate::support::options()
+        .open(dir.path(), policy)
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         expected,

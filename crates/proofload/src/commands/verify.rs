@@ -75,6 +75,18 @@ fn describe(found: &Inspection, against: Option<&Reread>, holds: bool, all: bool
             if all { usize::MAX } else { SHOWN },
         );
     }
+    for snapshot in &found.approval_snapshots {
+        let says = match (&snapshot.difference, &snapshot.unusable) {
+            (Some(what), _) => format!("says something else than the log: {what}"),
+            (None, Some(why)) => format!("is not used, the log is read instead: {why}"),
+            (None, None) => "says what the log says".to_owned(),
+        };
+        let _ = writeln!(
+            text,
+            "approval snapshot {}: {says}",
+            snapshot.directory.display()
+        );
+    }
     if let Some(against) = against {
         describe_reread(&mut text, against);
     }

@@ -7,10 +7,11 @@ use action::{Action, ActionDigest, ActionPath, EffectsDigest, PlanDigest, StepPr
 
 use crate::model::binding::Binding;
 use crate::model::emergency::{Attestation, BrokenGlass};
-use crate::model::event::{Event, Review, Submission, Vote};
-use crate::model::grant::{Claim, FencingToken, Receipt, ReceiptOutcome};
+use crate::model::event::{ChangeRequest, Event, Review, Submission, Vote};
+use crate::model::grant::{Claim, Receipt, ReceiptOutcome};
 use crate::model::names::{GroupId, PersonId, RequestId};
 use crate::model::terms::{Disposition, Terms};
+use crate::model::token::FencingToken;
 use crate::policy::Policy;
 use crate::policy::rulebook::Rulebook;
 
@@ -150,6 +151,8 @@ pub(super) fn moves(at: Timestamp) -> Vec<Event> {
         moves.push(stand_in(at, name, place));
     }
     moves.push(escalation(at, 1));
+    moves.push(change(at, "carol"));
+    moves.push(change(at, "agent"));
     // Of those who may break the glass one is enough; alice may not, and an empty reason is none.
     for (name, group, reason) in [
         ("bob", "security", "fire"),
@@ -210,6 +213,16 @@ pub(super) fn glass(at: Timestamp, name: &str, group: &str, reason: &str) -> Eve
         groups: vec![GroupId::new(group).unwrap()],
         reason: reason.to_owned(),
         factor_step: Some(1),
+        signature: None,
+    })
+}
+
+pub(super) fn change(at: Timestamp, name: &str) -> Event {
+    Event::ChangesRequested(ChangeRequest {
+        id: id(),
+        at,
+        by: person(name),
+        reason: "too much".to_owned(),
     })
 }
 
@@ -220,6 +233,7 @@ pub(super) fn attestation(at: Timestamp, name: &str) -> Event {
         at,
         by,
         finding,
+        signature: None,
     })
 }
 

@@ -156,6 +156,11 @@ pub(super) fn check_step(before: &Request, event: &Event, after: &Request) {
         (State::Pending, State::Withdrawn { .. } | State::Superseded { .. } | State::Pending) => {
             assert!(event.at() < tick(*DECIDE_WITHIN));
         }
+        (from, to) if matches!(event, Event::ChangesRequested(_)) => {
+            assert!(from == to && to == State::Pending && event.at() < tick(*DECIDE_WITHIN));
+            let by = &after.changes.as_ref().unwrap().by;
+            assert!(by.as_str() != "agent" && after.reviews == before.reviews);
+        }
         (from, to) if matches!(event, Event::Escalated { .. }) => {
             assert!(from == to && to == State::Pending && after.level == before.level + 1);
             assert_eq!(after.reviews, before.reviews);

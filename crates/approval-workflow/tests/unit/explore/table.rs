@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::explore::moves::{
-    DECIDE_WITHIN, EXECUTE_WITHIN, attestation, claim, escalation, glass, id, moves, person,
-    receipt, submission, tick,
+    DECIDE_WITHIN, EXECUTE_WITHIN, attestation, change, claim, escalation, glass, id, moves,
+    person, receipt, submission, tick,
 };
 use action::Timestamp;
 
@@ -41,7 +41,12 @@ fn the_documented_table_is_what_the_function_does() {
 }
 
 fn plain(cell: &str) -> String {
-    let keep = |c: &char| !matches!(c, '*' | '¹' | '²' | '³' | '⁴' | '⁵' | '⁶' | '⁷' | '⁸' | '⁹');
+    let keep = |c: &char| {
+        !matches!(
+            c,
+            '*' | '¹' | '²' | '³' | '⁴' | '⁵' | '⁶' | '⁷' | '⁸' | '⁹' | '⁰'
+        )
+    };
     cell.chars()
         .filter(keep)
         .collect::<String>()
@@ -146,6 +151,7 @@ fn tries(column: &str, now: Timestamp) -> Vec<Event> {
         }
         "escalate" => vec![escalation(now, 1)],
         "deny" => all.filter(review(Vote::Deny)).collect(),
+        "ask for changes" => vec![change(now, "carol")],
         "wrong code" => all.filter(|event| matches!(event, Event::FactorFailed { .. })).collect(),
         "expire" => all.filter(|event| matches!(event, Event::Expired { .. })).collect(),
         "withdraw, supersede" => all

@@ -1,17 +1,20 @@
 //! How requests, votes and claims become events.
 
+pub(crate) mod emergency;
+pub(crate) mod factor;
+
 use std::sync::Arc;
 
 use action::Timestamp;
 
+use crate::commands::factor::{Factor, wrong_code};
 use crate::error::Error;
-use crate::journal::Step;
+use crate::journal::commit::Step;
 use crate::journal::staging::Staging;
 use crate::model::binding::Use;
-use crate::model::emergency::{Attestation, BrokenGlass};
-use crate::model::event::{Event, Review, Submission};
+use crate::model::event::{ChangeRequest, Event, Review, Submission};
 use crate::model::grant::Claim;
-use crate::model::input::{self, Decision, NewRequest, OneTimeCode};
+use crate::model::input::{self, Decision, NewRequest};
 use crate::model::keys::Body;
 use crate::model::names::{self, IdempotencyKey, PersonId, RequestId};
 use crate::model::permission::DenyReason;
@@ -24,39 +27,48 @@ use crate::state::lifecycle;
 use crate::workflow::ApprovalWorkflow;
 
 impl ApprovalWorkflow {
-    pub(crate) fn submit(&self, mut new: NewRequest) -> Result<Arc<Request>, Error> {
+    pub(crate) fn submit(
+        &self,
+        mut new: NewRequest,
+        claimant: Option<&PersonId>,
+    ) -> Result<Arc<Request>, Error> {
         new.binding.check()?;
         input::check_action(&new.action)?;
         input::check_context(&new.context)?;
         let digest = new.action.digest()?;
-        let decided = self.engine.judge(&new.action, &new.context);
+        // One policy for all of it, whatever replaces it meanwhile.
+        let basis = self.basis.load();
+        let rulebook = basis.engine.rulebook();
+        let decided = basis.engine.judge(&new.action, &new.context);
         let (rule, need) = (
             decided.rule.map(|rule| rule.label().to_owned()),
             decided.need,
         );
         let terms = decided.terms.clone();
-        let names = &self.engine.rulebook().policy().secrets;
-        let hidden = secrets::hide(&mut new, names, self.secret_key.as_ref(), digest)?;
+        let names = &rulebook.policy().secrets;
+        let hidden = secrets::hide(&mut new, names, self.secret_key.as_deref(), digest)?;
         let keyed = new.key.as_ref().map(|key| {
             let body = Body::request(&new.requester, digest, &new.context, &new.binding);
             (key.clone(), body)
         });
         let replaced = new.supersedes.map(|id| (id, new.requester.clone()));
         self.journal
-            .commit_new(new.id, keyed, replaced, |id| Submission {
-                id,
-                at: new.at,
-                requester: new.requester,
-                action: new.action,
-                digest,
-                context: new.context,
-                policy: self.engine.rulebook().digest(),
-                rule,
-                need,
-                terms,
-                key: new.key,
-                binding: new.binding,
-                hidden,
+            .commit_new(new.id, keyed, replaced, claimant, |id, earliest| {
+                Submission {
+                    id,
+                    at: new.at.max(earliest),
+                    requester: new.requester,
+                    action: new.action,
+                    digest,
+                    context: new.context,
+                    policy: rulebook.digest(),
+                    rule,
+                    need,
+                    terms,
+                    key: new.key,
+                    binding: new.binding,
+                    hidden,
+                }
             })
     }
 
@@ -64,7 +76,7 @@ impl ApprovalWorkflow {
         if let Some(reason) = &decision.reason {
             names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
         }
-        let factor = self.verify(&decision)?;
+        let factor = self.verify(&decision.reviewer, decision.second_factor.as_ref())?;
         let Decision {
             verdict,
             reviewer,
@@ -81,7 +93,8 @@ impl ApprovalWorkflow {
             (key, body)
         });
         let voice = principal.unwrap_or(&reviewer);
-        let verifier = self.verifier.as_deref();
+        let basis = self.basis.load();
+        let verifier = basis.verifier.as_ref();
         let groups = verifier.and_then(|known| known.groups(voice));
         let review = Review {
             id: id.clone(),
@@ -101,15 +114,21 @@ impl ApprovalWorkflow {
             if let Some(repeat) = self.repeat(staging, keyed.as_ref())? {
                 return Ok(repeat);
             }
-            let at = at.max(current.changed_at);
+            let at = factor
+                .moment(at)
+                .max(current.changed_at)
+                .max(staging.earliest());
             if matches!(current.state, State::Pending) && current.is_overdue(at) {
                 let event = Event::Expired { id: id.clone(), at };
                 return Ok(Step::RecordAndRefuse(event, lifecycle::expired(current)));
             }
+            if let Some(refusal) = factor.lock(staging, &review.reviewer) {
+                return Ok(refusal);
+            }
             let factor_step = match factor {
                 Factor::None => None,
-                Factor::Step(step) => Some(step),
-                Factor::Wrong => return Ok(wrong_code(id, review.reviewer, at)),
+                Factor::Step { step, .. } => Some(step),
+                Factor::Wrong { .. } => return Ok(wrong_code(id, review.reviewer, at)),
             };
             let principal = review.on_behalf_of.as_ref();
             self.check_delegation(current, &review.reviewer, principal, at)?;
@@ -141,8 +160,9 @@ impl ApprovalWorkflow {
         at: Timestamp,
     ) -> Result<(), Error> {
         let asked = &*current.submission;
+        let basis = self.basis.load();
         let stands_in = |principal: &PersonId| {
-            let verifier = self.verifier.as_deref();
+            let verifier = basis.verifier.as_ref();
             verifier.is_some_and(|known| known.stands_in(person, principal, asked, at))
         };
         let (id, person) = (asked.id.clone(), person.clone());
@@ -195,72 +215,33 @@ impl ApprovalWorkflow {
         })
     }
 
-    /// Approves a request alone, in an emergency, where its terms let a group of the person do so. It is
-    /// approved at once, and owes a review by another person until that is [attested](Self::attest).
+    /// Asks the requester to ask for something else. It is no vote: the request waits on, and the reviewer
+    /// can still decide. The requester [supersedes](NewRequest::superseding) or withdraws it, or not.
     ///
     /// # Errors
     ///
-    /// [`Error::GlassNotAllowed`]; [`Error::ReasonMissing`] and the errors of the second factor;
-    /// [`Error::AlreadySettled`]; [`Error::Expired`]; [`Error::Text`] or [`Error::TooLarge`] for the
-    /// reason; [`Error::UnknownRequest`]; [`Error::Log`].
-    pub fn break_glass(
+    /// [`Error::AlreadySettled`] or [`Error::Expired`]; [`Error::SelfReview`],
+    /// [`Error::DelegateOfRequester`], [`Error::UnknownReviewer`]; [`Error::ReasonMissing`],
+    /// [`Error::Text`] or [`Error::TooLarge`] for the reason; [`Error::UnknownRequest`];
+    /// [`Error::Log`].
+    pub fn request_changes(
         &self,
         id: &RequestId,
         by: PersonId,
         reason: &str,
-        second_factor: Option<OneTimeCode>,
         at: Timestamp,
     ) -> Result<Arc<Request>, Error> {
         names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
-        let mut decision = Decision::approve(by.clone(), at);
-        decision.second_factor = second_factor;
-        let factor = self.verify(&decision)?;
-        self.journal.commit(id, |current, _| {
-            let at = at.max(known(current, id)?.changed_at);
-            let factor_step = match factor {
-                Factor::None => None,
-                Factor::Step(step) => Some(step),
-                Factor::Wrong => return Ok(wrong_code(id, by, at)),
-            };
-            let groups = self.verifier.as_deref().and_then(|known| known.groups(&by));
-            Ok(Step::Record(Event::BrokeGlass(BrokenGlass {
-                id: id.clone(),
-                at,
-                groups: groups.unwrap_or_default().to_vec(),
-                by,
-                reason: reason.to_owned(),
-                factor_step,
-            })))
-        })
-    }
-
-    /// Records that another person reviewed what was done in an emergency: neither the requester
-    /// nor the one who broke the glass.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NothingToAttest`], [`Error::SelfReview`], [`Error::UnknownReviewer`];
-    /// [`Error::ReasonMissing`], [`Error::Text`] or [`Error::TooLarge`] for the finding;
-    /// [`Error::UnknownRequest`]; [`Error::Log`].
-    pub fn attest(
-        &self,
-        id: &RequestId,
-        by: PersonId,
-        finding: &str,
-        at: Timestamp,
-    ) -> Result<Arc<Request>, Error> {
-        names::check_text("finding", finding, Self::MAX_REASON_BYTES)?;
         self.check_reviewer(&by)?;
         self.journal.commit(id, |current, _| {
             let current = known(current, id)?;
             let at = at.max(current.changed_at);
             self.check_delegation(current, &by, None, at)?;
-            let (id, finding) = (id.clone(), finding.to_owned());
-            Ok(Step::Record(Event::Attested(Attestation {
-                id,
+            Ok(Step::Record(Event::ChangesRequested(ChangeRequest {
+                id: id.clone(),
                 at,
                 by,
-                finding,
+                reason: reason.to_owned(),
             })))
         })
     }
@@ -277,6 +258,10 @@ impl ApprovalWorkflow {
             let current = known(current, id)?;
             if let Some(repeat) = self.repeat(staging, keyed.as_ref())? {
                 return Ok(repeat);
+            }
+            let given = staging.last_token;
+            if let Some(seen) = wanted.seen_token.filter(|seen| *seen > given) {
+                return Err(Error::OlderThanSeen { seen, given });
             }
             let claim = Claim {
                 id: id.clone(),
@@ -312,7 +297,8 @@ impl ApprovalWorkflow {
     fn uncovered(&self, current: &Request, wanted: &Use) -> Option<DenyReason> {
         wanted.step.as_ref()?;
         let Submission { context, terms, .. } = &*current.submission;
-        let decided = self.engine.judge(&wanted.action, context);
+        let basis = self.basis.load();
+        let decided = basis.engine.judge(&wanted.action, context);
         let covered = decided.need == Disposition::NotSensitive
             || (*decided.terms == *terms && current.submission.need == decided.need);
         (!covered).then_some(DenyReason::StepNotCovered)
@@ -332,41 +318,11 @@ impl ApprovalWorkflow {
     }
 
     pub(crate) fn check_reviewer(&self, person: &PersonId) -> Result<(), Error> {
-        match &self.verifier {
+        match &self.basis.load().verifier {
             Some(verifier) if !verifier.knows(person) => Err(Error::UnknownReviewer {
                 person: person.clone(),
             }),
             _ => Ok(()),
         }
     }
-
-    fn verify(&self, decision: &Decision) -> Result<Factor, Error> {
-        let person = &decision.reviewer;
-        self.check_reviewer(person)?;
-        match (&decision.second_factor, &self.verifier) {
-            (None, _) => Ok(Factor::None),
-            (Some(_), None) => Err(Error::SecondFactorUnregistered {
-                person: person.clone(),
-            }),
-            (Some(code), Some(verifier)) => {
-                let step = verifier.step(person, code, decision.at)?;
-                Ok(step.map_or(Factor::Wrong, Factor::Step))
-            }
-        }
-    }
-}
-
-/// What became of the second factor.
-enum Factor {
-    None,
-    Step(u64),
-    Wrong,
-}
-
-fn wrong_code(id: &RequestId, reviewer: PersonId, at: Timestamp) -> Step {
-    let refusal = Error::SecondFactorWrong {
-        person: reviewer.clone(),
-    };
-    let id = id.clone();
-    Step::RecordAndRefuse(Event::FactorFailed { id, at, reviewer }, refusal)
 }
