@@ -266,8 +266,11 @@ impl FactorBook {
     pub(crate) fn locked(&self, person: &PersonId, at: Timestamp) -> Option<(Seq, Error)> {
         let factor = self.0.get(person)?;
         let until = factor.locked_until;
+        if at >= until {
+            return None;
+        }
         let person = person.clone();
-        (at < until).then(|| (factor.changed, Error::SecondFactorLocked { person, until }))
+        Some((factor.changed, Error::SecondFactorLocked { person, until }))
     }
 
     pub(crate) fn apply(&mut self, seq: Seq, event: &Event) {
