@@ -15,6 +15,7 @@ use approval_workflow::{
     secret_digest, verify_bundle,
 };
 use ed25519_dalek::{Signer as _, SigningKey};
+use jsonl_storage::FsBackend;
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
@@ -43,8 +44,10 @@ fn signing_key() -> SigningKey {
 fn open(dir: &Path) -> ApprovalWorkflow {
     let directory: Directory = toml::from_str(&text("directory.toml")).unwrap();
     let options = ApprovalWorkflow::options().directory(directory);
+    // Version 1 of the log's format, which states no identity.
+    let backend = FsBackend::create(dir).unwrap().without_identity();
     let options = options.secret_key(SECRET_KEY).clock(|| at(0));
-    options.open(dir, policy()).unwrap()
+    options.open_on(Arc::new(backend), policy()).unwrap()
 }
 
 fn id(text: &str) -> RequestId {

@@ -5,11 +5,13 @@
 mod golden;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use forensic_simulator::{
-    PlanFile, ReportId, Schema, SimulationReport, SimulationStore, Simulator, Summary, Timestamp,
-    Workflow, World,
+    PlanFile, ReportId, Schema, SimulationReport, SimulationStore, Simulator, StoreOptions,
+    Summary, Timestamp, Workflow, World,
 };
+use jsonl_storage::FsBackend;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -190,7 +192,8 @@ fn reports() -> Vec<SimulationReport> {
 }
 
 fn write_store(dir: &Path) {
-    let store = SimulationStore::open(dir).unwrap();
+    let backend = FsBackend::new(dir).with_identity([0x5a; 16]);
+    let store = StoreOptions::new().open_on(Arc::new(backend)).unwrap();
     for report in reports() {
         store.save(report).unwrap();
     }
@@ -201,13 +204,20 @@ fn write_store(dir: &Path) {
 fn golden_a_store_of_reports_is_written_byte_for_byte() {
     let dir = tempdir().unwrap();
     write_store(dir.path());
-    golden::assert_folder("store", dir.path());
+    golden::assert_folder("store_v2", dir.path());
 }
 
 #[test]
 fn golden_a_stored_store_holds_what_was_saved() {
+    for folder in ["store", "store_v2"] {
+        holds_what_was_saved(folder);
+    }
+}
+
+/// The first one is of a version that began stores without a hash chain.
+fn holds_what_was_saved(folder: &str) {
     let dir = tempdir().unwrap();
-    golden::copy_folder("store", dir.path());
+    golden::copy_folder(folder, dir.path());
     let store = SimulationStore::open(dir.path()).unwrap();
     let expected = reports();
     let stored: Vec<_> = store.stored().unwrap().map(Result::unwrap).collect();
@@ -220,7 +230,7 @@ fn golden_a_stored_store_holds_what_was_saved() {
     let statistics = serde_json::to_string_pretty(&store.statistics()).unwrap();
     golden::assert_file("statistics.json", format!("{statistics}\n").as_bytes());
     store.close().unwrap();
-    golden::assert_folder("store", dir.path());
+    golden::assert_folder(folder, dir.path());
 }
 
 #[test]

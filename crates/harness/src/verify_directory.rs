@@ -22,14 +22,24 @@ pub struct Inspection {
     pub memory_stores: Vec<MemoryInspection>,
     /// The snapshots of approval logs, by path.
     pub approval_snapshots: Vec<SnapshotInspection>,
+    /// Checkpoints that are of none of the logs, by their origins.
+    pub checkpoints_without_log: Vec<String>,
 }
 
 impl Inspection {
+    /// Why the data may not be the whole of what was acknowledged, although nothing shows that it is
+    /// not: as text.
+    pub fn doubts(&self) -> impl Iterator<Item = &str> {
+        let doubts = self.logs.iter().flat_map(|log| &log.doubts);
+        doubts.map(String::as_str)
+    }
+
     /// Whether everything that had been acknowledged is as it was written, as far as the data
-    /// itself can tell.
+    /// itself can tell. See also [`Inspection::doubts`].
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.logs.iter().all(|log| log.corruptions.is_empty())
+        self.checkpoints_without_log.is_empty()
+            && self.logs.iter().all(|log| log.corruptions.is_empty())
             && self
                 .memory_stores
                 .iter()
@@ -56,8 +66,16 @@ pub struct LogInspection {
     pub chained: bool,
     /// Damage to what had been synced, as text with file, line and byte.
     pub corruptions: Vec<String>,
-    /// What stands behind it and was never acknowledged: the next opening sets it aside.
+    /// What stands behind it and cannot be read: the next opening sets it aside.
     pub torn: Vec<String>,
+    /// Why it may not be the whole of what was acknowledged, as text.
+    pub doubts: Vec<String>,
+    /// Which log it is, if it states that.
+    pub identity: Option<String>,
+    /// What was removed from its beginning, as it states itself.
+    pub removed: Option<String>,
+    /// Index files that are damaged, and are made anew from the records when they are needed.
+    pub damaged_indexes: Vec<PathBuf>,
 }
 
 /// One memory store.
@@ -96,8 +114,8 @@ pub fn inspect(directory: &Path) -> Result<Inspection, Error> {
     inspect_against(directory, &[])
 }
 
-/// As [`inspect`], and holds each log against checkpoints that were kept elsewhere, by which a cut
-/// tail or a log that was written anew is found.
+/// As [`inspect`], and compares checkpoints that were kept elsewhere, each with its own log, by which a
+/// cut tail or a log that was written anew is found.
 ///
 /// # Errors
 ///
@@ -109,7 +127,8 @@ pub fn inspect_against(
     let mut found = Inspection::default();
     visit(directory, DEPTH, &mut |directory| {
         if jsonl_storage::is_log(directory) {
-            found.logs.push(inspect_log(directory, checkpoints)?);
+            let verified = jsonl_storage::verify_log(directory)?;
+            found.logs.push(LogInspection::new(directory, &verified));
             found
                 .approval_snapshots
                 .extend(inspect_snapshot(directory)?);
@@ -128,7 +147,31 @@ pub fn inspect_against(
             path: directory.to_owned(),
         });
     }
+    compare_checkpoints(&mut found, checkpoints)?;
     Ok(found)
+}
+
+/// Compares each checkpoint with its own log only: the one whose identity it names, or else the only
+/// one that has a chain.
+fn compare_checkpoints(
+    found: &mut Inspection,
+    checkpoints: &[jsonl_storage::Checkpoint],
+) -> Result<(), Error> {
+    for checkpoint in checkpoints {
+        let identity = checkpoint.log.map(|log| log.to_string());
+        let mut own = found.logs.iter_mut().filter(|log| match &identity {
+            Some(_) if log.identity.is_some() => log.identity == identity,
+            _ => log.chained,
+        });
+        let (Some(log), None) = (own.next(), own.next()) else {
+            let origin = checkpoint.origin.clone();
+            found.checkpoints_without_log.push(origin);
+            continue;
+        };
+        let options = jsonl_storage::VerifyOptions::new().against(checkpoint.clone());
+        *log = LogInspection::new(&log.directory, &options.verify(&log.directory)?);
+    }
+    Ok(())
 }
 
 /// Compares what a run left in a directory with the acknowledgements that a
@@ -281,34 +324,40 @@ fn visit(
     Ok(())
 }
 
-fn inspect_log(
-    directory: &Path,
-    checkpoints: &[jsonl_storage::Checkpoint],
-) -> Result<LogInspection, Error> {
-    let mut options = jsonl_storage::VerifyOptions::new();
-    for checkpoint in checkpoints {
-        options = options.against(checkpoint.clone());
+impl LogInspection {
+    fn new(directory: &Path, found: &jsonl_storage::Verified) -> Self {
+        let text = |broken: &jsonl_storage::Break| {
+            format!(
+                "{} line {} (byte {}): {}",
+                broken.file.display(),
+                broken.line,
+                broken.byte,
+                broken.kind
+            )
+        };
+        let corruptions: Vec<_> = found.corruptions().collect();
+        let is_torn = |broken: &&jsonl_storage::Break| !corruptions.contains(broken);
+        let removed = found.removed.as_ref().map(|(at, removal)| {
+            let (first, last) = (removal.first, removal.last);
+            format!(
+                "records {first} to {last} ({}), as record {at} states",
+                removal.why
+            )
+        });
+        Self {
+            directory: directory.to_owned(),
+            records: found.records,
+            last: found.last.0,
+            synced: found.synced.0,
+            chained: found.chained,
+            torn: found.breaks.iter().filter(is_torn).map(text).collect(),
+            corruptions: corruptions.iter().map(|broken| text(broken)).collect(),
+            doubts: found.doubts().iter().map(ToString::to_string).collect(),
+            identity: found.identity.map(|identity| identity.to_string()),
+            removed,
+            damaged_indexes: found.damaged_indexes.clone(),
+        }
     }
-    let found = options.verify(directory)?;
-    let text = |broken: &jsonl_storage::Break| {
-        format!(
-            "{} line {} (byte {}): {}",
-            broken.file.display(),
-            broken.line,
-            broken.byte,
-            broken.kind
-        )
-    };
-    let is_torn = |broken: &&jsonl_storage::Break| broken.after >= found.synced;
-    Ok(LogInspection {
-        directory: directory.to_owned(),
-        records: found.records,
-        last: found.last.0,
-        synced: found.synced.0,
-        chained: found.chained,
-        corruptions: found.corruptions().map(text).collect(),
-        torn: found.breaks.iter().filter(is_torn).map(text).collect(),
-    })
 }
 
 impl MemoryInspection {

@@ -82,9 +82,11 @@ fn many(c: &mut Criterion) {
     let dir = tempfile::tempdir().unwrap();
     let record = record();
     let chained = LogOptions::new().chained();
+    let in_groups = chained.clone().chained_in_groups();
     for (name, options) in [
         ("append many, wait once", LogOptions::new()),
         ("append many, wait once, chained", chained),
+        ("append many, wait once, chained in groups", in_groups),
         ("flushed", LogOptions::new().durability(Durability::Flushed)),
         (
             "buffered",

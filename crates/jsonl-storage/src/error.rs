@@ -68,9 +68,10 @@ pub enum Error {
         #[source]
         source: Arc<serde_json::Error>,
     },
-    /// The record has no JSON form, or one with a line break in it, which only a raw value can
-    /// have. Nothing was appended.
-    #[error("record has no form of one line of JSON")]
+    /// The record has no JSON form of one line that can be read back: a raw value with a line break, a
+    /// number that is no number (which JSON writes as `null`), values nested more than 127 deep, or a
+    /// line above 256 MiB. Nothing was appended.
+    #[error("record has no form of one line of JSON that can be read back")]
     Encode(#[source] Arc<io::Error>),
     /// A new log was to be made where there is one. Choose another directory.
     #[error("{} holds a log already", dir.display())]
@@ -108,6 +109,31 @@ pub enum Error {
         /// The file.
         file: PathBuf,
     },
+    /// The file that is appended to was removed, moved, replaced, cut off or written to by somebody
+    /// else. What was acknowledged before is in the file that was there; the records of this commit
+    /// are not acknowledged. Restore the directory from a copy, and open the log again.
+    #[error("{} is no longer the file that this log writes: {}", path.display(), replaced(*expected, *found))]
+    Replaced {
+        /// The segment.
+        path: PathBuf,
+        /// How long it would have to be.
+        expected: u64,
+        /// How long the file of that name is; `None` when it is gone or another one.
+        found: Option<u64>,
+    },
+    /// The log does not begin with record 1, and does not state that the records before were
+    /// removed: somebody cut them off. Restore them from a copy or an archive. If they were retired
+    /// by a version that did not state it, accept the beginning once by
+    /// [`LogOptions::accept_start`](crate::LogOptions::accept_start).
+    #[error("log {} begins with record {first}, and {}", dir.display(), unstated(*stated))]
+    CutStart {
+        /// The log's directory.
+        dir: PathBuf,
+        /// Its first record.
+        first: Seq,
+        /// The last record whose removal it states.
+        stated: Option<Seq>,
+    },
     /// An index file was damaged since the log was opened. Remove it and open the log again: it is
     /// made anew from the records.
     #[error("index {} is damaged", file.display())]
@@ -141,5 +167,19 @@ impl Error {
             path: path.to_owned(),
             source: Arc::new(source),
         }
+    }
+}
+
+fn replaced(expected: u64, found: Option<u64>) -> String {
+    match found {
+        Some(found) => format!("{expected} bytes were written, and it has {found}"),
+        None => "it was removed, moved or replaced".to_owned(),
+    }
+}
+
+fn unstated(stated: Option<Seq>) -> String {
+    match stated {
+        Some(last) => format!("states the removal of records up to {last} only"),
+        None => "does not state that the records before were removed".to_owned(),
     }
 }

@@ -45,8 +45,10 @@
 //! ```
 //!
 //! where `crc` is the CRC-32C (Castagnoli, RFC 3720 appendix B.4) of the line's bytes before
-//! `,"crc":`, in hexadecimal. Every line is JSON, so `jq .data` and the `serde_jsonlines` crate (as
-//! [`Record`]) read it. `FORMAT.md` beside the crate's manifest has the rest.
+//! `,"crc":`, in hexadecimal. Every line is JSON: `jq 'select(.log | not).data'` reads it, and so does the
+//! `serde_jsonlines` crate (as [`Record`]). Lines with `log` in the place of `data` are what the log
+//! states about itself: its identity, and what was removed from its beginning. `FORMAT.md` beside the
+//! crate's manifest has the rest.
 //!
 //! # Unusual inputs
 //!
@@ -57,11 +59,14 @@
 //! | carriage return, CRLF | escaped in a text; kept in a raw value | corrupt: the checksum is not at the line's end |
 //! | NUL bytes | escaped | not a record; zeros at the end are a torn tail |
 //! | byte order mark | kept in a text | corrupt before the first record, torn behind the last |
-//! | 100 MB in one record | kept; one record may exceed every bound on memory | read whole, with memory of that size |
+//! | 100 MB in one record | kept; one record may exceed the bounds on the queue | read whole, with memory of that size |
 //! | a million empty lines | | not records: set aside at the end, corrupt before it |
 //! | a JSON array, or any other JSON | kept as `data` | where a line should be: not a record |
 //! | a key that is no text | [`Error::Encode`] | |
 //! | a copy of an earlier line | | out of order: set aside at the end, corrupt before it |
+//! | NaN, an infinite number | [`Error::Encode`]: JSON has none | |
+//! | values nested more than 127 deep | [`Error::Encode`]: no parser would read them | [`Error::Type`] |
+//! | a line above 256 MiB | [`Error::Encode`] | not a record; read without keeping it |
 //! | a number over 2^64 − 1 | kept in a raw value | in the frame: not a record |
 
 mod log;
@@ -84,7 +89,7 @@ mod error;
 mod sync;
 
 pub use crate::audit::checkpoint::{Checkpoint, CheckpointError, CheckpointKey, CheckpointSigner};
-pub use crate::audit::verify::{Break, Verified, VerifyOptions, verify_log, verify_log_on};
+pub use crate::audit::verify::{Break, Doubt, Verified, VerifyOptions, verify_log, verify_log_on};
 pub use crate::backend::fs::FsBackend;
 pub use crate::backend::{Backend, BackendFile, Lock, LockGuard, OpenMode};
 pub use crate::catalog::index::Index;
@@ -95,6 +100,7 @@ pub use crate::format::chain::ChainLink;
 pub use crate::format::damage::BreakKind;
 pub use crate::format::segment::is_log;
 pub use crate::format::seq::Seq;
+pub use crate::format::statement::{LogId, LogIdError, Removal};
 pub use crate::log::Log;
 pub use crate::options::{Durability, IndexedOptions, LogOptions};
 pub use crate::read::follow::Follow;

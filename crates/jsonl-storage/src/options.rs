@@ -8,7 +8,9 @@ pub struct LogOptions {
     pub(crate) queue_records: usize,
     pub(crate) segment_bytes: u64,
     pub(crate) segment_span: Option<u64>,
-    pub(crate) chained: bool,
+    pub(crate) chain: Chain,
+    pub(crate) in_groups: bool,
+    pub(crate) accepts_start: bool,
     pub(crate) index_cache_bytes: usize,
 }
 
@@ -27,6 +29,14 @@ pub enum Durability {
     Buffered,
 }
 
+/// Whether a log has a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chain {
+    None,
+    WhenNew,
+    Always,
+}
+
 impl LogOptions {
     /// Starts with every default.
     #[must_use]
@@ -37,7 +47,9 @@ impl LogOptions {
             queue_records: 1 << 20,
             segment_bytes: 64 << 20,
             segment_span: None,
-            chained: false,
+            chain: Chain::None,
+            in_groups: false,
+            accepts_start: false,
             index_cache_bytes: 32 << 20,
         }
     }
@@ -85,10 +97,39 @@ impl LogOptions {
 
     /// Gives each line a hash over itself and all before it, so that whoever can change the files
     /// cannot change a record without changing all after it. A log that was begun like this goes
-    /// on like this, whether it is asked for again or not.
+    /// on like this, whether it is asked for again or not; one that was begun without is refused with
+    /// [`Error::NotChained`](crate::Error::NotChained).
     #[must_use]
     pub fn chained(mut self) -> Self {
-        self.chained = true;
+        self.chain = Chain::Always;
+        self
+    }
+
+    /// As [`LogOptions::chained`] for a log without records; one that was begun without a chain goes
+    /// on without.
+    #[must_use]
+    pub fn chained_when_new(mut self) -> Self {
+        self.chain = Chain::WhenNew;
+        self
+    }
+
+    /// Has records that are written together share one hash, over all of them and what is before them
+    /// (default: each has its own), in a log without records; one that has records goes on as it was
+    /// begun. Costs many appends less than half as much, and proves the same of every byte. The place
+    /// of an alteration is then a group of at most 32 KiB, and [`Log::link`](crate::Log::link) has no
+    /// link of a record within one. Does nothing without a chain.
+    #[must_use]
+    pub fn chained_in_groups(mut self) -> Self {
+        self.in_groups = true;
+        self
+    }
+
+    /// Opens a log that does not begin with record 1 and does not state why (default: refused with
+    /// [`Error::CutStart`](crate::Error::CutStart)), and has it state that this was accepted. Needed
+    /// once, for a log whose oldest files were retired by a version that did not state it.
+    #[must_use]
+    pub fn accept_start(mut self) -> Self {
+        self.accepts_start = true;
         self
     }
 

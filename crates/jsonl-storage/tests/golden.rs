@@ -4,9 +4,11 @@
 mod golden;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jsonl_storage::{
-    Checkpoint, CheckpointSigner, Index, Log, LogOptions, Record, Seq, VerifyOptions, salvage,
+    Checkpoint, CheckpointSigner, FsBackend, Index, Log, LogOptions, Record, Seq, VerifyOptions,
+    salvage,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -41,12 +43,17 @@ fn entries() -> Vec<Entry> {
     (1..=130).map(entry).collect()
 }
 
+/// Without an identity, as version 1 of the format.
 fn open(dir: &Path) -> Log<Entry> {
+    let options = LogOptions::new().chained().segment_bytes(20_000);
+    open_as(FsBackend::new(dir).without_identity(), options)
+}
+
+fn open_as(backend: FsBackend, options: LogOptions) -> Log<Entry> {
     let index = Index::new("golden v1")
         .by_key(|entry: &Entry| entry.id.as_deref().map(Into::into))
         .by_time(|entry| entry.at);
-    let options = LogOptions::new().chained().segment_bytes(20_000);
-    options.indexed(index).open(dir).unwrap()
+    options.indexed(index).open_on(Arc::new(backend)).unwrap()
 }
 
 fn signer() -> CheckpointSigner {
@@ -56,7 +63,12 @@ fn signer() -> CheckpointSigner {
 /// Several segments with their sidecars, the last one of a clean close; and a signed checkpoint.
 fn written() -> (TempDir, String) {
     let dir = tempdir().unwrap();
-    let log = open(dir.path());
+    let note = fill(open(dir.path()));
+    (dir, note)
+}
+
+/// Appends all entries one by one; gives a signed checkpoint.
+fn fill(log: Log<Entry>) -> String {
     for (number, entry) in entries().iter().enumerate() {
         assert_eq!(log.append(entry).unwrap(), Seq(number as u64 + 1));
         if number == 110 {
@@ -65,7 +77,7 @@ fn written() -> (TempDir, String) {
     }
     let note = signer().sign(&log.checkpoint(ORIGIN).unwrap());
     log.close().unwrap();
-    (dir, note)
+    note
 }
 
 fn copy(name: &str) -> TempDir {
@@ -85,6 +97,48 @@ fn golden_segments_sidecars_and_checkpoint_are_written_byte_for_byte() {
     golden::assert_file("checkpoint.txt", note.as_bytes());
     let key = format!("{}\n", signer().key());
     golden::assert_file("checkpoint_key.txt", key.as_bytes());
+}
+
+/// Version 2: an identity, groups that share a link, and a statement of what was removed.
+#[test]
+fn golden_version_2_is_written_byte_for_byte_and_reads_back() {
+    let options = || {
+        let options = LogOptions::new().chained().chained_in_groups();
+        options.segment_bytes(8_000)
+    };
+    let dir = tempdir().unwrap();
+    let backend = FsBackend::new(dir.path()).with_identity([0x5a; 16]);
+    let log = open_as(backend.clone(), options());
+    for group in entries().chunks(9) {
+        log.append_all(group).unwrap();
+    }
+    log.close().unwrap();
+    golden::assert_folder("v2_begun", dir.path());
+    let log = open_as(backend, options());
+    let retired = log.retire_while(None, |segment| segment.first == Seq(1));
+    let retired = retired.unwrap()[0].last;
+    log.append(&entries()[0]).unwrap();
+    let note = signer().sign(&log.checkpoint(ORIGIN).unwrap());
+    log.close().unwrap();
+    golden::assert_folder("v2", dir.path());
+    golden::assert_file("v2_checkpoint.txt", note.as_bytes());
+
+    let stored = copy("v2");
+    let checkpoint = String::from_utf8(golden::read("v2_checkpoint.txt")).unwrap();
+    let checkpoint = Checkpoint::from_note(&checkpoint, &signer().key()).unwrap();
+    let found = VerifyOptions::new().against(checkpoint);
+    let found = found.verify(stored.path()).unwrap();
+    assert_eq!(
+        (found.breaks.len(), found.doubts().len()),
+        (0, 0),
+        "{found:?}"
+    );
+    let log = open_as(FsBackend::new(stored.path()), options());
+    assert_eq!(log.identity().unwrap().to_string(), "5a".repeat(16));
+    assert_eq!(log.removed().unwrap().last, retired);
+    let entries = entries();
+    let left = entries[retired.0 as usize..].iter().chain(&entries[..1]);
+    assert!(data(log.scan().unwrap()).iter().eq(left));
 }
 
 #[test]

@@ -41,9 +41,14 @@ fn the_oldest_files_go_until_the_rest_is_small_enough() {
     drop(log);
 
     let log = open(dir.path());
-    assert_eq!(log.recovery().records, 101 - first.0);
-    assert_eq!(log.append(&101).unwrap(), Seq(101));
-    assert!(values(&log).into_iter().eq(first.0..=101));
+    // Record 101 states the removal.
+    assert_eq!(log.recovery().records, 102 - first.0);
+    assert_eq!(log.get(Seq(101)).unwrap(), None);
+    assert_eq!(log.append(&102).unwrap(), Seq(102));
+    let left = (first.0..=100).chain([102]);
+    assert!(values(&log).into_iter().eq(left.clone()));
+    let back = log.range_back(..).map(|record| record.unwrap().data);
+    assert!(back.eq(left.rev()));
     drop(log);
     let found = verify_log(dir.path()).unwrap();
     assert_eq!((found.breaks, found.chained), (vec![], true));
@@ -111,12 +116,12 @@ fn a_chain_goes_on_when_all_that_can_be_is_retired() {
     assert!(retired.len() > 2);
     drop(log);
     let log = open(dir.path());
-    assert_eq!(log.append(&61).unwrap(), Seq(61));
+    assert_eq!(log.append(&61).unwrap(), Seq(62));
     drop(log);
     let found = verify_log(dir.path()).unwrap();
     assert_eq!(
         (found.last, found.chained, found.breaks),
-        (Seq(61), true, vec![])
+        (Seq(62), true, vec![])
     );
 }
 

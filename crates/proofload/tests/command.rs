@@ -423,12 +423,12 @@ fn verify_shows_the_first_break_and_all_of_them_on_request() {
     let first = stdout(&proofload(&["verify", text(&log)]));
     assert_eq!(first.matches("corrupt: ").count(), 1, "{first}");
     assert!(
-        first.contains(" line 4 (byte ") && first.contains("more; --all"),
+        first.contains(" line 5 (byte ") && first.contains("more; --all"),
         "{first}"
     );
     let all = stdout(&proofload(&["verify", text(&log), "--all"]));
     assert!(
-        all.contains(" line 4 (byte ") && all.contains(" line 7 (byte "),
+        all.contains(" line 5 (byte ") && all.contains(" line 8 (byte "),
         "{all}"
     );
 
@@ -446,7 +446,136 @@ fn verify_shows_the_first_break_and_all_of_them_on_request() {
         "{}",
         stdout(&output)
     );
+    let printed = stdout(&output);
+    assert!(
+        printed.contains("missing: records 4 to 4") && printed.contains("missing: records 7 to 7"),
+        "{printed}"
+    );
     assert_eq!(proofload(&["verify", text(&new)]).status.code(), Some(0));
+}
+
+#[test]
+fn a_checkpoint_is_made_and_compared_with_its_own_log_only() {
+    let out = TempDir::new().unwrap();
+    let (one, two) = (out.path().join("data/one"), out.path().join("data/two"));
+    (chained(&one), chained(&two));
+    let secret = out.path().join("secret");
+    let keygen = [
+        "checkpoint",
+        "keygen",
+        "example.com/key",
+        "--out",
+        text(&secret),
+    ];
+    let output = proofload(&keygen);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let key = stdout(&output).trim_end().to_owned();
+    assert!(key.starts_with("example.com/key+"), "{key}");
+    assert!(
+        refused(&keygen, &secret).contains("cannot create"),
+        "a key is never overwritten"
+    );
+    let mode = fs::metadata(&secret).unwrap().permissions();
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+        0o600
+    );
+
+    let note = out.path().join("note");
+    let create = |directory: &Path| {
+        let create = [
+            "checkpoint",
+            "create",
+            text(directory),
+            "--key",
+            text(&secret),
+        ];
+        proofload(&[&create[..], &["--out", text(&note)]].concat())
+    };
+    let several = create(&out.path().join("data"));
+    assert_eq!(several.status.code(), Some(2));
+    assert!(
+        stderr(&several).contains("holds several logs"),
+        "{}",
+        stderr(&several)
+    );
+    assert_eq!(create(&one).status.code(), Some(0));
+
+    let data = out.path().join("data");
+    let verify = |directory: &Path, more: &[&str]| {
+        let verify = [
+            "checkpoint",
+            "verify",
+            text(directory),
+            "--checkpoint",
+            text(&note),
+        ];
+        proofload(&[&verify, more].concat())
+    };
+    let with_key = ["--key", key.as_str()];
+    for directory in [&one, &data] {
+        let output = verify(directory, &with_key);
+        assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    }
+    let output = verify(&two, &with_key);
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("it is of none of these logs"),
+        "{}",
+        stdout(&output)
+    );
+
+    let output = verify(&one, &[]);
+    assert_eq!(output.status.code(), Some(3), "{}", stdout(&output));
+    assert!(stdout(&output).contains("signature of the checkpoint was not checked"));
+    assert!(
+        stdout(&output).ends_with("INCONCLUSIVE\n"),
+        "{}",
+        stdout(&output)
+    );
+    assert_eq!(verify(&one, &["--insecure-no-key"]).status.code(), Some(0));
+}
+
+/// Cutting the end off a killed log printed "torn (never acknowledged)", "holds" and 0, while
+/// acknowledged records were gone.
+#[test]
+fn torn_tail_without_journal_is_inconclusive() {
+    let out = TempDir::new().unwrap();
+    let journal = out.path().join("journal");
+    let report = quick(
+        "storage",
+        &out.path().join("out"),
+        &["--keep", "--json", "--journal", text(&journal)],
+    );
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    let data = Path::new(report["scenarios"][0]["data_kept_in"].as_str().unwrap());
+    let segment = data.join("segment-00000000000000000001.jsonl");
+    fs::remove_file(segment.with_extension("index")).unwrap();
+    let bytes = fs::read(&segment).unwrap();
+    fs::write(&segment, &bytes[..bytes.len() - 20]).unwrap();
+
+    let output = proofload(&["verify", text(data)]);
+    let printed = stdout(&output);
+    assert_eq!(output.status.code(), Some(3), "{printed}");
+    assert!(
+        printed.contains(" bytes after it cannot be read, and only a journal tells")
+            && !printed.contains("never acknowledged"),
+        "{printed}"
+    );
+    let output = proofload(&["verify", text(data), "--journal", text(&journal)]);
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+
+    // What salvage leaves is read as the data directory was.
+    let new = out.path().join("new");
+    let output = proofload(&["salvage", text(data), text(&new)]);
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    let output = proofload(&["verify", text(&new), "--journal", text(&journal)]);
+    let printed = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(
+        printed.contains(" 1 lost, 0 altered, 0 duplicated"),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use action::ReportDigest;
-use jsonl_storage::{Log, LogOptions, Recovery, Scan, Seq};
+use jsonl_storage::{Backend, Log, LogOptions, Recovery, Scan, Seq};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -86,7 +86,19 @@ impl StoreOptions {
     /// [`Error::Log`] as the log refuses; [`Error::Altered`] or [`Error::Report`] when one of the
     /// latest reports is not what was saved.
     pub fn open(&self, dir: impl AsRef<Path>) -> Result<SimulationStore, Error> {
-        let log: Log<Record> = LogOptions::new().open(dir)?;
+        self.with(log_options().open(dir)?)
+    }
+
+    /// Opens the store that a [`Backend`] keeps.
+    ///
+    /// # Errors
+    ///
+    /// As [`StoreOptions::open`].
+    pub fn open_on(&self, backend: Arc<dyn Backend>) -> Result<SimulationStore, Error> {
+        self.with(log_options().open_on(backend)?)
+    }
+
+    fn with(&self, log: Log<Record>) -> Result<SimulationStore, Error> {
         let mut state = State::default();
         let first_held = log
             .recovery()
@@ -107,6 +119,11 @@ impl StoreOptions {
             state: RwLock::new(state),
         })
     }
+}
+
+/// A new log has a hash chain; one that an earlier version began without goes on without.
+fn log_options() -> LogOptions {
+    LogOptions::new().chained_when_new().chained_in_groups()
 }
 
 impl Default for StoreOptions {

@@ -144,12 +144,14 @@ fn an_altered_report_is_found_out_although_its_line_is_whole() {
     let text = fs::read_to_string(segment)
         .unwrap()
         .replace("clean up", "clean ip");
-    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // The first line is the identity of the log.
+    let text = text.lines().nth(1).unwrap();
+    let line: serde_json::Value = serde_json::from_str(text).unwrap();
     let data = text
         .split_once("\"data\":")
         .unwrap()
         .1
-        .rsplit_once(",\"crc\"")
+        .rsplit_once(",\"chain\"")
         .unwrap()
         .0;
     assert!(line["data"]["report"]["workflow"] == "clean ip");

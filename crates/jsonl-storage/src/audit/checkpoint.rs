@@ -13,11 +13,16 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
 use crate::format::seq::Seq;
+use crate::format::statement::LogId;
 
 /// The algorithm's byte for Ed25519 in a signed note.
 const ED25519: u8 = 1;
 /// What a line with a signature begins with.
 const DASH: &str = "\u{2014} ";
+/// What the line with the identity of a log begins with.
+const LOG: &str = "log ";
+/// What the text of a secret key begins with.
+const SECRET: &str = "PRIVATE+KEY+";
 
 /// How many records a chained log had, and the hash over all of them.
 ///
@@ -46,6 +51,9 @@ pub struct Checkpoint {
     pub last: Seq,
     /// The chain's hash up to there.
     pub hash: [u8; 32],
+    /// The identity of the log, in a fourth line: `log` and 32 hexadecimal digits, which is an extension
+    /// line of the standard. `None` when the log states none.
+    pub log: Option<LogId>,
 }
 
 /// Why a text is not a checkpoint that can be trusted.
@@ -89,11 +97,13 @@ pub enum CheckpointError {
 }
 
 impl Checkpoint {
-    /// The text that is signed: three lines.
+    /// The text that is signed: three lines, and a fourth one when the log states its identity.
     #[must_use]
     pub fn text(&self) -> String {
         let hash = STANDARD.encode(self.hash);
-        format!("{}\n{}\n{hash}\n", self.origin, self.last)
+        let log = self.log.map(|log| format!("{LOG}{log}\n"));
+        let log = log.unwrap_or_default();
+        format!("{}\n{}\n{hash}\n{log}", self.origin, self.last)
     }
 
     /// Reads a signed note, and checks that `key` signed it. Signatures by others are ignored.
@@ -123,12 +133,16 @@ impl Checkpoint {
         let origin = lines.next().filter(|origin| !origin.is_empty());
         let last = lines.next().and_then(|last| last.parse().ok());
         let hash = lines.next().and_then(|hash| STANDARD.decode(hash).ok());
+        let extensions = lines.take_while(|line| !line.is_empty());
+        let mut logs = extensions.filter_map(|line| line.strip_prefix(LOG));
+        let log = logs.next().map(str::parse).transpose();
         Ok(Self {
             origin: origin.ok_or(malformed(1, "origin"))?.to_owned(),
             last: Seq(last.ok_or(malformed(2, "number of records"))?),
             hash: hash
                 .and_then(|hash| hash.try_into().ok())
                 .ok_or(malformed(3, "hash in base64"))?,
+            log: log.map_err(|_| malformed(4, "identity of a log"))?,
         })
     }
 }
@@ -156,6 +170,17 @@ impl CheckpointSigner {
         Ok(Self { name, secret })
     }
 
+    /// The secret key as a text, `PRIVATE+KEY+<name>+<id>+<base64>` as in Go's `sumdb/note`. Keep it
+    /// where nobody who can write to the log can read it.
+    #[must_use]
+    pub fn secret_text(&self) -> String {
+        let mut secret = vec![ED25519];
+        secret.extend_from_slice(self.secret.as_bytes());
+        let id = u32::from_be_bytes(self.key().id());
+        let secret = STANDARD.encode(secret);
+        format!("{SECRET}{}+{id:08x}+{secret}", self.name)
+    }
+
     /// The key that others check the signatures with.
     #[must_use]
     pub fn key(&self) -> CheckpointKey {
@@ -176,6 +201,27 @@ impl CheckpointSigner {
     }
 }
 
+impl FromStr for CheckpointSigner {
+    type Err = CheckpointError;
+
+    /// Reads what [`CheckpointSigner::secret_text`] gives.
+    fn from_str(text: &str) -> Result<Self, CheckpointError> {
+        let parse = || {
+            let (name, rest) = text.trim_end().strip_prefix(SECRET)?.split_once('+')?;
+            let (_, secret) = rest.split_once('+')?;
+            let secret = STANDARD.decode(secret).ok()?;
+            let (algorithm, secret) = secret.split_first()?;
+            let signer = Self::new(name, secret.try_into().ok()?).ok()?;
+            let is_same = signer.secret_text() == text.trim_end();
+            (*algorithm == ED25519 && is_same).then_some(signer)
+        };
+        // The text itself is a secret, and stands in no message.
+        parse().ok_or_else(|| CheckpointError::Key {
+            text: "the text of a secret key".to_owned(),
+        })
+    }
+}
+
 impl fmt::Debug for CheckpointSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CheckpointSigner")
@@ -192,6 +238,12 @@ pub struct CheckpointKey {
 }
 
 impl CheckpointKey {
+    /// The name by which the signature is found in a note.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     fn id(&self) -> [u8; 4] {
         let hash = Sha256::new()
             .chain_update(self.name.as_bytes())
@@ -262,6 +314,7 @@ mod tests {
             origin: "example.com/audit".to_owned(),
             last: Seq(42),
             hash: [3; 32],
+            log: None,
         }
     }
 
@@ -284,6 +337,40 @@ mod tests {
         );
         assert!(lines[4].starts_with("— example.com/key "), "{note}");
         assert_eq!(lines.len(), 5);
+    }
+
+    #[test]
+    fn a_checkpoint_names_its_log_in_a_line_that_is_signed() {
+        let log = Some(LogId([0xc3; 16]));
+        let checkpoint = Checkpoint {
+            log,
+            ..checkpoint()
+        };
+        let signer = signer("ours");
+        let note = signer.sign(&checkpoint);
+        assert!(
+            note.contains(&format!("\nlog {}\n\n", "c3".repeat(16))),
+            "{note}"
+        );
+        assert_eq!(
+            Checkpoint::from_note(&note, &signer.key()),
+            Ok(checkpoint.clone())
+        );
+        assert_eq!(Checkpoint::from_text(&note), Ok(checkpoint));
+        let other = note.replace("c3c3", "c3c4");
+        assert!(Checkpoint::from_note(&other, &signer.key()).is_err());
+    }
+
+    #[test]
+    fn a_secret_key_is_read_back_from_its_text_and_stands_in_no_message() {
+        let signer = signer("example.com/key");
+        let text = signer.secret_text();
+        let read: CheckpointSigner = text.parse().unwrap();
+        assert_eq!(read.key(), signer.key());
+        assert_eq!(read.sign(&checkpoint()), signer.sign(&checkpoint()));
+        let changed = text.replace("example", "Example");
+        let error = changed.parse::<CheckpointSigner>().unwrap_err();
+        assert!(!error.to_string().contains("PRIVATE"), "{error}");
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The real file system as a [`Backend`].
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::backend::{Backend, BackendFile, Lock, OpenMode};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::backend::{Backend, BackendFile, Lock, OpenMode, random_identity};
 
 /// The file that the lock is on.
 const LOCK: &str = "LOCK";
@@ -15,13 +18,41 @@ const LOCK: &str = "LOCK";
 #[derive(Debug, Clone)]
 pub struct FsBackend {
     dir: PathBuf,
+    identity: Identity,
+}
+
+/// What logs that are begun have for an identity.
+#[derive(Debug, Clone, Copy)]
+enum Identity {
+    Random,
+    Fixed([u8; 16]),
+    None,
 }
 
 impl FsBackend {
     /// Names a directory that exists.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self {
+            dir: dir.into(),
+            identity: Identity::Random,
+        }
+    }
+
+    /// Gives a log that is begun in it this identity (default: a random one), for whoever compares
+    /// files byte by byte. Two logs with one identity cannot be told apart.
+    #[must_use]
+    pub fn with_identity(mut self, identity: [u8; 16]) -> Self {
+        self.identity = Identity::Fixed(identity);
+        self
+    }
+
+    /// Gives a log that is begun in it no identity, so that it has version 1 of the format, which
+    /// earlier versions read.
+    #[must_use]
+    pub fn without_identity(mut self) -> Self {
+        self.identity = Identity::None;
+        self
     }
 
     /// Makes a directory, if it is missing, with the ones above it, and its name durable.
@@ -39,7 +70,7 @@ impl FsBackend {
                 sync_dir(parent(made))?;
             }
         }
-        Ok(Self { dir })
+        Ok(Self::new(dir))
     }
 }
 
@@ -59,12 +90,18 @@ impl Backend for FsBackend {
     }
 
     fn open(&self, name: &str, mode: OpenMode) -> io::Result<Arc<dyn BackendFile>> {
-        let file = OpenOptions::new()
+        let path = self.dir.join(name);
+        let mut options = OpenOptions::new();
+        options
             .read(true)
             .write(mode != OpenMode::Read)
-            .create_new(mode == OpenMode::CreateNew)
-            .open(self.dir.join(name))?;
-        Ok(Arc::new(FsFile(file)))
+            .create_new(mode == OpenMode::CreateNew);
+        let (file, metadata) = open_regular(&options, &path)?;
+        Ok(Arc::new(FsFile {
+            file,
+            path: std::path::absolute(path)?,
+            id: (metadata.dev(), metadata.ino()),
+        }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -79,14 +116,19 @@ impl Backend for FsBackend {
         sync_dir(&self.dir)
     }
 
+    fn identity(&self) -> io::Result<Option<[u8; 16]>> {
+        match self.identity {
+            Identity::Random => random_identity().map(Some),
+            Identity::Fixed(identity) => Ok(Some(identity)),
+            Identity::None => Ok(None),
+        }
+    }
+
     /// An advisory lock, which the kernel gives free when the process ends in whatever way.
     fn lock(&self) -> io::Result<Lock> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(self.dir.join(LOCK))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let (mut file, _) = open_regular(&options, &self.dir.join(LOCK))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -104,28 +146,66 @@ impl Backend for FsBackend {
     }
 }
 
+/// Opens a file of the directory itself: a pipe would never end, a device may be endless, and a
+/// symbolic link can lead out of the directory.
+fn open_regular(options: &OpenOptions, path: &Path) -> io::Result<(File, Metadata)> {
+    // Without `NONBLOCK`, opening a pipe waits for somebody at its other end.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = i32::try_from(flags.bits()).expect("flags of the system fit its own type");
+    let unfit = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
+    let file = match options.clone().custom_flags(flags).open(path) {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => {
+            return Err(unfit(
+                "a symbolic link, and a log's file has to be in its directory",
+            ));
+        }
+        opened => opened?,
+    };
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        Ok((file, metadata))
+    } else {
+        Err(unfit("not a regular file, as a log's has to be"))
+    }
+}
+
 #[derive(Debug)]
-struct FsFile(File);
+struct FsFile {
+    file: File,
+    /// Absolute, so that it stays right when the process changes its directory.
+    path: PathBuf,
+    /// Device and inode.
+    id: (u64, u64),
+}
 
 impl BackendFile for FsFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(buffer, offset)
+        self.file.read_at(buffer, offset)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        self.0.write_at(bytes, offset)
+        self.file.write_at(bytes, offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn size(&self) -> io::Result<u64> {
-        self.0.metadata().map(|metadata| metadata.len())
+        self.file.metadata().map(|metadata| metadata.len())
+    }
+
+    fn named_size(&self) -> io::Result<Option<u64>> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(named) if (named.dev(), named.ino()) == self.id => Ok(Some(named.len())),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

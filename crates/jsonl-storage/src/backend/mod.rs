@@ -59,6 +59,16 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// When that cannot be said.
     fn sync_dir(&self) -> io::Result<()>;
 
+    /// Gives 16 bytes that no other log has, for the identity of a new one. By default, random bytes
+    /// of the system. With `None` the log has no identity, as in version 1 of the format.
+    ///
+    /// # Errors
+    ///
+    /// When there are none.
+    fn identity(&self) -> io::Result<Option<[u8; 16]>> {
+        random_identity().map(Some)
+    }
+
     /// Tries to become the only writer, until the guard is dropped or the process ends.
     ///
     /// # Errors
@@ -105,6 +115,17 @@ pub trait BackendFile: fmt::Debug + Send + Sync {
     ///
     /// When it cannot be found out.
     fn size(&self) -> io::Result<u64>;
+
+    /// The length of the file if its name still leads to it, and `None` if the file was removed,
+    /// moved or replaced. Asked after each commit. By default, the length: for backends in which
+    /// nobody else can do that.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be found out.
+    fn named_size(&self) -> io::Result<Option<u64>> {
+        self.size().map(Some)
+    }
 }
 
 /// What [`Backend::open`] is asked for.
@@ -134,6 +155,20 @@ pub enum Lock {
 pub trait LockGuard: fmt::Debug + Send + Sync {}
 
 impl<T: fmt::Debug + Send + Sync> LockGuard for T {}
+
+fn random_identity() -> io::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether an error means that there is no room now.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
+}
 
 /// Writes all bytes at `offset`.
 pub(crate) fn write_all_at(

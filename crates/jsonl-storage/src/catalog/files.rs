@@ -81,7 +81,7 @@ impl Active {
     }
 
     pub(crate) fn part_within(&self, first: Seq, last: Seq) -> Option<Part> {
-        if self.end == 0 || last < self.segment.first || self.last < first {
+        if self.last < self.segment.first || last < self.segment.first || self.last < first {
             return None;
         }
         let marks = &self.index.marks;

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use crate::format::batch::Facts;
 
 /// What a log finds its records by, besides their numbers.
@@ -64,6 +66,16 @@ impl<T> Index<T> {
     ) -> Self {
         self.key = Some(Arc::new(key));
         self
+    }
+
+    /// What is extracted from a record's JSON. A record of another type is an error for whoever reads
+    /// it, not for the index.
+    pub(crate) fn facts_of(&self, data: &[u8]) -> Facts
+    where
+        T: DeserializeOwned,
+    {
+        let record = serde_json::from_slice(data);
+        record.map(|record| self.facts(&record)).unwrap_or_default()
     }
 
     pub(crate) fn facts(&self, record: &T) -> Facts {

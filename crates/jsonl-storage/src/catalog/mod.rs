@@ -1,7 +1,6 @@
 //! Which segments a log has, and where in them a record stands.
 
 pub(crate) mod cache;
-pub(crate) mod candidates;
 pub(crate) mod files;
 pub(crate) mod index;
 pub(crate) mod retire;
@@ -18,7 +17,8 @@ use crate::format::marks::{self, Mark, MemoryIndex};
 use crate::format::segment::{Part, Segment};
 use crate::format::seq::Seq;
 use crate::format::sidecar::{Content, Places, Sidecar};
-use crate::sync::RwLock;
+use crate::format::statement::{self, LogId, Removal, Statement};
+use crate::sync::{Mutex, RwLock};
 
 /// Readers take its lock to find out where to read, never while they read.
 #[derive(Debug)]
@@ -27,6 +27,29 @@ pub(crate) struct Catalog {
     index_name: Option<String>,
     state: RwLock<State>,
     cache: Cache,
+    identity: Option<LogId>,
+    /// Whether lines that are written together share a link.
+    in_groups: bool,
+    /// The newest statement of what was removed from the beginning.
+    removed: Mutex<Option<Statement>>,
+    /// Held by whoever writes or removes index files.
+    pub(crate) writing: Mutex<()>,
+}
+
+/// Where records with a key may stand, newest first.
+#[derive(Debug)]
+pub(crate) struct Candidates {
+    pub(crate) part: Part,
+    pub(crate) offsets: Vec<u64>,
+}
+
+/// What an opening found, in order.
+pub(crate) struct Found {
+    pub(crate) full: Vec<Arc<Full>>,
+    pub(crate) active: Active,
+    pub(crate) identity: Option<LogId>,
+    pub(crate) in_groups: bool,
+    pub(crate) removed: Option<Statement>,
 }
 
 #[derive(Debug)]
@@ -40,16 +63,54 @@ impl Catalog {
     pub(crate) fn new(
         backend: Arc<dyn Backend>,
         index_name: Option<String>,
-        full: Vec<Arc<Full>>,
-        active: Active,
+        found: Found,
         cache_bytes: usize,
     ) -> Self {
+        let Found {
+            full,
+            active,
+            identity,
+            in_groups,
+            removed,
+        } = found;
         Self {
             backend,
             index_name,
             state: RwLock::new(State { full, active }),
             cache: Cache::new(cache_bytes),
+            identity,
+            in_groups,
+            removed: Mutex::new(removed),
+            writing: Mutex::new(()),
         }
+    }
+
+    /// Which log this is, if it states that.
+    pub(crate) fn identity(&self) -> Option<LogId> {
+        self.identity
+    }
+
+    /// Whether lines that are written together share a link.
+    pub(crate) fn is_in_groups(&self) -> bool {
+        self.in_groups
+    }
+
+    /// What record 1 is keyed with: the link of the line with the identity.
+    pub(crate) fn chain_start(&self) -> Link {
+        match self.identity {
+            Some(identity) => statement::first_line(identity, self.in_groups).1,
+            None => Link::root(),
+        }
+    }
+
+    /// What the log states of its removed beginning.
+    pub(crate) fn removed(&self) -> Option<Removal> {
+        self.removed.lock().clone()?.removed
+    }
+
+    /// Notes a statement of what is removed from the beginning, once it is on disk.
+    pub(crate) fn note_removal(&self, statement: Statement) {
+        *self.removed.lock() = Some(statement);
     }
 
     /// The last record that can be read.
@@ -68,7 +129,8 @@ impl Catalog {
     /// while the active one is empty, because a chain goes on from the last record.
     pub(crate) fn expendable(&self) -> Vec<Arc<Full>> {
         let state = self.state.read();
-        let needed = usize::from(state.active.end == 0);
+        let active = &state.active;
+        let needed = usize::from(active.last < active.segment.first);
         let count = state.full.len().saturating_sub(needed);
         state.full[..count].to_vec()
     }
@@ -128,7 +190,9 @@ impl Catalog {
 
     /// Writes down, durably, what the active segment holds. All of it must be on disk by now.
     pub(crate) fn mark_clean_close(&self) -> Result<(), Error> {
-        let noted = |active: &Active| active.noted == active.end;
+        // An index of an identity alone would say nothing.
+        let is_empty = |active: &Active| active.last < active.segment.first;
+        let noted = |active: &Active| active.noted == active.end || is_empty(active);
         if !noted(&self.state.read().active) {
             self.write_sidecar(true)?;
             let active = &mut self.state.write().active;
@@ -138,6 +202,7 @@ impl Catalog {
     }
 
     fn write_sidecar(&self, keep: bool) -> Result<Sidecar, Error> {
+        let _alone = self.writing.lock();
         let state = self.state.read();
         let active = &state.active;
         let older_keys = match &active.older {
@@ -153,6 +218,7 @@ impl Catalog {
             // An index that lacks keys is better none: the next opening makes it anew.
             index_name: older_keys.as_ref().and(self.index_name.as_deref()),
             older_keys: older_keys.unwrap_or_default(),
+            removed: self.removed.lock().clone(),
         };
         content.write(&*self.backend, &active.segment, keep)
     }
@@ -250,11 +316,71 @@ impl Catalog {
         Some(places)
     }
 
-    fn offsets(&self, full: &Arc<Full>, hash: u64) -> Result<Vec<u64>, Error> {
-        let damaged = || Error::Index {
-            file: self.backend.dir().join(full.segment.sidecar_name()),
+    /// The records with a key's hash in the active segment, what an earlier close wrote of it, and the
+    /// complete segments.
+    pub(crate) fn candidates(&self, hash: u64) -> (Candidates, Option<Arc<Full>>, Vec<Arc<Full>>) {
+        let state = self.state.read();
+        let active = &state.active;
+        let found = Candidates {
+            part: active.part(Mark::start(active.segment.first)),
+            offsets: active.index.keys.offsets(hash),
         };
-        let places = self.places(full).ok_or_else(damaged)?;
-        full.sidecar.offsets(&places, hash).ok_or_else(damaged)
+        (found, active.older.clone(), state.full.clone())
+    }
+
+    /// The records with a key's hash in a segment; `None` when its index file is damaged, or could not
+    /// be written with all keys.
+    pub(crate) fn offsets(&self, full: &Arc<Full>, hash: u64) -> Option<Vec<u64>> {
+        if full.sidecar.summary.index != self.index_name {
+            return None;
+        }
+        full.sidecar.offsets(&*self.places(full)?, hash)
+    }
+
+    /// Writes the index file of a segment anew, and has everybody use that one.
+    pub(crate) fn replace_index(
+        &self,
+        full: &Arc<Full>,
+        index: &MemoryIndex,
+    ) -> Result<Arc<Full>, Error> {
+        let _alone = self.writing.lock();
+        let first = full.segment.first;
+        let is_current = |other: &Arc<Full>| other.segment.first == first;
+        let state = self.state.read();
+        let known = state.full.iter().chain(&state.active.older);
+        let known = known.cloned().find(is_current);
+        drop(state);
+        match known {
+            Some(known) if Arc::ptr_eq(&known, full) => {}
+            // Somebody else was faster.
+            Some(known) => return Ok(known),
+            // It was retired: an index without its segment would mean a loss.
+            None => {
+                let index_file = self.backend.dir().join(full.segment.sidecar_name());
+                return Err(Error::Index { file: index_file });
+            }
+        }
+        let summary = &full.sidecar.summary;
+        let content = Content {
+            first: summary.first,
+            last: summary.last,
+            bytes: summary.bytes,
+            chain: summary.link(),
+            index,
+            index_name: self.index_name.as_deref(),
+            older_keys: Vec::new(),
+            removed: summary.removed.clone(),
+        };
+        let sidecar = content.write(&*self.backend, &full.segment, true)?;
+        let rebuilt = Arc::new(Full::new(full.segment.clone(), sidecar));
+        let mut state = self.state.write();
+        let State { full: all, active } = &mut *state;
+        let places = all.iter_mut().chain(&mut active.older);
+        for place in places.filter(|place| Arc::ptr_eq(place, full)) {
+            *place = Arc::clone(&rebuilt);
+        }
+        drop(state);
+        self.cache.forget(|gone| std::ptr::eq(gone, &**full));
+        Ok(rebuilt)
     }
 }

@@ -4,13 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::backend::fs::FsBackend;
-use crate::backend::{Appender, Backend, Contents, OpenMode};
+use crate::backend::{self, Appender, Backend, Contents, OpenMode};
 use crate::catalog::Catalog;
 use crate::catalog::files::Full;
 use crate::error::Error;
 use crate::format::compression::Form;
 use crate::format::segment::{self, Segment};
 use crate::format::seq::Seq;
+use crate::format::statement::{Removal, Statement};
 
 /// A file of a log that is complete, as far as its summary goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +94,19 @@ impl Retention {
         self.archive.as_deref().map(|dir| (dir, self.form))
     }
 
+    /// In words, for the log's statement.
+    pub(crate) fn why(&self) -> String {
+        let bytes = self.bytes_max.map(|bytes| format!("at most {bytes} bytes"));
+        let since = self
+            .since
+            .map(|since| format!("nothing before time {since}"));
+        let limits: Vec<_> = bytes.into_iter().chain(since).collect();
+        why(
+            &format!("retention: {}", limits.join(", ")),
+            self.archive.as_deref(),
+        )
+    }
+
     /// How many of the files, given oldest first, are not kept.
     pub(crate) fn expendable(&self, files: &[SegmentInfo]) -> usize {
         let mut left: u64 = files.iter().map(|file| file.bytes).sum();
@@ -112,13 +126,25 @@ impl Retention {
     }
 }
 
+/// Why files are removed, and where they went.
+pub(crate) fn why(reason: &str, archive: Option<&Path>) -> String {
+    match archive {
+        Some(dir) => format!("{reason}; archived in {}", dir.display()),
+        None => reason.to_owned(),
+    }
+}
+
 /// Copies segments to a directory, durably, each under its name only when it is whole.
 pub(crate) fn archive(
     from: &dyn Backend,
     files: &[SegmentInfo],
+    before: Option<Removal>,
     (to, form): (&Path, Form),
 ) -> Result<(), Error> {
     let target = FsBackend::create(to).map_err(Error::io("create directory", to))?;
+    if let Some(before) = before {
+        state_start(&target, files, before)?;
+    }
     for file in files {
         let source = Segment::new(from.dir(), file.first);
         let segment = form.segment(to, file.first);
@@ -128,6 +154,30 @@ pub(crate) fn archive(
             .map_err(Error::io("archive to", &segment.path))?;
     }
     segment::sync_dir(&target)
+}
+
+/// Writes beside the files of a new archive what was removed from the log before them. An archive that
+/// goes on has its beginning.
+fn state_start(target: &FsBackend, files: &[SegmentInfo], before: Removal) -> Result<(), Error> {
+    let path = target.dir().join(segment::START);
+    if files
+        .first()
+        .is_none_or(|file| file.first != before.last.next())
+        || !segment::list(target)?.is_empty()
+    {
+        return Ok(());
+    }
+    let text = Statement::removal(None, false, before).json();
+    let write = || {
+        match target.remove(segment::START) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = target.open(segment::START, OpenMode::CreateNew)?;
+        backend::write_all_at(&*file, &text, 0)?;
+        file.sync_data()
+    };
+    write().map_err(Error::io("write", &path))
 }
 
 fn copy(
@@ -158,6 +208,7 @@ fn copy(
 ///
 /// The index of each goes first, and durably: one without its segment means a loss.
 pub(crate) fn remove(catalog: &Catalog, files: &[SegmentInfo]) -> Result<(), Error> {
+    let _alone = catalog.writing.lock();
     let backend = &*catalog.backend;
     let remove = |name: &str| match backend.remove(name) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -75,7 +75,7 @@ impl Committer {
             dir: dir.to_owned(),
             level: options.durability,
             bounds: Bounds::of(options),
-            queue: Mutex::new(Queue::new(last, tail.link)),
+            queue: Mutex::new(Queue::new(last, tail.link, tail.catalog.is_in_groups())),
             writer: Mutex::new(Writer {
                 tail,
                 midway: false,
@@ -125,6 +125,15 @@ impl Committer {
                 result => result?,
             }
         }
+    }
+
+    /// Appends a statement of the log about itself, and returns when it is on disk.
+    pub(crate) fn state(&self, statement: &[u8]) -> Result<Seq, Error> {
+        self.check()?;
+        let place = self.queue.lock().push_own(self.durable(), statement);
+        self.wait_for(&place, Self::written)?;
+        self.sync()?;
+        Ok(place.seq)
     }
 
     /// Waits until a record is as durable as the level says.
@@ -301,6 +310,7 @@ impl Committer {
         let mut batch = std::mem::take(&mut writer.spare);
         let arrivals = self.arrivals.load(Ordering::SeqCst);
         let mut queue = self.queue.lock();
+        queue.seal();
         std::mem::swap(&mut batch, &mut queue.batch);
         let (last, link) = (queue.last, queue.chain);
         *begun = Some(self.rounds.begin(&mut queue.round));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::format::batch::{Batch, Facts};
+use crate::format::batch::{Batch, ChainOf, Facts};
 use crate::format::chain::Link;
 use crate::format::seq::Seq;
 use crate::sync::OnceLock;
@@ -15,6 +15,8 @@ pub(crate) struct Queue {
     pub(crate) last: Seq,
     /// The link of the last record, in a chained log.
     pub(crate) chain: Option<Link>,
+    /// Whether lines that are written together share a link.
+    in_groups: bool,
     pub(crate) epoch: Arc<Epoch>,
     /// The commit that will write what waits.
     pub(crate) round: u32,
@@ -30,11 +32,12 @@ pub(crate) struct Place {
 }
 
 impl Queue {
-    pub(crate) fn new(last: Seq, chain: Option<Link>) -> Self {
+    pub(crate) fn new(last: Seq, chain: Option<Link>, in_groups: bool) -> Self {
         Self {
             batch: Batch::default(),
             last,
             chain,
+            in_groups,
             epoch: Arc::default(),
             round: 0,
         }
@@ -44,8 +47,24 @@ impl Queue {
     pub(crate) fn push(&mut self, synced: Seq, data: &[u8], facts: Facts) -> Place {
         let seq = self.last.next();
         self.last = seq;
-        self.batch
-            .push((seq, synced), data, facts, self.chain.as_mut());
+        let chain = chain_of(&mut self.chain, self.in_groups);
+        self.batch.push((seq, synced), data, facts, chain);
+        self.last_place()
+    }
+
+    /// Ends the batch, which is about to be written, with a link over what has none.
+    pub(crate) fn seal(&mut self) {
+        if let (true, Some(link)) = (self.in_groups, &mut self.chain) {
+            self.batch.seal(link);
+        }
+    }
+
+    /// Gives a statement of the log about itself its place.
+    pub(crate) fn push_own(&mut self, synced: Seq, statement: &[u8]) -> Place {
+        let seq = self.last.next();
+        self.last = seq;
+        let chain = chain_of(&mut self.chain, self.in_groups);
+        self.batch.push_own((seq, synced), statement, chain);
         self.last_place()
     }
 
@@ -74,6 +93,14 @@ impl Queue {
     pub(crate) fn restore(&mut self, mut batch: Batch) {
         batch.extend(&self.batch);
         self.batch = batch;
+    }
+}
+
+fn chain_of(chain: &mut Option<Link>, in_groups: bool) -> ChainOf<'_> {
+    match (chain, in_groups) {
+        (None, _) => ChainOf::None,
+        (Some(link), true) => ChainOf::Groups(link),
+        (Some(link), false) => ChainOf::Lines(link),
     }
 }
 

@@ -5,8 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::backend::{self, Backend, BackendFile, OpenMode};
-use crate::catalog::Catalog;
-use crate::catalog::files::{Active, Full};
+use crate::catalog::{Catalog, Found};
 use crate::error::Error;
 use crate::format::batch::Batch;
 use crate::format::chain::Link;
@@ -50,10 +49,10 @@ impl Tail {
     pub(crate) fn new(
         backend: Arc<dyn Backend>,
         index_name: Option<&str>,
-        full: Vec<Arc<Full>>,
-        active: Active,
+        found: Found,
         options: &LogOptions,
     ) -> Self {
+        let active = &found.active;
         Self {
             segment: active.segment.clone(),
             file: Arc::clone(&active.file),
@@ -69,8 +68,7 @@ impl Tail {
             catalog: Arc::new(Catalog::new(
                 backend,
                 index_name.map(str::to_owned),
-                full,
-                active,
+                found,
                 options.index_cache_bytes,
             )),
         }
@@ -90,6 +88,8 @@ impl Tail {
         if self.is_full(batch) {
             self.rotate()?;
         }
+        // A write behind the end would hide that the file was cut off, by zeros.
+        self.expect_own_file().map_err(Fault::Fatal)?;
         if let Err(error) = backend::write_all_at(&*self.file, &batch.bytes, self.end) {
             return Err(self.take_back(error));
         }
@@ -98,6 +98,7 @@ impl Tail {
         if self.level == Durability::Synced {
             self.sync().map_err(Fault::Fatal)?;
         }
+        self.expect_own_file().map_err(Fault::Fatal)?;
         (self.last, self.link) = (last, link);
         self.catalog.note(base, batch, last, link);
         Ok(())
@@ -114,12 +115,29 @@ impl Tail {
         Ok(())
     }
 
+    /// Expects that the segment's name still leads to the file that was written, and that nobody
+    /// else wrote to it or cut it off: an acknowledgement of what is in a file that was deleted,
+    /// moved away or replaced would promise what no opening can find.
+    fn expect_own_file(&self) -> Result<(), Error> {
+        let path = &self.segment.path;
+        let named = self.file.named_size();
+        let found = match named.map_err(Error::io("examine", path))? {
+            Some(size) if size == self.end => return Ok(()),
+            found => found,
+        };
+        Err(Error::Replaced {
+            path: path.clone(),
+            expected: self.end,
+            found,
+        })
+    }
+
     /// Begins the next segment, unless this one is empty.
     ///
     /// The order matters: that a segment exists says that everything before it is on disk, and no
     /// record is written to it before its name is.
     pub(crate) fn rotate(&mut self) -> Result<(), Fault> {
-        if self.end == 0 {
+        if !self.has_records() {
             return Ok(());
         }
         self.sync().map_err(Fault::Fatal)?;
@@ -128,7 +146,7 @@ impl Tail {
         let file = backend
             .open(&segment.name, OpenMode::CreateNew)
             .map_err(|error| {
-                if is_full(&error) {
+                if backend::is_full(&error) {
                     Fault::Full(Error::full(&segment.path)(error))
                 } else {
                     Fault::Fatal(Error::io("create", &segment.path)(error))
@@ -149,8 +167,13 @@ impl Tail {
         self.catalog.mark_clean_close().map_err(Fault::Fatal)
     }
 
+    /// Whether any record is in this segment: the identity alone is none.
+    fn has_records(&self) -> bool {
+        self.last >= self.segment.first
+    }
+
     fn is_full(&self, batch: &Batch) -> bool {
-        if self.end == 0 {
+        if !self.has_records() {
             return false;
         }
         let grown = self.end + batch.bytes.len() as u64;
@@ -166,7 +189,7 @@ impl Tail {
     /// After a failed write: cuts off what it left, if the reason was want of room.
     fn take_back(&mut self, error: io::Error) -> Fault {
         let path = &self.segment.path;
-        if !is_full(&error) {
+        if !backend::is_full(&error) {
             return Fault::Fatal(Error::io("write", path)(error));
         }
         // Synced, because a crash could otherwise bring back records that were refused.
@@ -182,12 +205,4 @@ impl Tail {
             Err(error) => Fault::Fatal(Error::io("cut an unfinished write off", path)(error)),
         }
     }
-}
-
-/// Whether an error means that there is no room now.
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    )
 }

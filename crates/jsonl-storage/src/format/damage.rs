@@ -33,6 +33,23 @@ pub enum BreakKind {
         /// The last record of the checkpoint.
         last: Seq,
     },
+    /// A checkpoint is of a log with another identity.
+    OtherLog,
+    /// The log begins with this record, and does not state that those before it were removed; or
+    /// states that another record was the last one before it.
+    CutStart {
+        /// The first record.
+        first: Seq,
+    },
+    /// The record of a checkpoint is not in the log, so that nothing shows that it was.
+    CheckpointAbsent {
+        /// The checkpoint's record.
+        last: Seq,
+    },
+    /// It is a whole record, and the group that it was written with is not: no hash covers it.
+    Unlinked,
+    /// It is longer than any line of a log: 256 MiB.
+    TooLong,
     /// The file ends within the line.
     Unterminated,
     /// The compressed file is damaged or cut off, at this line of its text or up to 256 KiB of text
@@ -62,6 +79,16 @@ impl fmt::Display for BreakKind {
             Self::Checkpoint { last } => {
                 write!(f, "not what it was at the checkpoint of record {last}")
             }
+            Self::OtherLog => f.write_str("the checkpoint is of a log with another identity"),
+            Self::CutStart { first } => write!(
+                f,
+                "records before {first} are missing, and the log does not state their removal"
+            ),
+            Self::CheckpointAbsent { last } => {
+                write!(f, "record {last} of the checkpoint is not in the log")
+            }
+            Self::Unlinked => f.write_str("the group that it was written with is not whole"),
+            Self::TooLong => f.write_str("longer than any line of a log"),
             Self::Unterminated => f.write_str("the file ends within the line"),
             Self::Compression => f.write_str("the compressed file is damaged from here on"),
             Self::Missing { expected } => write!(f, "record {expected} is missing"),

@@ -1,5 +1,6 @@
 //! The frame of one record: `{"seq":7,"synced":5,"data":…,"crc":"1a2b3c4d"}`, with
-//! `,"chain":"…"` before the checksum in a chained log.
+//! `,"chain":"…"` before the checksum in a chained log. What the log states about itself has `"log"`
+//! in the place of `"data"`.
 
 use crate::format::chain::{Link, LinkText};
 use crate::format::damage::BreakKind;
@@ -8,6 +9,7 @@ use crate::format::seq::Seq;
 const SEQ: &[u8] = b"{\"seq\":";
 const SYNCED: &[u8] = b",\"synced\":";
 const DATA: &[u8] = b",\"data\":";
+const OWN: &[u8] = b",\"log\":";
 const CHAIN: &[u8] = b",\"chain\":\"";
 const CRC: &[u8] = b",\"crc\":\"";
 const END: &[u8] = b"\"}";
@@ -16,12 +18,17 @@ const TAIL: usize = CRC.len() + 8 + END.len();
 /// `,"chain":"` + 43 digits + `"`.
 const LINK: usize = CHAIN.len() + Link::TEXT_BYTES + 1;
 
+/// How the first line of a log with an identity begins: no record has the number 0.
+pub(crate) const IDENTITY_START: &[u8; 9] = b"{\"seq\":0,";
+
 /// What stands in a line, borrowed from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Line<'a> {
     pub(crate) seq: Seq,
     pub(crate) synced: Seq,
     pub(crate) data: &'a [u8],
+    /// Whether the log states this about itself: its data is a `Statement`.
+    pub(crate) is_own: bool,
     pub(crate) chained: Option<Chained<'a>>,
 }
 
@@ -57,16 +64,47 @@ pub(crate) fn encode(
     data: &[u8],
     chain: Option<&mut Link>,
 ) {
+    frame(out, (seq, synced), DATA, data, chain);
+}
+
+/// As [`encode`], of what the log states about itself.
+pub(crate) fn encode_own(
+    out: &mut Vec<u8>,
+    seq: Seq,
+    synced: Seq,
+    statement: &[u8],
+    chain: Option<&mut Link>,
+) {
+    frame(out, (seq, synced), OWN, statement, chain);
+}
+
+#[inline]
+fn frame(
+    out: &mut Vec<u8>,
+    (seq, synced): (Seq, Seq),
+    name: &[u8],
+    data: &[u8],
+    chain: Option<&mut Link>,
+) {
     let start = out.len();
     out.reserve(data.len() + 96 + LINK);
     out.extend_from_slice(SEQ);
     push_number(out, seq.0);
     out.extend_from_slice(SYNCED);
     push_number(out, synced.0);
-    out.extend_from_slice(DATA);
+    out.extend_from_slice(name);
     out.extend_from_slice(data);
-    if let Some(link) = chain {
+    let link = chain.map(|link| {
         *link = link.next(&out[start..]);
+        *link
+    });
+    close(out, start, link);
+}
+
+/// Ends the line that begins at `start`, with its link if it has one.
+#[inline]
+fn close(out: &mut Vec<u8>, start: usize, link: Option<Link>) {
+    if let Some(link) = link {
         out.extend_from_slice(CHAIN);
         out.extend_from_slice(&link.text());
         out.push(b'"');
@@ -76,6 +114,14 @@ pub(crate) fn encode(
     out.extend_from_slice(&hex(crc));
     out.extend_from_slice(END);
     out.push(b'\n');
+}
+
+/// Gives the last line of `out`, which begins at `line` and has no link, the link over all bytes from
+/// `from` on; `link` is the one before, and becomes this one.
+pub(crate) fn seal(out: &mut Vec<u8>, from: usize, line: usize, link: &mut Link) {
+    out.truncate(out.len() - TAIL - 1);
+    *link = link.next(&out[from..]);
+    close(out, line, Some(*link));
 }
 
 /// Reads one line, given without its line break.
@@ -106,7 +152,10 @@ fn parse(checked: &[u8]) -> Option<Line<'_>> {
     let (seq, rest) = take_number(rest)?;
     let rest = rest.strip_prefix(SYNCED)?;
     let (synced, rest) = take_number(rest)?;
-    let mut data = rest.strip_prefix(DATA)?;
+    let (is_own, mut data) = match rest.strip_prefix(DATA) {
+        Some(data) => (false, data),
+        None => (true, rest.strip_prefix(OWN)?),
+    };
     let chained = take_link(checked);
     if chained.is_some() {
         data = data.get(..data.len().checked_sub(LINK)?)?;
@@ -115,6 +164,7 @@ fn parse(checked: &[u8]) -> Option<Line<'_>> {
         seq: Seq(seq),
         synced: Seq(synced),
         data,
+        is_own,
         chained,
     })
 }
@@ -246,6 +296,18 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_of_the_log_itself_is_told_from_data() {
+        let mut out = Vec::new();
+        encode_own(&mut out, Seq(9), Seq(8), b"{}", Some(&mut Link::root()));
+        let line = decode(&out[..out.len() - 1]).unwrap();
+        assert_eq!(
+            (line.seq, line.data, line.is_own),
+            (Seq(9), &b"{}"[..], true)
+        );
+        assert!(line.chained.is_some());
+    }
+
+    #[test]
     fn numbers_have_one_spelling() {
         let read = |text: &str| take_number(text.as_bytes()).map(|(number, _)| number);
         assert_eq!(read("0,"), Some(0));
@@ -276,7 +338,7 @@ mod tests {
             let line = encoded(seq, synced, &data);
             prop_assert_eq!(
                 decode(&line),
-                Ok(Line { seq: Seq(seq), synced: Seq(synced), data: &data, chained: None })
+                Ok(Line { seq: Seq(seq), synced: Seq(synced), data: &data, is_own: false, chained: None })
             );
         }
 

@@ -87,6 +87,13 @@ impl MemoryIndex {
         self.note_facts(offset, facts);
     }
 
+    /// Takes in a statement of the log about itself; the identity, before record 1, has no place.
+    pub(crate) fn note_own(&mut self, seq: Seq, offset: u64) {
+        if seq > Seq::ZERO {
+            self.note_place(seq, offset);
+        }
+    }
+
     fn note_place(&mut self, seq: Seq, offset: u64) {
         let last = self.marks.last();
         if last.is_none_or(|last| offset.saturating_sub(last.offset) >= MARK_EVERY_BYTES as u64) {

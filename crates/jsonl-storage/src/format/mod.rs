@@ -9,3 +9,4 @@ pub(crate) mod marks;
 pub(crate) mod segment;
 pub(crate) mod seq;
 pub(crate) mod sidecar;
+pub(crate) mod statement;

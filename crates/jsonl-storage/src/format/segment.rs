@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backend::fs::FsBackend;
-use crate::backend::{Backend, BackendFile, OpenMode};
+use crate::backend::{self, Backend, BackendFile, OpenMode};
 use crate::error::Error;
 use crate::format::damage::BreakKind;
+use crate::format::line;
 use crate::format::marks::Mark;
 use crate::format::seq::Seq;
+
+/// In an archive whose first record is not record 1: what was removed from the log before it.
+pub(crate) const START: &str = "start.json";
 
 const PREFIX: &str = "segment-";
 const SUFFIX: &str = ".jsonl";
@@ -85,6 +89,20 @@ impl Part {
         backend
             .open(&self.segment.name, OpenMode::Read)
             .map_err(Error::io("open", &self.segment.path))
+    }
+
+    /// How many lines stand before the first that is read. All are records, but for the identity
+    /// before record 1.
+    pub(crate) fn lines_before(&self, file: &dyn BackendFile) -> u64 {
+        let records = self.start.seq.0.saturating_sub(self.segment.first.0);
+        if self.start.offset == 0 || self.segment.first != Seq(1) {
+            return records;
+        }
+        let mut bytes = [0; line::IDENTITY_START.len()];
+        let read = backend::read_full_at(file, &mut bytes, 0);
+        // For messages only, so that a failed read is one of the lines themselves.
+        let has_identity = read.is_ok() && bytes == *line::IDENTITY_START;
+        records + u64::from(has_identity)
     }
 }
 

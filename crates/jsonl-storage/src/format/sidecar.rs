@@ -21,6 +21,7 @@ use crate::format::chain::Link;
 use crate::format::marks::{Mark, MemoryIndex};
 use crate::format::segment::{self, Segment};
 use crate::format::seq::Seq;
+use crate::format::statement::Statement;
 
 const VERSION: u32 = 1;
 const BLOCK_BYTES: usize = 1024;
@@ -49,6 +50,9 @@ pub(crate) struct Summary {
     filter: usize,
     /// CRC-32C of parts 2 to 4.
     places_crc: u32,
+    /// The newest statement up to `last` of what was removed from the log's beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) removed: Option<Statement>,
 }
 
 impl Summary {
@@ -91,6 +95,8 @@ pub(crate) struct Content<'a> {
     pub(crate) index_name: Option<&'a str>,
     /// The keys that the sidecar had before.
     pub(crate) older_keys: Vec<(u64, u64)>,
+    /// The newest statement of what was removed from the log's beginning.
+    pub(crate) removed: Option<Statement>,
 }
 
 impl Sidecar {
@@ -180,6 +186,11 @@ impl Sidecar {
             keys.extend(self.block(block)?.entries());
         }
         Some(keys)
+    }
+
+    /// Whether every byte is as it was written.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.places().is_some() && self.keys().is_some()
     }
 
     fn block(&self, block: usize) -> Option<Block> {
@@ -299,6 +310,7 @@ impl Content<'_> {
             blocks: keys.chunks(BLOCK_KEYS).len(),
             filter: filter.0.len(),
             places_crc: crc32c::crc32c(&places),
+            removed: self.removed,
         };
         let mut out = summary_line(&summary).into_bytes();
         out.extend_from_slice(&places);

@@ -1,3 +1,4 @@
+mod encode;
 mod open;
 
 use std::cell::RefCell;
@@ -8,7 +9,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_jsonlines::JsonLinesWriter;
 
 use crate::audit::checkpoint::Checkpoint;
 use crate::backend::{Backend, Lock, LockGuard};
@@ -24,6 +24,7 @@ use crate::format::batch::Facts;
 use crate::format::chain::ChainLink;
 use crate::format::compression::Form;
 use crate::format::seq::Seq;
+use crate::format::statement::{LogId, Removal, Statement};
 use crate::options::LogOptions;
 use crate::read::follow::Follow;
 use crate::read::point::{self, Matches};
@@ -54,26 +55,54 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     ) -> Result<Self, Error> {
         let lock = lock(&*backend)?;
         let facts = |data: &[u8]| match &index {
-            // A record of another type is an error for whoever reads it, not for the opening.
-            Some(index) => serde_json::from_slice(data)
-                .map(|record| index.facts(&record))
-                .unwrap_or_default(),
+            Some(index) => index.facts_of(data),
             None => Facts::default(),
         };
         let name = index.as_ref().map(|index| index.name.as_str());
-        let found = recover::recover(Arc::clone(&backend), options, name, &facts)?;
-        let tail = Tail::new(backend, name, found.full, found.active, options);
+        let (recovery, found) = recover::recover(Arc::clone(&backend), options, name, &facts)?;
+        let tail = Tail::new(backend, name, found, options);
         let catalog = Arc::clone(&tail.catalog);
         let committer = Committer::new(catalog.backend.dir(), tail, options);
-        Ok(Self {
+        let log = Self {
             committer: Arc::new(committer),
             catalog,
             index,
-            recovery: found.recovery,
+            recovery,
             retiring: Mutex::new(()),
             _lock: lock,
             _records: PhantomData,
-        })
+        };
+        if options.accepts_start {
+            log.accept_start()?;
+        }
+        Ok(log)
+    }
+
+    /// States that the records before the first one are missing and that this was accepted, unless
+    /// their removal is stated.
+    fn accept_start(&self) -> Result<(), Error> {
+        let last = Seq(self.catalog.first().0 - 1);
+        let stated = self
+            .catalog
+            .removed()
+            .map_or(Seq::ZERO, |stated| stated.last);
+        if stated < last {
+            let why = "accepted at an opening".to_owned();
+            self.state_removal(Removal::new(stated.next(), last, None, why))?;
+        }
+        Ok(())
+    }
+
+    /// Has a statement of what is removed on disk, before it is removed.
+    fn state_removal(&self, removal: Removal) -> Result<(), Error> {
+        let statement = Statement::removal(
+            self.catalog.identity(),
+            self.catalog.is_in_groups(),
+            removal,
+        );
+        self.committer.state(&statement.json())?;
+        self.catalog.note_removal(statement);
+        Ok(())
     }
 
     /// Appends a record and returns when it is as durable as the log's
@@ -155,7 +184,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         thread_local!(static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
         SCRATCH.with(|scratch| {
             let scratch = &mut *scratch.borrow_mut();
-            encode(scratch, record)?;
+            encode::encode(scratch, record)?;
             let facts = self.index.as_ref().map(|index| index.facts(record));
             self.committer.submit(scratch, facts.unwrap_or_default())
         })
@@ -234,7 +263,8 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     pub fn find_all(&self, key: &str) -> Result<Matches<'_, T>, Error> {
         let key_of = self.index.as_ref().and_then(|index| index.key.clone());
         let key_of = key_of.ok_or_else(|| self.not_indexed("key"))?;
-        Ok(Matches::new(&self.catalog, key_of, key))
+        let index = self.index.clone().ok_or_else(|| self.not_indexed("key"))?;
+        Ok(Matches::new(&self.catalog, index, key_of, key))
     }
 
     /// Reads from a record on, and goes on with what is appended.
@@ -279,6 +309,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
             origin: origin.into(),
             last,
             hash: link.0,
+            log: self.catalog.identity(),
         })
     }
 
@@ -293,13 +324,20 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     /// says so, and gives them. The others keep their numbers. Whoever reads the removed ones now
     /// goes on reading.
     ///
+    /// Before that, the log states in a record of its own, which has a number and which no reader
+    /// gives, what is removed and why: a beginning that is missing without such a statement was cut
+    /// off.
+    ///
     /// # Errors
     ///
     /// [`Error::Io`] when one cannot be archived, in which case none is removed, or cannot be
     /// removed, in which case the log refuses appends as after a failed sync; and as
     /// [`Log::append`].
     pub fn retire(&self, retention: &Retention) -> Result<Vec<SegmentInfo>, Error> {
-        self.retire_oldest(retention.archive_dir(), |files| retention.expendable(files))
+        let why = retention.why();
+        self.retire_oldest(retention.archive_dir(), why, |files| {
+            retention.expendable(files)
+        })
     }
 
     /// As [`Log::retire`], of the oldest files for as long as `expendable` says so, archived first
@@ -314,7 +352,8 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         expendable: impl FnMut(&SegmentInfo) -> bool,
     ) -> Result<Vec<SegmentInfo>, Error> {
         let archive = archive.map(|dir| (dir, Form::default()));
-        self.retire_oldest(archive, |files| {
+        let why = retire::why("no longer wanted", archive.map(|(dir, _)| dir));
+        self.retire_oldest(archive, why, |files| {
             let goes = files.iter().map(expendable);
             goes.take_while(|goes| *goes).count()
         })
@@ -323,6 +362,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     fn retire_oldest(
         &self,
         archive: Option<(&Path, Form)>,
+        why: String,
         how_many: impl FnOnce(&[SegmentInfo]) -> usize,
     ) -> Result<Vec<SegmentInfo>, Error> {
         let _one_at_a_time = self.retiring.lock();
@@ -333,8 +373,12 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
             return Ok(files);
         }
         if let Some(archive) = archive {
-            retire::archive(&*self.catalog.backend, &files, archive)?;
+            let before = self.catalog.removed();
+            retire::archive(&*self.catalog.backend, &files, before, archive)?;
         }
+        let last = &full[files.len() - 1].sidecar.summary;
+        let removal = Removal::new(files[0].first, last.last, last.chain.clone(), why);
+        self.state_removal(removal)?;
         let removed = |tail: &mut Tail| {
             // What follows must be on disk before what it follows is gone.
             tail.sync().map_err(Fault::Fatal)?;
@@ -367,6 +411,19 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
         Error::NotIndexed { dir, by }
     }
 
+    /// Which log this is; `None` when it does not state that, because it has no chain or was begun by
+    /// a version that gave none.
+    #[must_use]
+    pub fn identity(&self) -> Option<LogId> {
+        self.catalog.identity()
+    }
+
+    /// What was removed from the beginning of the log, as it states it itself.
+    #[must_use]
+    pub fn removed(&self) -> Option<Removal> {
+        self.catalog.removed()
+    }
+
     /// What opening found.
     #[must_use]
     pub fn recovery(&self) -> &Recovery {
@@ -391,7 +448,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
 
 impl<T> Log<T> {
     /// Reads where a record stands in the chain; `None` when the log does not have it, or has no
-    /// chain.
+    /// chain, or chains records in groups and it is not the last one of its group.
     ///
     /// # Errors
     ///
@@ -424,20 +481,4 @@ fn lock(backend: &dyn Backend) -> Result<Box<dyn LockGuard>, Error> {
             holder,
         }),
     }
-}
-
-fn encode<T: Serialize>(scratch: &mut Vec<u8>, record: &T) -> Result<(), Error> {
-    /// A buffer that once held a huge record is not kept for small ones.
-    const KEEP_BYTES: usize = 1 << 20;
-    scratch.clear();
-    scratch.shrink_to(KEEP_BYTES);
-    JsonLinesWriter::new(&mut *scratch)
-        .write(record)
-        .map_err(|source| Error::Encode(Arc::new(source)))?;
-    scratch.pop(); // the line break; the frame has its own
-    if memchr::memchr(b'\n', scratch).is_some() {
-        let source = std::io::Error::other("a raw JSON value contains a line break");
-        return Err(Error::Encode(Arc::new(source)));
-    }
-    Ok(())
 }

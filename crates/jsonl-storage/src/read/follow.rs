@@ -20,6 +20,10 @@ pub struct Follow<'a, T> {
     rounds: &'a Rounds,
     next: Seq,
     scan: Option<Scan<T>>,
+    /// The last record that the scan reaches.
+    upto: Seq,
+    /// The scan that met a record that cannot be read, for [`Follow::skip`].
+    failed: Option<Scan<T>>,
 }
 
 impl<'a, T: DeserializeOwned> Follow<'a, T> {
@@ -29,6 +33,8 @@ impl<'a, T: DeserializeOwned> Follow<'a, T> {
             rounds,
             next: from.max(catalog.first()),
             scan: None,
+            upto: Seq::ZERO,
+            failed: None,
         }
     }
 
@@ -36,20 +42,30 @@ impl<'a, T: DeserializeOwned> Follow<'a, T> {
     ///
     /// # Errors
     ///
-    /// As the items of a [`Scan`]; the same record is tried again by the next call.
+    /// As the items of a [`Scan`]. A record that is not of this type is given as an error once, and the
+    /// next call goes on behind it; any other record that cannot be read is tried again, unless
+    /// [`Follow::skip`] goes past it.
     pub fn next_within(&mut self, limit: Duration) -> Result<Option<Record<T>>, Error> {
         let watch = Stopwatch::start();
+        self.failed = None;
         loop {
             if let Some(record) = self.scan.as_mut().and_then(Iterator::next) {
-                let record = record.inspect_err(|_| self.scan = None)?;
-                self.next = record.seq.next();
-                return Ok(Some(record));
+                match &record {
+                    Ok(record) => self.next = record.seq.next(),
+                    Err(Error::Type { seq, .. }) => self.next = seq.next(),
+                    Err(_) => self.failed = self.scan.take(),
+                }
+                return record.map(Some);
             }
-            self.scan = None;
+            if self.scan.take().is_some() {
+                // What it did not give are statements of the log itself.
+                self.next = self.next.max(self.upto.next());
+            }
             let round = self.rounds.any();
             let last = self.catalog.last();
             if last >= self.next {
                 self.scan = Some(Scan::between(self.catalog, self.next, last)?);
+                self.upto = last;
                 continue;
             }
             let left = watch.left_of(limit);
@@ -58,6 +74,13 @@ impl<'a, T: DeserializeOwned> Follow<'a, T> {
             }
             round.sleep_at_most(left);
         }
+    }
+}
+
+impl<T> Follow<'_, T> {
+    /// Goes past the record that the last call could not read.
+    pub fn skip(&mut self) {
+        self.scan = self.failed.take();
     }
 }
 

@@ -4,24 +4,35 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::de::IgnoredAny;
-
 use crate::backend::Backend;
 use crate::error::Error;
-use crate::format::chain::{Link, LinkText};
+use crate::format::chain::LinkText;
 use crate::format::compression::{self, Source};
 use crate::format::damage::BreakKind;
-use crate::format::line::{self, Chained, Line};
+use crate::format::line::{self, Chained};
 use crate::format::marks::Mark;
 use crate::format::segment::{Part, Segment, Tear};
 use crate::format::seq::Seq;
+use crate::format::statement::Statement;
+use crate::read::links::Links;
 use crate::read::reader::LineReader;
 
 /// What a line turned out to be.
 #[derive(Debug)]
 pub(crate) enum Raw {
-    Whole { seq: Seq, synced: Seq },
-    Broken { kind: BreakKind },
+    Whole {
+        seq: Seq,
+        synced: Seq,
+    },
+    /// What the log states about itself, in a line that is whole; its number is 0 in the first line of
+    /// a log, which states its identity and is no record.
+    Own {
+        seq: Seq,
+        synced: Seq,
+    },
+    Broken {
+        kind: BreakKind,
+    },
 }
 
 /// How much of a line is checked besides its checksum and its number.
@@ -66,18 +77,6 @@ struct Open {
     reader: LineReader,
 }
 
-/// What the next line's link may be keyed with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Links {
-    /// Anything: the line before it is not known.
-    Unknown,
-    /// The line before it has none: this one must have none either.
-    None,
-    After(Link),
-    /// The line before it was altered: the link that stands there, and the one that belongs there.
-    AfterAltered(Link, Link),
-}
-
 impl Lines {
     pub(crate) fn new(backend: Arc<dyn Backend>, parts: Vec<Part>, check: Check) -> Self {
         let start = parts.first().map_or(Mark::start(Seq(1)), |part| part.start);
@@ -90,7 +89,7 @@ impl Lines {
             data: 0..0,
             seq: None,
             link: None,
-            links: Links::Unknown,
+            links: Links::default(),
             expected: start.seq,
             unnumbered: 0,
             line: 0,
@@ -125,6 +124,26 @@ impl Lines {
             Some(open) => open.reader.bytes(self.text.clone()),
             None => &[],
         }
+    }
+
+    /// What the log states about itself in the last line, which was [`Raw::Own`].
+    pub(crate) fn statement(&self) -> Option<Statement> {
+        Statement::parse(self.data())
+    }
+
+    /// How many lines since the last one that had a number could have been records.
+    pub(crate) fn unnumbered(&self) -> u64 {
+        self.unnumbered
+    }
+
+    /// How many of the last lines are whole and of no group whose link was read.
+    pub(crate) fn unlinked(&self) -> u64 {
+        self.links.unlinked()
+    }
+
+    /// The bytes of the last line that its link is the hash of, if it has one.
+    pub(crate) fn chained(&self) -> Option<Chained<'_>> {
+        line::link_despite_damage(self.text())
     }
 
     /// The number of the last line, when it is a whole record that stands where it does not belong.
@@ -171,17 +190,19 @@ impl Lines {
         let Some(part) = self.parts.next() else {
             return Ok(false);
         };
-        let source = Source::new(part.open(&*self.backend)?, &part.segment)?;
+        let file = part.open(&*self.backend)?;
+        let lines_before = part.lines_before(&*file);
+        let source = Source::new(file, &part.segment)?;
         let start = part.start;
         let skips = self.check == Check::Lines;
         if skips {
             self.expected = start.seq;
             self.unnumbered = 0;
         }
-        if start.seq == Seq(1) {
-            self.links = Links::After(Link::root());
+        if start.seq == Seq(1) && start.offset == 0 {
+            self.links = Links::at_start();
         }
-        self.line = start.seq.0.saturating_sub(part.segment.first.0);
+        self.line = lines_before;
         self.open = Some(Open {
             reader: LineReader::new(source, start.offset, part.limit),
             segment: part.segment,
@@ -206,8 +227,8 @@ impl Lines {
         self.seq = None;
         let text = open.reader.bytes(span.text.clone());
         let parsed = match line::decode(text) {
+            _ if span.too_long => Err(BreakKind::TooLong),
             _ if !span.terminated => Err(BreakKind::Unterminated),
-            // In the first line of all, nothing else tells a link whose frame was altered from data.
             Ok(line) if self.check == Check::Chain && self.links.lacks_proof_of(&line) => {
                 Err(BreakKind::NotARecord)
             }
@@ -226,12 +247,17 @@ impl Lines {
         let start = span.text.start + (line.data.as_ptr() as usize - text.as_ptr() as usize);
         self.data = start..start + line.data.len();
         self.link = line.chained.map(|chained| chained.text());
-        let (seq, synced) = (line.seq, line.synced);
+        let (seq, synced, is_own) = (line.seq, line.synced, line.is_own);
+        let is_identity = is_own && seq == Seq::ZERO && self.byte == 0;
         self.seq = Some(seq);
-        let linked = self.check != Check::Chain || self.links.accept(line.chained);
+        if is_identity {
+            self.links.begin(line.data);
+        }
+        let linked = self.check != Check::Chain || self.links.accept(text, line.chained);
         // A broken line may have been the record that belongs there, or may have been put there.
         let first = self.expected;
-        let fits = (first.0..=first.0.saturating_add(self.unnumbered)).contains(&seq.0);
+        let fits = (first.0..=first.0.saturating_add(self.unnumbered)).contains(&seq.0)
+            || is_identity && first == Seq(1);
         self.expected = seq.next();
         self.unnumbered = 0;
         Ok(Some(if !fits {
@@ -239,6 +265,8 @@ impl Lines {
             Raw::Broken {
                 kind: BreakKind::OutOfOrder { expected, found },
             }
+        } else if linked && is_own {
+            Raw::Own { seq, synced }
         } else if linked {
             Raw::Whole { seq, synced }
         } else {
@@ -256,56 +284,9 @@ impl Lines {
             (self.line, self.byte, self.text) = (self.line + 1, span.byte, span.text);
         }
         (self.seq, self.link) = (None, None);
+        self.links.lose();
         Raw::Broken {
             kind: BreakKind::Compression,
         }
-    }
-}
-
-impl Links {
-    /// Whether a line without a link begins the log, and does not hold one JSON value.
-    fn lacks_proof_of(&self, line: &Line<'_>) -> bool {
-        line.chained.is_none()
-            && *self == Self::After(Link::root())
-            && serde_json::from_slice::<IgnoredAny>(line.data).is_err()
-    }
-
-    /// Takes in a line that is not whole: the next one can only follow from what is left of it.
-    fn damaged(&mut self, line: Option<Chained<'_>>) {
-        *self = match (*self, line) {
-            (Self::After(before) | Self::AfterAltered(_, before), Some(line)) => {
-                Self::altered(&line, before.next(line.body))
-            }
-            _ => Self::Unknown,
-        };
-    }
-
-    /// Whether a line follows, and goes on behind it.
-    fn accept(&mut self, line: Option<Chained<'_>>) -> bool {
-        let Some(line) = line else {
-            let fits =
-                matches!(self, Self::Unknown | Self::None) || *self == Self::After(Link::root());
-            *self = Self::None;
-            return fits;
-        };
-        let (before, or_before) = match *self {
-            Self::After(before) => (before, None),
-            Self::AfterAltered(stands, belongs) => (belongs, Some(stands)),
-            Self::Unknown | Self::None => {
-                let fits = *self == Self::Unknown && line.link().is_some();
-                *self = line.link().map_or(Self::Unknown, Self::After);
-                return fits;
-            }
-        };
-        let belongs = before.next(line.body);
-        let or_belongs = or_before.map(|before| before.next(line.body));
-        let found = [Some(belongs), or_belongs];
-        let found = found.into_iter().flatten().find(|link| line.is(*link));
-        *self = found.map_or_else(|| Self::altered(&line, belongs), Self::After);
-        found.is_some()
-    }
-
-    fn altered(line: &Chained<'_>, belongs: Link) -> Self {
-        Self::AfterAltered(line.link().unwrap_or(belongs), belongs)
     }
 }

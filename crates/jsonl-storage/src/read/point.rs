@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::backend;
-use crate::catalog::Catalog;
-use crate::catalog::candidates::{Candidate, Candidates};
-use crate::catalog::index::{self, KeyOf};
+use crate::backend::{self, BackendFile};
+use crate::catalog::index::{self, Index, KeyOf};
+use crate::catalog::{Candidates, Catalog};
 use crate::error::Error;
 use crate::format::chain::{ChainLink, Link};
 use crate::format::damage::BreakKind;
 use crate::format::line::{self, Line};
 use crate::format::segment::Part;
 use crate::format::seq::Seq;
+use crate::read::candidates::Candidate;
 use crate::read::scan::{self, Record};
 
 /// What is read at first for a record of unknown length.
@@ -30,7 +30,11 @@ pub(crate) fn get<T: DeserializeOwned>(
     catalog: &Catalog,
     seq: Seq,
 ) -> Result<Option<Record<T>>, Error> {
-    with_line(catalog, seq, typed)
+    let read = |part: &Part, line: &Line<'_>| match line.is_own {
+        true => Ok(None),
+        false => typed(part, line).map(Some),
+    };
+    with_line(catalog, seq, read).map(Option::flatten)
 }
 
 /// Reads where a record stands in the chain; `None` when the log does not have it, or no chain.
@@ -40,7 +44,7 @@ pub(crate) fn link(catalog: &Catalog, seq: Seq) -> Result<Option<ChainLink>, Err
         return Ok(None);
     };
     let before = match seq.0.checked_sub(1).map(Seq) {
-        Some(Seq::ZERO) => Some(Link::root()),
+        Some(Seq::ZERO) => Some(catalog.chain_start()),
         Some(before) => hash(before)?.and_then(|(_, link)| link),
         None => None,
     };
@@ -83,6 +87,7 @@ fn with_line<R>(
 /// The records with a key, the newest first.
 pub struct Matches<'a, T> {
     catalog: &'a Catalog,
+    index: Index<T>,
     key_of: KeyOf<T>,
     key: String,
     /// The segments that were not looked into yet.
@@ -91,9 +96,10 @@ pub struct Matches<'a, T> {
 }
 
 impl<'a, T> Matches<'a, T> {
-    pub(crate) fn new(catalog: &'a Catalog, key_of: KeyOf<T>, key: &str) -> Self {
+    pub(crate) fn new(catalog: &'a Catalog, index: Index<T>, key_of: KeyOf<T>, key: &str) -> Self {
         Self {
             catalog,
+            index,
             key_of,
             key: key.to_owned(),
             left: Candidate::of(catalog, index::hash(key)),
@@ -106,7 +112,8 @@ impl<T: DeserializeOwned> Matches<'_, T> {
     fn read(&mut self) -> Result<Option<Record<T>>, Error> {
         loop {
             let Some((candidates, done)) = &mut self.at else {
-                match self.left.next().transpose()? {
+                let facts = |data: &[u8]| self.index.facts_of(data);
+                match self.left.advance(&facts)? {
                     Some(candidates) => self.at = Some((candidates, 0)),
                     None => return Ok(None),
                 }
@@ -183,10 +190,14 @@ fn fill<'a>(
     if buffer.len() < length {
         buffer.resize(length, 0);
     }
-    let file = part.file.as_ref().expect("the catalog opens what it gives");
-    let read = backend::read_full_at(&**file, &mut buffer[..length], offset)
+    let read = backend::read_full_at(file(part), &mut buffer[..length], offset)
         .map_err(Error::io("read", &part.segment.path))?;
     Ok(&buffer[..read])
+}
+
+fn file(part: &Part) -> &dyn BackendFile {
+    let file = part.file.as_ref().expect("the catalog opens what it gives");
+    &**file
 }
 
 fn nth_line(bytes: &[u8], skip: u64) -> Option<&[u8]> {
@@ -221,14 +232,10 @@ fn typed<T: DeserializeOwned>(part: &Part, line: &Line<'_>) -> Result<Record<T>,
     }
 }
 
-fn seq_line(part: &Part, skip: u64) -> u64 {
-    part.start.seq.0.saturating_sub(part.segment.first.0) + skip + 1
-}
-
 fn corrupt(part: &Part, skip: u64, kind: BreakKind) -> Error {
     Error::Corrupt {
         file: part.segment.path.clone(),
-        line: seq_line(part, skip),
+        line: part.lines_before(file(part)) + skip + 1,
         byte: part.start.offset,
         kind,
     }

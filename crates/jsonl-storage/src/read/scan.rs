@@ -27,6 +27,10 @@ pub struct Record<T> {
 /// Reads records in order, each one checked, up to a point that is known to be on disk.
 ///
 /// Memory is bounded by the longest line. Appends go on meanwhile.
+///
+/// An item is an error when its record is damaged ([`Error::Corrupt`]) or not of this type
+/// ([`Error::Type`]); the scan goes on behind it. It ends after any other error, and when the log ends
+/// before the last record.
 #[derive(Debug)]
 pub struct Scan<T> {
     lines: Lines,
@@ -61,15 +65,20 @@ impl<T: DeserializeOwned> Scan<T> {
     fn read(&mut self) -> Result<Option<Record<T>>, Error> {
         loop {
             let expected = self.lines.expected;
-            if expected > self.last {
+            // Broken lines may have been the records that belong here.
+            let next = Seq(expected.0.saturating_add(self.lines.unnumbered()));
+            if next > self.last {
                 return Ok(None);
             }
-            let missing = Raw::Broken {
-                kind: BreakKind::Missing { expected },
+            let Some(raw) = self.lines.advance()? else {
+                self.last = Seq::ZERO;
+                return Err(self.lines.corrupt(BreakKind::Missing { expected }));
             };
-            match self.lines.advance()?.unwrap_or(missing) {
+            match raw {
                 Raw::Whole { seq, .. } if seq < self.first => {}
                 Raw::Whole { seq, .. } => return typed(&self.lines, seq).map(Some),
+                Raw::Own { .. } => {}
+                Raw::Broken { .. } if next < self.first => {}
                 Raw::Broken { kind } => return Err(self.lines.corrupt(kind)),
             }
         }
@@ -81,8 +90,7 @@ impl<T: DeserializeOwned> Iterator for Scan<T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let item = self.read().transpose();
-        if matches!(item, Some(Err(_))) {
-            // One error ends the scan: what follows a break is not known to be in order.
+        if matches!(&item, Some(Err(error)) if !is_of_one_record(error)) {
             self.last = Seq::ZERO;
         }
         item
@@ -124,6 +132,7 @@ impl<T: DeserializeOwned> Between<T> {
             let seq = match raw {
                 Raw::Whole { seq, .. } if seq > self.last => return Ok(None),
                 Raw::Whole { seq, .. } => seq,
+                Raw::Own { .. } => continue,
                 Raw::Broken { kind } => return Err(self.lines.corrupt(kind)),
             };
             let record: Record<T> = typed(&self.lines, seq)?;
@@ -143,7 +152,11 @@ impl<T: DeserializeOwned> Iterator for Between<T> {
             return None;
         }
         let item = self.read().transpose();
-        self.ended = !matches!(item, Some(Ok(_)));
+        self.ended = match &item {
+            Some(Ok(_)) => false,
+            Some(Err(error)) => !is_of_one_record(error),
+            None => true,
+        };
         item
     }
 }
@@ -183,7 +196,8 @@ impl<T> ScanBack<T> {
 
 impl<T: DeserializeOwned> ScanBack<T> {
     fn read(&mut self) -> Result<Option<Record<T>>, Error> {
-        if self.ready.is_empty() && self.next >= self.first && self.next > Seq::ZERO {
+        // A part may hold nothing but a statement of the log itself.
+        while self.ready.is_empty() && self.next >= self.first && self.next > Seq::ZERO {
             self.read_part()?;
         }
         Ok(self.ready.pop())
@@ -191,6 +205,7 @@ impl<T: DeserializeOwned> ScanBack<T> {
 
     fn read_part(&mut self) -> Result<(), Error> {
         let Some(part) = self.catalog.part_with(self.next)? else {
+            self.next = Seq::ZERO;
             return Ok(());
         };
         let first = self.first.max(part.start.seq);
@@ -234,5 +249,14 @@ pub(crate) fn parse<T: DeserializeOwned>(data: &[u8]) -> Result<T, serde_json::E
         Ok(text) => serde_json::from_str(text),
         // Says where.
         Err(_) => serde_json::from_slice(data),
+    }
+}
+
+/// Whether an error says that one record cannot be read, and nothing of the others.
+fn is_of_one_record(error: &Error) -> bool {
+    match error {
+        Error::Type { .. } => true,
+        Error::Corrupt { kind, .. } => *kind != BreakKind::Compression,
+        _ => false,
     }
 }

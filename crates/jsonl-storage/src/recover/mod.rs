@@ -1,21 +1,24 @@
 pub(crate) mod repair;
 pub(crate) mod salvage;
+pub(crate) mod start;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::backend::{Backend, OpenMode};
+use crate::backend::{self, Backend, OpenMode};
+use crate::catalog::Found;
 use crate::catalog::files::{Active, Full};
 use crate::error::Error;
-use crate::format::batch::Facts;
+use crate::format::batch::FactsOf;
 use crate::format::chain::{Link, LinkText};
 use crate::format::damage::BreakKind;
 use crate::format::marks::{self, Mark, MemoryIndex};
 use crate::format::segment::{self, Listing, Part, Segment, Tear};
 use crate::format::seq::Seq;
 use crate::format::sidecar::{Content, Sidecar};
-use crate::options::LogOptions;
+use crate::format::statement::{self, LogId, Removal, Statement};
+use crate::options::{Chain, LogOptions};
 use crate::read::lines::{Check, Lines, Raw};
 use crate::recover::repair::{TornTail, rewrite, set_aside};
 
@@ -38,10 +41,12 @@ pub struct Recovery {
     pub rebuilt: Vec<PathBuf>,
     /// What an interrupted rotation or close left behind, and was removed.
     pub leftovers: Vec<PathBuf>,
+    /// Which log it is; `None` when it does not state that, because it has no chain or was begun by a
+    /// version that gave none.
+    pub identity: Option<LogId>,
+    /// What was removed from its beginning, as the log states it.
+    pub removed: Option<Removal>,
 }
-
-/// What an index extracts from a record's JSON.
-pub(crate) type FactsOf<'a> = &'a dyn Fn(&[u8]) -> Facts;
 
 /// Opens what is there: checks what no summary speaks for, sets a torn tail aside, and gives the
 /// end to append to.
@@ -50,7 +55,7 @@ pub(crate) fn recover(
     options: &LogOptions,
     index_name: Option<&str>,
     facts: FactsOf<'_>,
-) -> Result<Recovered, Error> {
+) -> Result<(Recovery, Found), Error> {
     let listing = segment::listing(&*backend)?;
     if let Some(file) = listing.compressed {
         return Err(Error::Compressed { file });
@@ -60,6 +65,7 @@ pub(crate) fn recover(
         index_name,
         facts,
         doubtful_from: None,
+        removed: None,
         recovery: Recovery::default(),
     };
     opening.expect_a_segment_for_each_sidecar(&listing)?;
@@ -80,19 +86,14 @@ pub(crate) fn recover(
     opening.finish(full, active, options)
 }
 
-/// What was found, in order.
-pub(crate) struct Recovered {
-    pub(crate) recovery: Recovery,
-    pub(crate) full: Vec<Arc<Full>>,
-    pub(crate) active: Active,
-}
-
 struct Opening<'a> {
     backend: Arc<dyn Backend>,
     index_name: Option<&'a str>,
     facts: FactsOf<'a>,
     /// Where the records of the last segment begin of which it is not known that they are on disk.
     doubtful_from: Option<u64>,
+    /// The newest statement of what was removed from the beginning.
+    removed: Option<Statement>,
     recovery: Recovery,
 }
 
@@ -180,13 +181,17 @@ impl Opening<'_> {
             index: &read.index,
             index_name: self.index_name,
             older_keys: Vec::new(),
+            removed: read.removed,
         };
         content.write(&*self.backend, segment, false)
     }
 
     /// The segment that is appended to: read from where its sidecar ends, and a bit before.
     fn last(&mut self, segment: Segment, before: Option<&Full>) -> Result<Active, Error> {
-        let known = self.known(&segment);
+        let link_before = before.and_then(|full| full.sidecar.summary.link());
+        let mut known = self.known(&segment);
+        // All that the segment has may be a group without its end.
+        known.is_chained |= link_before.is_some();
         // What was on disk by the last close, and all that stands in segments before this one.
         let mut synced = Seq(segment.first.0 - 1);
         if let Some(sidecar) = Sidecar::open(&*self.backend, &segment) {
@@ -196,8 +201,17 @@ impl Opening<'_> {
             start: known.read_from,
             ..Part::whole(segment.clone())
         };
-        let read = self.read(part, known)?;
-        let synced = synced.max(read.synced);
+        let checked = self.recovery.checked;
+        let mut read = self.read(part.clone(), known)?;
+        let mut synced = synced.max(read.synced);
+        if let Some(tear) = read.unlinked.take() {
+            // The write of a group was torn: its whole lines are as little acknowledged as the rest.
+            self.recovery.checked = checked;
+            let limit = tear.byte;
+            read = self.read(Part { limit, ..part }, self.known(&segment))?;
+            synced = synced.max(read.synced);
+            read.tear = Some((tear, BreakKind::Unlinked));
+        }
         let mut end = read.end;
         let link = read.link();
         match read.tear {
@@ -216,9 +230,11 @@ impl Opening<'_> {
             .backend
             .open(&segment.name, OpenMode::Write)
             .map_err(Error::io("open", &segment.path))?;
-        let doubtful = read.marked.iter().find(|(seq, _)| *seq > synced);
+        // An identity is no record, and may not be on disk if no record is known to be.
+        let is_doubtful = |seq: Seq| seq > synced || synced == Seq::ZERO;
+        let doubtful = read.marked.iter().find(|(seq, _)| is_doubtful(*seq));
         self.doubtful_from = doubtful.map(|(_, byte)| *byte);
-        let link_before = before.and_then(|full| full.sidecar.summary.link());
+        self.removed = read.removed;
         let link = if end == 0 { link_before } else { link };
         Ok(Active {
             file,
@@ -239,11 +255,14 @@ impl Opening<'_> {
         let known = || {
             let sidecar = self.usable_sidecar(segment)?;
             let places = sidecar.places()?;
+            // The next index file of this segment takes all its keys from this one.
+            sidecar.keys()?;
             let from = sidecar.summary.bytes.saturating_sub(RECHECKED_BYTES);
             let at = marks::last_mark(&places.marks, |mark| mark.offset <= from);
             Some(Known {
                 read_from: at.map_or(Mark::start(segment.first), |at| places.marks[at]),
                 bytes: sidecar.summary.bytes,
+                is_chained: sidecar.summary.chain.is_some(),
                 index: MemoryIndex {
                     marks: places.marks,
                     times: sidecar.summary.times,
@@ -270,6 +289,9 @@ impl Opening<'_> {
             end: size,
             lines: part.start.seq.0.saturating_sub(part.segment.first.0),
             tear: None,
+            removed: None,
+            is_chained: known.is_chained,
+            unlinked: None,
         };
         let mut lines = Lines::new(Arc::clone(&self.backend), vec![part], Check::Sequence);
         while let Some(raw) = lines.advance()? {
@@ -278,21 +300,23 @@ impl Opening<'_> {
                 // Whole records count even behind a break: their marks tell how far the disk had
                 // got.
                 Raw::Whole { seq, synced } => {
-                    read.synced = read.synced.max(synced);
-                    let on_disk = read.synced;
-                    while read
-                        .marked
-                        .pop_front_if(|(seq, _)| *seq <= on_disk)
-                        .is_some()
-                    {}
+                    read.whole(seq, synced, &lines);
                     if read.tear.is_none() {
                         self.recovery.checked += 1;
-                        (read.last, read.link_text) = (seq, lines.link());
-                        read.marked.push_back((seq, lines.byte));
                         if lines.byte >= known.bytes {
                             let facts = (self.facts)(lines.data());
                             read.index.note(seq, lines.byte, facts);
                         }
+                    }
+                }
+                Raw::Own { seq, synced } => {
+                    read.whole(seq, synced, &lines);
+                    if read.tear.is_none() {
+                        self.recovery.checked += 1;
+                        if lines.byte >= known.bytes {
+                            read.index.note_own(seq, lines.byte);
+                        }
+                        read.take_statement(&lines);
                     }
                 }
                 Raw::Broken { kind } => {
@@ -326,7 +350,7 @@ impl Opening<'_> {
         full: Vec<Arc<Full>>,
         mut active: Active,
         options: &LogOptions,
-    ) -> Result<Recovered, Error> {
+    ) -> Result<(Recovery, Found), Error> {
         // Records that a killed process wrote but did not sync are about to be taken for part of
         // the log: they must be on disk before anything is built on them. A sync alone would not
         // do: after one that failed, the kernel shows what it could not write and takes it for
@@ -335,29 +359,76 @@ impl Opening<'_> {
             rewrite(&*active.file, from, active.end)
                 .map_err(Error::io("write", &active.segment.path))?;
         }
+        self.begin_chain(&mut active, options)?;
         active
             .file
             .sync_data()
             .map_err(Error::io("sync", &active.segment.path))?;
         segment::sync_dir(&*self.backend)?;
-        if options.chained && active.link.is_none() {
-            if active.last > Seq::ZERO {
-                return Err(Error::NotChained {
-                    dir: self.backend.dir().to_owned(),
-                });
-            }
-            active.link = Some(Link::root());
+        let first = full.first().map_or(&active.segment, |full| &full.segment);
+        if self.removed.is_none() {
+            // Newest first: what the index files know of the records that were not read.
+            let mut known = full.iter().chain(&active.older).rev();
+            self.removed = known.find_map(|full| full.sidecar.summary.removed.clone());
         }
-        let first = full
-            .first()
-            .map_or(active.segment.first, |full| full.segment.first);
+        let stated = if first.first == Seq(1) {
+            start::identity(&self.backend, first)?
+        } else {
+            if !options.accepts_start {
+                start::check(&self.backend, first, self.removed.as_ref())?;
+            }
+            self.removed.clone()
+        };
+        let identity = stated.as_ref().and_then(|stated| stated.identity);
         self.recovery.last = active.last;
-        self.recovery.records = active.last.next().0 - first.0;
-        Ok(Recovered {
-            recovery: self.recovery,
+        self.recovery.records = active.last.next().0 - first.first.0;
+        self.recovery.identity = identity;
+        self.recovery.removed = self
+            .removed
+            .as_ref()
+            .and_then(|stated| stated.removed.clone());
+        let found = Found {
             full,
             active,
-        })
+            identity,
+            in_groups: stated.is_some_and(|stated| stated.in_groups),
+            removed: self.removed,
+        };
+        Ok((self.recovery, found))
+    }
+
+    /// Begins the chain of a log without records, by its identity.
+    fn begin_chain(&self, active: &mut Active, options: &LogOptions) -> Result<(), Error> {
+        if options.chain == Chain::None || active.link.is_some() {
+            return Ok(());
+        }
+        if active.last > Seq::ZERO {
+            return match options.chain {
+                Chain::Always => Err(Error::NotChained {
+                    dir: self.backend.dir().to_owned(),
+                }),
+                _ => Ok(()),
+            };
+        }
+        let path = &active.segment.path;
+        let identity = self.backend.identity();
+        let Some(identity) = identity.map_err(Error::io("take an identity for", path))? else {
+            active.link = Some(Link::root());
+            return Ok(());
+        };
+        let identity = LogId(identity);
+        let (line, link) = statement::first_line(identity, options.in_groups);
+        if let Err(error) = backend::write_all_at(&*active.file, &line, 0) {
+            // Half of it would be set aside by the next opening, which takes room as well.
+            let _ = active.file.set_len(0);
+            return Err(if backend::is_full(&error) {
+                Error::full(path)(error)
+            } else {
+                Error::io("write", path)(error)
+            });
+        }
+        (active.end, active.link) = (line.len() as u64, Some(link));
+        Ok(())
     }
 }
 
@@ -369,6 +440,7 @@ struct Known {
     bytes: u64,
     index: MemoryIndex,
     older: Option<Arc<Full>>,
+    is_chained: bool,
 }
 
 impl Known {
@@ -378,6 +450,7 @@ impl Known {
             bytes: 0,
             index: MemoryIndex::default(),
             older: None,
+            is_chained: false,
         }
     }
 }
@@ -396,9 +469,41 @@ struct Read {
     end: u64,
     lines: u64,
     tear: Option<(Tear, BreakKind)>,
+    /// The newest statement of what was removed from the log's beginning.
+    removed: Option<Statement>,
+    is_chained: bool,
+    /// Where the whole lines at the end begin of which none has a link, in a log with a chain.
+    unlinked: Option<Tear>,
 }
 
 impl Read {
+    fn take_statement(&mut self, lines: &Lines) {
+        let statement = lines.statement();
+        if let Some(statement) = statement.filter(|statement| statement.removed.is_some()) {
+            self.removed = Some(statement);
+        }
+    }
+
+    /// Takes in a whole line.
+    fn whole(&mut self, seq: Seq, synced: Seq, lines: &Lines) {
+        self.synced = self.synced.max(synced);
+        let on_disk = self.synced;
+        while self
+            .marked
+            .pop_front_if(|(seq, _)| *seq <= on_disk && *seq > Seq::ZERO)
+            .is_some()
+        {}
+        if self.tear.is_none() {
+            (self.last, self.link_text) = (seq, lines.link());
+            if self.link_text.is_some() {
+                (self.is_chained, self.unlinked) = (true, None);
+            } else if self.is_chained && self.unlinked.is_none() {
+                self.unlinked = Some(lines.tear());
+            }
+            self.marked.push_back((seq, lines.byte));
+        }
+    }
+
     fn link(&self) -> Option<Link> {
         Link::from_text(&self.link_text?)
     }

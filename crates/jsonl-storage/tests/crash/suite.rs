@@ -115,7 +115,7 @@ pub(crate) fn same_as_the_file_system(seed: u64, dir: &Path) -> Result<(), Failu
         &mut rng.clone(),
     )?;
 
-    let real: Arc<dyn Backend> = Arc::new(FsBackend::new(dir));
+    let real: Arc<dyn Backend> = Arc::new(FsBackend::new(dir).with_identity([7; 16]));
     // This machine has nothing to do with it, and so nothing to excuse a failure with.
     let idle = Machine::new(Disk::default(), Plan::default());
     live(&idle, &real, &script, &mut Model::default(), &mut rng)?;

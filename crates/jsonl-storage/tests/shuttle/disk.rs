@@ -106,6 +106,11 @@ struct File {
 }
 
 impl Backend for Mounted {
+    /// The same for each log, so that a seed repeats a run byte by byte.
+    fn identity(&self) -> io::Result<Option<[u8; 16]>> {
+        Ok(Some([7; 16]))
+    }
+
     fn dir(&self) -> &Path {
         Path::new("/memory")
     }

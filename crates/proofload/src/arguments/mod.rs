@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Copy the intact records of a damaged log
     Salvage(SalvageArguments),
+    /// Make and verify signed checkpoints of a log, which show whether it was cut or written anew
+    Checkpoint(CheckpointArguments),
     /// Predict what a plan would change, without executing it
     Simulate(SimulateArguments),
     /// Print a JSON schema
@@ -325,12 +327,15 @@ pub(crate) struct VerifyArguments {
     /// List every break of a log, not only the first
     #[arg(long)]
     pub(crate) all: bool,
-    /// Also compare each log with a checkpoint that was kept elsewhere
+    /// Also compare a log with its checkpoint, which was kept elsewhere (see `checkpoint create`)
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
     /// The key that must have signed the checkpoint, as NAME+ID+BASE64
     #[arg(long, value_name = "KEY", requires = "checkpoint")]
     pub(crate) key: Option<String>,
+    /// Accept a checkpoint whose signature is not checked, which anybody could have written
+    #[arg(long, requires = "checkpoint", conflicts_with = "key")]
+    pub(crate) insecure_no_key: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -338,8 +343,48 @@ pub(crate) struct VerifyArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct SalvageArguments {
-    /// The damaged log, which is only read
+    /// The damaged log, or a data directory with some below it, which is only read
     pub(crate) from: PathBuf,
-    /// Where the new log goes
+    /// Where the new log or data directory goes
     pub(crate) to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointArguments {
+    #[command(subcommand)]
+    pub(crate) command: CheckpointCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckpointCommand {
+    /// Make a pair of keys: the secret one in a file, the public one printed
+    Keygen(KeygenArguments),
+    /// Verify a chained log and sign what it is now, to be kept where nobody who can write to it can
+    Create(CheckpointCreateArguments),
+    /// Verify a log against its checkpoint, as `verify --checkpoint` does
+    Verify(VerifyArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeygenArguments {
+    /// The key's name, unique in the world, such as example.com/audit
+    pub(crate) name: String,
+    /// The file that the secret key goes to; only its owner may read it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointCreateArguments {
+    /// The log, or a data directory with one chained log below it
+    pub(crate) directory: PathBuf,
+    /// The file with the secret key (see `checkpoint keygen`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// What the log is called in the checkpoint (default: the key's name)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) origin: Option<String>,
+    /// The file that the checkpoint goes to (default: the standard output)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }

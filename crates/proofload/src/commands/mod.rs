@@ -2,6 +2,7 @@
 
 mod ab;
 mod calibrate;
+mod checkpoint;
 mod compare;
 pub(crate) mod completions;
 mod init;
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Search(search) => search::run(&search),
         Command::Verify(verify) => verify::run(&verify),
         Command::Salvage(salvage) => salvage::run(&salvage),
+        Command::Checkpoint(checkpoint) => checkpoint::run(&checkpoint.command),
         Command::Simulate(simulate) => simulate::run(&simulate),
         Command::Completions(completions) => completions::print_completions(&completions),
         Command::Man(man) => completions::print_man(&man),

@@ -1,14 +1,14 @@
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
-use harness::{Inspection, Reread, inspect_against, reread};
+use harness::{Inspection, LogInspection, Reread, inspect_against, reread};
 use jsonl_storage::Checkpoint;
 
 use crate::arguments::VerifyArguments;
 use crate::commands::report::print;
 use crate::exit::Exit;
 
-/// Checks what lies in a directory, and on request holds it against acknowledgements.
+/// Checks the stored data in a directory, and on request compares it with acknowledgements.
 pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Exit> {
     let checkpoint = checkpoint(arguments)?;
     let found = inspect_against(&arguments.directory, checkpoint.as_slice())?;
@@ -16,15 +16,50 @@ pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Exit> {
         Some(journal) => Some(reread(&arguments.directory, journal)?),
         None => None,
     };
-    let holds = found.holds() && against.as_ref().is_none_or(Reread::holds);
+    let outcome = Outcome::of(arguments, &found, against.as_ref());
     if arguments.json {
-        let json = serde_json::json!({ "holds": holds, "found": found, "journal": against });
+        let json = serde_json::json!({
+            "holds": outcome.exit == Exit::Held,
+            "undecided": outcome.doubts,
+            "found": found,
+            "journal": against,
+        });
         let text = serde_json::to_string_pretty(&json).context("the result has no JSON form")?;
         print(&format!("{text}\n"))?;
     } else {
-        print(&describe(&found, against.as_ref(), holds, arguments.all))?;
+        print(&describe(&found, against.as_ref(), &outcome, arguments.all))?;
     }
-    Ok(if holds { Exit::Held } else { Exit::Failed })
+    Ok(outcome.exit)
+}
+
+/// What a verification comes to.
+struct Outcome {
+    exit: Exit,
+    /// Why it decides nothing, if nothing failed.
+    doubts: Vec<String>,
+}
+
+impl Outcome {
+    fn of(arguments: &VerifyArguments, found: &Inspection, against: Option<&Reread>) -> Self {
+        let mut doubts: Vec<String> = Vec::new();
+        // A journal has each acknowledgement: what it has, and what is there, leave nothing open.
+        if against.is_none() {
+            doubts.extend(found.doubts().map(str::to_owned));
+        }
+        if arguments.checkpoint.is_some() && arguments.key.is_none() && !arguments.insecure_no_key {
+            let unchecked = "the signature of the checkpoint was not checked: give its --key, or accept \
+                             that with --insecure-no-key";
+            doubts.push(unchecked.to_owned());
+        }
+        let exit = if !found.holds() || against.is_some_and(|against| !against.holds()) {
+            Exit::Failed
+        } else if doubts.is_empty() {
+            Exit::Held
+        } else {
+            Exit::NotJudged
+        };
+        Self { exit, doubts }
+    }
 }
 
 /// Reads the checkpoint, whose signature is checked when a key is given.
@@ -43,7 +78,7 @@ fn checkpoint(arguments: &VerifyArguments) -> anyhow::Result<Option<Checkpoint>>
 
 // A `String` takes every write, so the results below are not looked at.
 
-fn describe(found: &Inspection, against: Option<&Reread>, holds: bool, all: bool) -> String {
+fn describe(found: &Inspection, against: Option<&Reread>, outcome: &Outcome, all: bool) -> String {
     let mut text = String::new();
     for log in &found.logs {
         let _ = writeln!(
@@ -53,11 +88,27 @@ fn describe(found: &Inspection, against: Option<&Reread>, holds: bool, all: bool
             log.records,
             log.last,
             log.synced,
-            if log.chained { ", chained" } else { "" }
+            chain(log)
         );
+        if let Some(removed) = &log.removed {
+            let _ = writeln!(text, "  removed: {removed}");
+        }
         let shown = if all { usize::MAX } else { 1 };
         list(&mut text, "corrupt", &log.corruptions, shown);
-        list(&mut text, "torn (never acknowledged)", &log.torn, shown);
+        list(&mut text, "cannot be read", &log.torn, shown);
+        for index in &log.damaged_indexes {
+            let index = index.display();
+            let _ = writeln!(
+                text,
+                "  index damaged: {index}; it is made anew from the records when it is needed"
+            );
+        }
+    }
+    for origin in &found.checkpoints_without_log {
+        let _ = writeln!(
+            text,
+            "  checkpoint {origin}: it is of none of these logs; name the directory of its own log"
+        );
     }
     for store in &found.memory_stores {
         let _ = writeln!(
@@ -90,16 +141,25 @@ fn describe(found: &Inspection, against: Option<&Reread>, holds: bool, all: bool
     if let Some(against) = against {
         describe_reread(&mut text, against);
     }
-    let _ = writeln!(
-        text,
-        "{}",
-        if holds {
-            "holds"
-        } else {
-            "VERIFICATION FAILED"
-        }
-    );
+    for doubt in &outcome.doubts {
+        let _ = writeln!(text, "  undecided: {doubt}");
+    }
+    let verdict = match outcome.exit {
+        Exit::Held => "holds",
+        Exit::Failed => "VERIFICATION FAILED",
+        _ => "INCONCLUSIVE",
+    };
+    let _ = writeln!(text, "{verdict}");
     text
+}
+
+/// What a log's lines carry, and which log it says to be.
+fn chain(log: &LogInspection) -> String {
+    match &log.identity {
+        Some(identity) => format!(", chained, identity {identity}"),
+        None if log.chained => ", chained, no identity record".to_owned(),
+        None => String::new(),
+    }
 }
 
 fn describe_reread(text: &mut String, against: &Reread) {

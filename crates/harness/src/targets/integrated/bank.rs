@@ -66,7 +66,10 @@ impl Bank {
             used: HashSet::new(),
             total: BALANCE * i64::try_from(accounts)?,
         };
-        let log: Log<Entry> = LogOptions::new().open(dir)?;
+        let log: Log<Entry> = LogOptions::new()
+            .chained_when_new()
+            .chained_in_groups()
+            .open(dir)?;
         for record in log.scan()? {
             let Record { seq, data } = record?;
             state

@@ -87,7 +87,10 @@ pub trait RecordStore: Send + Sync + Sized + 'static {
 
 impl RecordStore for Log<Operation> {
     fn open(dir: &Path) -> Result<Self, Failure> {
-        Ok(LogOptions::new().open(dir)?)
+        Ok(LogOptions::new()
+            .chained_when_new()
+            .chained_in_groups()
+            .open(dir)?)
     }
 
     fn append(&self, operation: &Operation) -> Result<Seq, Failure> {

@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::catalog::Catalog;
 use crate::catalog::files::Full;
+use crate::catalog::{Candidates, Catalog};
 use crate::error::Error;
+use crate::format::batch::FactsOf;
 use crate::format::marks::Mark;
 use crate::format::segment::Part;
-
-/// Where records with a key may stand, newest first.
-#[derive(Debug)]
-pub(crate) struct Candidates {
-    pub(crate) part: Part,
-    pub(crate) offsets: Vec<u64>,
-}
+use crate::read::rebuild;
 
 /// Goes through the places where a key may be.
 #[derive(Debug)]
@@ -41,22 +36,20 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    fn advance(&mut self) -> Result<Option<Candidates>, Error> {
+    /// The next ones. An index file that is found damaged is made anew from its segment, with what
+    /// `facts` finds in each record.
+    pub(crate) fn advance(&mut self, facts: FactsOf<'_>) -> Result<Option<Candidates>, Error> {
         let catalog = self.catalog;
         match std::mem::replace(&mut self.step, Step::Full(Vec::new())) {
             Step::Active => {
-                let state = catalog.state.read();
-                let active = &state.active;
-                let part = active.part(Mark::start(active.segment.first));
-                let offsets = active.index.keys.offsets(self.hash);
-                let (older, full) = (active.older.clone(), state.full.clone());
-                self.step = Step::Older(part.clone(), older, full);
-                Ok(Some(Candidates { part, offsets }))
+                let (found, older, full) = catalog.candidates(self.hash);
+                self.step = Step::Older(found.part.clone(), older, full);
+                Ok(Some(found))
             }
             Step::Older(part, older, full) => {
                 self.step = Step::Full(full);
                 let offsets = match older {
-                    Some(older) => catalog.offsets(&older, self.hash)?,
+                    Some(older) => self.offsets(&older, facts)?,
                     None => Vec::new(),
                 };
                 Ok(Some(Candidates { part, offsets }))
@@ -66,19 +59,25 @@ impl<'a> Candidate<'a> {
                     return Ok(None);
                 };
                 self.step = Step::Full(left);
-                let offsets = catalog.offsets(&full, self.hash)?;
+                let offsets = self.offsets(&full, facts)?;
                 let (start, limit) = (Mark::start(full.segment.first), full.sidecar.summary.bytes);
                 let part = full.part(&*catalog.backend, start, limit)?;
                 Ok(Some(Candidates { part, offsets }))
             }
         }
     }
-}
 
-impl Iterator for Candidate<'_> {
-    type Item = Result<Candidates, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.advance().transpose()
+    fn offsets(&self, full: &Arc<Full>, facts: FactsOf<'_>) -> Result<Vec<u64>, Error> {
+        let catalog = self.catalog;
+        if let Some(offsets) = catalog.offsets(full, self.hash) {
+            return Ok(offsets);
+        }
+        let index = rebuild::index_of(catalog, full, facts)?;
+        let rebuilt = catalog.replace_index(full, &index)?;
+        catalog
+            .offsets(&rebuilt, self.hash)
+            .ok_or_else(|| Error::Index {
+                file: catalog.backend.dir().join(full.segment.sidecar_name()),
+            })
     }
 }
