@@ -5,6 +5,7 @@
 mod golden;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use action::{Action, ActionDigest, ActionPath};
 use approval_workflow::{

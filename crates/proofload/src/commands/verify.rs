@@ -56,7 +56,7 @@ impl Outcome {
         } else if doubts.is_empty() {
             Exit::Held
         } else {
-            Exit::NotJudged
+            Exit::Inconclusive
         };
         Self { exit, doubts }
     }
