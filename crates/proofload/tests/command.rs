@@ -458,7 +458,8 @@ fn verify_shows_the_first_break_and_all_of_them_on_request() {
 fn a_checkpoint_is_made_and_compared_with_its_own_log_only() {
     let out = TempDir::new().unwrap();
     let (one, two) = (out.path().join("data/one"), out.path().join("data/two"));
-    (chained(&one), chained(&two));
+    chained(&one);
+    chained(&two);
     let secret = out.path().join("secret");
     let keygen = [
         "checkpoint",

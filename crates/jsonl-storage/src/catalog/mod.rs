@@ -345,10 +345,10 @@ impl Catalog {
     ) -> Result<Arc<Full>, Error> {
         let _alone = self.writing.lock();
         let first = full.segment.first;
-        let is_current = |other: &Arc<Full>| other.segment.first == first;
+        let is_current = |other: &&Arc<Full>| other.segment.first == first;
         let state = self.state.read();
-        let known = state.full.iter().chain(&state.active.older);
-        let known = known.cloned().find(is_current);
+        let mut known = state.full.iter().chain(&state.active.older);
+        let known = known.find(is_current).cloned();
         drop(state);
         match known {
             Some(known) if Arc::ptr_eq(&known, full) => {}

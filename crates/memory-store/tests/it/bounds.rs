@@ -2,6 +2,7 @@
 //! quota or to two truths.
 
 use std::num::NonZeroU32;
+use std::ops::Bound;
 
 use memory_store::{
     AgentRun, Error, Expected, Filter, MemoryStore, NewMemory, Query, Quota, Traversal, When,
@@ -167,7 +168,13 @@ fn conditions_of_every_kind_hold_for_every_way_of_searching() {
                 .number("size", 5..),
             |n| n % 3 == 1 && n >= 5,
         ),
-        (Filter::new().number("size", 9..=2).tag("red"), |_| false),
+        // From 9 up, and at most 2.
+        (
+            Filter::new()
+                .number("size", (Bound::Included(9), Bound::Included(2)))
+                .tag("red"),
+            |_| false,
+        ),
     ];
     for (filter, meets) in filters {
         let expected: Vec<u64> = (1..=40).filter(|n| *n != 8 && meets(*n)).collect();

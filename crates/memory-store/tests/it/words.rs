@@ -138,7 +138,7 @@ fn a_namespace_reads_its_texts_in_its_language() {
     copy.import(&exported[..]).unwrap();
     assert_eq!(copy.language(&german), Language::Exact);
     assert_eq!(find(&copy, "der"), [2, 1]);
-    assert_eq!(copy.namespaces().unwrap(), [german.clone()]);
+    assert_eq!(copy.namespaces().unwrap(), [german]);
 }
 
 #[test]
