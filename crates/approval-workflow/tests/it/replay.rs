@@ -246,9 +246,10 @@ fn a_log_cut_at_any_record_is_the_state_of_that_moment() {
 
     let whole = lines(&dir);
     for (records, moment) in moments.iter().enumerate() {
-        let mut kept = whole[..records].to_vec();
+        // The first line is the identity of the log.
+        let mut kept = whole[..=records].to_vec();
         let half = whole
-            .get(records)
+            .get(records + 1)
             .map_or("", |line| &line[..line.len() / 2]);
         kept.push(half.to_owned());
         let copy = log_of(&dir, &kept);
