@@ -21,11 +21,11 @@ pub enum Durability {
     #[default]
     Synced,
     /// When the operating system has the record. Survives the end of the process in whatever way,
-    /// and a loss of power only after [`Log::sync`], [`Log::close`] or a rotation.
+    /// and a loss of power only after `Log::sync`, `Log::close` or a rotation.
     Flushed,
     /// When the record is in this process's buffer of at most 256 KiB, which is written when it is
-    /// full, and by [`Log::flush`], [`Log::sync`] and [`Log::close`]. What is in it is lost with
-    /// the process. [`Log::scan`] sees what was written.
+    /// full, and by `Log::flush`, `Log::sync` and `Log::close`. What is in it is lost with
+    /// the process. `Log::scan` sees what was written.
     Buffered,
 }
 
@@ -62,7 +62,7 @@ impl LogOptions {
     }
 
     /// Bounds what waits to be written, in bytes (default: 32 MiB; the last record may exceed
-    /// it). A [`Log::submit`] beyond it first has what waits written, so memory stays bounded
+    /// it). A `Log::submit` beyond it first has what waits written, so memory stays bounded
     /// however fast the callers are.
     #[must_use]
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
@@ -88,7 +88,7 @@ impl LogOptions {
 
     /// Begins another file when the times in one would be so far apart (default: never), in the
     /// unit of [`Index::by_time`], without which this does nothing: a log reads no clock. See also
-    /// [`Log::rotate`].
+    /// `Log::rotate`.
     #[must_use]
     pub fn segment_span(mut self, span: u64) -> Self {
         self.segment_span = Some(span);

@@ -20,7 +20,7 @@ impl Stop {
     }
 
     /// The action should not be done, and what it would do is not modelled further. An action
-    /// whose effects are known is played to its end after [`Context::mark_unsafe`].
+    /// whose effects are known is played to its end after `Context::mark_unsafe`.
     pub fn unsafe_because(reason: impl Into<String>) -> Self {
         Self::new(PredictedOutcome::Unsafe, reason)
     }

@@ -13,7 +13,7 @@ use crate::sync::Stopwatch;
 
 /// Reads records as they are appended.
 ///
-/// Made by [`Log::follow`]. Each record is given once, in order, when it is as durable as the log's
+/// Made by `Log::follow`. Each record is given once, in order, when it is as durable as the log's
 /// level says; with [`Durability::Buffered`](crate::Durability::Buffered), when it was written.
 pub struct Follow<'a, T> {
     catalog: &'a Arc<Catalog>,
