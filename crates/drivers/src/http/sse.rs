@@ -34,7 +34,11 @@ impl Events {
         now: Instant,
         answer: &mut Answer,
     ) -> Result<(), Malformed> {
-        if self.after_return && bytes.first() == Some(&b'\n') {
+        // A read without bytes says nothing about what follows a carriage return.
+        let Some(&first) = bytes.first() else {
+            return Ok(());
+        };
+        if self.after_return && first == b'\n' {
             bytes = &bytes[1..];
         }
         self.after_return = false;
@@ -151,6 +155,14 @@ mod tests {
         );
         assert_eq!(read(&[b"data\n\n"]).0, 1);
         assert_eq!(read(&[b"database: 1\n\n"]).0, 0);
+    }
+
+    #[test]
+    fn a_read_without_bytes_between_the_two_ends_of_a_line_changes_nothing() {
+        let whole = read(&[b"data: 1\r\ndata: 2\r\n\r\n"]);
+        let cut: [&[u8]; 4] = [b"data: 1\r", b"", b"\ndata: 2\r\n\r", b"\n"];
+        assert_eq!(read(&cut), whole);
+        assert_eq!(whole.0, 1);
     }
 
     #[test]
