@@ -9,7 +9,8 @@ use load_engine::{
     Stragglers, Threshold, Until, Verification, Workload, run_pooled, run_shared,
 };
 
-use crate::{Error, Executor, Progress, data_dir, manifest};
+use crate::scenario::spec::Executor;
+use crate::{Error, Progress, data_dir, manifest};
 use report::{ScenarioResult, limited_by};
 
 /// A workload whose effects can be read back after it was closed and opened again.

@@ -1,4 +1,4 @@
-//! The monotonic clock: the only place of the crate that reads one.
+//! The monotonic clock, the only place of the crate that reads one, and the handle that ends a wait.
 //!
 //! Time is an argument below rank 2. An engine that measures latency has to read a clock all the
 //! same, so it reads this trait; tests give it the simulated one and are repeatable.
@@ -11,7 +11,45 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
-use crate::plan::StopHandle;
+/// Ends a run from elsewhere, such as a handler of Ctrl-C. Clones share one switch.
+#[derive(Clone, Debug, Default)]
+pub struct StopHandle {
+    stopped: Arc<AtomicBool>,
+    /// The switch of the handle that this one was made of by [`inner`](Self::inner).
+    outer: Option<Arc<AtomicBool>>,
+}
+
+impl StopHandle {
+    /// A handle of a run that goes on.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the run to end with what it has. Iterations under way are let finish.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether someone asked.
+    #[must_use]
+    #[inline]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+            || self
+                .outer
+                .as_ref()
+                .is_some_and(|outer| outer.load(Ordering::Relaxed))
+    }
+
+    /// A handle of the engine's own, which the caller's stops but which leaves the caller's alone.
+    pub(crate) fn inner(&self) -> Self {
+        Self {
+            stopped: Arc::default(),
+            outer: Some(Arc::clone(&self.stopped)),
+        }
+    }
+}
 
 /// A monotonic clock, in nanoseconds from an origin of its own.
 pub trait Clock: Send + Sync {

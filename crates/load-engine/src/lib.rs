@@ -152,13 +152,14 @@ pub mod calibration;
 pub mod search;
 
 mod error;
+mod numbers;
 
-pub use crate::clock::{Clock, MonotonicClock, SimulatedClock};
+pub use crate::clock::{Clock, MonotonicClock, SimulatedClock, StopHandle};
 pub use crate::error::RunError;
-pub use crate::exec::abort::{Abort, AbortRule};
 pub use crate::exec::outcome::Outcome;
+pub use crate::exec::progress::{Progress, Stage};
 pub use crate::exec::stragglers::Stragglers;
-pub use crate::exec::{Progress, Stage, run, run_async, run_on, run_pooled, run_shared};
+pub use crate::exec::{run, run_async, run_on, run_pooled, run_shared};
 pub use crate::judge::leak::{LeakRuling, LeakVerdict};
 pub use crate::judge::trend;
 pub use crate::judge::validity::{CoordinatedOmission, GeneratorLimit};
@@ -172,18 +173,21 @@ pub use crate::ledger::{Effect, Ledger, LedgerEntry};
 pub use crate::monitor::{
     MonitorGap, MonitorRecord, MonitorSample, MonitorSummary, WatchedProcess,
 };
+pub use crate::plan::Plan;
+pub use crate::plan::abort::AbortRule;
 pub use crate::plan::condition::Condition;
 pub use crate::plan::model::{Model, Until};
 pub use crate::plan::pacing::{ThinkTime, UserStage};
-pub use crate::plan::phase::{Phase, PhaseStep, PhaseSummary};
+pub use crate::plan::phase::Phase;
 pub use crate::plan::schedule::{RateStage, Schedule, Spacing};
-pub use crate::plan::{Plan, StopHandle};
+pub use crate::record::abort::Abort;
 pub use crate::record::fairness::{Fairness, UserTally};
 pub use crate::record::generator::GeneratorRecord;
+pub use crate::record::histogram::{MAX_LATENCY_NS, empty_histogram};
 pub use crate::record::lag::RuntimeLag;
 pub use crate::record::latency::LatencySummary;
 pub use crate::record::open_summary::{ArrivalCounts, OpenSummary};
-pub use crate::record::recorder::{MAX_LATENCY_NS, empty_histogram};
+pub use crate::record::phase::{PhaseStep, PhaseSummary};
 pub use crate::record::{
     CheckCount, FailureCount, FailureCounts, IntervalSummary, IterationCounts, RunRecord,
     SlowOperation, StepSummary,

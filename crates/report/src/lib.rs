@@ -9,6 +9,7 @@ mod clock;
 mod machine;
 mod report;
 mod saved;
+mod scenario_result;
 mod units;
 mod v1;
 
@@ -26,8 +27,9 @@ pub use crate::findings::finding::{
     Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Span, Strength, Unit,
 };
 pub use crate::machine::{Build, Machine};
-pub use crate::report::{Definition, Report, ScenarioResult, report_schema};
+pub use crate::report::{Report, report_schema};
 pub use crate::saved::{Draft, Saved, load, save, save_draft};
+pub use crate::scenario_result::{Definition, ScenarioResult};
 pub use crate::verdict::{
     ALWAYS, ALWAYS_OPEN, Conclusion, DEFAULT_ADVICE, DEFAULTS, EFFECTS, Verdict, Violation, advice,
     describe_figure, describe_judgement, figure_of, judge, limited_by,

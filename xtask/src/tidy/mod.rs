@@ -4,6 +4,7 @@
 //! [`Violation`]s it sees, so that a test can plant one and see it named.
 
 mod architecture;
+mod circles;
 mod links;
 mod manifests;
 mod markdown;
@@ -30,6 +31,7 @@ Checks:
   ranks          a crate imports only rooms of a lower rank
   manifests      workspace lints, a description, a crate doc, no libtest benchmarks
   architecture   ARCHITECTURE.md names every room, with its rank
+  circles        the files of a crate import one another in one direction
   links          relative links and anchors in the documents lead somewhere
   patterns       no switched-off test, no path of somebody's machine, no trailing white space
 
@@ -79,6 +81,7 @@ fn check(tree: &Tree, packages: &[Package]) -> Vec<Violation> {
         manifests::check(tree, packages),
         architecture::check(tree, packages),
         links::check(tree),
+        circles::check(tree, packages),
     ]
     .concat();
     violations.sort();

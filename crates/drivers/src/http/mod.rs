@@ -5,6 +5,7 @@ mod failure;
 mod h1;
 mod h2;
 mod head;
+mod header;
 mod inflate;
 mod multipart;
 mod options;

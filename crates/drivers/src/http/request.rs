@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::header::{Header, header_name};
 use super::multipart;
 use super::options::{HttpAction, PartSpec};
 use super::service::Service;
@@ -26,14 +27,6 @@ pub struct HttpRequest {
     pub(super) is_stream: bool,
     pub(super) timeout: Duration,
     pub(super) traits: Traits,
-}
-
-/// A header. One of the service is left out while its value is not known.
-#[derive(Debug)]
-pub(super) struct Header {
-    pub(super) name: Box<str>,
-    pub(super) value: Template,
-    pub(super) optional: bool,
 }
 
 #[derive(Debug)]
@@ -175,17 +168,6 @@ impl Target {
             }
             Self::Whole(whole) => whole.render(values, out),
         }
-    }
-}
-
-pub(super) fn header_name(name: &str, at: usize) -> Result<Box<str>, SpecError> {
-    let lower = name.to_ascii_lowercase();
-    match &*lower {
-        "content-length" | "transfer-encoding" => Err(SpecError::new(
-            at,
-            format!("`{lower}` is set by Proofload: leave it out"),
-        )),
-        _ => Ok(lower.into()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::request::{Header, header_name};
+use super::header::{Header, header_name};
 use super::{HttpOptions, Version};
 use crate::driver::ServiceContext;
 use crate::error::SpecError;

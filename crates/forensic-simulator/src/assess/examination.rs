@@ -6,13 +6,12 @@ use crate::assess::analysis::Analysis;
 use crate::assess::faults::{FaultDepth, FaultSummary};
 use crate::assess::findings::{of_changes, of_report};
 use crate::assess::forecast::Forecast;
-use crate::assess::kinds::{FindingKind, Severity};
+use crate::assess::kinds::Finding;
 use crate::assess::risk::{BlastRadius, Risk};
 use crate::assess::summary::{self, Advice, Count};
 use crate::formats::plan_file::PlanFile;
 use crate::formats::planned::{AttributeChange, PlannedChanges, PlannedResource};
 use crate::plan::Plan;
-use crate::plan::step_id::StepId;
 use crate::run::simulator::Simulator;
 use crate::world::World;
 
@@ -60,41 +59,6 @@ pub struct Examination {
     pub forecast: Forecast,
     /// Whether the plan of another tool says that there is nothing to do.
     pub nothing_to_do: bool,
-}
-
-/// Something that speaks against running a plan as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Finding {
-    /// What kind of thing.
-    pub kind: FindingKind,
-    /// How bad it is.
-    pub severity: Severity,
-    /// The steps that it is about; empty if it is about the whole plan.
-    #[schemars(with = "Vec<String>")]
-    pub steps: Vec<StepId>,
-    /// What it is about, if that is no step: an output, a check, the plan.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// What was seen.
-    pub evidence: String,
-}
-
-impl Finding {
-    pub(crate) fn new(
-        kind: FindingKind,
-        severity: Severity,
-        steps: &[&StepId],
-        evidence: String,
-    ) -> Self {
-        Self {
-            kind,
-            severity,
-            steps: steps.iter().map(|&step| step.clone()).collect(),
-            subject: None,
-            evidence,
-        }
-    }
 }
 
 /// Draws of the forecast. The 99 % quantile of so many is within half a percentage point.

@@ -3,8 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::assess::analysis::Analysis;
-use crate::assess::examination::Finding;
-use crate::assess::kinds::{FindingKind, Severity};
+use crate::assess::kinds::{Finding, FindingKind, Severity};
 use crate::assess::rollback::UndoKind;
 use crate::formats::planned::{ChangeKind, PlannedChanges, PlannedResource};
 use crate::formats::terraform::access::openings;

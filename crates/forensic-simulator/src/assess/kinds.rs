@@ -3,6 +3,43 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::plan::step_id::StepId;
+
+/// Something that speaks against running a plan as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What kind of thing.
+    pub kind: FindingKind,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The steps that it is about; empty if it is about the whole plan.
+    #[schemars(with = "Vec<String>")]
+    pub steps: Vec<StepId>,
+    /// What it is about, if that is no step: an output, a check, the plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// What was seen.
+    pub evidence: String,
+}
+
+impl Finding {
+    pub(crate) fn new(
+        kind: FindingKind,
+        severity: Severity,
+        steps: &[&StepId],
+        evidence: String,
+    ) -> Self {
+        Self {
+            kind,
+            severity,
+            steps: steps.iter().map(|&step| step.clone()).collect(),
+            subject: None,
+            evidence,
+        }
+    }
+}
+
 /// The kinds of findings.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,

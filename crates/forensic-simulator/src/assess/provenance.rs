@@ -1,9 +1,10 @@
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
 
 use crate::assess::request::{Concern, ConcernKind, Request, has_form, mentions, scalars};
 use crate::formats::mcp::McpTools;
+use crate::formats::mcp::shape::{ToolShape, is_named_as, is_role};
 use crate::plan::Plan;
 use crate::plan::workflow::Step;
 use crate::text::shorten;
@@ -47,17 +48,6 @@ use crate::world::fact::Fact;
 pub struct ProvenancePolicy {
     shapes: BTreeMap<String, ToolShape>,
     untrusted: Vec<String>,
-}
-
-/// What the schema and the annotations of a tool say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ToolShape {
-    /// Whether it only reads.
-    pub read_only: bool,
-    /// Whether it destroys.
-    pub destructive: bool,
-    /// The parameters that are its targets.
-    pub targets: BTreeSet<String>,
 }
 
 impl ProvenancePolicy {
@@ -214,73 +204,11 @@ fn inflected(word: &str) -> [String; 4] {
 /// The names of parameters that hold an address of the web.
 const WEB: [&str; 5] = ["url", "uri", "link", "href", "endpoint"];
 
-/// The last words of the names of parameters that say who or what is reached.
-const ROLES: [&str; 30] = [
-    "account",
-    "address",
-    "attendee",
-    "bcc",
-    "bucket",
-    "cc",
-    "channel",
-    "company",
-    "domain",
-    "email",
-    "endpoint",
-    "host",
-    "hotel",
-    "iban",
-    "invitee",
-    "link",
-    "member",
-    "participant",
-    "password",
-    "phone",
-    "recipient",
-    "repo",
-    "repository",
-    "restaurant",
-    "to",
-    "uri",
-    "url",
-    "user",
-    "username",
-    "webhook",
-];
-
-fn is_named_as(parameter: &str, roles: &[&str]) -> bool {
-    let last = parameter
-        .rsplit(['_', '-', '.'])
-        .next()
-        .unwrap_or(parameter)
-        .to_lowercase();
-    let is = |word: &str| roles.contains(&word);
-    is(&last) || last.strip_suffix('s').is_some_and(is)
-}
-
-/// Whether a parameter is a target, by its schema.
-pub(crate) fn is_target(name: &str, schema: &Value) -> bool {
-    const FORMATS: [&str; 8] = [
-        "email",
-        "idn-email",
-        "uri",
-        "iri",
-        "uri-reference",
-        "hostname",
-        "ipv4",
-        "ipv6",
-    ];
-    let format = schema["format"]
-        .as_str()
-        .or(schema["items"]["format"].as_str());
-    format.is_some_and(|format| FORMATS.contains(&format)) || is_named_as(name, &ROLES)
-}
-
 /// The targets of a call: with the parameter, in lower case.
 fn targets(parameters: &Map<String, Value>, shape: &ToolShape) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (name, value) in parameters {
-        let is_target = shape.targets.contains(name) || is_named_as(name, &ROLES);
+        let is_target = shape.targets.contains(name) || is_role(name);
         for text in scalars(value) {
             if is_target || is_address(&text) {
                 found.push((name.clone(), text));
@@ -433,14 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn targets_are_told_by_schema_name_and_value() {
-        for name in ["recipients", "user_email", "channel", "webhook_url", "to"] {
-            assert!(is_target(name, &Value::Null), "{name}");
-        }
-        for name in ["body", "title", "start_time", "amount", "total"] {
-            assert!(!is_target(name, &Value::Null), "{name}");
-        }
-        assert!(is_target("x", &serde_json::json!({"format": "email"})));
+    fn addresses_are_told_by_their_form() {
         assert!(is_address("gb29nwbk60161331926819") && !is_address("2024-05-15"));
         let found: Vec<_> =
             addresses_within("see (https://a.example/x). or b@c.example!").collect();

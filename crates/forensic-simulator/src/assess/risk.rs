@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::assess::examination::Finding;
-use crate::assess::kinds::FindingKind;
+use crate::assess::kinds::{Finding, FindingKind};
 use crate::formats::planned::{ChangeKind, PlannedChanges, PlannedResource};
 use crate::plan::step_id::StepId;
 use crate::run::report::issue::IssueKind;

@@ -6,8 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::assess::examination::Finding;
-use crate::assess::kinds::FindingKind;
+use crate::assess::kinds::{Finding, FindingKind};
 use crate::formats::planned::{ChangeKind, PlannedChanges, PlannedResource};
 use crate::run::report::{PredictedOutcome, SimulationReport, StepReport};
 

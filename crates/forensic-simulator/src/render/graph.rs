@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
-use super::markdown::html;
+use super::markup;
 use crate::formats::planned::{ChangeKind, PlannedResource};
 
 /// At most so many resources are drawn, the most dangerous first.
@@ -53,7 +53,7 @@ pub(super) fn of(resources: &[PlannedResource]) -> String {
     for (resource, (x, y)) in shown.iter().zip(at) {
         let label = format!("{} {}", resource.kind.as_str(), resource.address);
         let start: String = label.chars().take(38).collect();
-        let (label, start, fill) = (html(&label), html(&start), color(resource.kind));
+        let (label, start, fill) = (markup(&label), markup(&start), color(resource.kind));
         let (text_x, text_y) = (x + 8, y + 17);
         let _ = writeln!(
             svg,

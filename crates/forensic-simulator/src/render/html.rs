@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::examination::{about, attribute_lines, notes_of, push_more};
 use super::graph::color;
-use super::markdown::html;
+use super::markup;
 use crate::assess::examination::Examination;
 
 /// At most so many resources and lines of one stand on the page.
@@ -20,13 +20,13 @@ impl Examination {
     /// A page of HTML with the plan as a graph, to be kept beside the plan or opened from a build.
     #[must_use]
     pub fn to_html(&self) -> String {
-        let headline = html(&self.headline);
+        let headline = markup(&self.headline);
         let mut page = format!(
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
              <title>{headline}</title><style>{STYLE}</style></head><body>\n<h1>{headline}</h1>\n<p>{}</p>\n",
-            html(&self.about())
+            markup(&self.about())
         );
         if !self.findings.is_empty() {
             page.push_str("<h2>Findings</h2>\n<table><tr><th>kind</th><th>about</th><th>what was seen</th></tr>\n");
@@ -36,8 +36,8 @@ impl Examination {
                     page,
                     "<tr class=\"{severity}\"><td>{}</td><td>{}</td><td>{}</td></tr>",
                     finding.kind.as_str(),
-                    html(about(finding).trim_end_matches(": ")),
-                    html(&finding.evidence)
+                    markup(about(finding).trim_end_matches(": ")),
+                    markup(&finding.evidence)
                 );
             }
             page.push_str("</table>\n");
@@ -60,7 +60,7 @@ impl Examination {
         if !self.notes.is_empty() {
             page.push_str("<h2>Notes</h2>\n<ul>");
             for note in self.notes.iter().take(SHOWN) {
-                let _ = write!(page, "<li>{}</li>", html(note));
+                let _ = write!(page, "<li>{}</li>", markup(note));
             }
             page.push_str("</ul>\n");
         }
@@ -76,10 +76,10 @@ impl Examination {
                 "<details><summary style=\"background:{}\">{} {}</summary>",
                 color(resource.kind),
                 resource.kind.as_str(),
-                html(&resource.address)
+                markup(&resource.address)
             );
             if !resource.notes.is_empty() {
-                let _ = write!(page, "<p>{}</p>", html(&notes_of(resource)));
+                let _ = write!(page, "<p>{}</p>", markup(&notes_of(resource)));
             }
             let all = attribute_lines(&resource.attributes);
             page.push_str("<pre>");
@@ -88,8 +88,8 @@ impl Examination {
                     page,
                     "{} {}: {}",
                     line.sign,
-                    html(&line.path),
-                    html(&line.text)
+                    markup(&line.path),
+                    markup(&line.text)
                 );
             }
             push_more(page, "", all.len(), SHOWN_LINES);
@@ -103,8 +103,8 @@ impl Examination {
                     page,
                     "{} {}: {}",
                     line.sign,
-                    html(&line.path),
-                    html(&line.text)
+                    markup(&line.path),
+                    markup(&line.text)
                 );
             }
             page.push_str("</pre>\n");
@@ -114,5 +114,5 @@ impl Examination {
 
 /// Several lines, each made harmless.
 fn html_lines(text: &str) -> String {
-    text.lines().map(html).collect::<Vec<_>>().join("\n")
+    text.lines().map(markup).collect::<Vec<_>>().join("\n")
 }

@@ -4,7 +4,7 @@ use super::cell;
 use super::examination::{
     SHOWN_ITEMS, SHOWN_LINES, about, attribute_lines, is_folded, notes_of, push_more, sign_of,
 };
-use super::plain;
+use super::{markup, plain};
 use crate::assess::examination::Examination;
 use crate::formats::planned::{AttributeChange, ChangeKind};
 
@@ -75,7 +75,7 @@ impl Examination {
             let mut block = format!(
                 "\n<details><summary>{} {verb} {}</summary>\n\n",
                 sign_of(resource.kind),
-                html(&resource.address)
+                markup(&resource.address)
             );
             let notes = notes_of(resource);
             if !notes.is_empty() {
@@ -146,15 +146,6 @@ fn push_diff(attributes: &[AttributeChange], text: &mut String) {
     }
     push_more(text, "  ", all.len(), SHOWN_LINES);
     text.push_str("```\n");
-}
-
-/// For HTML within Markdown.
-pub(super) fn html(text: &str) -> String {
-    let text = plain(text);
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 /// Cut at a line, if there is no room for all.

@@ -217,6 +217,15 @@ fn plain(text: &str) -> String {
     escape(text)
 }
 
+/// For HTML: without characters that would be markup.
+fn markup(text: &str) -> String {
+    let text = plain(text);
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
 /// For Markdown, where text must not become a table's border, a link or HTML.
 fn cell(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::assess::examination::{Examination, Finding, escape_json};
-use crate::assess::kinds::FindingKind;
+use crate::assess::examination::{Examination, escape_json};
+use crate::assess::kinds::{Finding, FindingKind};
 use crate::plan::step_id::StepId;
 
 impl Examination {

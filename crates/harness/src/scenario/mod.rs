@@ -9,7 +9,7 @@ mod quick;
 mod renamed_keys;
 mod schema;
 mod sizes;
-mod spec;
+pub(crate) mod spec;
 mod tables;
 mod thresholds;
 

@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::target::Target;
 use super::{KnownDelay, MAX_ERROR_SHARE, asked_ns, at_quantile};
+use crate::clock::StopHandle;
 use crate::clock::{Clock, MonotonicClock};
 use crate::error::RunError;
-use crate::exec::{Progress, run_on};
+use crate::exec::progress::Progress;
+use crate::exec::run_on;
+use crate::plan::Plan;
 use crate::plan::model::Model;
 use crate::plan::nanoseconds;
 use crate::plan::schedule::Schedule;
-use crate::plan::{Plan, StopHandle};
 
 /// How long a call takes without a stall: so that ten users make 500 a second.
 const SERVICE: Duration = Duration::from_millis(20);

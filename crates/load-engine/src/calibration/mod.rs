@@ -29,13 +29,15 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::StopHandle;
 use crate::clock::{Clock, MonotonicClock};
 use crate::error::RunError;
-use crate::exec::{Progress, run_on};
+use crate::exec::progress::Progress;
+use crate::exec::run_on;
 use crate::judge::validity::GeneratorLimit;
+use crate::plan::Plan;
 use crate::plan::model::Model;
 use crate::plan::schedule::Schedule;
-use crate::plan::{Plan, StopHandle};
 use crate::record::RunRecord;
 use crate::record::open_summary::ArrivalCounts;
 
@@ -254,7 +256,7 @@ impl CalibrationRow {
     /// The same as a share of the truth; 0 of nothing.
     #[must_use]
     pub fn error_share(&self) -> f64 {
-        crate::record::share(self.error_ns(), self.true_ns)
+        crate::numbers::share(self.error_ns(), self.true_ns)
     }
 
     /// Whether the report is within 1 % or 20 µs of the truth.

@@ -1,5 +1,6 @@
 //! What the users of one run share: the plan, the clock, and a place for each one's figures.
 
+pub(crate) mod arrival_queue;
 pub(crate) mod counter;
 pub(crate) mod skips;
 pub(crate) mod slot;
@@ -12,17 +13,18 @@ use std::sync::Arc;
 use crossbeam::utils::CachePadded;
 
 use crate::clock::Clock;
+use crate::clock::StopHandle;
+use crate::context::arrival_queue::ArrivalQueue;
 use crate::context::counter::Counter;
 use crate::context::skips::Skips;
 use crate::context::slot::Slot;
 use crate::context::start_barrier::{Signal, StartBarrier};
 use crate::context::timer::Timer;
-use crate::exec::arrivals::ArrivalQueue;
 use crate::ledger::Ledger;
 use crate::ledger::spill::Spill;
+use crate::plan::Plan;
 use crate::plan::model::Model;
 use crate::plan::phase::PhaseEnds;
-use crate::plan::{Plan, StopHandle};
 use crate::record::lag::LagTally;
 use crate::record::recorder::Recorder;
 use crate::record::timeline::Timeline;

@@ -2,46 +2,18 @@
 
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::context::RunContext;
 use crate::context::counter::Counter;
 use crate::error::RunError;
 use crate::plan::Plan;
+use crate::plan::abort::AbortRule;
 use crate::plan::condition::Kind;
-use crate::plan::nanoseconds;
-use crate::plan::phase::PhaseSummary;
+use crate::record::abort::Abort;
 use crate::record::latency::LatencySummary;
+use crate::record::phase::PhaseSummary;
 use crate::record::{FailureCounts, IterationCounts, RunRecord, StepSummary};
 use crate::step::StepSpec;
-use crate::threshold::{Judgement, Ruling, Threshold};
-
-/// A threshold that ends the run when it is violated while the load runs.
-///
-/// It is judged about twice a second on what the users have brought together until then, which
-/// they do once a second; so a run ends a second or two after the violation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct AbortRule {
-    /// What has to hold. Times, `failed`, `error_rate` and `failed_iterations` are
-    /// known while the load runs; other figures are not.
-    pub threshold: Threshold,
-    /// How long the load runs before it is judged: the first few operations say little.
-    #[serde(rename = "after_ns", with = "nanoseconds", default)]
-    #[schemars(with = "u64")]
-    pub after: Duration,
-}
-
-/// Why a run ended before it was through.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Abort {
-    /// When it was judged, from the start of the load.
-    pub at_ns: u64,
-    /// The violated threshold with the figure that violated it. The whole run's figure may differ, since
-    /// it includes what was under way.
-    pub judgement: Judgement,
-}
+use crate::threshold::{Ruling, Threshold};
 
 /// Checks, before a run, that every rule can be judged while it goes on.
 pub(crate) fn check(plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {

@@ -1,45 +1,10 @@
 //! One user's turns in an open model.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
 use crate::context::RunContext;
-use crate::exec::user::Turn;
-use crate::plan::schedule::{Schedule, Timetable};
+use crate::context::arrival_queue::ArrivalQueue;
+use crate::exec::turn::Turn;
 use crate::record::recorder::OpenTally;
 use crate::workload::iteration::Iteration;
-
-/// The arrivals of a run, which its users share.
-///
-/// Whoever is free takes the next one and waits until it is due. So there is no dispatcher that could
-/// be late and no queue that could grow: an arrival that nobody has taken when it is due is the queue.
-pub(crate) struct ArrivalQueue {
-    /// Locked once an arrival, before the arrival is due or while it is late anyway.
-    arrivals: Mutex<Timetable>,
-    /// The highest number of those that were started, and 1.
-    started: AtomicU64,
-    schedule_ns: u64,
-    max_start_delay_ns: u64,
-}
-
-impl ArrivalQueue {
-    pub(crate) fn new(schedule: &Schedule, max_start_delay: Duration, seed: u64) -> Self {
-        Self {
-            arrivals: Mutex::new(Timetable::new(schedule.clone(), seed)),
-            started: AtomicU64::new(0),
-            schedule_ns: schedule.duration().as_nanos() as u64,
-            max_start_delay_ns: u64::try_from(max_start_delay.as_nanos()).unwrap_or(u64::MAX),
-        }
-    }
-
-    fn next(&self) -> Option<(u64, u64)> {
-        self.arrivals
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .next()
-    }
-}
 
 /// An arrival that a user has taken.
 #[derive(Clone, Copy)]
@@ -122,11 +87,7 @@ impl<'c> Arrivals<'c> {
 
     fn start(&mut self, number: u64, due_ns: u64, it: &mut Iteration<'_>) -> Turn {
         self.under_way = (due_ns, it.last_ns());
-        let started = self
-            .arrival_queue
-            .started
-            .fetch_max(number + 1, Ordering::Relaxed);
-        if started > number {
+        if !self.arrival_queue.start(number) {
             it.book(|recorder| recorder.arrivals().overtaken += 1);
         }
         it.begin_arrival(number, due_ns);

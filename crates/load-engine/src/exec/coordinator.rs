@@ -9,18 +9,15 @@ use crate::context::counter::Doing;
 use crate::context::start_barrier::Signal;
 use crate::context::{Dismissal, RunContext};
 use crate::error::{RunError, panicked};
-use crate::exec::abort::{self, Abort};
+use crate::exec::abort;
 use crate::exec::deadline::{Cut, PROGRESS_PERIOD, WaitLimit};
 use crate::exec::live::LiveSnapshot;
-use crate::exec::user::UserEnd;
-use crate::exec::{Progress, Stage};
-use crate::ledger::Ledger;
+use crate::exec::messages::{Left, Load, UserReport};
+use crate::exec::progress::{Progress, Stage};
 use crate::monitor::Monitor;
 use crate::monitor::usage::cpu_time_ns;
 use crate::record::RunRecord;
 use crate::record::failures::FailureTally;
-use crate::record::lag::LagTally;
-use crate::record::recorder::Recorder;
 use crate::step::Failure;
 
 /// So many calls of `on_progress` are between two judgements of the thresholds that may end the run:
@@ -42,53 +39,12 @@ const CLAIM_PATIENCE_NS: u64 = 10_000_000_000;
 /// Reports that a user sends at most, and its thread besides: so much room lets no send ever wait.
 const REPORTS_A_USER: usize = 4;
 
-/// What a user tells the coordinating thread.
-pub(crate) enum Report {
-    Ready,
-    SetUpFailed {
-        user: u32,
-        failure: Failure,
-    },
-    LoadEnded {
-        user: u32,
-        end: UserEnd,
-    },
-    TornDown {
-        user: u32,
-        failure: Option<Failure>,
-    },
-    Panicked(Failure),
-    /// The last that a thread sends.
-    ThreadEnded,
-}
-
-/// What a load left behind.
-pub(crate) struct Load {
-    pub(crate) began_ns: u64,
-    pub(crate) ended_ns: u64,
-    /// By user, when its load ended; none of those whom the run ended without.
-    pub(crate) user_ends_ns: Vec<Option<u64>>,
-    pub(crate) monitor_began_ns: u64,
-    pub(crate) cpu_ns: Option<u64>,
-    pub(crate) completed: u64,
-    pub(crate) failed: u64,
-    pub(crate) interrupted: bool,
-    pub(crate) abort: Option<Abort>,
-    pub(crate) recorders: Vec<Recorder>,
-    pub(crate) ledgers: Vec<Ledger>,
-    /// Of each runtime, if users are tasks.
-    pub(crate) lags: Vec<LagTally>,
-    pub(crate) tear_down_failures: FailureTally,
-    /// What the users were doing whom the run ended without.
-    pub(crate) in_flight: Vec<Doing>,
-}
-
 /// The thread that called, at its work.
 struct Coordinator<'r, 'c> {
     context: &'r RunContext<'c>,
     /// Whether the run may end without its threads.
     may_leave: bool,
-    inbox: Receiver<Report>,
+    inbox: Receiver<UserReport>,
     on_progress: &'r mut dyn FnMut(&Progress),
     /// The users whose load has not ended.
     standing: Vec<bool>,
@@ -101,19 +57,13 @@ struct Coordinator<'r, 'c> {
     record: Option<Arc<RunRecord>>,
 }
 
-/// What is left when a run is over: threads that did not come back, and how to hear of them.
-pub(crate) struct Left {
-    pub(crate) inbox: Receiver<Report>,
-    pub(crate) threads: u32,
-}
-
 /// Puts the load on. `start` starts the threads of all users, which report to whom it is given.
 pub(crate) fn coordinate<T>(
     context: &RunContext<'_>,
     may_leave: bool,
     monitor: &Monitor,
     on_progress: &mut dyn FnMut(&Progress),
-    start: impl FnOnce(SyncSender<Report>) -> Result<Vec<T>, RunError>,
+    start: impl FnOnce(SyncSender<UserReport>) -> Result<Vec<T>, RunError>,
     join: impl Fn(T) -> std::thread::Result<()>,
 ) -> Result<(Load, Left, Vec<T>), RunError> {
     let users = context.users();
@@ -160,13 +110,13 @@ impl Coordinator<'_, '_> {
         let mut failed: Vec<(u32, Failure)> = Vec::new();
         while ready + (failed.len() as u32) < users {
             match self.inbox.recv_timeout(PROGRESS_PERIOD) {
-                Ok(Report::Ready) => ready += 1,
-                Ok(Report::SetUpFailed { user, failure }) => failed.push((user, failure)),
-                Ok(Report::Panicked(failure)) => {
+                Ok(UserReport::Ready) => ready += 1,
+                Ok(UserReport::SetUpFailed { user, failure }) => failed.push((user, failure)),
+                Ok(UserReport::Panicked(failure)) => {
                     return Err(panicked("load-engine:user", &failure));
                 }
-                Ok(Report::ThreadEnded) => self.threads -= 1,
-                Ok(Report::LoadEnded { .. } | Report::TornDown { .. }) => {
+                Ok(UserReport::ThreadEnded) => self.threads -= 1,
+                Ok(UserReport::LoadEnded { .. } | UserReport::TornDown { .. }) => {
                     unreachable!("no user begins before the start barrier opens")
                 }
                 Err(RecvTimeoutError::Timeout) => self.tell(Stage::SettingUp, 0, ready),
@@ -231,7 +181,7 @@ impl Coordinator<'_, '_> {
                 break;
             }
             match self.inbox.recv_timeout(wait) {
-                Ok(Report::LoadEnded { user, end }) => {
+                Ok(UserReport::LoadEnded { user, end }) => {
                     standing -= 1;
                     self.standing[user as usize] = false;
                     self.to_tear_down += 1;
@@ -239,7 +189,7 @@ impl Coordinator<'_, '_> {
                     load.user_ends_ns[user as usize] = Some(end.at_ns);
                     load.interrupted |= end.interrupted;
                 }
-                Ok(Report::Panicked(failure)) => {
+                Ok(UserReport::Panicked(failure)) => {
                     standing -= 1;
                     panic = Some(panicked("load-engine:user", &failure));
                 }
@@ -329,11 +279,11 @@ impl Coordinator<'_, '_> {
         }
     }
 
-    fn hear(&mut self, report: Report, load: &mut Load) {
+    fn hear(&mut self, report: UserReport, load: &mut Load) {
         match report {
-            Report::ThreadEnded => self.threads -= 1,
+            UserReport::ThreadEnded => self.threads -= 1,
             // What a user says of itself that the run has ended without comes too late.
-            Report::TornDown { user, failure } if !self.standing[user as usize] => {
+            UserReport::TornDown { user, failure } if !self.standing[user as usize] => {
                 self.to_tear_down -= 1;
                 if let Some(failure) = failure {
                     load.tear_down_failures.add(failure.message());
@@ -415,7 +365,7 @@ impl Coordinator<'_, '_> {
         while self.threads > 0
             && let Some(report) = limit.next(&self.inbox)
         {
-            self.threads -= u32::from(matches!(report, Report::ThreadEnded));
+            self.threads -= u32::from(matches!(report, UserReport::ThreadEnded));
         }
     }
 

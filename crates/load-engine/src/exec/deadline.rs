@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::context::RunContext;
-use crate::exec::coordinator::Report;
+use crate::exec::messages::UserReport;
 
 /// Time between two calls of `on_progress`.
 pub(crate) const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
@@ -33,7 +33,7 @@ impl WaitLimit {
         }
     }
 
-    pub(crate) fn next(&mut self, inbox: &Receiver<Report>) -> Option<Report> {
+    pub(crate) fn next(&mut self, inbox: &Receiver<UserReport>) -> Option<UserReport> {
         if !self.may_leave {
             return inbox.recv().ok();
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::context::RunContext;
 use crate::exec::abort::so_far;
 use crate::monitor::Monitor;
-use crate::plan::phase::PhaseSummary;
+use crate::record::phase::PhaseSummary;
 use crate::record::{IntervalSummary, RunRecord};
 
 /// Looks at a run now and then. What did not change since the last look is not summed up again, so

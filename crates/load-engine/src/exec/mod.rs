@@ -5,67 +5,40 @@ pub(crate) mod arrivals;
 pub(crate) mod coordinator;
 pub(crate) mod deadline;
 pub(crate) mod live;
+pub(crate) mod messages;
 pub(crate) mod outcome;
 pub(crate) mod pooled;
 pub(crate) mod prepared;
+pub(crate) mod progress;
 pub(crate) mod stragglers;
 pub(crate) mod tasks;
 pub(crate) mod threads;
+pub(crate) mod turn;
 pub(crate) mod user;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::{JoinHandle, ScopedJoinHandle, available_parallelism, scope};
-use std::time::Duration;
 
+use crate::clock::StopHandle;
 use crate::clock::{Clock, MonotonicClock};
 use crate::context::timer::Timer;
 use crate::context::{ClockOf, RunContext};
 use crate::error::RunError;
-use crate::exec::coordinator::{Report, coordinate};
+use crate::exec::coordinator::coordinate;
+use crate::exec::messages::UserReport;
 use crate::exec::outcome::Outcome;
 use crate::exec::pooled::Pooled;
 use crate::exec::prepared::Prepared;
+use crate::exec::progress::Progress;
 use crate::exec::stragglers::Stragglers;
 use crate::exec::threads::{start_free, start_scoped};
 use crate::ledger::Ledger;
 use crate::ledger::spill::Spill;
-use crate::plan::{Plan, StopHandle};
+use crate::plan::Plan;
 use crate::record::RunRecord;
 use crate::workload::{AsyncWorkload, Workload};
-
-/// How far a run has come.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Progress {
-    /// What is going on.
-    pub stage: Stage,
-    /// Time since the load began; zero during set-up.
-    pub elapsed: Duration,
-    /// Users that stand and have not ended.
-    pub users: u32,
-    /// Iterations that have ended, failed ones included.
-    pub done: u64,
-    /// Failed iterations.
-    pub failed: u64,
-    /// Iterations that the model asks for, if it says.
-    pub planned: Option<u64>,
-    /// As much of the record as was there about a second ago, if the plan
-    /// [asks](Plan::record_so_far) for it. The last second or two of its intervals are not whole yet;
-    /// arrivals, checks and failure messages come with the whole record only.
-    pub record: Option<Arc<RunRecord>>,
-}
-
-/// The parts of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Users are being set up; there is no load yet.
-    SettingUp,
-    /// Users iterate.
-    Running,
-}
 
 /// Puts the planned load on a workload, and gives what was measured and what was acknowledged.
 ///
@@ -231,7 +204,7 @@ pub fn run_async<W: AsyncWorkload>(
     let prepared = Prepared::new(plan, workload.steps())?;
     // Users that take turns on a thread write to one place.
     let runtimes = runtimes();
-    let (context, timer) = crew_of_tasks(&prepared, plan, stop, Some(runtimes))?;
+    let (context, timer) = context_of_tasks(&prepared, plan, stop, Some(runtimes))?;
     let start =
         |reports| tasks::start(&context, &timer, &workload, &reports).inspect(|_| drop(workload));
     conclude(prepared, &context, &mut on_progress, start)
@@ -281,7 +254,7 @@ pub fn run_pooled<W: Workload<User: 'static> + Send + 'static>(
     mut on_progress: impl FnMut(&Progress),
 ) -> Result<Outcome, RunError> {
     let prepared = Prepared::new(plan, workload.steps())?;
-    let (context, timer) = crew_of_tasks(&prepared, plan, stop, None)?;
+    let (context, timer) = context_of_tasks(&prepared, plan, stop, None)?;
     let workload = Arc::new(Pooled {
         workload,
         context: Arc::clone(&context),
@@ -297,7 +270,7 @@ fn runtimes() -> usize {
 
 /// A context of tasks, and what wakes them. Without a number of writers each user has a place of its own
 /// to write to.
-fn crew_of_tasks(
+fn context_of_tasks(
     prepared: &Prepared,
     plan: &Plan,
     stop: &StopHandle,
@@ -327,7 +300,7 @@ fn conclude(
     prepared: Prepared,
     context: &RunContext<'_>,
     on_progress: &mut dyn FnMut(&Progress),
-    start: impl FnOnce(SyncSender<Report>) -> Result<Vec<JoinHandle<()>>, RunError>,
+    start: impl FnOnce(SyncSender<UserReport>) -> Result<Vec<JoinHandle<()>>, RunError>,
 ) -> Result<Outcome, RunError> {
     let monitor = &prepared.monitor;
     let (load, left, threads) =

@@ -3,15 +3,16 @@
 use crate::context::RunContext;
 use crate::context::counter::Doing;
 use crate::error::RunError;
-use crate::exec::coordinator::Load;
+use crate::exec::messages::Load;
 use crate::exec::stragglers::Stragglers;
 use crate::ledger::Ledger;
 use crate::ledger::spill::SpilledLedger;
 use crate::plan::model::Model;
-use crate::plan::phase::{PhaseCounts, PhaseSummary};
+use crate::plan::phase::PhaseCounts;
 use crate::record::fairness::{Fairness, UserTally};
 use crate::record::lag::LagTally;
 use crate::record::open_summary::OpenSummary;
+use crate::record::phase::PhaseSummary;
 use crate::record::{
     CheckCount, FailureCounts, InFlight, IterationCounts, RunRecord, SlowOperation, StepSummary,
 };

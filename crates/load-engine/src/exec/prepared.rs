@@ -4,7 +4,7 @@ use crate::context::RunContext;
 use crate::context::counter::MAX_STEPS;
 use crate::error::{RunError, panicked};
 use crate::exec::abort;
-use crate::exec::coordinator::Load;
+use crate::exec::messages::Load;
 use crate::exec::outcome::total;
 use crate::ledger::Ledger;
 use crate::ledger::spill::SpilledLedger;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::error::{RunError, panicked};
-use crate::exec::coordinator::{Left, Report};
+use crate::exec::messages::{Left, UserReport};
 use crate::step::Failure;
 
 /// The threads that were inside the workload when the run ended at its deadline.
@@ -18,7 +18,7 @@ use crate::step::Failure;
 #[derive(Debug)]
 pub struct Stragglers {
     threads: Vec<JoinHandle<()>>,
-    inbox: Receiver<Report>,
+    inbox: Receiver<UserReport>,
     left: u32,
 }
 
@@ -63,8 +63,8 @@ impl Stragglers {
         Ok(0)
     }
 
-    fn hear(&mut self, report: &Report) {
-        if matches!(report, Report::ThreadEnded) {
+    fn hear(&mut self, report: &UserReport) {
+        if matches!(report, UserReport::ThreadEnded) {
             self.left -= 1;
         }
     }

@@ -16,9 +16,10 @@ use crate::context::RunContext;
 use crate::context::start_barrier::Signal;
 use crate::context::timer::Timer;
 use crate::error::RunError;
-use crate::exec::coordinator::Report;
+use crate::exec::messages::UserReport;
 use crate::exec::threads::send;
-use crate::exec::user::{Turn, Turns, UserEnd, ended};
+use crate::exec::turn::{Turn, UserEnd};
+use crate::exec::user::{Turns, ended};
 use crate::record::lag::{LagTally, PROBE_PERIOD_NS};
 use crate::step::Failure;
 use crate::workload::AsyncWorkload;
@@ -33,7 +34,7 @@ pub(crate) fn start<W: AsyncWorkload>(
     context: &Arc<RunContext<'static>>,
     timer: &Arc<Timer>,
     workload: &Arc<W>,
-    reports: &SyncSender<Report>,
+    reports: &SyncSender<UserReport>,
 ) -> Result<Vec<JoinHandle<()>>, RunError> {
     let start = |number| {
         let failed = |source| RunError::Spawn {
@@ -61,7 +62,7 @@ struct Host<W> {
     context: Arc<RunContext<'static>>,
     timer: Arc<Timer>,
     workload: Arc<W>,
-    reports: SyncSender<Report>,
+    reports: SyncSender<UserReport>,
     number: u32,
 }
 
@@ -74,9 +75,9 @@ impl<W: AsyncWorkload> Host<W> {
             Err(panic) => Some(Failure::from_panic(&*panic)),
         };
         if let Some(failure) = failure {
-            send(&reports, Report::Panicked(failure));
+            send(&reports, UserReport::Panicked(failure));
         }
-        send(&reports, Report::ThreadEnded);
+        send(&reports, UserReport::ThreadEnded);
     }
 
     fn serve(self) -> io::Result<()> {
@@ -99,7 +100,7 @@ impl<W: AsyncWorkload> Host<W> {
             users.spawn_local(async move {
                 let life = live(&context, &timer, &*workload, user, &reports);
                 if let Err(panic) = caught(life).await {
-                    send(&reports, Report::Panicked(Failure::from_panic(&*panic)));
+                    send(&reports, UserReport::Panicked(Failure::from_panic(&*panic)));
                 }
             });
         }
@@ -156,21 +157,21 @@ async fn live<W: AsyncWorkload>(
     timer: &Timer,
     workload: &W,
     user: u32,
-    reports: &SyncSender<Report>,
+    reports: &SyncSender<UserReport>,
 ) {
     let mut state = match guarded(workload.set_up(user)).await {
         Ok(state) => state,
-        Err(failure) => return send(reports, Report::SetUpFailed { user, failure }),
+        Err(failure) => return send(reports, UserReport::SetUpFailed { user, failure }),
     };
-    send(reports, Report::Ready);
+    send(reports, UserReport::Ready);
     match context.start_barrier.opened().await {
         // The run ends with an error of its own, beside which this one's would be noise.
         Signal::GiveUp => drop(guarded(workload.tear_down(state)).await),
         Signal::Begin { at_ns } => {
             let end = drive(context, timer, workload, &mut state, user, at_ns).await;
-            send(reports, Report::LoadEnded { user, end });
+            send(reports, UserReport::LoadEnded { user, end });
             let failure = guarded(workload.tear_down(state)).await.err();
-            send(reports, Report::TornDown { user, failure });
+            send(reports, UserReport::TornDown { user, failure });
         }
     }
 }

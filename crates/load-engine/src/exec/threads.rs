@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::context::RunContext;
 use crate::context::start_barrier::Signal;
 use crate::error::RunError;
-use crate::exec::coordinator::Report;
+use crate::exec::messages::UserReport;
 use crate::exec::user::drive;
 use crate::step::Failure;
 use crate::workload::Workload;
@@ -19,7 +19,7 @@ pub(crate) fn start_scoped<'scope, W: Workload>(
     context: &'scope RunContext<'_>,
     threads: &'scope Scope<'scope, '_>,
     workload: &'scope W,
-    reports: &SyncSender<Report>,
+    reports: &SyncSender<UserReport>,
 ) -> Result<Vec<ScopedJoinHandle<'scope, ()>>, RunError> {
     let start = |user| {
         let reports = reports.clone();
@@ -34,7 +34,7 @@ pub(crate) fn start_scoped<'scope, W: Workload>(
 pub(crate) fn start_free<W: Workload + Send + 'static>(
     context: &Arc<RunContext<'static>>,
     workload: &Arc<W>,
-    reports: &SyncSender<Report>,
+    reports: &SyncSender<UserReport>,
 ) -> Result<Vec<JoinHandle<()>>, RunError> {
     let start = |user| {
         let (reports, context, workload) =
@@ -66,26 +66,26 @@ fn be_user<W: Workload>(
     context: &RunContext<'_>,
     workload: &W,
     user: u32,
-    reports: &SyncSender<Report>,
+    reports: &SyncSender<UserReport>,
 ) {
     let life = AssertUnwindSafe(|| live(context, workload, user, reports));
     if let Err(panic) = catch_unwind(life) {
-        send(reports, Report::Panicked(Failure::from_panic(&*panic)));
+        send(reports, UserReport::Panicked(Failure::from_panic(&*panic)));
     }
-    send(reports, Report::ThreadEnded);
+    send(reports, UserReport::ThreadEnded);
 }
 
 fn live<W: Workload>(
     context: &RunContext<'_>,
     workload: &W,
     user: u32,
-    reports: &SyncSender<Report>,
+    reports: &SyncSender<UserReport>,
 ) {
     let mut state = match guarded(|| workload.set_up(user)) {
         Ok(state) => state,
-        Err(failure) => return send(reports, Report::SetUpFailed { user, failure }),
+        Err(failure) => return send(reports, UserReport::SetUpFailed { user, failure }),
     };
-    send(reports, Report::Ready);
+    send(reports, UserReport::Ready);
     match context.start_barrier.wait() {
         // The run ends with an error of its own, beside which this one's would be noise.
         Signal::GiveUp => drop(guarded(|| workload.tear_down(state))),
@@ -96,9 +96,9 @@ fn live<W: Workload>(
                 };
                 drive(context, workload, &mut state, user, at_ns)
             };
-            send(reports, Report::LoadEnded { user, end });
+            send(reports, UserReport::LoadEnded { user, end });
             let failure = guarded(|| workload.tear_down(state)).err();
-            send(reports, Report::TornDown { user, failure });
+            send(reports, UserReport::TornDown { user, failure });
         }
     }
 }
@@ -120,6 +120,6 @@ fn guarded<T>(call: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
 }
 
 /// The coordinator hangs up early only when it gives the run up, and then wants no report.
-pub(crate) fn send(reports: &SyncSender<Report>, report: Report) {
+pub(crate) fn send(reports: &SyncSender<UserReport>, report: UserReport) {
     drop(reports.send(report));
 }

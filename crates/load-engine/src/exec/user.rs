@@ -5,29 +5,12 @@ use std::time::Duration;
 
 use crate::context::RunContext;
 use crate::exec::arrivals::Arrivals;
+use crate::exec::turn::{Turn, UserEnd};
 use crate::plan::model::{Model, Until};
 use crate::plan::pacing::{ThinkTime, UserStage, next_wanted};
 use crate::step::Failure;
 use crate::workload::Workload;
 use crate::workload::iteration::{Failed, Iteration};
-
-/// What a user does next.
-pub(crate) enum Turn {
-    /// Waits until a time, or until the run is stopped.
-    Pause { until_ns: u64 },
-    /// Does the iteration that has been begun.
-    Iterate,
-    /// Is through.
-    End { interrupted: bool },
-}
-
-/// How a user's loop ended.
-#[derive(Clone, Copy)]
-pub(crate) struct UserEnd {
-    pub(crate) at_ns: u64,
-    /// Whether it was stopped before it was through.
-    pub(crate) interrupted: bool,
-}
 
 /// A user's turns, one after the other.
 pub(crate) enum Turns<'c> {

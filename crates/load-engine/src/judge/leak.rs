@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::judge::trend::{mann_kendall, theil_sen};
 use crate::monitor::MonitorRecord;
-use crate::record::rounded;
+use crate::numbers::rounded;
 
 /// A turn of at least this share of the whole range begins or ends a cycle.
 const TURN: f64 = 0.2;

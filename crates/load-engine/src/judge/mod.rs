@@ -8,8 +8,9 @@ pub(crate) mod validity;
 
 use crate::judge::observe::{Figure, Missing, Observation, observe};
 use crate::ledger::verify::Verification;
+use crate::numbers::rounded;
 use crate::plan::model::Model;
-use crate::record::{RunRecord, rounded};
+use crate::record::RunRecord;
 use crate::threshold::metric::Metric;
 use crate::threshold::quantity::Dimension;
 use crate::threshold::{Comparison, Judgement, Name, Ruling, Source, Threshold};

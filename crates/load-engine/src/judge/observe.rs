@@ -8,10 +8,11 @@ use crate::error::RunError;
 use crate::judge::lateness::Lateness;
 use crate::judge::leak::{LeakRuling, LeakVerdict};
 use crate::ledger::verify::Verification;
-use crate::plan::phase::{PhaseStep, PhaseSummary};
+use crate::numbers::{per_second, share};
+use crate::record::histogram::empty_histogram;
 use crate::record::latency::LatencySummary;
-use crate::record::recorder::empty_histogram;
-use crate::record::{RunRecord, StepSummary, per_second, share};
+use crate::record::phase::{PhaseStep, PhaseSummary};
+use crate::record::{RunRecord, StepSummary};
 use crate::threshold::metric::{Metric, Quantile};
 use crate::threshold::unknown;
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::clock::{Clock, MonotonicClock};
 use crate::monitor::process::Process;
 use crate::monitor::usage::{Usage, reset_peak_resident};
-use crate::record::rounded;
+use crate::numbers::rounded;
 
 pub use record::{MonitorGap, MonitorRecord, MonitorSample, MonitorSummary, WatchedProcess};
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::monitor::usage::Usage;
-use crate::record::rounded;
+use crate::numbers::rounded;
 
 /// What a process used during a run: the load's own, target and engine together, or another that was
 /// watched.

@@ -1,5 +1,6 @@
-//! What is asked of a run, and the handle that ends it early.
+//! What is asked of a run.
 
+pub(crate) mod abort;
 pub(crate) mod condition;
 pub(crate) mod model;
 pub(crate) mod nanoseconds;
@@ -7,13 +8,11 @@ pub(crate) mod pacing;
 pub(crate) mod phase;
 pub(crate) mod schedule;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::error::RunError;
-use crate::exec::abort::AbortRule;
 use crate::ledger::spill::SpillPolicy;
+use crate::plan::abort::AbortRule;
 use crate::plan::condition::Condition;
 use crate::plan::model::Model;
 use crate::plan::pacing::{ThinkTime, check_stages};
@@ -226,46 +225,6 @@ impl Plan {
             Model::Closed { .. } => Ok(()),
             Model::Staged { stages } => check_stages(stages),
             Model::Open { schedule, .. } => schedule.check(),
-        }
-    }
-}
-
-/// Ends a run from elsewhere, such as a handler of Ctrl-C. Clones share one switch.
-#[derive(Clone, Debug, Default)]
-pub struct StopHandle {
-    stopped: Arc<AtomicBool>,
-    /// The switch of the handle that this one was made of by [`inner`](Self::inner).
-    outer: Option<Arc<AtomicBool>>,
-}
-
-impl StopHandle {
-    /// A handle of a run that goes on.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Asks the run to end with what it has. Iterations under way are let finish.
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether someone asked.
-    #[must_use]
-    #[inline]
-    pub fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-            || self
-                .outer
-                .as_ref()
-                .is_some_and(|outer| outer.load(Ordering::Relaxed))
-    }
-
-    /// A handle of the engine's own, which the caller's stops but which leaves the caller's alone.
-    pub(crate) fn inner(&self) -> Self {
-        Self {
-            stopped: Arc::default(),
-            outer: Some(Arc::clone(&self.stopped)),
         }
     }
 }

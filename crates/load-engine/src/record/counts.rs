@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use crate::record::recorder::MAX_LATENCY_NS;
+use crate::record::histogram::MAX_LATENCY_NS;
 
 /// Counts at or above this share their power of two in so many equal parts, which is what three
 /// significant digits need; see HdrHistogram's "sub-bucket half count".
@@ -121,8 +121,8 @@ pub(crate) fn lowest_of(bucket: u16) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::histogram::empty_histogram;
     use crate::record::latency::LatencySummary;
-    use crate::record::recorder::empty_histogram;
     use proptest::prelude::*;
 
     #[test]

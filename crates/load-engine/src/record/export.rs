@@ -8,7 +8,8 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use crate::error::RunError;
-use crate::record::{RunRecord, per_second, rounded};
+use crate::numbers::{per_second, rounded};
+use crate::record::RunRecord;
 
 /// Nanoseconds of a millisecond, the unit in which people read the maxima of an interval log.
 const NS_PER_MS: f64 = 1e6;

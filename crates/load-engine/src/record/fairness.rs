@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::rounded;
+use crate::numbers::rounded;
 
 /// Below this share of the median user's rate a user counts as behind. Of users who take their turns one
 /// after the other, all equally long, the last one still has half of the median.

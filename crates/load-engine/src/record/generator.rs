@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, MonotonicClock};
 use crate::monitor::MonitorRecord;
-use crate::record::recorder::empty_histogram;
-use crate::record::rounded;
+use crate::numbers::rounded;
+use crate::record::histogram::empty_histogram;
 
 /// The engine's own part in what a run measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

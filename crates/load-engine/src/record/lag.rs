@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::counts::Counts;
+use crate::record::histogram::empty_histogram;
 use crate::record::latency::LatencySummary;
-use crate::record::recorder::empty_histogram;
 
 /// Time between two probes of a runtime.
 pub(crate) const PROBE_PERIOD_NS: u64 = 10_000_000;

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::record::recorder::empty_histogram;
-use crate::record::rounded;
+use crate::numbers::rounded;
+use crate::record::histogram::empty_histogram;
 
 /// Latencies in nanoseconds, and the histogram from which each figure is derived.
 ///

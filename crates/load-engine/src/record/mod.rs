@@ -1,36 +1,37 @@
 //! The run's record: plain data that can be saved, judged again and merged later.
 
+pub(crate) mod abort;
 pub(crate) mod counts;
 pub(crate) mod export;
 pub(crate) mod failures;
 pub(crate) mod fairness;
 pub(crate) mod generator;
+pub(crate) mod histogram;
 pub(crate) mod lag;
 pub(crate) mod latency;
 pub(crate) mod open_summary;
+pub(crate) mod phase;
 pub(crate) mod recorder;
+pub(crate) mod summarise;
 pub(crate) mod timeline;
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::exec::abort::Abort;
 use crate::monitor::MonitorRecord;
+use crate::numbers::{is_zero, per_second, share};
 use crate::plan::model::Model;
 use crate::plan::pacing::ThinkTime;
-use crate::plan::phase::PhaseSummary;
+use crate::record::abort::Abort;
 use crate::record::failures::FailureTally;
 use crate::record::fairness::Fairness;
 use crate::record::generator::GeneratorRecord;
 use crate::record::lag::RuntimeLag;
 use crate::record::latency::LatencySummary;
 use crate::record::open_summary::OpenSummary;
-use crate::record::recorder::StepTally;
-use crate::record::timeline::StepTimeline;
-use crate::step::StepSpec;
+use crate::record::phase::PhaseSummary;
 
 /// Everything that a run measured. No number in it is ever NaN or infinite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -343,46 +344,6 @@ impl StepSummary {
     }
 }
 
-impl StepSummary {
-    pub(crate) fn new(tally: StepTally, times: &StepTimeline) -> Self {
-        let summary =
-            |times: &Histogram<u64>| (!times.is_empty()).then(|| LatencySummary::of(times));
-        Self {
-            name: tally.spec.name.to_string(),
-            effect: tally.spec.effect,
-            tags: tags_of(&tally.spec),
-            attempted: tally.succeeded + tally.failed,
-            succeeded: tally.succeeded,
-            failed: tally.failed,
-            effects: tally.effects,
-            unacknowledged: if tally.spec.effect {
-                tally.unacknowledged
-            } else {
-                0
-            },
-            service_time: LatencySummary::of(&times.service),
-            response_time: tally.is_open().then(|| LatencySummary::of(&times.response)),
-            failure_time: summary(&times.failure),
-            drained: times.drained(),
-            intervals: times.intervals.summaries(),
-            failures: tally.failures.into(),
-            in_flight: 0,
-            longest_in_flight_ns: 0,
-        }
-    }
-
-    pub(crate) fn with_in_flight(mut self, in_flight: InFlight) -> Self {
-        self.in_flight = in_flight.count;
-        self.longest_in_flight_ns = in_flight.longest_ns;
-        self
-    }
-}
-
-fn tags_of(step: &StepSpec) -> BTreeMap<String, String> {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    step.tags.iter().map(owned).collect()
-}
-
 /// An operation that took much longer than is usual for its step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SlowOperation {
@@ -414,35 +375,4 @@ pub struct IntervalSummary {
     /// How long successful attempts took that ended in it: response time in an open model, else service
     /// time.
     pub latency: LatencySummary,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference to what it may skip"
-)]
-pub(crate) fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-/// A figure with so many decimals: more would be false precision, and short decimals are read back
-/// from JSON as they were written.
-pub(crate) fn rounded(value: f64, decimals: i32) -> f64 {
-    let scale = 10f64.powi(decimals);
-    (value * scale).round() / scale
-}
-
-pub(crate) fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
-}
-
-pub(crate) fn per_second(count: u64, wall_ns: u64) -> f64 {
-    if wall_ns == 0 {
-        0.0
-    } else {
-        count as f64 * 1e9 / wall_ns as f64
-    }
 }

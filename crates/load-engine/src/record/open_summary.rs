@@ -3,10 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::is_zero;
+use crate::numbers::is_zero;
 use crate::record::latency::LatencySummary;
-use crate::record::recorder::{OpenTally, empty_histogram};
-use crate::record::timeline::INTERVAL_NS;
 
 /// The arrivals of an open model. Each is one iteration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,49 +62,5 @@ impl ArrivalCounts {
     pub fn balance(&self) -> bool {
         let never_started = self.dropped + self.cut + self.skipped;
         self.done + self.in_flight + self.queued + never_started == self.scheduled
-    }
-}
-
-impl OpenSummary {
-    pub(crate) fn new<'t>(
-        tallies: impl Iterator<Item = &'t OpenTally>,
-        scheduled: u64,
-        under_way: u64,
-        interval_ns: u64,
-    ) -> Self {
-        let mut response = empty_histogram();
-        let mut service = empty_histogram();
-        let mut lag = empty_histogram();
-        let mut sum = Self::default();
-        for tally in tallies {
-            let arrivals = &mut sum.arrivals;
-            arrivals.done += tally.done;
-            arrivals.in_flight += tally.in_flight;
-            arrivals.queued += tally.queued;
-            arrivals.dropped += tally.dropped;
-            arrivals.skipped += tally.skipped;
-            sum.late_starts += tally.late;
-            sum.overtaken += tally.overtaken;
-            for &(second, late_ns) in &tally.latest {
-                let interval = (u64::from(second) * INTERVAL_NS / interval_ns) as usize;
-                if interval >= sum.latest_ns.len() {
-                    sum.latest_ns.resize(interval + 1, 0);
-                }
-                sum.latest_ns[interval] = sum.latest_ns[interval].max(late_ns);
-            }
-            tally.response.add_to(&mut response);
-            tally.service.add_to(&mut service);
-            tally.lag.add_to(&mut lag);
-        }
-        let arrivals = &mut sum.arrivals;
-        arrivals.in_flight += under_way;
-        let started = arrivals.done + arrivals.in_flight + arrivals.queued;
-        arrivals.scheduled = scheduled;
-        // Those that no thread had come to when the run was stopped are nobody's.
-        arrivals.cut = scheduled - started - arrivals.dropped - arrivals.skipped;
-        sum.response_time = LatencySummary::of(&response);
-        sum.service_time = LatencySummary::of(&service);
-        sum.schedule_lag = LatencySummary::of(&lag);
-        sum
     }
 }

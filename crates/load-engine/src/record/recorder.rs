@@ -2,23 +2,12 @@
 
 use std::sync::Arc;
 
-use hdrhistogram::Histogram;
-
 use crate::plan::phase::PhaseCounts;
 use crate::record::counts::Counts;
 use crate::record::failures::FailureTally;
 use crate::record::timeline::{INTERVAL_NS, Timeline};
 use crate::record::{CheckCount, SlowOperation};
 use crate::step::{Failure, StepSpec};
-
-/// The highest latency that is told apart; a longer one is recorded as this.
-pub const MAX_LATENCY_NS: u64 = 3_600_000_000_000;
-
-/// An empty histogram of the engine's one shape: 1 ns to 1 h, 3 significant digits.
-#[must_use]
-pub fn empty_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, MAX_LATENCY_NS, 3).expect("the constants are valid bounds")
-}
 
 /// The figures of one user, or of several that take turns on one thread.
 pub(crate) struct Recorder {

@@ -4,11 +4,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
 
-use crate::plan::phase::{PhaseEnds, PhaseStep};
+use crate::plan::phase::PhaseEnds;
 use crate::record::IntervalSummary;
 use crate::record::counts::{Counts, lowest_of};
+use crate::record::histogram::empty_histogram;
 use crate::record::latency::LatencySummary;
-use crate::record::recorder::empty_histogram;
+use crate::record::phase::PhaseStep;
 
 /// How long an interval is in a run that is not too long for it.
 pub(crate) const INTERVAL_NS: u64 = 1_000_000_000;

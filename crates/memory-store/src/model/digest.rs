@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use action::Timestamp;
 
 use crate::model::edge::Edge;
-use crate::model::memory::AttributeValue;
+use crate::model::memory::{AttributeValue, Memory, NewMemory};
 use crate::model::names::Namespace;
 
 action::digest_type! {
@@ -13,21 +13,66 @@ action::digest_type! {
     MemoryDigest, 32
 }
 
+impl NewMemory {
+    /// The digest that the stored memory will have. The id is no part of it, so it can be computed
+    /// before the store has chosen one.
+    pub fn digest(&self) -> MemoryDigest {
+        MemoryContent {
+            namespace: &self.namespace,
+            at: self.at,
+            text: &self.text,
+            tags: &self.tags,
+            attributes: &self.attributes,
+            vector: self.vector.as_deref(),
+            valid_from: self.valid_from.unwrap_or(self.at),
+            valid_until: self.valid_until,
+            expires_at: self.expires_at,
+        }
+        .digest()
+    }
+}
+
+impl Memory {
+    /// The digest of the content, equal to [`NewMemory::digest`] of what was remembered. When it
+    /// was recorded, and as which version, is no part of it.
+    pub fn digest(&self) -> MemoryDigest {
+        MemoryContent {
+            namespace: &self.namespace,
+            at: self.at,
+            text: &self.text,
+            tags: &self.tags,
+            attributes: &self.attributes,
+            vector: self.vector.as_deref(),
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+            expires_at: self.expires_at,
+        }
+        .digest()
+    }
+}
+
+impl Edge {
+    /// The digest of the whole edge.
+    pub fn digest(&self) -> MemoryDigest {
+        digest_edge(self)
+    }
+}
+
 /// What a memory's digest covers.
-pub(crate) struct MemoryContent<'a> {
-    pub(crate) namespace: &'a Namespace,
-    pub(crate) at: Timestamp,
-    pub(crate) text: &'a str,
-    pub(crate) tags: &'a BTreeSet<String>,
-    pub(crate) attributes: &'a BTreeMap<String, AttributeValue>,
-    pub(crate) vector: Option<&'a [f32]>,
-    pub(crate) valid_from: Timestamp,
-    pub(crate) valid_until: Option<Timestamp>,
-    pub(crate) expires_at: Option<Timestamp>,
+struct MemoryContent<'a> {
+    namespace: &'a Namespace,
+    at: Timestamp,
+    text: &'a str,
+    tags: &'a BTreeSet<String>,
+    attributes: &'a BTreeMap<String, AttributeValue>,
+    vector: Option<&'a [f32]>,
+    valid_from: Timestamp,
+    valid_until: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
 }
 
 impl MemoryContent<'_> {
-    pub(crate) fn digest(&self) -> MemoryDigest {
+    fn digest(&self) -> MemoryDigest {
         let mut encoder = Encoder::new("memory");
         encoder.text(self.namespace.as_str());
         encoder.integer(self.at.as_millis());
@@ -52,7 +97,7 @@ impl MemoryContent<'_> {
     }
 }
 
-pub(crate) fn digest_edge(edge: &Edge) -> MemoryDigest {
+fn digest_edge(edge: &Edge) -> MemoryDigest {
     let mut encoder = Encoder::new("edge");
     encoder.text(edge.namespace.as_str());
     encoder.integer(edge.source.to_sql());

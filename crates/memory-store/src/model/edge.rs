@@ -4,7 +4,6 @@ use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::digest::{MemoryDigest, digest_edge};
 use crate::model::memory::check_interval;
 use crate::model::names::{MemoryId, Namespace, Relation};
 use crate::model::time::When;
@@ -79,11 +78,6 @@ impl Edge {
     /// Whether it is followed by who asks so.
     pub fn is_found(&self, when: When) -> bool {
         when.admits(self.valid_from, self.valid_until, None)
-    }
-
-    /// The digest of the whole edge.
-    pub fn digest(&self) -> MemoryDigest {
-        digest_edge(self)
     }
 
     pub(crate) fn check(&self) -> Result<()> {

@@ -6,7 +6,6 @@ use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::digest::{MemoryContent, MemoryDigest};
 use crate::model::millis::floor;
 use crate::model::names::{MemoryId, Namespace};
 use crate::model::time::When;
@@ -171,23 +170,6 @@ impl NewMemory {
         self
     }
 
-    /// The digest that the stored memory will have. The id is no part of it, so it can be computed
-    /// before the store has chosen one.
-    pub fn digest(&self) -> MemoryDigest {
-        MemoryContent {
-            namespace: &self.namespace,
-            at: self.at,
-            text: &self.text,
-            tags: &self.tags,
-            attributes: &self.attributes,
-            vector: self.vector.as_deref(),
-            valid_from: self.valid_from.unwrap_or(self.at),
-            valid_until: self.valid_until,
-            expires_at: self.expires_at,
-        }
-        .digest()
-    }
-
     /// As it is when it was stored and read again.
     pub(crate) fn in_millis(mut self) -> Self {
         self.at = floor(self.at);
@@ -294,23 +276,6 @@ impl Memory {
     /// Whether it is found by who asks so.
     pub fn is_found(&self, when: When) -> bool {
         when.admits(self.valid_from, self.valid_until, self.expires_at)
-    }
-
-    /// The digest of the content, equal to [`NewMemory::digest`] of what was remembered. When it
-    /// was recorded, and as which version, is no part of it.
-    pub fn digest(&self) -> MemoryDigest {
-        MemoryContent {
-            namespace: &self.namespace,
-            at: self.at,
-            text: &self.text,
-            tags: &self.tags,
-            attributes: &self.attributes,
-            vector: self.vector.as_deref(),
-            valid_from: self.valid_from,
-            valid_until: self.valid_until,
-            expires_at: self.expires_at,
-        }
-        .digest()
     }
 
     /// About how many bytes it occupies in the cache.

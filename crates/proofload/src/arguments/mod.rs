@@ -1,5 +1,6 @@
 mod limits;
 mod search;
+mod simulate;
 mod values;
 
 use std::net::SocketAddr;
@@ -8,16 +9,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use harness::Overrides;
 
 pub(crate) use self::limits::LimitArguments;
 pub(crate) use self::search::{
     BreakingPointArguments, ScalabilityArguments, SearchArguments, What,
 };
+pub(crate) use self::simulate::SimulateArguments;
 use self::values::{embedded, embedded_name, loopback, runnable, threads, time};
-
-use crate::commands::completions::{CompletionsArguments, ManArguments};
-use crate::commands::simulate::SimulateArguments;
 
 /// Load tests that verify the effects of what they measured
 ///
@@ -387,4 +387,18 @@ pub(crate) struct CheckpointCreateArguments {
     /// The file that the checkpoint goes to (default: the standard output)
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell: its file is printed, for instance `proofload completions bash >
+    /// ~/.local/share/bash-completion/completions/proofload`
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArguments {
+    /// The page of this command, such as `run`, instead of the one of `proofload`
+    pub(crate) command: Option<String>,
 }

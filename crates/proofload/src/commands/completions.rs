@@ -2,27 +2,12 @@
 
 use std::io::Write as _;
 
-use clap::{Args, CommandFactory as _};
-use clap_complete::Shell;
+use clap::CommandFactory as _;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, CompletionsArguments, ManArguments};
 use crate::exit::Exit;
 
 const NAME: &str = "proofload";
-
-#[derive(Debug, Args)]
-pub(crate) struct CompletionsArguments {
-    /// The shell: its file is printed, for instance `proofload completions bash >
-    /// ~/.local/share/bash-completion/completions/proofload`
-    #[arg(value_enum)]
-    shell: Shell,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ManArguments {
-    /// The page of this command, such as `run`, instead of the one of `proofload`
-    command: Option<String>,
-}
 
 pub(crate) fn print_completions(arguments: &CompletionsArguments) -> anyhow::Result<Exit> {
     let mut text = Vec::new();

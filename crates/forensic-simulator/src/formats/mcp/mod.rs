@@ -1,6 +1,7 @@
 //! Tools of an MCP server and calls of them.
 
 pub(crate) mod calls;
+pub(crate) mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,8 +13,8 @@ use jsonschema::{ValidationError, Validator};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::assess::provenance::{ToolShape, is_target};
 use crate::error::Error;
+use crate::formats::mcp::shape::{ToolShape, is_target};
 use crate::input::json;
 use crate::plan::workflow::Workflow;
 use crate::run::context::Context;

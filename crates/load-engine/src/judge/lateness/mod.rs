@@ -9,9 +9,9 @@
 use hdrhistogram::Histogram;
 
 use crate::error::RunError;
-use crate::plan::phase::{PhaseStep, PhaseSummary};
+use crate::record::histogram::empty_histogram;
 use crate::record::latency::LatencySummary;
-use crate::record::recorder::empty_histogram;
+use crate::record::phase::{PhaseStep, PhaseSummary};
 use crate::record::{RunRecord, StepSummary};
 
 /// Where more than this share of arrivals were overtaken, a latency may have been too short as well.

@@ -1,9 +1,9 @@
 use super::*;
 use crate::monitor::{MonitorRecord, MonitorSample};
+use crate::record::histogram::empty_histogram;
 use crate::record::lag::RuntimeLag;
 use crate::record::latency::LatencySummary;
 use crate::record::open_summary::OpenSummary;
-use crate::record::recorder::empty_histogram;
 
 const MS: u64 = 1_000_000;
 

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::scenario;
+use super::anchor;
 use crate::render::page::{FindingNote, Page};
 use crate::render::text::markup;
 
@@ -52,7 +52,7 @@ fn finding(out: &mut String, found: &FindingNote) {
         markup(&capitalized(&found.recommendation))
     );
     if let Some(section) = found.section {
-        let anchor = scenario::anchor(section);
+        let anchor = anchor(section);
         let _ = write!(
             out,
             "<p><a href=\"#{anchor}-{}\">See it on the plot<span class=\"quiet\"> of {}</span></a></p>",

@@ -68,6 +68,11 @@ fn head(out: &mut String, page: &Page) {
     );
 }
 
+/// The id of a scenario's part of the page.
+fn anchor(at: usize) -> String {
+    format!("scenario-{}", at + 1)
+}
+
 fn navigation(out: &mut String, page: &Page) {
     out.push_str(
         "<a class=\"skip\" href=\"#main\">Skip to the verdict</a>\
@@ -80,7 +85,7 @@ fn navigation(out: &mut String, page: &Page) {
         let _ = write!(
             out,
             "<a href=\"#{}\"><bdi>{}</bdi></a>",
-            scenario::anchor(at),
+            anchor(at),
             markup(&elided(&section.name, 40))
         );
     }

@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 
 use load_engine::RunRecord;
 
+use super::anchor;
 use super::figures::figure;
 use super::table::{badge, table};
 use crate::PlotKind;
@@ -9,11 +10,6 @@ use crate::plot::{Plots, TimeRow, plots};
 use crate::render::page::{Discrepancies, FailureNote, FindingNote, Page, Section, Table};
 use crate::render::text::{capitalized, markup};
 use crate::units::{count, duration, rate};
-
-/// The id of a scenario's part of the page.
-pub(super) fn anchor(at: usize) -> String {
-    format!("scenario-{}", at + 1)
-}
 
 /// One scenario: what was wrong, its steps, its plots, its checks.
 pub(super) fn scenario(

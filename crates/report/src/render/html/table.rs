@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::{class, scenario, sign};
+use super::{anchor, class, sign};
 use crate::render::page::{Cell, ColumnKind, Page, Table, Tone};
 use crate::render::text::{capitalized, markup};
 
@@ -49,7 +49,7 @@ pub(super) fn overview(out: &mut String, page: &Page) {
         for (number, (cell, column)) in row.iter().zip(&table.columns).enumerate() {
             match number {
                 0 => {
-                    let (anchor, name) = (scenario::anchor(at), markup(&cell.text));
+                    let (anchor, name) = (anchor(at), markup(&cell.text));
                     let _ = write!(
                         out,
                         "<th scope=\"row\"><a href=\"#{anchor}\"><bdi>{name}</bdi></a></th>"

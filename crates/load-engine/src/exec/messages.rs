@@ -1,0 +1,59 @@
+//! What users tell the coordinating thread, and what it passes on of them.
+
+use std::sync::mpsc::Receiver;
+
+use crate::context::counter::Doing;
+use crate::exec::turn::UserEnd;
+use crate::ledger::Ledger;
+use crate::record::abort::Abort;
+use crate::record::failures::FailureTally;
+use crate::record::lag::LagTally;
+use crate::record::recorder::Recorder;
+use crate::step::Failure;
+
+/// What a user tells the coordinating thread.
+pub(crate) enum UserReport {
+    Ready,
+    SetUpFailed {
+        user: u32,
+        failure: Failure,
+    },
+    LoadEnded {
+        user: u32,
+        end: UserEnd,
+    },
+    TornDown {
+        user: u32,
+        failure: Option<Failure>,
+    },
+    Panicked(Failure),
+    /// The last that a thread sends.
+    ThreadEnded,
+}
+
+/// What a load left behind.
+pub(crate) struct Load {
+    pub(crate) began_ns: u64,
+    pub(crate) ended_ns: u64,
+    /// By user, when its load ended; none of those whom the run ended without.
+    pub(crate) user_ends_ns: Vec<Option<u64>>,
+    pub(crate) monitor_began_ns: u64,
+    pub(crate) cpu_ns: Option<u64>,
+    pub(crate) completed: u64,
+    pub(crate) failed: u64,
+    pub(crate) interrupted: bool,
+    pub(crate) abort: Option<Abort>,
+    pub(crate) recorders: Vec<Recorder>,
+    pub(crate) ledgers: Vec<Ledger>,
+    /// Of each runtime, if users are tasks.
+    pub(crate) lags: Vec<LagTally>,
+    pub(crate) tear_down_failures: FailureTally,
+    /// What the users were doing whom the run ended without.
+    pub(crate) in_flight: Vec<Doing>,
+}
+
+/// What is left when a run is over: threads that did not come back, and how to hear of them.
+pub(crate) struct Left {
+    pub(crate) inbox: Receiver<UserReport>,
+    pub(crate) threads: u32,
+}
