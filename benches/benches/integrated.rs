@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 const NOW: i64 = 1_767_225_600_000_000; // microseconds
 
-struct Rooms {
+struct Parts {
     approvals: ApprovalWorkflow,
     simulator: ForensicSimulator,
     workflow: Workflow,
 }
 
-impl Rooms {
+impl Parts {
     fn open(dir: &Path) -> Self {
         let transfer = Action::new(ActionPath::new("kv/transfer").unwrap(), "Pay Bob")
             .with_parameter("from", "accounts/ann")
@@ -56,9 +56,9 @@ impl Rooms {
 
 fn benches(c: &mut Criterion) {
     let dir = tempfile::tempdir().unwrap();
-    let rooms = Rooms::open(dir.path());
+    let parts = Parts::open(dir.path());
     c.bench_function("simulate, request, decide, gate", |b| {
-        b.iter(|| rooms.whole_way());
+        b.iter(|| parts.whole_way());
     });
 
     let log: Log<Value> = LogOptions::new().open(dir.path().join("log")).unwrap();

@@ -1,6 +1,6 @@
 //! Ratios as an SVG picture: a dot at the median, a line over the rounds, on a logarithmic axis.
 
-use std::fmt::Write as _;
+use report::picture::{LogAxis, Picture};
 
 use crate::spread::{Figure, Spread};
 
@@ -21,44 +21,34 @@ const TOP: f64 = 56.0;
 
 /// Draws how many times as fast ours is as each other side.
 pub(crate) fn svg(title: &str, lines: &[Line]) -> String {
-    let groups = groups(lines);
-    let height = TOP + STEP * (lines.len() + groups + 2) as f64;
-    let (low, high) = decades(lines);
-    let x = |ratio: f64| LEFT + (ratio.log10() - low) / (high - low) * (RIGHT - LEFT);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
-         font-family=\"sans-serif\" font-size=\"12\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
-         <text x=\"12\" y=\"24\" font-size=\"15\">{}</text>\n",
-        escape(title)
-    );
+    let height = TOP + STEP * (lines.len() + groups(lines) + 2) as f64;
     let bottom = height - 2.0 * STEP;
-    for power in (low as i32)..=(high as i32) {
+    let ratios = lines
+        .iter()
+        .flat_map(|line| [line.ratio.lowest, line.ratio.highest]);
+    let axis = LogAxis::decades(ratios, (LEFT, RIGHT));
+    let mut picture = Picture::new(title, WIDTH, height);
+    for power in axis.powers() {
         let ratio = 10_f64.powi(power);
-        let (at, stroke) = (x(ratio), if power == 0 { "#333" } else { "#ddd" });
-        let _ = writeln!(
-            svg,
-            "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{bottom}\" stroke=\"{stroke}\"/>\
-             <text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{ratio} ×</text>",
-            bottom + 16.0
-        );
+        let at = axis.at(ratio);
+        let style = if power == 0 {
+            "stroke=\"#333\""
+        } else {
+            "stroke=\"#ddd\""
+        };
+        picture.line((at, TOP), (at, bottom), style);
+        let label = format!("{ratio} ×");
+        picture.text((at, bottom + 16.0), "text-anchor=\"middle\"", &label);
     }
-    let _ = writeln!(
-        svg,
-        "<text x=\"12\" y=\"{:.1}\" fill=\"#555\">right of 1 ×: ours is faster; dot: median of the \
-         ratios within a round; line: all rounds</text>",
-        height - 6.0
-    );
+    let note =
+        "right of 1 ×: ours is faster; dot: median of the ratios within a round; line: all rounds";
+    picture.text((12.0, height - 6.0), "fill=\"#555\"", note);
     let (mut y, mut group) = (TOP, None);
     for line in lines {
         if group != Some(&line.group) {
             group = Some(&line.group);
             y += STEP;
-            let heading = escape(&line.group);
-            let _ = writeln!(
-                svg,
-                "<text x=\"12\" y=\"{y}\" font-weight=\"bold\">{heading}</text>"
-            );
+            picture.text((12.0, y), "font-weight=\"bold\"", &line.group);
         }
         y += STEP;
         let Spread {
@@ -66,42 +56,24 @@ pub(crate) fn svg(title: &str, lines: &[Line]) -> String {
             median,
             highest,
         } = line.ratio;
-        let (from, at, to, middle) = (x(lowest), x(median), x(highest), y - 4.0);
+        let middle = y - 4.0;
         let color = if median >= 1.0 { "#1a7f37" } else { "#bc4c00" };
-        let _ = writeln!(
-            svg,
-            "<text x=\"24\" y=\"{y}\">{}</text>\
-             <line x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{middle}\" y2=\"{middle}\" stroke=\"{color}\"/>\
-             <circle cx=\"{at:.1}\" cy=\"{middle}\" r=\"4\" fill=\"{color}\"/>\
-             <text x=\"{}\" y=\"{y}\">{} ×</text>",
-            escape(&line.label),
-            RIGHT + 16.0,
-            Figure(median)
+        picture.text((24.0, y), "", &line.label);
+        picture.line(
+            (axis.at(lowest), middle),
+            (axis.at(highest), middle),
+            &format!("stroke=\"{color}\""),
         );
+        picture.dot((axis.at(median), middle), color);
+        picture.text((RIGHT + 16.0, y), "", &format!("{} ×", Figure(median)));
     }
-    svg.push_str("</svg>\n");
-    svg
+    picture.finish()
 }
 
 /// How often a heading is drawn.
 fn groups(lines: &[Line]) -> usize {
     let changes = lines.windows(2).filter(|two| two[0].group != two[1].group);
     changes.count() + usize::from(!lines.is_empty())
-}
-
-/// The powers of ten around all ratios and 1.
-fn decades(lines: &[Line]) -> (f64, f64) {
-    let ratios = || lines.iter().map(|line| line.ratio);
-    let low = ratios().fold(1.0, |low, ratio| ratio.lowest.min(low));
-    let high = ratios().fold(1.0, |high, ratio| ratio.highest.max(high));
-    let (low, high) = (low.log10().floor(), high.log10().ceil());
-    (low, if high > low { high } else { low + 1.0 })
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -119,19 +91,13 @@ mod tests {
             line("g", "a < b", [10.0, 10.0, 10.0]),
             line("h", "slower", [0.1, 0.5, 0.9]),
         ];
-        assert_eq!(decades(&lines), (-1.0, 1.0));
         let svg = svg("a title", &lines);
         // The whole axis to the right, and "1 ×" in its middle.
-        assert!(svg.contains("<circle cx=\"740.0\" cy=\"92\" r=\"4\" fill=\"#1a7f37\"/>"));
-        assert!(
-            svg.contains("<line x1=\"530.0\" x2=\"530.0\" y1=\"56\" y2=\"136\" stroke=\"#333\"/>")
-        );
+        assert!(svg.contains("<circle cx=\"740.0\" cy=\"92.0\" r=\"4\" fill=\"#1a7f37\"/>"));
+        assert!(svg.contains(
+            "<line x1=\"530.0\" y1=\"56.0\" x2=\"530.0\" y2=\"136.0\" stroke=\"#333\"/>"
+        ));
         assert!(svg.contains("a &lt; b") && svg.contains("fill=\"#bc4c00\""));
         assert_eq!(svg.matches("font-weight").count(), 2);
-    }
-
-    #[test]
-    fn an_axis_without_lines_still_has_a_length() {
-        assert_eq!(decades(&[]), (0.0, 1.0));
     }
 }

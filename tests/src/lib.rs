@@ -1,1 +1,1 @@
-//! End-to-end tests over the rooms together; see `tests/it/main.rs`.
+//! End-to-end tests over the parts together; see `tests/it/main.rs`.

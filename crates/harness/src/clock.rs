@@ -1,4 +1,4 @@
-//! The one place of this room that reads the wall clock: from here it is passed down as an argument.
+//! The one place of this crate that reads the wall clock: from here it is passed down as an argument.
 
 /// Now, in UTC.
 pub(crate) fn now() -> jiff::Timestamp {

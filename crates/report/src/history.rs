@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::comparison::median::median;
 use crate::comparison::{Metric, Subject, value_of};
+use crate::renamed::rename;
 use crate::{Conclusion, Error, Report};
 
 /// The file's name in the folder that runs are saved in.
@@ -148,8 +149,13 @@ impl History {
             if line.is_empty() {
                 continue;
             }
-            match serde_json::from_slice(&line) {
-                Ok(entry) => history.entries.push(entry),
+            match serde_json::from_slice::<HistoryEntry>(&line) {
+                Ok(mut entry) => {
+                    for figure in &mut entry.figures {
+                        rename(&figure.subject.scenario, &mut figure.subject.step);
+                    }
+                    history.entries.push(entry);
+                }
                 Err(_) => history.damaged.push(number + 1),
             }
         }

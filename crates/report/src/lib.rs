@@ -7,6 +7,7 @@
 
 mod clock;
 mod machine;
+mod renamed;
 mod report;
 mod saved;
 mod scenario_result;
@@ -16,6 +17,7 @@ mod v1;
 pub mod comparison;
 pub mod findings;
 pub mod history;
+pub mod picture;
 mod plot;
 pub mod render;
 mod verdict;

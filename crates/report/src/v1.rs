@@ -3,6 +3,7 @@
 use load_engine::{Source, Threshold};
 use serde::Deserialize;
 
+use crate::renamed::{rename, rename_steps, rename_threshold};
 use crate::verdict::judge;
 use crate::{Build, Finding, Machine, Report, ScenarioResult};
 
@@ -61,7 +62,15 @@ pub(crate) fn read(text: &[u8]) -> Result<Report, String> {
     let brought: AllBrought = serde_json::from_slice(text).map_err(told)?;
     let mut scenarios = old.scenarios;
     for (scenario, brought) in scenarios.iter_mut().zip(&brought.scenarios) {
-        scenario.judge(&brought.thresholds(&old.limits)?);
+        rename_steps(&scenario.name, &mut scenario.run);
+        for step in &mut scenario.vacuous_steps {
+            rename(&scenario.name, step);
+        }
+        let mut thresholds = brought.thresholds(&old.limits)?;
+        for (_, threshold) in &mut thresholds {
+            *threshold = rename_threshold(&scenario.name, threshold);
+        }
+        scenario.judge(&thresholds);
     }
     let advised = [
         format!("error_rate <= {}%", percent(old.limits.overall_error_rate)),

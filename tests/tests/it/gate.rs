@@ -12,12 +12,12 @@ use forensic_simulator::{ForensicSimulator, PredictedOutcome, Simulator, Workflo
 
 const NOW: i64 = 1_767_225_600_000_000; // microseconds
 
-struct Rooms {
+struct Parts {
     approvals: ApprovalWorkflow,
     simulator: ForensicSimulator,
 }
 
-impl Rooms {
+impl Parts {
     fn open(dir: &Path) -> Self {
         let policy =
             r#"{ "rules": [{ "pattern": "kv/**", "sensitivity": "high", "expiry": "4h" }] }"#;
@@ -79,38 +79,38 @@ fn transfer(amount: u64) -> Action {
 #[test]
 fn what_was_simulated_and_approved_may_run_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
-    let rooms = Rooms::open(dir.path());
-    let (id, action, outcome) = rooms.propose(15);
+    let parts = Parts::open(dir.path());
+    let (id, action, outcome) = parts.propose(15);
     assert_eq!(outcome, PredictedOutcome::Success);
-    assert!(rooms.ask(&id, &action).is_allowed());
+    assert!(parts.ask(&id, &action).is_allowed());
     assert_eq!(
-        rooms.ask(&id, &transfer(16)),
+        parts.ask(&id, &transfer(16)),
         Permission::Denied(DenyReason::ActionChanged)
     );
 
-    rooms.approvals.close().unwrap();
-    rooms.simulator.close().unwrap();
-    let rooms = Rooms::open(dir.path());
+    parts.approvals.close().unwrap();
+    parts.simulator.close().unwrap();
+    let parts = Parts::open(dir.path());
     assert!(
-        rooms.ask(&id, &action).is_allowed(),
+        parts.ask(&id, &action).is_allowed(),
         "an approval outlives the process"
     );
     assert_eq!(
-        rooms.ask(&id, &transfer(16)),
+        parts.ask(&id, &transfer(16)),
         Permission::Denied(DenyReason::ActionChanged)
     );
-    assert_eq!(rooms.simulator.statistics().reports, 1);
+    assert_eq!(parts.simulator.statistics().reports, 1);
 }
 
 #[test]
 fn what_would_fail_is_denied_and_stays_denied() {
     let dir = tempfile::tempdir().unwrap();
-    let rooms = Rooms::open(dir.path());
-    let (id, action, outcome) = rooms.propose(21);
+    let parts = Parts::open(dir.path());
+    let (id, action, outcome) = parts.propose(21);
     assert_eq!(outcome, PredictedOutcome::WouldFail);
     assert_eq!(
-        rooms.ask(&id, &action),
+        parts.ask(&id, &action),
         Permission::Denied(DenyReason::Denied)
     );
-    assert_eq!(rooms.approvals.audit_trail(&id).unwrap().unwrap().len(), 2);
+    assert_eq!(parts.approvals.audit_trail(&id).unwrap().unwrap().len(), 2);
 }

@@ -1,4 +1,4 @@
-//! End-to-end tests over the rooms together.
+//! End-to-end tests over the parts together.
 
 mod gate;
 mod logs;

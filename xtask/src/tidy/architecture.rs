@@ -1,4 +1,4 @@
-//! `ARCHITECTURE.md` names every room, and agrees with the rank table where it has one.
+//! `ARCHITECTURE.md` names every crate, and agrees with the rank table where it has one.
 
 use super::tree::Tree;
 use super::workspace::Package;
@@ -10,18 +10,18 @@ pub(super) fn check(tree: &Tree, packages: &[Package]) -> Vec<Violation> {
     let Some(text) = tree.text(FILE) else {
         return vec![Violation::in_file(
             FILE,
-            "is missing: it is the map of the rooms",
+            "is missing: it is the map of the crates",
         )];
     };
-    let rooms = packages
+    let crates = packages
         .iter()
         .filter_map(|package| Some((package, ranks::rank(&package.name)?)));
-    rooms
-        .flat_map(|(package, rank)| check_room(text, package.folder(), rank))
+    crates
+        .flat_map(|(package, rank)| check_crate(text, package.folder(), rank))
         .collect()
 }
 
-fn check_room(text: &str, folder: &str, rank: usize) -> Vec<Violation> {
+fn check_crate(text: &str, folder: &str, rank: usize) -> Vec<Violation> {
     let mut named = text
         .lines()
         .enumerate()
@@ -30,7 +30,7 @@ fn check_room(text: &str, folder: &str, rank: usize) -> Vec<Violation> {
     if named.peek().is_none() {
         return vec![Violation::in_file(
             FILE,
-            format!("does not name the room {folder}"),
+            format!("does not name the crate {folder}"),
         )];
     }
     let other_rank = |line: &str| rank_of_row(line).filter(|written| *written != rank);
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_room_that_is_not_named_is_reported() {
-        let missing = "ARCHITECTURE.md: does not name the room crates/memory-store";
+        let missing = "ARCHITECTURE.md: does not name the crate crates/memory-store";
         assert_eq!(check_text("Nothing.\n"), missing);
         assert_eq!(check_text("`crates/memory-stores`\n"), missing);
     }
@@ -100,7 +100,7 @@ mod tests {
         let violations = check(&Tree::default(), &[]);
         assert_eq!(
             render(&violations),
-            "ARCHITECTURE.md: is missing: it is the map of the rooms"
+            "ARCHITECTURE.md: is missing: it is the map of the crates"
         );
     }
 }

@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_complete_package_passes() {
         assert_eq!(
-            check_with(MANIFEST, "//! A room.\n", Package::named("action")),
+            check_with(MANIFEST, "//! A crate.\n", Package::named("action")),
             ""
         );
     }
@@ -111,7 +111,7 @@ mod tests {
     fn missing_lints_are_named() {
         let without = MANIFEST.replace("[lints]", "[package.metadata]");
         assert_eq!(
-            check_with(&without, "//! A room.\n", Package::named("action")),
+            check_with(&without, "//! A crate.\n", Package::named("action")),
             "crates/action/Cargo.toml: the workspace's lints do not apply: \
              add [lints] workspace = true"
         );
@@ -124,7 +124,7 @@ mod tests {
             ..Package::named("action")
         };
         assert_eq!(
-            check_with(MANIFEST, "//! A room.\n", package),
+            check_with(MANIFEST, "//! A crate.\n", package),
             "crates/action/Cargo.toml: no description"
         );
     }
@@ -133,7 +133,7 @@ mod tests {
     fn a_library_that_is_run_as_a_benchmark_is_named() {
         let with = MANIFEST.replace("bench = false", "bench = true");
         assert_eq!(
-            check_with(&with, "//! A room.\n", Package::named("action")),
+            check_with(&with, "//! A crate.\n", Package::named("action")),
             "crates/action/Cargo.toml: action is run as a benchmark: add bench = false to [lib]"
         );
     }
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_crate_without_a_doc_is_named() {
         assert_eq!(
-            check_with(MANIFEST, "// A room.\nmod a;\n", Package::named("action")),
+            check_with(MANIFEST, "// A crate.\nmod a;\n", Package::named("action")),
             "crates/action/src/lib.rs: no crate doc: begin the file with //!"
         );
     }
@@ -154,7 +154,7 @@ mod tests {
             ..Package::named("action")
         };
         assert_eq!(
-            check_with(MANIFEST, "//! A room.\n", package),
+            check_with(MANIFEST, "//! A crate.\n", package),
             "crates/actions/Cargo.toml: the package action stands in the folder actions"
         );
     }

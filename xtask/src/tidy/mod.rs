@@ -28,9 +28,9 @@ Checks what the compiler does not, and names every violation with its place.
 Usage: cargo xtask tidy
 
 Checks:
-  ranks          a crate imports only rooms of a lower rank
+  ranks          a crate imports only crates of a lower rank
   manifests      workspace lints, a description, a crate doc, no libtest benchmarks
-  architecture   ARCHITECTURE.md names every room, with its rank
+  architecture   ARCHITECTURE.md names every crate, with its rank
   circles        the files of a crate import one another in one direction
   links          relative links and anchors in the documents lead somewhere
   patterns       no switched-off test, no path of somebody's machine, no trailing white space

@@ -1,9 +1,9 @@
-//! The rank table: a crate imports only rooms of a lower rank.
+//! The rank table: a crate imports only crates of a lower rank.
 
 use super::Violation;
 use super::workspace::{Import, Package};
 
-/// The rooms by rank. `ARCHITECTURE.md` says what each one owns.
+/// The crates by rank. `ARCHITECTURE.md` says what each one owns.
 const TABLE: &[&[&str]] = &[
     &["action", "jsonl-storage", "load-engine"],
     &[
@@ -18,7 +18,7 @@ const TABLE: &[&[&str]] = &[
     &["proofload"],
 ];
 
-/// They look at the rooms from outside, so they may import any.
+/// They look at the crates from outside, so they may import any.
 const ABOVE_ALL: &[&str] = &["proofload-benches", "proofload-examples", "proofload-tests"];
 
 /// It checks the others, so it imports none.
@@ -27,7 +27,7 @@ const BESIDE_ALL: &str = "xtask";
 /// The rank of a crate, by its package name or its folder, if it has one.
 pub(super) fn rank(package: &str) -> Option<usize> {
     let name = package.strip_prefix("proofload-").unwrap_or(package);
-    TABLE.iter().position(|rooms| rooms.contains(&name))
+    TABLE.iter().position(|crates| crates.contains(&name))
 }
 
 pub(super) fn check(packages: &[Package]) -> Vec<Violation> {
@@ -66,7 +66,7 @@ fn fault(name: &str, below: usize, Import { package, kind }: &Import) -> Option<
              only lower ranks may be imported"
         )),
         None => Some(format!(
-            "{name} imports {package} ({kind}), which is no room of the rank table"
+            "{name} imports {package} ({kind}), which is no crate of the rank table"
         )),
     }
 }
@@ -94,16 +94,16 @@ mod tests {
 
     #[test]
     fn an_import_of_an_equal_or_higher_rank_is_named_whatever_its_kind() {
-        for (room, kind) in [
+        for (name, kind) in [
             ("load-engine", "normal"),
             ("harness", "dev"),
             ("proofload", "build"),
         ] {
-            let rank = rank(room).unwrap();
+            let rank = rank(name).unwrap();
             assert_eq!(
-                check_one(Package::named("action").importing(room, kind)),
+                check_one(Package::named("action").importing(name, kind)),
                 format!(
-                    "crates/action/Cargo.toml: action (rank 0) imports {room} (rank {rank}, \
+                    "crates/action/Cargo.toml: action (rank 0) imports {name} (rank {rank}, \
                      {kind}): only lower ranks may be imported"
                 )
             );
@@ -122,7 +122,7 @@ mod tests {
     fn an_import_of_something_without_a_rank_is_named() {
         assert_eq!(
             check_one(Package::named("proofload").importing("xtask", "normal")),
-            "crates/proofload/Cargo.toml: proofload imports xtask (normal), which is no room of the rank table"
+            "crates/proofload/Cargo.toml: proofload imports xtask (normal), which is no crate of the rank table"
         );
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// How a figure may grow. The limits leave room for what caches cost as data outgrows them.
+/// How a figure may grow. The limits leave space for what caches cost as data outgrows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Expected {
@@ -90,7 +90,7 @@ impl Growth {
         })
     }
 
-    /// In a word. The limits leave room for what caches cost as data outgrows them.
+    /// In a word. The limits leave space for what caches cost as data outgrows them.
     pub(crate) fn word(self) -> &'static str {
         match self.exponent {
             exponent if exponent < 0.15 => "flat",

@@ -1,7 +1,7 @@
 //! The figures as a plot in SVG: each one relative to its first size, both axes logarithmic, so that
 //! a flat line is flat and a diagonal is linear.
 
-use std::fmt::Write as _;
+use report::picture::{LogAxis, Picture};
 
 use crate::Figures;
 use crate::kinds::Kind;
@@ -19,56 +19,44 @@ const COLOURS: [&str; 7] = [
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000",
 ];
 
-/// From logarithms to the picture.
+const GRID: &str = "stroke=\"#ddd\"";
+
 struct Frame {
-    x: (f64, f64),
-    y: (f64, f64),
+    x: LogAxis,
+    y: LogAxis,
 }
 
 impl Frame {
     fn at(&self, size: f64, factor: f64) -> (f64, f64) {
-        let along = |value: f64, (low, high): (f64, f64)| (value.log10() - low) / (high - low);
-        (
-            LEFT + along(size, self.x) * (WIDTH - LEFT - RIGHT),
-            HEIGHT - BOTTOM - along(factor, self.y) * (HEIGHT - TOP - BOTTOM),
-        )
+        (self.x.at(size), self.y.at(factor))
     }
 }
 
 pub(crate) fn svg(kind: &Kind, all: &[Figures]) -> String {
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
-         font-family=\"sans-serif\" font-size=\"13\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-         <text x=\"{LEFT}\" y=\"22\" font-size=\"16\">{}: cost relative to the smallest size, by {}\
-         </text>\n",
+    let title = format!(
+        "{}: cost relative to the smallest size, by {}",
         kind.name, kind.varied
     );
+    let mut picture = Picture::new(&title, WIDTH, HEIGHT);
     let (Some(first), Some(last)) = (all.first(), all.last()) else {
-        return text + "</svg>\n";
+        return picture.finish();
     };
     let frame = frame(all, first, last);
-    grid(&mut text, &frame, first, last);
+    grid(&mut picture, &frame, first, last);
     for (number, measure) in kind.measures.iter().enumerate() {
         let base = first.values[number];
         let places = all
             .iter()
-            .map(|f| frame.at(f.size as f64, f.values[number] / base));
-        let points: String = places.map(|(x, y)| format!("{x:.1},{y:.1} ")).collect();
+            .map(|figures| frame.at(figures.size as f64, figures.values[number] / base));
         let colour = COLOURS[number];
+        picture.curve(places, &format!("stroke=\"{colour}\" stroke-width=\"2\""));
         let row = TOP + 20.0 + 22.0 * number as f64;
-        let (mark, label) = (WIDTH - RIGHT + 15.0, WIDTH - RIGHT + 45.0);
-        let _ = writeln!(
-            text,
-            "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\n\
-             <line x1=\"{mark}\" x2=\"{}\" y1=\"{row}\" y2=\"{row}\" stroke=\"{colour}\" \
-             stroke-width=\"3\"/>\n<text x=\"{label}\" y=\"{}\">{}</text>",
-            mark + 22.0,
-            row + 4.0,
-            measure.name
-        );
+        let mark = WIDTH - RIGHT + 15.0;
+        let style = format!("stroke=\"{colour}\" stroke-width=\"3\"");
+        picture.line((mark, row), (mark + 22.0, row), &style);
+        picture.text((mark + 30.0, row + 4.0), "", measure.name);
     }
-    text + "</svg>\n"
+    picture.finish()
 }
 
 fn frame(all: &[Figures], first: &Figures, last: &Figures) -> Frame {
@@ -76,46 +64,31 @@ fn frame(all: &[Figures], first: &Figures, last: &Figures) -> Frame {
         let pairs = figures.values.iter().zip(&first.values);
         pairs.map(|(value, base)| value / base)
     });
-    let (low, high) = factors.fold((1.0f64, 1.0f64), |(low, high), f| (low.min(f), high.max(f)));
+    // A tenth and ten times as much are on the picture of a flat figure too.
+    let factors = factors.chain([0.1, 10.0]);
+    let (from, to) = (first.size as f64, last.size as f64);
     Frame {
-        x: (
-            (first.size as f64).log10(),
-            (last.size as f64).log10().max(1.0),
-        ),
-        y: (low.log10().floor().min(-1.0), high.log10().ceil().max(1.0)),
+        x: LogAxis::between(from, to.max(10.0), (LEFT, WIDTH - RIGHT)),
+        y: LogAxis::decades(factors, (HEIGHT - BOTTOM, TOP)),
     }
 }
 
-fn grid(text: &mut String, frame: &Frame, first: &Figures, last: &Figures) {
-    let line = |text: &mut String, (x1, y1): (f64, f64), (x2, y2): (f64, f64), style: &str| {
-        let _ = writeln!(
-            text,
-            "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" {style}/>"
-        );
-    };
+fn grid(picture: &mut Picture, frame: &Frame, first: &Figures, last: &Figures) {
     let (from, to) = (first.size as f64, last.size as f64);
-    for power in frame.y.0 as i32..=frame.y.1 as i32 {
+    for power in frame.y.powers() {
         let factor = 10f64.powi(power);
         let (x, y) = frame.at(from, factor);
-        line(text, (x, y), frame.at(to, factor), "stroke=\"#ddd\"");
-        let _ = writeln!(
-            text,
-            "<text x=\"{}\" y=\"{y:.1}\" text-anchor=\"end\">×{}</text>",
-            x - 8.0,
-            short(factor)
-        );
+        picture.line((x, y), frame.at(to, factor), GRID);
+        let label = format!("×{}", short(factor));
+        picture.text((x - 8.0, y), "text-anchor=\"end\"", &label);
     }
-    for power in from.log10().ceil() as i32..=to.log10().floor() as i32 {
-        let size = 10f64.powi(power);
-        let (x, bottom) = frame.at(size, 10f64.powf(frame.y.0));
-        line(text, (x, bottom), (x, TOP), "stroke=\"#ddd\"");
-        let _ = writeln!(
-            text,
-            "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">10^{power}</text>",
-            bottom + 20.0
-        );
+    for power in frame.x.powers() {
+        let (x, bottom) = frame.at(10f64.powi(power), frame.y.lowest());
+        picture.line((x, bottom), (x, TOP), GRID);
+        let label = format!("10^{power}");
+        picture.text((x, bottom + 20.0), "text-anchor=\"middle\"", &label);
     }
     let linear = "stroke=\"#999\" stroke-dasharray=\"5 5\"";
-    let end = (to / from).min(10f64.powf(frame.y.1));
-    line(text, frame.at(from, 1.0), frame.at(from * end, end), linear);
+    let end = (to / from).min(frame.y.highest());
+    picture.line(frame.at(from, 1.0), frame.at(from * end, end), linear);
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use harness::{ScenarioFile, Time};
+use load_engine::quantity::{self, Dimension};
 
 use super::Runnable;
 
@@ -45,22 +46,23 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
     text.parse().map(|Time(time)| time)
 }
 
+/// A rate; a number without a unit is one a second.
 pub(super) fn per_second(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix("/s").unwrap_or(text);
-    match number.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
-        _ => Err("expected a rate above 0, such as 200 or 200/s".to_owned()),
+    let rate = match text.parse::<f64>() {
+        Ok(rate) => rate,
+        Err(_) => quantity::parse(text, Dimension::Rate)?,
+    };
+    match rate.is_finite() && rate > 0.0 {
+        true => Ok(rate),
+        false => Err("expected a rate above 0, such as 200 or 200/s".to_owned()),
     }
 }
 
-/// A share, written as a percentage.
+/// A share, which `5%` and `0.05` say alike.
 pub(super) fn percentage(text: &str) -> Result<f64, String> {
-    match text
-        .strip_suffix('%')
-        .map(|number| number.trim().parse::<f64>())
-    {
-        Some(Ok(percent)) if (0.1..=100.0).contains(&percent) => Ok(percent / 100.0),
-        _ => Err("expected a percentage from 0.1% to 100%, such as 5%".to_owned()),
+    match quantity::parse(text, Dimension::Share)? {
+        share if (0.001..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a share from 0.1% to 100%, such as 5%".to_owned()),
     }
 }
 

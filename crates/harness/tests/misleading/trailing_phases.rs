@@ -1,10 +1,10 @@
 //! Phases that never take place.
 
-use crate::{result, run};
+use crate::{result, run_with_rows};
 
 #[test]
 fn trailing_phase_lasts() {
-    let report = run(
+    let report = run_with_rows(
         "name = \"x\"\n[target]\nkind = \"agents\"\n[model]\nthink_time = \"10ms\"\n[[phases]]\n\
          name = \"a\"\nfor = \"500ms\"\nusers = 2\n[[phases]]\nname = \"down\"\nfor = \"500ms\"\n\
          users = { from = 2, to = 0 }\n[[phases]]\nname = \"cool\"\nfor = \"1s\"\nusers = 0\n",

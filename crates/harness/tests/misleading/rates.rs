@@ -1,11 +1,11 @@
 //! Rates that differ from place to place.
 
-use crate::{observed, result, run};
+use crate::{observed, result, run_with_rows};
 
 #[test]
 fn one_rate_everywhere() {
     // One connection, held for 50 ms, does at most 20 a second of the 100 that arrive.
-    let report = run(
+    let report = run_with_rows(
         "name = \"x\"\nthresholds = ['rate > 1/s', 'rate(@ a) > 1/s']\n[target]\nkind = \"agents\"\n\
          mix = { load = 1, save = 0 }\nstate_bytes = \"1KB\"\n\
          pool = { size = 1, wait = \"30s\", hold = \"50ms\" }\n[model]\nkind = \"open\"\n\
@@ -27,7 +27,7 @@ fn one_rate_everywhere() {
 
 #[test]
 fn slow_rates_include_idle_time() {
-    let report = run(
+    let report = run_with_rows(
         "name = \"x\"\nthresholds = ['rate > 0.1/s', 'rate(@ a) > 0.1/s']\n[target]\n\
          kind = \"agents\"\nmix = { load = 1, save = 0 }\n[model]\nkind = \"open\"\n\
          max_in_flight = 2\n[[phases]]\nname = \"a\"\nfor = \"2s\"\nrate = 4\n[[phases]]\n\
