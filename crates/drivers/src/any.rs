@@ -6,7 +6,9 @@ use crate::answer::Answer;
 use crate::driver::{ActionSpec, Driver, Row, ServiceContext};
 use crate::error::SpecError;
 use crate::http::Http;
+use crate::lines::{Exec, Mcp};
 use crate::outcome::{Failure, Outcome};
+use crate::redis::Redis;
 use crate::values::{Scope, Traits, Values};
 
 /// A request, a connection and a session belong to the service that made them; to mix them is a mistake
@@ -16,4 +18,10 @@ const MIXED: &str = "a request, a connection and a session of one service";
 drivers! {
     /// HTTP/1.1 and HTTP/2.
     Http(Http),
+    /// Redis.
+    Redis(Redis),
+    /// MCP over standard streams.
+    Mcp(Mcp),
+    /// Programs that speak JSON lines.
+    Exec(Exec),
 }

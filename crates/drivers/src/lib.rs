@@ -49,6 +49,8 @@ pub mod guard;
 mod net;
 
 mod http;
+mod lines;
+mod redis;
 
 pub use answer::{Answer, EventTimes, LARGEST_PARSED, Wanted};
 pub use any::{AnyConnection, AnyDriver, AnyOptions, AnyRequest, AnySession, KINDS};
@@ -59,9 +61,14 @@ pub use http::{
     Version, Versions,
 };
 pub use json::{JsonPath, canonical, is_valid as is_valid_json};
+pub use lines::{
+    CallAction, Exec, ExecAction, ExecConnection, ExecOptions, ExecRequest, Mcp, McpConnection,
+    McpOptions, McpRequest,
+};
 pub use names::{nearest, unknown as unknown_name};
 pub use net::Address;
 pub use outcome::{Code, Failure, Outcome, Reason};
+pub use redis::{Redis, RedisAction, RedisConnection, RedisOptions, RedisRequest};
 pub use template::{Encoding, Template};
 pub use values::{
     Constants, Draw, DrawContext, Function, Random, Reach, Scope, Secrets, Slot, Traits, Value,

@@ -28,6 +28,7 @@ mod manifest;
 mod progress;
 mod prove;
 mod scenario;
+mod services;
 mod suite;
 pub mod targets;
 mod verify_directory;
@@ -37,9 +38,9 @@ pub use crate::journal::Journal;
 pub use crate::progress::{NoProgress, Progress};
 pub use crate::prove::{EffectsFound, ScenarioRun, Target, prove};
 pub use crate::scenario::{
-    AbortSpec, ArrivalKind, Course, DataSpec, Executor, FlagThreshold, KeyPath, ModelKind,
+    AbortSpec, ArrivalKind, Course, DataSpec, Executor, FlagThreshold, Inside, KeyPath, ModelKind,
     ModelSpec, Overrides, PhaseSpec, ScenarioFile, ScenarioSpec, Segment, Size, SpecError,
-    TargetSpec, ThinkSpec, Time, scenario_schema, scenario_schema_of,
+    TargetSpec, ThinkSpec, Time, quoted, scenario_schema, scenario_schema_of,
 };
 pub use crate::suite::Suite;
 pub use crate::verify_directory::{

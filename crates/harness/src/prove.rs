@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use load_engine::{
-    Discrepancy, Failure, Found, Ledger, Model, Outcome, Plan, RunRecord, Source, StopHandle,
-    Stragglers, Threshold, Until, Verification, Workload, run_pooled, run_shared,
+    Discrepancy, Failure, Found, Ledger, Model, Outcome, Plan, RunError, RunRecord, Source,
+    StopHandle, Stragglers, Threshold, Until, Verification, Workload, run_pooled, run_shared,
 };
 
 use crate::scenario::spec::Executor;
@@ -144,7 +144,7 @@ impl ScenarioRun {
     }
 
     /// How large the load is, for people.
-    fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let kind = match self.executor {
             Executor::Threads => "threads",
             Executor::Tokio => "tasks",
@@ -183,7 +183,7 @@ impl ScenarioRun {
         }
     }
 
-    fn failed(&self, operation: &'static str, failure: Failure) -> Error {
+    pub(crate) fn failed(&self, operation: &'static str, failure: Failure) -> Error {
         Error::Target {
             scenario: self.name.clone(),
             operation,
@@ -197,23 +197,42 @@ fn load<T: Target>(
     target: Arc<T>,
     progress: &mut dyn Progress,
 ) -> Result<Outcome, Error> {
+    let executor = scenario.executor;
+    load_with(
+        scenario,
+        ANSWER_WITHIN,
+        progress,
+        |plan, stop, watch| match executor {
+            Executor::Threads => run_shared(target, plan, stop, watch),
+            Executor::Tokio => run_pooled(target, plan, stop, watch),
+        },
+    )
+}
+
+/// Puts the load on whatever `run` drives, tells how it goes, and stops it when it is interrupted.
+pub(crate) fn load_with(
+    scenario: &ScenarioRun,
+    answer_within: Duration,
+    progress: &mut dyn Progress,
+    run: impl FnOnce(
+        &Plan,
+        &StopHandle,
+        &mut dyn FnMut(&load_engine::Progress),
+    ) -> Result<Outcome, RunError>,
+) -> Result<Outcome, Error> {
     let stop = StopHandle::new();
     progress.load_planned(&scenario.plan);
     // What is cut off leaves effects under names that nobody knows yet, such as an id that the target
     // gives: so only what hangs is cut off, not what is slow.
-    let mut plan = scenario.plan.clone().grace(ANSWER_WITHIN);
+    let mut plan = scenario.plan.clone().grace(answer_within);
     plan.record_so_far = progress.wants_record();
-    let on_progress = |state: &load_engine::Progress| {
+    let mut on_progress = |state: &load_engine::Progress| {
         progress.load_goes_on(&scenario.name, state);
         if progress.is_interrupted() {
             stop.stop();
         }
     };
-    let outcome = match scenario.executor {
-        Executor::Threads => run_shared(target, &plan, &stop, on_progress),
-        Executor::Tokio => run_pooled(target, &plan, &stop, on_progress),
-    };
-    outcome.map_err(|source| Error::Run {
+    run(&plan, &stop, &mut on_progress).map_err(|source| Error::Run {
         scenario: scenario.name.clone(),
         source,
     })
@@ -269,25 +288,29 @@ fn verify<T: Target>(
     let found = target
         .effects()
         .map_err(|failure| scenario.failed("read back", failure))?;
-    let mut file = DiscrepancyFile {
-        path: &scenario.discrepancies,
-        writer: None,
-        failed: None,
-    };
+    let mut file = DiscrepancyFile::new(&scenario.discrepancies);
     let verification = load_engine::verify_each(ledger, found, |item| file.add(item));
     let name = file.finish()?;
     Ok((verification, name))
 }
 
 /// Made with the first discrepancy, so that a run without any leaves no empty file.
-struct DiscrepancyFile<'p> {
+pub(crate) struct DiscrepancyFile<'p> {
     path: &'p Path,
     writer: Option<BufWriter<File>>,
     failed: Option<std::io::Error>,
 }
 
-impl DiscrepancyFile<'_> {
-    fn add(&mut self, discrepancy: &Discrepancy) {
+impl<'p> DiscrepancyFile<'p> {
+    pub(crate) fn new(path: &'p Path) -> Self {
+        Self {
+            path,
+            writer: None,
+            failed: None,
+        }
+    }
+
+    pub(crate) fn add(&mut self, discrepancy: &Discrepancy) {
         if self.failed.is_none()
             && let Err(error) = self.try_add(discrepancy)
         {
@@ -304,7 +327,7 @@ impl DiscrepancyFile<'_> {
         writer.write_all(b"\n")
     }
 
-    fn finish(self) -> Result<Option<String>, Error> {
+    pub(crate) fn finish(self) -> Result<Option<String>, Error> {
         if let Some(source) = self.failed {
             return Err(Error::io("write", self.path)(source));
         }

@@ -48,6 +48,13 @@ impl Suite {
         self
     }
 
+    /// Sets the command that the report names to repeat it (default: that of the files).
+    #[must_use]
+    pub fn repeated_by(mut self, command: &str) -> Self {
+        command.clone_into(&mut self.command);
+        self
+    }
+
     /// Keeps what the targets wrote also when all holds (default: only when it does not).
     #[must_use]
     pub fn keep(mut self, keep: bool) -> Self {

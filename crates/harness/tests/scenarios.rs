@@ -96,6 +96,19 @@ const MORE: [&str; 2] = [
     "persistence/failure-and-recovery.toml",
 ];
 
+/// Files for services of others, which a test of this crate does not start. Each is read and shown.
+const SERVICES: [&str; 1] = ["services/mcp-memory-server.toml"];
+
+#[test]
+fn files_for_services_of_others_make_sense() {
+    for name in SERVICES {
+        let file = ScenarioFile::read(&folder().join(name), &Overrides::default());
+        let file = file.unwrap_or_else(|error| panic!("{error}"));
+        let shown = file.dry_run().unwrap().unwrap();
+        assert!(shown.contains("# effect "), "{shown}");
+    }
+}
+
 #[test]
 fn a_pool_that_is_exhausted_refuses_and_nothing_else_fails() {
     let result = quick(MORE[0]);
@@ -123,7 +136,7 @@ fn a_store_that_is_killed_under_load_recovers_once_and_holds_what_it_acknowledge
 #[test]
 fn every_file_is_run_by_a_test() {
     let mut there = Vec::new();
-    for below in ["", "persistence/", "seed-targets/"] {
+    for below in ["", "persistence/", "seed-targets/", "services/"] {
         for entry in fs::read_dir(folder().join(below)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             if name.ends_with(".toml") {
@@ -135,6 +148,7 @@ fn every_file_is_run_by_a_test() {
     let mut run: Vec<_> = QUICK
         .iter()
         .chain(&MORE)
+        .chain(&SERVICES)
         .map(|&name| name.to_owned())
         .collect();
     run.sort();
@@ -147,7 +161,7 @@ fn every_file_fits_the_published_schema_and_a_misspelt_one_does_not() {
     let json = |text: &str| -> serde_json::Value {
         serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap()
     };
-    for name in QUICK.iter().chain(&MORE) {
+    for name in QUICK.iter().chain(&MORE).chain(&SERVICES) {
         let text = fs::read_to_string(folder().join(name)).unwrap();
         let errors: Vec<_> = validator
             .iter_errors(&json(&text))

@@ -163,5 +163,5 @@ fn a_file_that_cannot_be_searched_is_refused_before_anything_runs() {
         "error: --users has 3 different numbers, and 4 are needed\n"
     );
     assert!(refused(OPEN, &["breaking-point", "--to", "1"]).contains("--to 1 is below the rate"));
-    assert!(refused(OPEN, &["breaking-point", "--precision", "5"]).contains("such as 5%"));
+    assert!(refused(OPEN, &["breaking-point", "--precision", "5"]).contains("did you mean 5 %?"));
 }

@@ -6,6 +6,7 @@
 //! through the [`history`], and [`render`] for a terminal, a browser or another program.
 
 mod clock;
+mod effects;
 mod machine;
 mod renamed;
 mod report;
@@ -24,6 +25,7 @@ mod verdict;
 
 mod error;
 
+pub use crate::effects::{EffectReading, EffectReport};
 pub use crate::error::Error;
 pub use crate::findings::finding::{
     Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Span, Strength, Unit,

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Conclusion;
+use crate::effects::EffectReport;
 
 /// What one scenario measured and what was found afterwards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +25,9 @@ pub struct ScenarioResult {
     pub run: RunRecord,
     /// What was found when the target was opened again.
     pub verification: Verification,
+    /// How each effect of external services was read back; nothing of other targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effects: Option<Vec<EffectReport>>,
     /// Write steps that acknowledged no effect.
     pub vacuous_steps: Vec<String>,
     /// The file beside the report in which every discrepancy is, if there is one.
@@ -59,12 +63,42 @@ impl ScenarioResult {
             vacuous_steps: run.vacuous_steps().map(|step| step.name.clone()).collect(),
             run,
             verification,
+            effects: None,
             discrepancies_file: None,
             data_kept_in: None,
             definition: None,
             judgements: Vec::new(),
             conclusion: Conclusion::Inconclusive,
             reason: None,
+        }
+    }
+
+    /// How the effects were read back, a line each, if the target was a service of others.
+    #[must_use]
+    pub fn effect_lines(&self) -> Vec<String> {
+        let Some(effects) = &self.effects else {
+            return Vec::new();
+        };
+        if effects.is_empty() {
+            return vec!["no effect was verified: the file names none".to_owned()];
+        }
+        let lines = effects.iter().map(EffectReport::line);
+        lines
+            .chain(effects.iter().filter_map(EffectReport::blind_spots))
+            .collect()
+    }
+
+    /// After what the effects were read.
+    #[must_use]
+    pub fn proved_after(&self) -> &'static str {
+        match &self.effects {
+            None => "after reopening",
+            Some(effects)
+                if !effects.is_empty() && effects.iter().all(|effect| effect.restarted) =>
+            {
+                "after a restart"
+            }
+            Some(_) => "without a restart",
         }
     }
 

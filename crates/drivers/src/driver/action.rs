@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::http::HttpAction;
+use crate::lines::{CallAction, ExecAction};
+use crate::redis::RedisAction;
 
 /// One action, in its protocol's notation.
 #[derive(Clone, Debug)]
@@ -10,6 +12,12 @@ use crate::http::HttpAction;
 pub enum Action {
     /// `http`.
     Http(HttpAction),
+    /// `redis` and `scan`.
+    Redis(RedisAction),
+    /// `call`.
+    Call(CallAction),
+    /// `exec`.
+    Exec(ExecAction),
 }
 
 impl Action {
@@ -18,6 +26,10 @@ impl Action {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
+            Self::Redis(RedisAction::Commands(_)) => "redis",
+            Self::Redis(RedisAction::Scan(_)) => "scan",
+            Self::Call(_) => "call",
+            Self::Exec(_) => "exec",
         }
     }
 }

@@ -139,7 +139,6 @@ macro_rules! drivers {
             pub fn traits(&self, request: &AnyRequest) -> Traits {
                 match (self, request) {
                     $((Self::$name(driver), AnyRequest::$name(request)) => driver.traits(request),)*
-                    #[allow(unreachable_patterns, reason = "with one driver there is no other")]
                     _ => unreachable!("{MIXED}"),
                 }
             }
@@ -154,7 +153,6 @@ macro_rules! drivers {
                     $((Self::$name(driver), AnyRequest::$name(request)) => {
                         driver.show(request, values)
                     })*
-                    #[allow(unreachable_patterns, reason = "with one driver there is no other")]
                     _ => unreachable!("{MIXED}"),
                 }
             }
@@ -165,7 +163,6 @@ macro_rules! drivers {
                     $((Self::$name(driver), AnyConnection::$name(connection)) => {
                         driver.is_open(connection)
                     })*
-                    #[allow(unreachable_patterns, reason = "with one driver there is no other")]
                     _ => unreachable!("{MIXED}"),
                 }
             }
@@ -186,7 +183,6 @@ macro_rules! drivers {
                         AnySession::$name(session),
                         AnyRequest::$name(request),
                     ) => driver.exchange(connection, session, request, values, answer).await,)*
-                    #[allow(unreachable_patterns, reason = "with one driver there is no other")]
                     _ => unreachable!("{MIXED}"),
                 }
             }
@@ -211,7 +207,6 @@ macro_rules! drivers {
                         AnySession::$name(session),
                         AnyRequest::$name(request),
                     ) => driver.rows(connection, session, request, values, row).await,)*
-                    #[allow(unreachable_patterns, reason = "with one driver there is no other")]
                     _ => unreachable!("{MIXED}"),
                 }
             }
@@ -230,8 +225,14 @@ macro_rules! drivers {
                     $((Self::$name(driver), AnyConnection::$name(connection)) => {
                         driver.setting(connection, name).await
                     })*
-                    #[allow(unreachable_patterns, reason = "with one driver there is no other")]
                     _ => unreachable!("{MIXED}"),
+                }
+            }
+
+            /// See [`Driver::reset`].
+            pub async fn reset(&self) -> bool {
+                match self {
+                    $(Self::$name(driver) => driver.reset().await),*
                 }
             }
         }

@@ -18,6 +18,9 @@ use crate::error::SpecError;
 use crate::outcome::{Failure, Outcome};
 use crate::values::{Scope, Traits, Values};
 
+/// An action is compiled by a driver that understands it; to hand it to another is a mistake of the caller.
+pub(crate) const OTHER_ACTION: &str = "an action that the driver understands";
+
 /// A part of what a read found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Row<'r> {
@@ -119,4 +122,10 @@ pub trait Driver: Sized + Send + Sync + 'static {
         connection: &mut Self::Connection,
         name: &str,
     ) -> impl Future<Output = Result<String, Failure>>;
+
+    /// Lets go of a program that the driver has started for all connections, so that the next connection
+    /// starts it again; whether there was one. It ends with the last connection to it.
+    fn reset(&self) -> impl Future<Output = bool> {
+        async { false }
+    }
 }

@@ -135,7 +135,9 @@ impl Driver for Http {
     }
 
     fn compile(&self, action: &ActionSpec, scope: &mut Scope) -> Result<HttpRequest, SpecError> {
-        let Action::Http(http) = &action.action;
+        let Action::Http(http) = &action.action else {
+            unreachable!("{}", crate::driver::OTHER_ACTION);
+        };
         HttpRequest::compile(&self.service, http, action, scope)
     }
 

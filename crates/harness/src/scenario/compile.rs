@@ -3,19 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use load_engine::{Plan, Threshold};
+use load_engine::{Model, Plan, Threshold};
 use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, Deserializer};
 
-use super::key_path::{KeyPath, SpecError, nearest, unknown};
+use super::key_path::{KeyPath, SpecError, unknown, unknown_field};
 use super::model::{self, users_at_most};
 use super::phases::{TimedPhase, timed_phases};
 use super::renamed_keys;
-use super::spec::ScenarioSpec;
-use super::tables::{PHASE_KEYS, Tables};
+use super::spec::{Executor, ScenarioSpec};
+use super::tables::{self, PHASE_KEYS, Tables};
 use super::thresholds::ThresholdReader;
-use crate::targets::{DataFeed, LoadFacts, Mistake, OptionTables, PreparedTarget, TargetEntry};
+use crate::targets::{
+    DataFeed, LoadFacts, Mistake, OptionTables, Permissions, PreparedTarget, TargetEntry,
+};
 
 /// The longest name: it is part of a directory's.
 const MAX_NAME: usize = 64;
@@ -31,38 +33,46 @@ pub(super) struct Compiled {
     pub(super) needed_bytes: u64,
 }
 
-/// Compiles a scenario whose file is in `folder`.
+/// Compiles a scenario whose file is in the permissions' folder.
 pub(super) fn compile(
     file: Spanned<DeTable<'_>>,
-    folder: &Path,
+    permissions: &Permissions,
     targets: &[TargetEntry],
 ) -> Result<Compiled, Mistake> {
     renamed_keys::refuse(file.get_ref())?;
+    tables::check(file.get_ref())?;
     let Tables {
         engine,
         target: options,
         phases,
     } = Tables::of(file);
-    let spec = ScenarioSpec::deserialize(Deserializer::from(engine))?;
+    let mut spec = ScenarioSpec::deserialize(Deserializer::from(engine))?;
     let entry = entry(&spec, targets)?;
+    if entry.has_tasks() {
+        spec.model.executor = Executor::Tokio;
+    }
     check_phase_keys(&phases, entry)?;
     check_name(&spec)?;
     check_tags(&spec)?;
     let timed = timed_phases(&spec)?;
     let model = model::compile(&spec, &timed)?;
+    let data = data(&spec, &permissions.folder, entry, targets)?;
     let facts = LoadFacts {
         users: users_at_most(&model),
         phases: timed
             .iter()
             .map(|phase| (phase.name.clone(), phase.number))
             .collect(),
+        is_open: matches!(model, Model::Open { .. }),
+        seed: spec.seed,
+        permissions: permissions.clone(),
+        data: data.clone(),
     };
     let tables = OptionTables {
         target: options,
         phases,
     };
     let target = entry.prepare(tables, &facts)?;
-    let data = data(&spec, folder, entry, targets)?;
     let mut plan = Plan::new(&spec.name, model).seed(spec.seed);
     plan = plan.think_time(model::think_time(&spec)?);
     for phase in &timed {
@@ -84,7 +94,9 @@ fn entry<'e>(
     targets: &'e [TargetEntry],
 ) -> Result<&'e TargetEntry, SpecError> {
     let kind = &spec.target.kind;
-    let names = targets.iter().map(TargetEntry::name);
+    // Services are a target that no file names as one.
+    let named = targets.iter().filter(|entry| !entry.has_tasks());
+    let names = named.map(TargetEntry::name);
     let found = targets.iter().find(|entry| entry.name() == kind);
     found.ok_or_else(|| {
         let at = KeyPath::to("target").then("kind");
@@ -115,17 +127,6 @@ fn check_phase_keys(
         }
     }
     Ok(())
-}
-
-/// As serde says it.
-fn unknown_field(key: &str, known: &[&str]) -> String {
-    let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-    let meant = nearest(key, known.iter().copied());
-    let meant = meant.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-    format!(
-        "unknown field `{key}`, expected one of {}{meant}",
-        list.join(", ")
-    )
 }
 
 fn thresholds(

@@ -59,13 +59,25 @@ impl fmt::Display for KeyPath {
     }
 }
 
+/// How far into a text a mistake is, once the text's escapes are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Inside {
+    /// At its beginning.
+    #[default]
+    Begin,
+    /// Behind so many characters.
+    Chars(usize),
+    /// Behind so many bytes.
+    Bytes(usize),
+}
+
 /// What is wrong with a scenario file, and with which of its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpecError {
     /// The value.
     pub at: KeyPath,
-    /// Characters into the value, for the text of a threshold.
-    pub inside: usize,
+    /// How far into the value, if it is a text.
+    pub inside: Inside,
     /// Whether it is the value's key that is wrong.
     pub of_key: bool,
     /// What is wrong, and what would be right.
@@ -77,7 +89,7 @@ impl SpecError {
     pub fn new(at: KeyPath, problem: impl Into<String>) -> Self {
         Self {
             at,
-            inside: 0,
+            inside: Inside::Begin,
             of_key: false,
             problem: problem.into(),
         }
@@ -122,13 +134,75 @@ pub(super) fn byte_of(text: &str, error: &SpecError) -> usize {
         };
         here = Some(next.get_ref());
     }
-    let is_text = here.is_some_and(DeValue::is_str);
-    if is_text && error.inside > 0 {
-        // After the quotation mark; an escape before the place would shift it, which no threshold has.
-        let rest = text[at..].char_indices().skip(error.inside + 1);
-        return rest.map(|(byte, _)| at + byte).next().unwrap_or(at);
+    match here.is_some_and(DeValue::is_str) && !error.of_key {
+        true => at + bytes_inside(&text[at..], error.inside),
+        false => at,
+    }
+}
+
+/// How many bytes of a TOML text, which begins with its quotation mark, come before a place in what it
+/// stands for.
+fn bytes_inside(text: &str, inside: Inside) -> usize {
+    let marks = ["\'\'\'", "\"\"\"", "'", "\""];
+    let Some(mark) = marks.into_iter().find(|mark| text.starts_with(mark)) else {
+        return 0;
+    };
+    let many_lines = mark.len() == 3;
+    let mut left = match inside {
+        // The mark of a text of one line is the place of the whole.
+        Inside::Begin | Inside::Chars(0) | Inside::Bytes(0) if !many_lines => return 0,
+        Inside::Begin => 0,
+        Inside::Chars(count) | Inside::Bytes(count) => count,
+    };
+    let counts_bytes = matches!(inside, Inside::Bytes(_));
+    let mut at = mark.len();
+    if many_lines {
+        at += line_end(&text[at..]);
+    }
+    while left > 0
+        && let Some(c) = text[at..].chars().next()
+    {
+        let (length, stands_for) = match c {
+            '\\' if mark.starts_with('"') => escape(&text[at..]),
+            c => (c.len_utf8(), c.len_utf8()),
+        };
+        at += length;
+        left = left.saturating_sub(match (counts_bytes, stands_for) {
+            (_, 0) => 0,
+            (true, bytes) => bytes,
+            (false, _) => 1,
+        });
     }
     at
+}
+
+/// The length of a line's end, if the text begins with one.
+fn line_end(text: &str) -> usize {
+    match text.as_bytes() {
+        [b'\n', ..] => 1,
+        [b'\r', b'\n', ..] => 2,
+        _ => 0,
+    }
+}
+
+/// The length of an escape, and how many bytes it stands for.
+fn escape(text: &str) -> (usize, usize) {
+    let coded = |digits: usize| {
+        let code = text.get(2..2 + digits).unwrap_or_default();
+        let code = u32::from_str_radix(code, 16).ok().and_then(char::from_u32);
+        (2 + digits, code.map_or(1, char::len_utf8))
+    };
+    match text.as_bytes().get(1) {
+        Some(b'x') => coded(2),
+        Some(b'u') => coded(4),
+        Some(b'U') => coded(8),
+        // The end of a line, which takes the white space after it along.
+        Some(b' ' | b'\t' | b'\r' | b'\n') => {
+            let rest = text[1..].trim_start();
+            (text.len() - rest.len(), 0)
+        }
+        _ => (2, 1),
+    }
 }
 
 /// The line and the column of a byte, both from 1, the column in characters.
@@ -170,6 +244,17 @@ pub(crate) fn unknown<'n>(
     }
     format!(
         "there is no {what} `{name}`, there is {}{meant}",
+        list.join(", ")
+    )
+}
+
+/// As serde says it.
+pub(crate) fn unknown_field(key: &str, known: &[&str]) -> String {
+    let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    let meant = nearest(key, known.iter().copied());
+    let meant = meant.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+    format!(
+        "unknown field `{key}`, expected one of {}{meant}",
         list.join(", ")
     )
 }
@@ -217,10 +302,33 @@ mod tests {
             line_and_column(text, byte_of(text, &error))
         };
         let second = KeyPath::to("p").then(1);
-        assert_eq!(place(second.then("b"), 0), (5, 5));
-        assert_eq!(place(second.then("b"), 1), (5, 7));
-        assert_eq!(place(second.then("c"), 0), (4, 1), "where it would be");
-        assert_eq!(place(KeyPath::to("nothing"), 0), (1, 1));
+        assert_eq!(place(second.then("b"), Inside::Begin), (5, 5));
+        assert_eq!(place(second.then("b"), Inside::Chars(1)), (5, 7));
+        let missing = place(second.then("c"), Inside::Begin);
+        assert_eq!(missing, (4, 1), "where it would be");
+        assert_eq!(place(KeyPath::to("nothing"), Inside::Begin), (1, 1));
         assert_eq!(second.then("b").to_string(), "p[1].b");
+    }
+
+    #[test]
+    fn a_place_in_a_text_is_found_behind_its_marks_and_escapes() {
+        let place = |value: &str, inside| {
+            let text = format!("a = {value}\n");
+            let error = SpecError {
+                inside,
+                ..SpecError::new(KeyPath::to("a"), "")
+            };
+            line_and_column(&text, byte_of(&text, &error))
+        };
+        assert_eq!(place("'''\nab\ncd'''", Inside::Bytes(4)), (3, 2));
+        assert_eq!(place("'''ab'''", Inside::Begin), (1, 8));
+        assert_eq!(place("\"\"\"\\\n  ab\"\"\"", Inside::Bytes(1)), (2, 4));
+        assert_eq!(place(r#""é\u00e9\t|""#, Inside::Bytes(5)), (1, 15));
+        assert_eq!(place(r#""é\u00e9\t|""#, Inside::Chars(3)), (1, 15));
+        assert_eq!(
+            place("\"ab\"", Inside::Bytes(9)),
+            (2, 1),
+            "not beyond the file"
+        );
     }
 }

@@ -21,7 +21,7 @@ use report::{Definition, ScenarioResult, limited_by};
 use toml::de::DeTable;
 
 use self::compile::{Compiled, compile};
-pub use self::key_path::{KeyPath, Segment, SpecError};
+pub use self::key_path::{Inside, KeyPath, Segment, SpecError};
 use self::key_path::{byte_of, line_and_column, with_suggestion};
 use self::overrides::{Edit, edits_of};
 pub use self::overrides::{FlagThreshold, Overrides};
@@ -30,7 +30,7 @@ pub use self::spec::{
     AbortSpec, ArrivalKind, Course, DataSpec, Executor, ModelKind, ModelSpec, PhaseSpec,
     ScenarioSpec, TargetSpec, ThinkSpec,
 };
-use crate::targets::{Mistake, TARGETS, TargetEntry};
+use crate::targets::{Mistake, Permissions, TARGETS, TargetEntry};
 use crate::{Error, Journal, Progress, ScenarioRun};
 pub use load_engine::quantity::{Size, Time};
 
@@ -110,10 +110,13 @@ impl ScenarioFile {
         text: &str,
         overrides: &Overrides,
     ) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let folder = path.parent().unwrap_or(Path::new(""));
         let text = Text {
-            path: path.as_ref(),
+            path,
             text,
             targets,
+            permissions: overrides.permissions(folder),
         };
         let mut compiled = text.compile(&[]).map_err(|mistake| text.told(mistake))?;
         let edits = text.edits(&compiled, overrides)?;
@@ -185,6 +188,20 @@ impl ScenarioFile {
         self.compiled.target.steps()
     }
 
+    /// Each request once, filled in, as `--dry-run` shows it; none of a target without requests.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Target`] when a request cannot be made from what is known before the load.
+    pub fn dry_run(&self) -> Result<Option<String>, Error> {
+        let shown = self.compiled.target.dry_run().transpose();
+        shown.map_err(|failure| Error::Target {
+            scenario: self.name().to_owned(),
+            operation: "show the requests to",
+            failure,
+        })
+    }
+
     /// The file, as it was named.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -218,7 +235,7 @@ impl ScenarioFile {
     pub(crate) fn to_run(&self, out: &Path, beside_report: &Path, keep: bool) -> ScenarioRun {
         let spec = &self.compiled.spec;
         let title = match spec.title.as_str() {
-            "" => format!("a load on {}", spec.target.kind),
+            "" => self.compiled.target.title(),
             title => title.to_owned(),
         };
         ScenarioRun {
@@ -261,6 +278,7 @@ struct Text<'t> {
     path: &'t Path,
     text: &'t str,
     targets: &'t [TargetEntry],
+    permissions: Permissions,
 }
 
 impl Text<'_> {
@@ -272,8 +290,7 @@ impl Text<'_> {
             let applied = edit.apply(table.get_mut());
             applied.map_err(|problem| SpecError::new(KeyPath::default(), problem))?;
         }
-        let folder = self.path.parent().unwrap_or(Path::new(""));
-        let compiled = compile(table, folder, self.targets)?;
+        let compiled = compile(table, &self.permissions, self.targets)?;
         // What `quick` says is checked when the file is, and not only when it is asked for.
         match quick {
             Some(quick) if edits.is_empty() => self.check_quick(&quick)?,
@@ -371,8 +388,9 @@ fn told_without_place(mistake: Mistake) -> String {
     }
 }
 
-/// A word for a shell.
-pub(crate) fn quoted(word: &str) -> String {
+/// A word for a shell: in apostrophes unless it is plain.
+#[must_use]
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -270,6 +270,9 @@ pub(super) fn needed_bytes(model: &Model, target: DiskUse) -> u64 {
     /// ends it, with an error of its own.
     const AT_MOST: u64 = 512 << 20;
     const AT_LEAST: u64 = 16 << 20;
+    if target.writes_nothing {
+        return AT_LEAST;
+    }
     let length: Duration = match model {
         Model::Closed {
             until: Until::Elapsed(time),

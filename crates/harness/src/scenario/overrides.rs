@@ -1,7 +1,9 @@
 //! What the command line sets over a scenario file.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroU64};
+use std::path::Path;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -10,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::key_path::unknown;
 use super::quoted;
 use super::spec::ScenarioSpec;
+use crate::targets::Permissions;
 use load_engine::Threshold;
 use load_engine::quantity::Time;
 
@@ -34,6 +37,16 @@ pub struct Overrides {
     pub thresholds: Vec<FlagThreshold>,
     /// Values by key: `model.users=20`, `phases.peak.for=5s`.
     pub set: Vec<String>,
+    /// Hosts beyond this machine that services may be at.
+    pub allow_hosts: Vec<String>,
+    /// Whether a file may start no program.
+    pub no_commands: bool,
+    /// Whether effects may be without a `read`: then nothing of them is proved.
+    pub unverified: bool,
+    /// What `${run}` is; random unless it is set.
+    pub run_id: Option<String>,
+    /// Values of `${secret.…}` that are not in the environment. They are no arguments: nothing shows them.
+    pub secrets: BTreeMap<String, String>,
 }
 
 impl Overrides {
@@ -74,7 +87,29 @@ impl Overrides {
         for setting in &self.set {
             arguments.push_str(&format!(" --set {}", quoted(setting)));
         }
+        for host in &self.allow_hosts {
+            arguments.push_str(&format!(" --allow-host {}", quoted(host)));
+        }
+        // A run's id is not repeated: what the first run left would be taken for the second one's.
+        for (flag, is_set) in [
+            (" --no-commands", self.no_commands),
+            (" --unverified", self.unverified),
+        ] {
+            arguments.push_str(if is_set { flag } else { "" });
+        }
         arguments
+    }
+
+    /// What a file in this folder may do.
+    pub(super) fn permissions(&self, folder: &Path) -> Permissions {
+        Permissions {
+            folder: folder.to_owned(),
+            allow_hosts: self.allow_hosts.clone(),
+            no_commands: self.no_commands,
+            unverified: self.unverified,
+            run_id: self.run_id.clone(),
+            secrets: self.secrets.clone(),
+        }
     }
 
     pub(super) fn flags(&self) -> Vec<Threshold> {

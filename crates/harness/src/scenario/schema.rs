@@ -4,6 +4,7 @@ use schemars::{JsonSchema as _, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::spec::ScenarioSpec;
+use crate::services::schema as services;
 use crate::targets::{TARGETS, TargetEntry};
 
 /// Where the schema is published.
@@ -22,13 +23,16 @@ pub fn scenario_schema_of(targets: &[TargetEntry]) -> Value {
     let mut root = ScenarioSpec::json_schema(&mut generator).to_value();
     let mut kinds = Vec::new();
     let mut of_phases = Map::new();
-    for entry in targets {
+    let own_targets = targets.iter().filter(|entry| !entry.has_tasks());
+    let services = targets.iter().any(TargetEntry::has_tasks);
+    for entry in own_targets {
         let [options, phases] = entry
             .schemas(&mut generator)
             .map(schemars::Schema::to_value);
         kinds.push(with_kind(options, entry.name()));
         of_phases.extend(properties(&phases));
     }
+    let of_services = services.then(|| services::properties(&mut generator));
     let mut definitions = generator.take_definitions(true);
     definitions.remove("TargetSpec");
     if let Some(phase) = definitions.get_mut("PhaseSpec")
@@ -44,11 +48,28 @@ pub fn scenario_schema_of(targets: &[TargetEntry]) -> Value {
         "description": "What the load is put on.",
         "oneOf": kinds,
     });
+    if let Some((tables, mix)) = of_services {
+        add_services(&mut root, tables, mix);
+    }
     root["properties"]["quick"] = json!({
         "description": "What `--quick` sets over the other values, such as quick.model.users = 5.",
         "type": "object",
     });
     root
+}
+
+/// Adds what a file says that puts the load on services: it names no target then.
+fn add_services(root: &mut Value, tables: Map<String, Value>, mix: Option<Value>) {
+    for (name, table) in tables {
+        root["properties"][name] = table;
+    }
+    if let Some(mix) = mix {
+        for place in ["ModelSpec", "PhaseSpec"] {
+            root["$defs"][place]["properties"]["mix"] = mix.clone();
+        }
+    }
+    root["required"] = json!(["name"]);
+    root["oneOf"] = json!([{ "required": ["target"] }, { "required": ["services", "flows"] }]);
 }
 
 /// The schema of `[target]` for one target.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use load_engine::{Condition, Phase, RunError, StepSpec, Threshold};
 
-use super::key_path::{KeyPath, SpecError};
+use super::key_path::{Inside, KeyPath, SpecError};
 use super::phases::TimedPhase;
 use super::spec::ScenarioSpec;
 
@@ -95,7 +95,7 @@ fn mistake(error: RunError, at: KeyPath) -> SpecError {
         RunError::Threshold {
             column, problem, ..
         } => SpecError {
-            inside: column.saturating_sub(1),
+            inside: Inside::Chars(column.saturating_sub(1)),
             ..SpecError::new(at, problem)
         },
         other => SpecError::new(at, other.to_string()),

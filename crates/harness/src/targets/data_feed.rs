@@ -43,6 +43,25 @@ impl DataFeed {
         })
     }
 
+    /// The names of its fields: the columns, or those of the first record.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file.
+    pub(crate) fn fields(path: &Path) -> Result<Vec<String>, String> {
+        let feed = Self::open(path)?;
+        if !feed.feed.columns().is_empty() {
+            return Ok(feed.feed.columns().to_vec());
+        }
+        let first = feed
+            .next()
+            .map_err(|failure| failure.message().to_owned())?;
+        let first: Option<Map<String, Value>> =
+            first.and_then(|record| serde_json::from_str(&record).ok());
+        let named = first.map(|record| record.into_iter().map(|(name, _)| name).collect());
+        named.ok_or_else(|| format!("{}: its first record is no object", path.display()))
+    }
+
     /// The next record, or none when all are given out.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ pub use self::forensic::ForensicTarget;
 pub use self::integrated::IntegratedTarget;
 pub use self::memory::MemoryTarget;
 pub use self::registry::{
-    DiskUse, LoadFacts, NoOptions, OpenContext, RegisteredTarget, TARGETS, TargetEntry,
+    DiskUse, LoadFacts, NoOptions, OpenContext, Permissions, RegisteredTarget, TARGETS, TargetEntry,
 };
 pub(crate) use self::registry::{Mistake, OptionTables, PreparedTarget, read_back};
 pub use self::storage::{Operation, RecordStore, Status, StorageTarget};

@@ -1,8 +1,9 @@
 //! The targets that a scenario file can name. Adding one is a module that implements [`RegisteredTarget`],
 //! and a line in [`TARGETS`].
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use load_engine::{Discrepancy, Failure, Ledger, StepSpec, Verification};
@@ -31,6 +32,7 @@ pub static TARGETS: &[TargetEntry] = &[
     TargetEntry::of::<StorageTarget>(),
     TargetEntry::of::<MemoryTarget>(),
     TargetEntry::of::<AgentsTarget>(),
+    crate::services::ENTRY,
 ];
 
 /// A target that a scenario file can name, with the options that it reads from the file.
@@ -86,6 +88,23 @@ pub trait RegisteredTarget: Target {
 #[serde(deny_unknown_fields)]
 pub struct NoOptions {}
 
+/// What a file may do besides putting a load on what it names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Permissions {
+    /// The folder that paths in the file are relative to.
+    pub folder: PathBuf,
+    /// Hosts beyond this machine that services may be at.
+    pub allow_hosts: Vec<String>,
+    /// Whether it may start no program.
+    pub no_commands: bool,
+    /// Whether effects may be without a `read`.
+    pub unverified: bool,
+    /// The id of the run, random unless it is set.
+    pub run_id: Option<String>,
+    /// Values of `${secret.…}` that are not in the environment.
+    pub secrets: BTreeMap<String, String>,
+}
+
 /// What a target may need to know of the load.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoadFacts {
@@ -93,6 +112,14 @@ pub struct LoadFacts {
     pub users: u32,
     /// Each phase as it comes: its name, and which of the file's phases it is.
     pub phases: Vec<(String, usize)>,
+    /// Whether the model is open.
+    pub is_open: bool,
+    /// Where every random number comes from.
+    pub seed: u64,
+    /// What the file may do.
+    pub permissions: Permissions,
+    /// The file of records, if there is one.
+    pub data: Option<PathBuf>,
 }
 
 impl LoadFacts {
@@ -127,6 +154,8 @@ pub struct DiskUse {
     pub records_before: u64,
     /// How much more than a small record an iteration writes, in bytes.
     pub bytes_per_iteration: u64,
+    /// Whether it writes nothing on this machine, or what it starts does.
+    pub writes_nothing: bool,
 }
 
 /// What a target is opened with.
@@ -143,14 +172,17 @@ pub struct OpenContext {
 pub struct TargetEntry {
     name: &'static str,
     takes_data: bool,
+    /// Whether its users are tasks, whatever the file says.
+    has_tasks: bool,
     schemas: fn(&mut SchemaGenerator) -> [Schema; 2],
     prepare: PrepareFn,
     verify: VerifyFn,
 }
 
-type PrepareFn =
+pub(crate) type PrepareFn =
     for<'t> fn(OptionTables<'t>, &LoadFacts) -> Result<Arc<dyn PreparedTarget>, Mistake>;
-type VerifyFn = fn(&Path, &Ledger, &mut dyn FnMut(&Discrepancy)) -> Result<Verification, Failure>;
+pub(crate) type VerifyFn =
+    fn(&Path, &Ledger, &mut dyn FnMut(&Discrepancy)) -> Result<Verification, Failure>;
 
 /// The target's own keys in a file, each with its place.
 pub(crate) struct OptionTables<'t> {
@@ -184,6 +216,14 @@ pub(crate) trait PreparedTarget: Debug + Send + Sync {
 
     fn disk_use(&self) -> DiskUse;
 
+    /// What it is, for a file without a title.
+    fn title(&self) -> String;
+
+    /// Each request once, filled in; none of a target without requests.
+    fn dry_run(&self) -> Option<Result<String, Failure>> {
+        None
+    }
+
     /// Puts the load on it and verifies every effect.
     fn run(
         &self,
@@ -201,6 +241,7 @@ impl TargetEntry {
         Self {
             name: T::NAME,
             takes_data: T::TAKES_DATA,
+            has_tasks: false,
             schemas: schemas::<T>,
             prepare: prepare::<T>,
             verify: verify::<T>,
@@ -211,6 +252,27 @@ impl TargetEntry {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The entry of a target with services of others, whose parts are functions.
+    pub(crate) const fn of_services(
+        name: &'static str,
+        schemas: fn(&mut SchemaGenerator) -> [Schema; 2],
+        prepare: PrepareFn,
+        verify: VerifyFn,
+    ) -> Self {
+        Self {
+            name,
+            takes_data: true,
+            has_tasks: true,
+            schemas,
+            prepare,
+            verify,
+        }
+    }
+
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.has_tasks
     }
 
     pub(crate) fn takes_data(&self) -> bool {
@@ -306,6 +368,10 @@ impl<T: RegisteredTarget> PreparedTarget for Prepared<T> {
 
     fn disk_use(&self) -> DiskUse {
         T::disk_use(&self.options)
+    }
+
+    fn title(&self) -> String {
+        format!("a load on {}", T::NAME)
     }
 
     fn run(

@@ -152,9 +152,10 @@ pub enum ThinkTime {
 const THINK_STREAM: u64 = 0x7468_696E_6B00_0000;
 
 impl ThinkTime {
-    /// The time after one iteration of one user, which depends on the seed alone.
+    /// The time after one iteration of one user, in nanoseconds, which depends on the seed alone.
     #[inline]
-    pub(crate) fn draw_ns(&self, seed: u64, user: u32, iteration: u64) -> u64 {
+    #[must_use]
+    pub fn draw_ns(&self, seed: u64, user: u32, iteration: u64) -> u64 {
         match self {
             Self::None => 0,
             some => some.draw_some_ns(seed, user, iteration),

@@ -1,4 +1,5 @@
 mod limits;
+mod load;
 mod search;
 mod simulate;
 mod values;
@@ -13,11 +14,12 @@ use clap_complete::Shell;
 use harness::Overrides;
 
 pub(crate) use self::limits::LimitArguments;
+pub(crate) use self::load::LoadUrlArguments;
 pub(crate) use self::search::{
     BreakingPointArguments, ScalabilityArguments, SearchArguments, What,
 };
 pub(crate) use self::simulate::SimulateArguments;
-use self::values::{embedded, embedded_name, loopback, runnable, threads, time};
+use self::values::{embedded, init_from, loopback, run_id, runnable, threads, time};
 
 /// Load tests that verify the effects of what they measured
 ///
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Suite(SuiteArguments),
     /// Run scenarios by name or file
     Run(RunArguments),
+    /// Put a load on a URL
+    Load(LoadUrlArguments),
     /// Measure the engine's accuracy against targets with known latency
     Calibrate(CalibrateArguments),
     /// Write a scenario file to start from
@@ -90,6 +94,9 @@ pub(crate) struct RunArguments {
     /// Set a value over that of the scenario, such as model.users=20 or phases.peak.for=5s
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Print each request once, filled in, and connect to nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// What `run` can run.
@@ -138,8 +145,8 @@ pub(crate) struct InitArguments {
     #[arg(default_value = "scenario.toml")]
     pub(crate) file: PathBuf,
     /// A scenario that comes with the program instead of the template: approval, forensic, integrated,
-    /// storage or memory
-    #[arg(long, value_name = "SCENARIO", value_parser = embedded_name)]
+    /// storage or memory; or services, for a service of your own
+    #[arg(long, value_name = "SCENARIO", value_parser = init_from)]
     pub(crate) from: Option<String>,
 }
 
@@ -183,9 +190,6 @@ pub(crate) struct LoadArguments {
     /// storage writes
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     records: Option<NonZeroU64>,
-    /// Where the report goes, and the data while the load runs
-    #[arg(long, value_name = "DIR", default_value = "proofload-out")]
-    pub(crate) out: PathBuf,
     /// Keep the data of every scenario, not only of those that failed
     #[arg(long)]
     pub(crate) keep: bool,
@@ -195,6 +199,20 @@ pub(crate) struct LoadArguments {
     /// Print the report as JSON instead of a summary
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+    #[command(flatten)]
+    pub(crate) services: ServiceArguments,
+}
+
+/// Where the report goes, and how a running load is shown.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArguments {
+    /// Where the report goes, and the data while the load runs
+    #[arg(long, value_name = "DIR", default_value = "proofload-out")]
+    pub(crate) out: PathBuf,
     /// Tell how it goes in plain lines, also on a terminal
     #[arg(long)]
     pub(crate) plain: bool,
@@ -202,8 +220,37 @@ pub(crate) struct LoadArguments {
     /// 127.0.0.1:9464
     #[arg(long, value_name = "ADDR", value_parser = loopback)]
     pub(crate) prometheus: Option<SocketAddr>,
-    #[command(flatten)]
-    pub(crate) limits: LimitArguments,
+}
+
+/// What files with services may do.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Services")]
+pub(crate) struct ServiceArguments {
+    /// Put a load on a service at this host, which is not this machine; may be given several times
+    #[arg(long, value_name = "HOST")]
+    allow_host: Vec<String>,
+    /// Refuse files that start programs
+    #[arg(long)]
+    no_commands: bool,
+    /// Run effects that nothing reads back, of which nothing is proved then
+    #[arg(long)]
+    unverified: bool,
+    /// What ${run} is [default: eight random characters]
+    #[arg(long, value_name = "TEXT", value_parser = run_id)]
+    run_id: Option<String>,
+}
+
+impl ServiceArguments {
+    /// What these arguments set over each scenario.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            allow_hosts: self.allow_host.clone(),
+            no_commands: self.no_commands,
+            unverified: self.unverified,
+            run_id: self.run_id.clone(),
+            ..Overrides::default()
+        }
+    }
 }
 
 impl LoadArguments {
@@ -218,6 +265,7 @@ impl LoadArguments {
             duration: self.duration,
             thresholds: self.limits.thresholds(),
             set: Vec::new(),
+            ..self.services.overrides()
         }
     }
 }

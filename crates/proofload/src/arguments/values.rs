@@ -26,10 +26,18 @@ pub(super) fn embedded(name: &str) -> Result<Runnable, String> {
 }
 
 /// The name of a scenario that comes with the program.
-pub(super) fn embedded_name(name: &str) -> Result<String, String> {
+fn embedded_name(name: &str) -> Result<String, String> {
     ScenarioFile::embedded_text(name)
         .map(|_| name.to_owned())
         .map_err(|error| error.to_string())
+}
+
+/// What `init --from` may name.
+pub(super) fn init_from(name: &str) -> Result<String, String> {
+    match name {
+        "services" => Ok(name.to_owned()),
+        name => embedded_name(name).map_err(|error| format!("{error}, services")),
+    }
 }
 
 pub(super) fn threads(text: &str) -> Result<NonZeroU32, String> {
@@ -55,6 +63,15 @@ pub(super) fn per_second(text: &str) -> Result<f64, String> {
     match rate.is_finite() && rate > 0.0 {
         true => Ok(rate),
         false => Err("expected a rate above 0, such as 200 or 200/s".to_owned()),
+    }
+}
+
+/// The id of a run, which stands in keys, paths and names of files.
+pub(super) fn run_id(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    match (4..=16).contains(&text.len()) && text.chars().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err("expected 4 to 16 small letters and digits".to_owned()),
     }
 }
 

@@ -24,15 +24,15 @@ pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
         Some(rounds) => rounds.get(),
         None => default_rounds(&read(load, &arguments.a, &arguments.set_a)?),
     };
-    std::fs::create_dir_all(&load.out)
-        .with_context(|| format!("cannot create {}", load.out.display()))?;
+    std::fs::create_dir_all(&load.output.out)
+        .with_context(|| format!("cannot create {}", load.output.out.display()))?;
     let folder = tempfile::Builder::new()
         .prefix("ab-")
-        .tempdir_in(&load.out)
-        .with_context(|| format!("cannot create a folder in {}", load.out.display()))?
+        .tempdir_in(&load.output.out)
+        .with_context(|| format!("cannot create a folder in {}", load.output.out.display()))?
         .keep();
 
-    let mut progress = live::progress(load, Interrupt::listen()?)?;
+    let mut progress = live::progress(&load.output, load.json, Interrupt::listen()?)?;
     let mut reports: [Vec<Report>; 2] = [Vec::new(), Vec::new()];
     let mut interrupted = false;
     'rounds: for round in 0..rounds {

@@ -12,13 +12,20 @@ use crate::exit::Exit;
 /// A scenario with every part, and comments that say what each is for.
 const TEMPLATE: &str = include_str!("init.toml");
 
+/// The same for a service of the user's own.
+const SERVICES_TEMPLATE: &str = include_str!("init_services.toml");
+
 /// Tells editors where the schema is, by which they complete and check the file.
 const SCHEMA_LINE: &str = "#:schema https://raw.githubusercontent.com/proofload/proofload/main/crates/harness/schemas/scenario.v1.json\n\n";
+
+/// What `--from` names the template for services.
+pub(crate) const SERVICES: &str = "services";
 
 /// Writes the template or a scenario that comes with the program, but never over a file that exists.
 pub(crate) fn run(arguments: &InitArguments) -> anyhow::Result<Exit> {
     let path = &arguments.file;
     let text = match &arguments.from {
+        Some(name) if name == SERVICES => SERVICES_TEMPLATE,
         Some(name) => ScenarioFile::embedded_text(name)?,
         None => TEMPLATE,
     };

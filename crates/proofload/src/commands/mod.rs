@@ -6,6 +6,7 @@ mod checkpoint;
 mod compare;
 pub(crate) mod completions;
 mod init;
+mod load;
 pub(crate) mod report;
 mod salvage;
 mod search;
@@ -22,6 +23,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     match arguments.command {
         Command::Suite(suite) => suite::run(&suite.load, &suite.only),
         Command::Run(run) => suite::run_some(&run),
+        Command::Load(load) => load::run(&load),
         Command::Calibrate(calibrate) => calibrate::run(&calibrate),
         Command::Init(init) => init::run(&init),
         Command::Report(report) => report::run(&report),

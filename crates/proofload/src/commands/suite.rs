@@ -3,7 +3,7 @@ use harness::{Journal, Overrides, ScenarioFile, Suite};
 use report::history::{self, HistoryEntry};
 use report::{Report, Saved, render};
 
-use crate::arguments::{LoadArguments, RunArguments, Runnable};
+use crate::arguments::{LoadArguments, OutputArguments, RunArguments, Runnable};
 use crate::commands::report::{print, print_json, step_summary};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
@@ -20,8 +20,26 @@ pub(crate) fn run(load: &LoadArguments, only: &[Runnable]) -> anyhow::Result<Exi
 
 /// Runs the scenarios or the files that are named, and saves the report.
 pub(crate) fn run_some(arguments: &RunArguments) -> anyhow::Result<Exit> {
+    if arguments.dry_run {
+        return dry_run(arguments);
+    }
     let suite = suite_of(&arguments.load, &arguments.scenarios, &arguments.set)?;
     go(&arguments.load, suite)
+}
+
+/// Prints the requests of files with services.
+fn dry_run(arguments: &RunArguments) -> anyhow::Result<Exit> {
+    for scenario in &arguments.scenarios {
+        let file = read(&arguments.load, scenario, &arguments.set)?;
+        match file.dry_run()? {
+            Some(shown) => print(&shown)?,
+            None => bail!(
+                "{} makes no requests that could be shown: --dry-run is for files with [services]",
+                scenario.name()
+            ),
+        }
+    }
+    Ok(Exit::Held)
 }
 
 /// The suite of the scenarios and the files that are named.
@@ -95,14 +113,26 @@ fn go(load: &LoadArguments, suite: Suite) -> anyhow::Result<Exit> {
         .advised(load.limits.advised())
         .journal(journal)
         .keep(load.keep);
-    let mut progress = live::progress(load, Interrupt::listen()?)?;
-    let (report, saved) = suite.run_and_save(&load.out, &mut *progress)?;
-    history::append(&HistoryEntry::of(&report), &load.out)?;
-    if load.json {
+    conclude(&load.output, load.json, &suite, |_| Ok(String::new()))
+}
+
+/// Runs a suite, saves its report and prints its summary, with what `also` says of what else was saved.
+pub(crate) fn conclude(
+    output: &OutputArguments,
+    json: bool,
+    suite: &Suite,
+    also: impl FnOnce(&Saved) -> anyhow::Result<String>,
+) -> anyhow::Result<Exit> {
+    let mut progress = live::progress(output, json, Interrupt::listen()?)?;
+    let (report, saved) = suite.run_and_save(&output.out, &mut *progress)?;
+    history::append(&HistoryEntry::of(&report), &output.out)?;
+    let also = also(&saved)?;
+    if json {
         print_json(&report)?;
     } else {
         print(&render::terminal(&report))?;
         print(&place(&report, &saved))?;
+        print(&also)?;
     }
     step_summary::append(&report)?;
     Ok(Exit::of(report.verdict.conclusion, report.interrupted))

@@ -12,7 +12,7 @@ use harness::Progress;
 use load_engine::{Plan, Progress as RunProgress, Threshold};
 use report::ScenarioResult;
 
-use crate::arguments::LoadArguments;
+use crate::arguments::OutputArguments;
 use crate::interrupt::Interrupt;
 use crate::progress::Shown;
 
@@ -30,11 +30,12 @@ const FRAME: Duration = Duration::from_millis(250);
 ///
 /// When the figures should be served and cannot be.
 pub(crate) fn progress(
-    load: &LoadArguments,
+    output: &OutputArguments,
+    json: bool,
     interrupt: Interrupt,
 ) -> anyhow::Result<Box<dyn Progress>> {
-    let inner = shown(load, interrupt);
-    let Some(address) = load.prometheus else {
+    let inner = shown(output, json, interrupt);
+    let Some(address) = output.prometheus else {
         return Ok(inner);
     };
     let server = Server::start(address)?;
@@ -42,9 +43,9 @@ pub(crate) fn progress(
     Ok(Box::new(Served { server, inner }))
 }
 
-fn shown(load: &LoadArguments, interrupt: Interrupt) -> Box<dyn Progress> {
-    let lines = Shown::new(interrupt.clone(), load.plain);
-    if load.json || load.plain || !can_draw() {
+fn shown(output: &OutputArguments, json: bool, interrupt: Interrupt) -> Box<dyn Progress> {
+    let lines = Shown::new(interrupt.clone(), output.plain);
+    if json || output.plain || !can_draw() {
         return Box::new(lines);
     }
     // Without it Ctrl-Z leaves the shell on the other screen, which is no reason not to run.

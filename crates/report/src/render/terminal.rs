@@ -125,9 +125,10 @@ fn effects(text: &mut String, result: &ScenarioResult) {
     let style = if result.effects_hold() { GOOD } else { BAD };
     let _ = writeln!(
         text,
-        "  {style}{} effects verified{style:#} after reopening: {} lost, {} altered, {} duplicated, \
+        "  {style}{} effects verified{style:#} {}: {} lost, {} altered, {} duplicated, \
          {} unexpected{}",
         count(found.verified),
+        result.proved_after(),
         count(found.lost),
         count(found.altered),
         count(found.duplicated),
@@ -137,6 +138,9 @@ fn effects(text: &mut String, result: &ScenarioResult) {
             open => format!(", {} never acknowledged", count(open)),
         }
     );
+    for line in result.effect_lines() {
+        let _ = writeln!(text, "  {}", plain(&line));
+    }
     for step in &result.vacuous_steps {
         let _ = writeln!(
             text,

@@ -63,18 +63,18 @@ struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     fn new(load: &'a LoadArguments, path: &'a Path, set: &'a [String]) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(&load.out)
-            .with_context(|| format!("cannot create {}", load.out.display()))?;
+        std::fs::create_dir_all(&load.output.out)
+            .with_context(|| format!("cannot create {}", load.output.out.display()))?;
         let folder = tempfile::Builder::new()
             .prefix("search-")
-            .tempdir_in(&load.out)
-            .with_context(|| format!("cannot create a folder in {}", load.out.display()))?;
+            .tempdir_in(&load.output.out)
+            .with_context(|| format!("cannot create a folder in {}", load.output.out.display()))?;
         Ok(Self {
             load,
             path,
             set,
             folder: folder.keep(),
-            progress: live::progress(load, Interrupt::listen()?)?,
+            progress: live::progress(&load.output, load.json, Interrupt::listen()?)?,
         })
     }
 

@@ -16,10 +16,11 @@ impl Page {
             reason: sentence(&verdict.reason),
             figures: key_figures(report),
             summary: format!(
-                "{} operations in {:.2} s, {} effects verified after the targets were closed and opened again.",
+                "{} operations in {:.2} s, {} effects verified{}.",
                 count(report.operations()),
                 report.elapsed_seconds,
-                count(report.verified_effects())
+                count(report.verified_effects()),
+                proved_after(&report.scenarios)
             ),
             notes: notes(report),
             overview: overview(&report.scenarios),
@@ -34,6 +35,20 @@ impl Page {
             sections: report.scenarios.iter().map(section).collect(),
             origin: origin(report),
         }
+    }
+}
+
+/// After what the effects were read, if it is the same everywhere.
+fn proved_after(scenarios: &[ScenarioResult]) -> &'static str {
+    if scenarios.iter().all(|scenario| scenario.effects.is_none()) {
+        return " after the targets were closed and opened again";
+    }
+    let mut after = scenarios.iter().map(ScenarioResult::proved_after);
+    match after.next() {
+        Some("after a restart") if after.all(|after| after == "after a restart") => {
+            " after the services were restarted"
+        }
+        _ => "",
     }
 }
 

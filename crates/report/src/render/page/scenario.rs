@@ -54,8 +54,13 @@ fn note(result: &ScenarioResult) -> String {
         .iter()
         .map(|(name, value)| format!(" {name}: {value}."))
         .collect();
+    let effects: String = result
+        .effect_lines()
+        .iter()
+        .map(|line| format!(" Effects: {line}."))
+        .collect();
     format!(
-        "{}, {model}. The engine adds {overhead:.0} ns to an operation.{gaps}{missing}{tags}",
+        "{}, {model}. The engine adds {overhead:.0} ns to an operation.{gaps}{missing}{tags}{effects}",
         result.load
     )
 }

@@ -1,0 +1,368 @@
+//! MCP over standard streams: a program whose tools are called, by JSON-RPC, in the session of 2025-11-25.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use tokio::time::timeout;
+
+use super::program::command;
+use super::server::Server;
+use crate::answer::{Answer, Wanted};
+use crate::driver::{Action, ActionSpec, Driver, Row, ServiceContext};
+use crate::error::SpecError;
+use crate::json::JsonPath;
+use crate::names;
+use crate::outcome::{Code, Failure, Outcome, Reason};
+use crate::template::Template;
+use crate::values::{Scope, Traits, Values};
+
+/// The version of MCP that is spoken.
+const VERSION: &str = "2025-11-25";
+
+/// The most pages of a list of tools.
+const MOST_PAGES: usize = 1000;
+
+/// JSON-RPC errors that are told before anything is done: no JSON, no request, no such method, wrong
+/// arguments.
+const REFUSALS: [i64; 4] = [-32700, -32600, -32601, -32602];
+
+/// The keys of an MCP service that are this protocol's own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct McpOptions {
+    /// The server and its arguments, without a shell. It is started once for all users, whose requests are
+    /// under way at the same time.
+    pub command: Vec<String>,
+    /// Tools that may write. Those whose `readOnlyHint` is true need not be named.
+    #[serde(default)]
+    pub allow: Vec<String>,
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug)]
+pub struct CallAction {
+    /// The tool.
+    pub tool: String,
+    /// Its arguments, as JSON.
+    pub args: Option<String>,
+}
+
+/// An MCP server that a command starts.
+///
+/// All users share it: a server over standard streams has one client, whose requests may overlap.
+pub struct Mcp {
+    context: ServiceContext,
+    command: Box<[String]>,
+    allow: Vec<String>,
+    /// The tools that the file calls.
+    called: Mutex<Vec<String>>,
+    server: tokio::sync::Mutex<Option<Arc<Server>>>,
+    paths: Paths,
+}
+
+struct Paths {
+    result: JsonPath,
+    error_code: JsonPath,
+    error_message: JsonPath,
+    is_error: JsonPath,
+    text: JsonPath,
+}
+
+/// A compiled call.
+pub struct McpRequest {
+    tool: Box<str>,
+    args: Template,
+    timeout: Duration,
+}
+
+/// A user's share of the server.
+pub struct McpConnection {
+    server: Arc<Server>,
+}
+
+/// The most bytes of one answer that rows are read from.
+const LARGEST_READ: usize = 64 << 20;
+
+impl Driver for Mcp {
+    const KIND: &'static str = "mcp";
+    const ACTIONS: &'static [&'static str] = &["call"];
+    type Options = McpOptions;
+    type Request = McpRequest;
+    type Connection = McpConnection;
+    type Session = ();
+
+    fn new(
+        options: McpOptions,
+        context: &ServiceContext,
+        scope: &mut Scope,
+    ) -> Result<Self, SpecError> {
+        Ok(Self {
+            command: command(&options.command, scope)?,
+            context: context.clone(),
+            allow: options.allow,
+            called: Mutex::default(),
+            server: tokio::sync::Mutex::default(),
+            paths: Paths {
+                result: JsonPath::parse("$.result")?,
+                error_code: JsonPath::parse("$.error.code")?,
+                error_message: JsonPath::parse("$.error.message")?,
+                is_error: JsonPath::parse("$.isError")?,
+                text: JsonPath::parse("$.content[0].text")?,
+            },
+        })
+    }
+
+    fn compile(&self, action: &ActionSpec, scope: &mut Scope) -> Result<McpRequest, SpecError> {
+        let Action::Call(call) = &action.action else {
+            unreachable!("{}", crate::driver::OTHER_ACTION);
+        };
+        if call.tool.is_empty() {
+            return Err(SpecError::new(0, "`call` names a tool").under("call"));
+        }
+        let args = call.args.as_deref().unwrap_or("{}");
+        let args = Template::json(args, "`args`", scope).map_err(|error| error.under("args"))?;
+        let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        if !called.contains(&call.tool) {
+            called.push(call.tool.clone());
+        }
+        Ok(McpRequest {
+            tool: call.tool.as_str().into(),
+            args,
+            timeout: action.timeout.unwrap_or(self.context.timeout),
+        })
+    }
+
+    fn traits(&self, request: &McpRequest) -> Traits {
+        request.args.traits()
+    }
+
+    fn show(&self, request: &McpRequest, values: &Values) -> Result<String, Failure> {
+        let line = line(request, 1, values)?;
+        Ok(String::from_utf8_lossy(&line).into_owned())
+    }
+
+    async fn connect(&self, _: &Values) -> Result<McpConnection, Failure> {
+        let mut server = self.server.lock().await;
+        if let Some(server) = &*server
+            && server.is_open()
+        {
+            return Ok(McpConnection {
+                server: Arc::clone(server),
+            });
+        }
+        let begun = timeout(self.context.timeout, self.begin()).await;
+        let begun = begun.unwrap_or_else(|_| {
+            let told = format!(
+                "`{}` did not begin a session in {:?}",
+                self.context.name, self.context.timeout
+            );
+            Err(Failure::with_code(&told, Code::Connect))
+        })?;
+        let begun = Arc::new(begun);
+        *server = Some(Arc::clone(&begun));
+        Ok(McpConnection { server: begun })
+    }
+
+    fn is_open(&self, connection: &mut McpConnection) -> bool {
+        connection.server.is_open()
+    }
+
+    async fn exchange(
+        &self,
+        connection: &mut McpConnection,
+        (): &mut (),
+        request: &McpRequest,
+        values: &Values,
+        answer: &mut Answer,
+    ) -> Outcome {
+        answer.clear();
+        let number = connection.server.number();
+        let line = match line(request, number, values) {
+            Ok(line) => line,
+            Err(failure) => return Outcome::Refused(failure.reason),
+        };
+        answer.sent = Some(Instant::now());
+        match timeout(request.timeout, connection.server.ask(number, line)).await {
+            Ok(Ok(line)) => {
+                answer.first_byte = Some(Instant::now());
+                self.judge(&line, answer)
+            }
+            Ok(Err(failure)) => {
+                answer.code = failure.code;
+                Outcome::Unknown(failure.reason)
+            }
+            Err(_) => {
+                answer.code = Code::Timeout;
+                let told = format!("no answer in {:?}", request.timeout);
+                Outcome::Unknown(Reason::new(&told))
+            }
+        }
+    }
+
+    async fn rows(
+        &self,
+        connection: &mut McpConnection,
+        session: &mut (),
+        request: &McpRequest,
+        values: &Values,
+        row: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        let mut answer = Answer {
+            wanted: Wanted::Whole {
+                limit: LARGEST_READ,
+            },
+            ..Answer::default()
+        };
+        let asked = self.exchange(connection, session, request, values, &mut answer);
+        match asked.await {
+            Outcome::Acknowledged => {
+                // There is one row, after which nothing is left to be stopped.
+                let _ = row(Row::Document(&answer.body));
+                Ok(())
+            }
+            Outcome::Refused(reason) | Outcome::Unknown(reason) => Err(Failure {
+                reason,
+                code: answer.code,
+            }),
+        }
+    }
+
+    async fn setting(&self, connection: &mut McpConnection, name: &str) -> Result<String, Failure> {
+        if name != "tools" {
+            let told = format!("an MCP service has the setting `tools`, and no `{name}`");
+            return Err(Failure::new(&told));
+        }
+        let tools = self.tools(&connection.server).await?;
+        Ok(tools.len().to_string())
+    }
+
+    async fn reset(&self) -> bool {
+        // Its users hold it as long as they are connected; for the next one it is started again.
+        self.server.lock().await.take().is_some()
+    }
+}
+
+/// A call as a line, without its end.
+fn line(request: &McpRequest, number: u64, values: &Values) -> Result<Vec<u8>, Failure> {
+    let mut line = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":{number},\"method\":\"tools/call\",\"params\":{{\"name\":{},\"arguments\":",
+        Json::from(&*request.tool)
+    )
+    .into_bytes();
+    request.args.render(values, &mut line)?;
+    line.extend_from_slice(b"}}");
+    // In a text of JSON there is no line end, and between its parts any space will do.
+    for byte in &mut line {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+    Ok(line)
+}
+
+impl Mcp {
+    /// Starts the server, begins a session, and asks the guard about the tools that the file calls.
+    async fn begin(&self) -> Result<Server, Failure> {
+        let server = Server::start(&self.command, &self.context)?;
+        let hello = json!({
+            "protocolVersion": VERSION,
+            "capabilities": {},
+            "clientInfo": { "name": "proofload", "version": env!("CARGO_PKG_VERSION") },
+        });
+        self.ask(&server, "initialize", &hello).await?;
+        let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        server.tell(&ready.to_string()).await?;
+        let tools = self.tools(&server).await?;
+        self.check(&tools)?;
+        Ok(server)
+    }
+
+    async fn ask(&self, server: &Server, method: &str, params: &Json) -> Result<Json, Failure> {
+        let number = server.number();
+        let request = json!({ "jsonrpc": "2.0", "id": number, "method": method, "params": params });
+        let line = server.ask(number, request.to_string().into_bytes()).await?;
+        let told = |problem: &str| {
+            let told = format!("`{}` answered `{method}` with {problem}", self.context.name);
+            Failure::with_code(&told, Code::Connect)
+        };
+        let answer: Json = serde_json::from_slice(&line).map_err(|_| told("what is no JSON"))?;
+        match answer.get("result") {
+            Some(result) => Ok(result.clone()),
+            None => Err(told(&answer["error"]["message"].to_string())),
+        }
+    }
+
+    /// The tools, and whether each says that it only reads.
+    async fn tools(&self, server: &Server) -> Result<BTreeMap<String, bool>, Failure> {
+        let mut tools = BTreeMap::new();
+        let mut params = json!({});
+        for _ in 0..MOST_PAGES {
+            let page = self.ask(server, "tools/list", &params).await?;
+            for tool in page["tools"].as_array().into_iter().flatten() {
+                let name = tool["name"].as_str().unwrap_or_default().to_owned();
+                let reads = tool["annotations"]["readOnlyHint"] == json!(true);
+                tools.insert(name, reads);
+            }
+            match page["nextCursor"].as_str() {
+                Some(cursor) => params = json!({ "cursor": cursor }),
+                None => return Ok(tools),
+            }
+        }
+        Err(Failure::new("the list of tools has no end"))
+    }
+
+    /// The guard: tools that may write have to be allowed by name.
+    fn check(&self, tools: &BTreeMap<String, bool>) -> Result<(), Failure> {
+        let called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in called.iter().chain(&self.allow) {
+            let Some(only_reads) = tools.get(name) else {
+                let known = tools.keys().map(String::as_str);
+                return Err(Failure::new(&names::unknown("tool", name, "", known)));
+            };
+            if !only_reads && !self.allow.contains(name) {
+                let told = format!("`{name}` may write: add it to `allow`");
+                return Err(Failure::new(&told));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, line: &[u8], answer: &mut Answer) -> Outcome {
+        let text = |found: Option<&[u8]>| {
+            String::from_utf8_lossy(found.unwrap_or_default())
+                .trim_matches('"')
+                .to_owned()
+        };
+        if let Some(code) = self.paths.error_code.first(line) {
+            let code: i64 = text(Some(code)).parse().unwrap_or_default();
+            answer.code = Code::word(&code.to_string());
+            let message = text(self.paths.error_message.first(line));
+            let reason = Reason::new(&format!("error {code}: {message}"));
+            return match REFUSALS.contains(&code) {
+                true => Outcome::Refused(reason),
+                false => Outcome::Unknown(reason),
+            };
+        }
+        let Some(result) = self.paths.result.first(line) else {
+            return Outcome::Unknown(Reason::new("the answer has neither a result nor an error"));
+        };
+        if let Wanted::Whole { limit } = answer.wanted
+            && result.len() <= limit
+        {
+            answer.body.extend_from_slice(result);
+        }
+        match self.paths.is_error.first(result) {
+            Some(b"true") => {
+                answer.code = Code::word("isError");
+                let told = format!("the tool failed: {}", text(self.paths.text.first(result)));
+                Outcome::Unknown(Reason::new(&told))
+            }
+            _ => Outcome::Acknowledged,
+        }
+    }
+}

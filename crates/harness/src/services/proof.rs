@@ -1,0 +1,254 @@
+//! Readings of effects against the ledger, and what both readings come to.
+
+use std::collections::{BTreeMap, HashSet};
+
+use load_engine::{
+    Defect, Discrepancy, Effect, Expectation, Ledger, LedgerEntry, Verification, verify_each,
+};
+use report::{EffectReading, EffectReport};
+
+use super::program::{EffectKind, Program, ReadScope};
+use super::read::{Keys, Reading};
+use super::shared::{RefusedWrite, Shared, Tally};
+
+/// What the load did to one effect.
+pub(super) struct Writes {
+    ledger: Ledger,
+    /// Keys that were written or tried, refused ones included, and by whom.
+    pub(super) keys: Keys,
+    /// Writes that may have been done under keys that nobody knows.
+    unnamed: u64,
+}
+
+/// Every effect's part of the ledger.
+pub(super) fn writes(
+    program: &Program,
+    shared: &Shared,
+    ledger: &Ledger,
+    entries: &Ledger,
+    refused: &[RefusedWrite],
+) -> Vec<Writes> {
+    let mut writes: Vec<Writes> = shared
+        .tallies
+        .iter()
+        .map(|tally| Writes {
+            ledger: Ledger::new(),
+            keys: Keys::new(),
+            unnamed: Tally::get(&tally.unnamed),
+        })
+        .collect();
+    let numbers: BTreeMap<&str, usize> = program
+        .effects
+        .iter()
+        .map(|kind| kind.name)
+        .zip(0..)
+        .collect();
+    for entry in ledger.iter().chain(entries.iter()) {
+        if let Some(number) = numbers.get(&*entry.kind) {
+            let of_effect = &mut writes[*number];
+            of_effect.ledger.push(&entry);
+            of_effect.keys.insert(entry.key.into_owned(), entry.user);
+        }
+    }
+    for refused in refused {
+        let keys = &mut writes[refused.effect].keys;
+        keys.entry(refused.key.clone()).or_insert(refused.user);
+    }
+    writes
+}
+
+/// The proof of one effect: its readings so far.
+pub(super) struct Proof {
+    pub(super) report: EffectReport,
+    /// What was wrong so far, so that it counts once.
+    known: HashSet<(u8, String)>,
+}
+
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.report.fmt(f)
+    }
+}
+
+impl Proof {
+    pub(super) fn of(kind: &EffectKind, tally: &Tally) -> Self {
+        Self {
+            report: EffectReport {
+                name: kind.name.to_owned(),
+                acknowledged: Tally::get(&tally.acknowledged),
+                refused: Tally::get(&tally.refused),
+                unknown: Tally::get(&tally.unknown),
+                cannot_see: cannot_see(kind),
+                ..EffectReport::default()
+            },
+            known: HashSet::new(),
+        }
+    }
+
+    /// Compares a reading with the ledger, and hands every discrepancy to `each` that is a new one.
+    pub(super) fn add(
+        &mut self,
+        stage: &str,
+        writes: &Writes,
+        reading: Reading,
+        mut each: impl FnMut(&Discrepancy),
+    ) {
+        let known = &mut self.known;
+        let mut note = |found: &Discrepancy| {
+            if known.insert((found.defect as u8, found.key.clone())) {
+                each(found);
+            }
+        };
+        let mut verification = match reading.unreadable.iter().find(|(key, _)| key.is_none()) {
+            Some((_, error)) => unread(writes, error, &mut note),
+            None => compare(writes, &reading, &mut note),
+        };
+        // They are the whole result's, which shows each once.
+        verification.discrepancies.clear();
+        self.report.readings.push(EffectReading {
+            stage: stage.to_owned(),
+            foreign: reading.foreign,
+            verification,
+        });
+    }
+
+    /// What all readings come to.
+    pub(super) fn sum(&self) -> Verification {
+        let Some(last) = self.report.readings.last() else {
+            return Verification::default();
+        };
+        let mut sum = last.verification.clone();
+        let count = |defect: Defect| {
+            let known = self.known.iter();
+            known.filter(|(known, _)| *known == defect as u8).count() as u64
+        };
+        // A key may have been found twice more than once, of which the set knows one.
+        let most = |of: fn(&Verification) -> u64, defect: Defect| {
+            let readings = self.report.readings.iter();
+            let most = readings.map(|reading| of(&reading.verification)).max();
+            most.unwrap_or(0).max(count(defect))
+        };
+        let wrong_before = sum.lost + sum.altered;
+        sum.lost = most(|found| found.lost, Defect::Lost);
+        sum.altered = most(|found| found.altered, Defect::Altered);
+        sum.duplicated = most(|found| found.duplicated, Defect::Duplicated);
+        sum.unexpected = most(|found| found.unexpected, Defect::Unexpected);
+        sum.unreadable = most(|found| found.unreadable, Defect::Unreadable);
+        sum.abandoned = self
+            .report
+            .readings
+            .iter()
+            .any(|reading| reading.verification.abandoned);
+        // What was wrong before the restart is not verified, though it be right after it.
+        let wrong = sum.lost + sum.altered;
+        sum.verified = sum
+            .verified
+            .saturating_sub(wrong.saturating_sub(wrong_before));
+        sum
+    }
+}
+
+/// Nothing could be read: then nothing is known to be lost either.
+fn unread(writes: &Writes, error: &str, each: &mut dyn FnMut(&Discrepancy)) -> Verification {
+    let mut verification = Verification::default();
+    verification.effects = acknowledged(&writes.ledger);
+    verification.keys = writes.keys.len() as u64;
+    verification.abandoned = true;
+    unreadable(&mut verification, error.to_owned(), each);
+    verification
+}
+
+fn unreadable(verification: &mut Verification, told: String, each: &mut dyn FnMut(&Discrepancy)) {
+    verification.unreadable += 1;
+    let discrepancy = Discrepancy {
+        defect: Defect::Unreadable,
+        kind: String::new(),
+        key: told,
+        expected: Expectation::NeverAcknowledged,
+        found: None,
+        user: None,
+    };
+    each(&discrepancy);
+}
+
+fn acknowledged(ledger: &Ledger) -> u64 {
+    let acknowledged = ledger
+        .iter()
+        .filter(|entry| entry.effect != Effect::Attempted);
+    acknowledged.count() as u64
+}
+
+fn compare(writes: &Writes, reading: &Reading, each: &mut dyn FnMut(&Discrepancy)) -> Verification {
+    // A key that could not be read is neither there nor lost.
+    let unread: HashSet<&str> = reading
+        .unreadable
+        .iter()
+        .filter_map(|(key, _)| key.as_deref())
+        .collect();
+    let readable: Ledger;
+    let ledger = match unread.is_empty() {
+        true => &writes.ledger,
+        false => {
+            let entries = writes.ledger.iter();
+            let entries = entries.filter(|entry| !unread.contains(&*entry.key));
+            readable = entries
+                .collect::<Vec<LedgerEntry<'_>>>()
+                .into_iter()
+                .collect();
+            &readable
+        }
+    };
+    // Where the service gives the keys, so many rows may be of writes whose answer never came.
+    let mut excused = writes.unnamed;
+    let found = reading.found.iter().filter(|found| {
+        let is_unexplained = excused > 0 && !writes.keys.contains_key(&found.key);
+        excused -= u64::from(is_unexplained);
+        !is_unexplained
+    });
+    let found = found.cloned().map(Ok::<_, std::convert::Infallible>);
+    let mut verification = verify_each(ledger, found, &mut *each);
+    verification.indeterminate += writes.unnamed - excused;
+    verification.found += writes.unnamed - excused;
+    for (key, error) in &reading.unreadable {
+        let key = key.as_deref().unwrap_or_default();
+        unreadable(&mut verification, format!("{key}: {error}"), each);
+    }
+    verification
+}
+
+/// What the effects of a file come to together.
+pub(super) fn total(proofs: &[Proof]) -> Verification {
+    let mut total = Verification::default();
+    for proof in proofs {
+        let sum = proof.sum();
+        total.effects += sum.effects;
+        total.keys += sum.keys;
+        total.found += sum.found;
+        total.verified += sum.verified;
+        total.lost += sum.lost;
+        total.altered += sum.altered;
+        total.duplicated += sum.duplicated;
+        total.unexpected += sum.unexpected;
+        total.indeterminate += sum.indeterminate;
+        total.unreadable += sum.unreadable;
+        total.abandoned |= sum.abandoned;
+    }
+    total
+}
+
+/// The defects that the reading of an effect cannot show.
+fn cannot_see(kind: &EffectKind) -> Vec<String> {
+    let Some(read) = &kind.read else {
+        return Vec::new();
+    };
+    let mut blind = Vec::new();
+    if read.scope == ReadScope::PerKey {
+        blind.push("duplicates".to_owned());
+        blind.push("rows under other keys".to_owned());
+    }
+    if !kind.has_content {
+        blind.push("altered content".to_owned());
+    }
+    blind.push("wrong states between a write and the reading".to_owned());
+    blind
+}

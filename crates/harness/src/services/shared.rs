@@ -1,0 +1,95 @@
+//! What the users of a run leave beside the ledger of the engine.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use drivers::Values;
+use load_engine::{Effect, Ledger, LedgerEntry};
+
+/// What the users of a run leave beside the ledger of the engine.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// Of each of the file's effects.
+    pub(super) tallies: Vec<Tally>,
+    left: Mutex<Left>,
+}
+
+/// How often an effect was asked for, by what became of it.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) acknowledged: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) unknown: AtomicU64,
+    /// Unknown ones whose key the service would have given.
+    pub(super) unnamed: AtomicU64,
+}
+
+/// What is looked at after the load.
+#[derive(Default)]
+pub(super) struct Left {
+    /// Writes whose step was cut off, or failed although they were acknowledged.
+    pub(super) entries: Ledger,
+    /// Writes that were refused: their keys must not be found.
+    pub(super) refused: Vec<RefusedWrite>,
+    /// The values of each user that was set up.
+    pub(super) users: BTreeMap<u32, Values>,
+}
+
+/// A write that was refused.
+#[derive(Clone, Debug)]
+pub(super) struct RefusedWrite {
+    pub(super) effect: usize,
+    pub(super) key: String,
+    pub(super) user: u32,
+}
+
+impl Shared {
+    pub(super) fn new(effects: usize) -> Self {
+        Self {
+            tallies: (0..effects).map(|_| Tally::default()).collect(),
+            left: Mutex::default(),
+        }
+    }
+
+    /// Enters a write beside the steps of the engine. Nobody knows when in the run it was made, so it
+    /// replaces no other write and none replaces it.
+    pub(super) fn enter(&self, kind: &'static str, key: &str, effect: Effect, user: u32) {
+        self.lock().entries.push(&LedgerEntry {
+            kind: kind.into(),
+            key: key.into(),
+            effect,
+            user,
+            started_ns: 0,
+            settled_ns: u64::MAX,
+        });
+    }
+
+    pub(super) fn refuse(&self, refused: RefusedWrite) {
+        self.lock().refused.push(refused);
+    }
+
+    pub(super) fn keep_user(&self, user: u32, values: Values) {
+        self.lock().users.insert(user, values);
+    }
+
+    /// Everything that was left, when nobody leaves any more.
+    pub(super) fn take(&self) -> Left {
+        std::mem::take(&mut self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Left> {
+        // Nothing under the lock panics half-way.
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tally {
+    pub(super) fn add(count: &AtomicU64) {
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(count: &AtomicU64) -> u64 {
+        count.load(Ordering::Relaxed)
+    }
+}

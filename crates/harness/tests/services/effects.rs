@@ -1,0 +1,300 @@
+//! Each lie of a shop over real HTTP is named, and a shop that tells the truth passes.
+
+use std::path::Path;
+
+use harness::{NoProgress, Overrides, ScenarioFile, Suite};
+use report::{Conclusion, EffectReport, Report, ScenarioResult, render};
+
+use crate::server::{Lie, Shop, command, lines};
+
+/// Orders that are read back by a listing with pages.
+const LISTED: &str = r#"
+name = "orders"
+thresholds = ['error_rate < 50%']
+
+[services.shop]
+kind = "http"
+URL
+
+[[flows.order]]
+name = "place"
+vars = { quantity = "${int(1, 5)}" }
+http = '''
+POST /orders
+
+{ "reference": "${id}", "quantity": ${quantity} }
+'''
+expect = { status = 201 }
+effect = { creates = "order", key = "${id}", content = "${quantity}" }
+
+[effects.order]
+read.http = "GET /orders?prefix=${run}&after=${cursor}"
+read.rows = "$.items[*]"
+read.key = "$.reference"
+read.content = "$.quantity"
+read.next = "$.next"
+
+[model]
+users = 4
+iterations = 25
+"#;
+
+pub(crate) fn run(text: &str, out: &Path) -> (Report, ScenarioResult) {
+    run_with(text, out, &Overrides::default())
+}
+
+pub(crate) fn run_with(text: &str, out: &Path, overrides: &Overrides) -> (Report, ScenarioResult) {
+    let file = ScenarioFile::parse("orders.toml", text, overrides)
+        .unwrap_or_else(|error| panic!("{error}"));
+    let suite = Suite::new([file]);
+    let report = suite
+        .run(out, &mut NoProgress)
+        .unwrap_or_else(|error| panic!("{error}"));
+    let result = report.scenarios[0].clone();
+    (report, result)
+}
+
+pub(crate) fn over(text: &str, shop: &std::sync::Arc<Shop>) -> String {
+    text.replace("URL", &format!("url = \"http://{}\"", shop.listen()))
+}
+
+fn told(lie: Lie, text: &str) -> (ScenarioResult, EffectReport, String) {
+    let shop = Shop::new(lie);
+    let out = tempfile::tempdir().unwrap();
+    let (report, result) = run(&over(text, &shop), out.path());
+    let effect = result.effects.as_ref().unwrap()[0].clone();
+    (result, effect, render::terminal(&report))
+}
+
+/// Read back by key instead.
+fn by_key() -> String {
+    let (before, _) = LISTED.split_once("read.http").unwrap();
+    let (_, after) = LISTED.split_once("[model]").unwrap();
+    format!(
+        "{before}read.http = \"GET /orders/${{key}}\"\nread.content = \"$.quantity\"\n[model]{after}"
+    )
+}
+
+#[test]
+fn a_shop_that_tells_the_truth_passes() {
+    for text in [LISTED, &by_key()] {
+        let (result, effect, page) = told(Lie::None, text);
+        // On a busy machine the generator may be the limit, of which no effect is a matter.
+        assert_ne!(result.conclusion, Conclusion::Fail, "{page}");
+        assert!(result.effects_hold(), "{page}");
+        assert_eq!(result.verification.verified, 100, "{page}");
+        assert_eq!(
+            (effect.acknowledged, effect.refused, effect.unknown),
+            (100, 0, 0)
+        );
+        assert!(page.contains("100 effects verified"), "{page}");
+        assert!(page.contains("without a restart: 0 lost"), "{page}");
+        assert!(page.contains("not proved over a restart"), "{page}");
+    }
+}
+
+#[test]
+fn each_lie_is_named() {
+    let cases = [
+        (Lie::Drops, [10, 0, 0, 0]),
+        (Lie::Alters, [0, 10, 0, 0]),
+        (Lie::Duplicates, [0, 0, 10, 0]),
+        (Lie::RefusesAndStores, [0, 0, 0, 10]),
+    ];
+    for (lie, [lost, altered, duplicated, unexpected]) in cases {
+        let (result, effect, page) = told(lie, LISTED);
+        let found = &result.verification;
+        assert_eq!(result.conclusion, Conclusion::Fail, "{lie:?}\n{page}");
+        assert_eq!(
+            [
+                found.lost,
+                found.altered,
+                found.duplicated,
+                found.unexpected
+            ],
+            [lost, altered, duplicated, unexpected],
+            "{lie:?}\n{page}"
+        );
+        assert_eq!(effect.readings.len(), 1, "{lie:?}");
+        assert_eq!(found.discrepancies.len(), 10, "{lie:?}");
+    }
+}
+
+#[test]
+fn by_key_each_lie_but_a_duplicate_is_named_and_the_report_says_so() {
+    for (lie, [lost, altered, unexpected]) in [
+        (Lie::Drops, [10, 0, 0]),
+        (Lie::Alters, [0, 10, 0]),
+        (Lie::Duplicates, [0, 0, 0]),
+        (Lie::RefusesAndStores, [0, 0, 10]),
+    ] {
+        let (result, _, page) = told(lie, &by_key());
+        let found = &result.verification;
+        assert_eq!(
+            [found.lost, found.altered, found.unexpected],
+            [lost, altered, unexpected],
+            "{lie:?}\n{page}"
+        );
+        assert!(
+            page.contains("reading order back cannot see duplicates"),
+            "{page}"
+        );
+    }
+}
+
+#[test]
+fn a_write_whose_fate_is_unknown_is_held_against_nobody() {
+    let (result, effect, page) = told(Lie::Fails, LISTED);
+    let found = &result.verification;
+    assert!(result.effects_hold(), "{page}");
+    assert_eq!((found.verified, found.indeterminate), (90, 10), "{page}");
+    assert_eq!((effect.acknowledged, effect.unknown), (90, 10));
+    assert_eq!(result.run.step("place").unwrap().failed, 10, "{page}");
+}
+
+#[test]
+fn what_cannot_be_read_is_neither_lost_nor_found() {
+    let (result, _, page) = told(Lie::CannotList, LISTED);
+    let found = &result.verification;
+    assert_eq!(result.conclusion, Conclusion::Fail, "{page}");
+    assert_eq!(
+        (found.lost, found.verified, found.unreadable),
+        (0, 0, 1),
+        "{page}"
+    );
+    assert!(page.contains("HTTP 500"), "{page}");
+}
+
+#[test]
+fn what_was_removed_and_is_there_is_unexpected() {
+    let removing = LISTED.replace(
+        "[effects.order]",
+        r#"[[flows.order]]
+name = "cancel"
+http = "DELETE /orders/${id}"
+effect = { removes = "order", key = "${id}" }
+
+[effects.order]"#,
+    );
+    let (result, _, page) = told(Lie::None, &removing);
+    assert!(result.effects_hold(), "{page}");
+    assert_eq!(result.verification.verified, 100, "{page}");
+    let (result, _, page) = told(Lie::KeepsRemoved, &removing);
+    assert_eq!(result.verification.unexpected, 100, "{page}");
+}
+
+#[test]
+fn the_last_write_of_a_key_counts() {
+    let updating = LISTED
+        .replace(
+            "POST /orders\n\n{ \"reference\": \"${id}\", ",
+            "PUT /orders/${run}-${int(1, 9)}\n\n{ ",
+        )
+        .replace(
+            "vars = { quantity = \"${int(1, 5)}\" }",
+            "vars = { quantity = \"${text(8)}\", n = \"${int(1, 9)}\" }",
+        )
+        .replace("${run}-${int(1, 9)}", "${run}-${n}")
+        .replace("\"quantity\": ${quantity}", "\"quantity\": \"${quantity}\"")
+        .replace("status = 201", "status = 200")
+        .replace(
+            "creates = \"order\", key = \"${id}\"",
+            "updates = \"order\", key = \"${run}-${n}\"",
+        );
+    let (result, effect, page) = told(Lie::None, &updating);
+    assert!(result.effects_hold(), "{page}");
+    assert_eq!(
+        (effect.acknowledged, result.verification.keys),
+        (100, 9),
+        "{page}"
+    );
+}
+
+/// A shop that is started, killed and started again.
+fn restarted(lie: Lie) -> (ScenarioResult, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("shop.sock");
+    let service = format!(
+        "url = \"unix:{}\"\nstart = {}\nready = \"GET /health\"",
+        socket.display(),
+        command(&socket, lie)
+    );
+    let (report, result) = run(&LISTED.replace("URL", &service), dir.path());
+    (result, render::terminal(&report))
+}
+
+#[test]
+fn what_was_acknowledged_before_it_was_written_is_lost_after_the_kill() {
+    let (result, page) = restarted(Lie::Forgets);
+    assert_eq!(result.conclusion, Conclusion::Fail, "{page}");
+    assert_eq!(
+        (result.verification.lost, result.verification.verified),
+        (100, 0),
+        "{page}"
+    );
+    let effect = &result.effects.as_ref().unwrap()[0];
+    let stages: Vec<_> = effect
+        .readings
+        .iter()
+        .map(|reading| &*reading.stage)
+        .collect();
+    assert_eq!(stages, ["end", "after restart"]);
+    assert_eq!(effect.readings[0].verification.lost, 0, "{page}");
+    assert!(page.contains("after a restart: 100 lost"), "{page}");
+}
+
+#[test]
+fn what_was_written_before_it_was_acknowledged_survives_the_kill() {
+    let (result, page) = restarted(Lie::None);
+    assert!(result.effects_hold(), "{page}");
+    assert_eq!(result.verification.verified, 100, "{page}");
+    assert!(page.contains("100 effects verified"), "{page}");
+    assert!(page.contains("after a restart: 0 lost"), "{page}");
+}
+
+#[test]
+fn all_discrepancies_are_in_a_file_and_the_first_in_the_report() {
+    let shop = Shop::new(Lie::Drops);
+    let out = tempfile::tempdir().unwrap();
+    let text = over(LISTED, &shop).replace("iterations = 25", "iterations = 75");
+    let (_, result) = run(&text, out.path());
+    assert_eq!(result.verification.lost, 30);
+    assert_eq!(result.verification.discrepancies.len(), 20);
+    let file = out.path().join(result.discrepancies_file.as_ref().unwrap());
+    assert_eq!(lines(&file), 30);
+}
+
+#[test]
+fn what_other_runs_left_is_counted_and_not_held_against_this_one() {
+    let shop = Shop::new(Lie::None);
+    let out = tempfile::tempdir().unwrap();
+    let text = over(LISTED, &shop).replace("prefix=${run}&", "");
+    let (_, first) = run(&text, out.path());
+    assert!(first.effects_hold());
+    let (report, second) = run(&text, out.path());
+    let page = render::terminal(&report);
+    assert!(second.effects_hold(), "{page}");
+    let reading = &second.effects.as_ref().unwrap()[0].readings[0];
+    assert_eq!(
+        (reading.foreign, reading.verification.verified),
+        (100, 100),
+        "{page}"
+    );
+}
+
+#[test]
+fn what_was_found_is_removed_and_what_is_left_is_counted() {
+    let removing = LISTED.replace(
+        "[model]",
+        "delete.http = \"DELETE /orders/${key}\"\n[model]",
+    );
+    let shop = Shop::new(Lie::None);
+    let out = tempfile::tempdir().unwrap();
+    let (report, result) = run(&over(&removing, &shop), out.path());
+    assert_eq!(result.effects.as_ref().unwrap()[0].left, Some(0));
+    assert_eq!(shop.orders(), 0);
+    assert!(render::terminal(&report).contains("; removed"));
+    let (_, effect, page) = told(Lie::KeepsRemoved, &removing);
+    assert_eq!(effect.left, Some(100), "{page}");
+    assert!(page.contains("100 left after removing"), "{page}");
+}

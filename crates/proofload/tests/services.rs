@@ -1,0 +1,279 @@
+//! `load` and files with services from the outside: what is printed, written and refused.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the threads of a server end with the test's process"
+)]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Output;
+use std::sync::{Arc, Mutex};
+use std::{fs, thread};
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A service that keeps what is posted to it, and lists it when it is asked; gives its address.
+fn service() -> String {
+    let kept: Arc<Mutex<Vec<String>>> = Arc::default();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let kept = Arc::clone(&kept);
+            thread::spawn(move || serve(&stream, &kept));
+        }
+    });
+    format!("http://{address}")
+}
+
+fn serve(stream: &TcpStream, kept: &Mutex<Vec<String>>) {
+    stream.set_nodelay(true).unwrap();
+    let (mut from, mut to) = (BufReader::new(stream), stream);
+    loop {
+        let (mut line, mut length) = (String::new(), 0);
+        if from.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        loop {
+            let mut header = String::new();
+            from.read_line(&mut header).unwrap();
+            match header.trim_end().split_once(": ") {
+                Some(("content-length", value)) => length = value.parse().unwrap(),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let mut body = vec![0; length];
+        from.read_exact(&mut body).unwrap();
+        let answer = match line.starts_with("POST") {
+            true => {
+                kept.lock().unwrap().push(String::from_utf8(body).unwrap());
+                "{}".to_owned()
+            }
+            false => format!("[{}]", kept.lock().unwrap().join(",")),
+        };
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{answer}",
+            answer.len()
+        );
+        if to.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn proofload(dir: &Path, arguments: &[&str]) -> Output {
+    Command::cargo_bin("proofload")
+        .unwrap()
+        .current_dir(dir)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn told(output: &Output) -> String {
+    let [stdout, stderr] =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    format!("{stdout}{stderr}")
+}
+
+fn report(dir: &Path) -> Value {
+    let json = fs::read(dir.join("proofload-out/latest/report.json")).unwrap();
+    serde_json::from_slice(&json).unwrap()
+}
+
+#[test]
+fn a_url_is_put_under_load_and_the_file_beside_the_report_does_the_same() {
+    let dir = TempDir::new().unwrap();
+    let url = format!("{}/items?a=1", service());
+    let secret = "authorization: Bearer hunter2";
+    let arguments = [
+        "load",
+        &url,
+        "-u",
+        "3",
+        "-n",
+        "30",
+        "-H",
+        secret,
+        "--json",
+        "{ \"key\": \"${id}\" }",
+    ];
+    let output = proofload(dir.path(), &arguments);
+    let summary = told(&output);
+    // On a busy machine the generator may be the limit, which is no failure.
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{summary}");
+    assert!(summary.contains("POST /items"), "{summary}");
+    assert!(
+        summary.contains("no effect was verified: the file names none"),
+        "{summary}"
+    );
+    assert!(
+        summary.contains("scenario: proofload-out/latest/load.toml"),
+        "{summary}"
+    );
+    assert!(!summary.contains("hunter2"), "{summary}");
+    let saved = report(dir.path());
+    assert_eq!(saved["scenarios"][0]["run"]["steps"][0]["succeeded"], 30);
+    assert!(!saved.to_string().contains("hunter2"));
+    let command = saved["command"].as_str().unwrap();
+    assert!(
+        command.starts_with("proofload load 'http://127.0.0.1:"),
+        "{command}"
+    );
+    assert!(command.contains("-H 'authorization: ***'"), "{command}");
+
+    let again = Command::cargo_bin("proofload")
+        .unwrap()
+        .current_dir(dir.path())
+        .env("AUTHORIZATION", "Bearer hunter2")
+        .args(["run", "proofload-out/latest/load.toml", "--dry-run"])
+        .output()
+        .unwrap();
+    let shown = told(&again);
+    assert_eq!(again.status.code(), Some(0), "{shown}");
+    assert!(shown.contains("POST /items?a=1 HTTP/1.1"), "{shown}");
+    assert!(shown.contains("authorization: ***"), "{shown}");
+    assert!(shown.contains("content-type: application/json"), "{shown}");
+}
+
+#[test]
+fn the_template_for_services_runs_as_it_is() {
+    let dir = TempDir::new().unwrap();
+    let output = proofload(dir.path(), &["init", "--from", "services", "mine.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let output = proofload(dir.path(), &["run", "mine.toml"]);
+    let summary = told(&output);
+    // On a busy machine the generator may be the limit, which is no failure.
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{summary}");
+    assert!(summary.contains("200 effects verified"), "{summary}");
+}
+
+#[test]
+fn a_rate_is_an_open_model_and_a_mistake_says_what_to_write() {
+    let dir = TempDir::new().unwrap();
+    let url = service();
+    let output = proofload(dir.path(), &["load", &url, "-r", "50/s", "-d", "400ms"]);
+    let summary = told(&output);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{summary}");
+    assert!(summary.contains("20 arrivals at 50/s"), "{summary}");
+    for (arguments, expected) in [
+        (
+            &["load", "http://shop.example.com"][..],
+            "`target` is at shop.example.com: add --allow-host shop.example.com",
+        ),
+        (
+            &["load", "orders.toml"],
+            "a URL begins with http:// or https://",
+        ),
+        (&["load", &url, "-H", "accept"], "expected NAME: VALUE"),
+        (
+            &["load", &url, "--json", "{ \"a\": }"],
+            "the body is not JSON",
+        ),
+        (
+            &["run", "storage", "--dry-run"],
+            "--dry-run is for files with [services]",
+        ),
+        (
+            &["run", "storage", "--run-id", "A"],
+            "expected 4 to 16 small letters and digits",
+        ),
+    ] {
+        let output = proofload(dir.path(), arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?}\n{}",
+            told(&output)
+        );
+        assert!(
+            told(&output).contains(expected),
+            "{arguments:?}\n{}",
+            told(&output)
+        );
+    }
+}
+
+#[test]
+fn a_service_that_is_not_there_is_told_before_the_load() {
+    let dir = TempDir::new().unwrap();
+    // Port 1, of a service that nobody has run for decades.
+    let url = "http://127.0.0.1:1";
+    let output = proofload(dir.path(), &["load", url, "-n", "10"]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    assert!(
+        told(&output).contains("connection refused"),
+        "{}",
+        told(&output)
+    );
+}
+
+#[test]
+fn effects_of_a_file_are_proved_and_the_page_says_how() {
+    let dir = TempDir::new().unwrap();
+    let text = format!(
+        r#"
+name = "items"
+thresholds = ['error_rate < 1%']
+
+[services.items]
+kind = "http"
+url = "{}"
+
+[[flows.add]]
+http = '''
+POST /items
+
+{{ "key": "${{id}}", "content": "${{run}}" }}
+'''
+effect = {{ creates = "item", key = "${{id}}", content = "${{run}}" }}
+
+[effects.item]
+read.http = "GET /items"
+
+[model]
+users = 2
+iterations = 10
+"#,
+        service()
+    );
+    fs::write(dir.path().join("items.toml"), &text).unwrap();
+    let output = proofload(dir.path(), &["run", "items.toml"]);
+    let summary = told(&output);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{summary}");
+    assert!(
+        summary.contains("20 effects verified without a restart: 0 lost"),
+        "{summary}"
+    );
+    assert!(
+        summary.contains(
+            "item: 20 acknowledged, 0 refused, 0 unknown; end: 20 found; not proved over a restart"
+        ),
+        "{summary}"
+    );
+    assert_eq!(
+        report(dir.path())["scenarios"][0]["effects"][0]["readings"][0]["verification"]["verified"],
+        20
+    );
+    let page = fs::read_to_string(dir.path().join("proofload-out/latest/report.md")).unwrap();
+    assert!(page.contains("Effects: item: 20 acknowledged"), "{page}");
+    assert!(!page.contains("closed and opened again"), "{page}");
+
+    fs::write(
+        dir.path().join("items.toml"),
+        text.replace("read.http = \"GET", "read.http = \"GTE"),
+    )
+    .unwrap();
+    let output = proofload(dir.path(), &["run", "items.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        told(&output).starts_with("error: items.toml:18:13: "),
+        "{}",
+        told(&output)
+    );
+}

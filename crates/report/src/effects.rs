@@ -1,0 +1,139 @@
+//! How the effects of external services were read back.
+
+use load_engine::Verification;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One effect of a file: what the load did to it, and what was read back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EffectReport {
+    /// Its name in the file.
+    pub name: String,
+    /// How often it was asked for and acknowledged: it had to be found.
+    pub acknowledged: u64,
+    /// How often it was refused: it had not to be found.
+    pub refused: u64,
+    /// How often nobody knows: it might be found.
+    pub unknown: u64,
+    /// What was read, one reading after the other; none of an effect that nothing reads.
+    pub readings: Vec<EffectReading>,
+    /// How it was read: what that cannot show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cannot_see: Vec<String>,
+    /// What was left when it had been removed, if it was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<u64>,
+    /// Whether its service was restarted before it was read for the last time.
+    pub restarted: bool,
+}
+
+/// One reading of one effect.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EffectReading {
+    /// When: `end`, or `after restart`.
+    pub stage: String,
+    /// Things that are not of this run.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub foreign: u64,
+    /// What was found. Its discrepancies are those of the whole result.
+    pub verification: Verification,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+impl EffectReport {
+    /// What the load did and what was found, in a line for people.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut line = format!(
+            "{}: {} acknowledged, {} refused, {} unknown",
+            self.name, self.acknowledged, self.refused, self.unknown
+        );
+        for reading in &self.readings {
+            line.push_str(&reading.part());
+        }
+        if self.readings.is_empty() {
+            line.push_str("; not read back, so nothing is proved");
+        } else if !self.restarted {
+            line.push_str("; not proved over a restart");
+        }
+        match self.left {
+            Some(0) => line.push_str("; removed"),
+            Some(left) => line.push_str(&format!("; {left} left after removing")),
+            None => {}
+        }
+        line
+    }
+
+    /// What its reading cannot show, in a line for people.
+    #[must_use]
+    pub fn blind_spots(&self) -> Option<String> {
+        (!self.cannot_see.is_empty()).then(|| {
+            format!(
+                "reading {} back cannot see {}",
+                self.name,
+                self.cannot_see.join(", ")
+            )
+        })
+    }
+}
+
+impl EffectReading {
+    fn part(&self) -> String {
+        let found = &self.verification;
+        let mut part = format!("; {}: {} found", self.stage, found.verified);
+        for (count, what) in [
+            (found.lost, "lost"),
+            (found.altered, "altered"),
+            (found.duplicated, "duplicated"),
+            (found.unexpected, "unexpected"),
+            (found.unreadable, "unreadable"),
+            (found.indeterminate, "indeterminate"),
+            (self.foreign, "of others"),
+        ] {
+            if count > 0 {
+                part.push_str(&format!(", {count} {what}"));
+            }
+        }
+        part
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_was_found_and_what_was_not_proved() {
+        let mut verification = Verification::default();
+        (verification.verified, verification.lost) = (7, 3);
+        let mut effect = EffectReport {
+            name: "order".to_owned(),
+            acknowledged: 10,
+            readings: vec![EffectReading {
+                stage: "end".to_owned(),
+                foreign: 2,
+                verification,
+            }],
+            ..EffectReport::default()
+        };
+        assert_eq!(
+            effect.line(),
+            "order: 10 acknowledged, 0 refused, 0 unknown; end: 7 found, 3 lost, 2 of others; \
+             not proved over a restart"
+        );
+        effect.restarted = true;
+        effect.left = Some(0);
+        assert!(effect.line().ends_with("2 of others; removed"));
+        effect.readings.clear();
+        assert!(
+            effect
+                .line()
+                .contains("; not read back, so nothing is proved")
+        );
+        assert_eq!(effect.blind_spots(), None);
+    }
+}
