@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use crate::plan::step_id::StepId;
-use crate::text::escape;
 
 /// What can be wrong with a workflow, a schema, a set of handlers, or the store.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -123,7 +122,7 @@ pub enum Error {
         reason: String,
     },
     /// A plan of another tool that cannot be read. Make it anew with a version that is supported.
-    #[error("{format}, {}: {}", escape(place), escape(reason))]
+    #[error("{format}, {}: {}", action::visible(place), action::visible(reason))]
     Import {
         /// What it should be.
         format: &'static str,

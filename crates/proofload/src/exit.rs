@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use anstyle::{AnsiColor, Style};
 use report::Conclusion;
 
-use crate::interrupt;
+use crate::{interrupt, terminal};
 
 /// The kinds of end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +51,14 @@ impl From<Exit> for ExitCode {
     }
 }
 
-const BAD: Style = AnsiColor::Red.on_default().bold();
-
-/// Prints an error in one line, its causes behind it.
+/// Tells an error that ends the program.
 pub(crate) fn could_not_run(error: &anyhow::Error) -> ExitCode {
+    tell(error);
+    Exit::CouldNotRun.into()
+}
+
+/// Tells an error in one line, its causes behind it.
+pub(crate) fn tell(error: &anyhow::Error) {
     let mut message = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
@@ -67,18 +70,17 @@ pub(crate) fn could_not_run(error: &anyhow::Error) -> ExitCode {
         }
         message.push_str(&text);
     }
-    let message = message.replace('\n', " ");
-    anstream::eprintln!("{BAD}error{BAD:#}: {message}");
-    Exit::CouldNotRun.into()
+    terminal::tell_error(&message);
 }
 
 /// Prints what is wrong with the arguments, or the help that was asked for.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    // Nobody is left to tell when this cannot be printed.
-    let _ = error.print();
     let exit = if error.use_stderr() {
+        terminal::tell_usage(error);
         Exit::CouldNotRun
     } else {
+        // Nobody is left to tell when this cannot be printed.
+        let _ = error.print();
         Exit::Held
     };
     exit.into()

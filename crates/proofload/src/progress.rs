@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
+use action::visible;
 use harness::Progress;
 use load_engine::{Plan, Progress as RunProgress};
 use report::ScenarioResult;
@@ -41,6 +42,7 @@ impl Shown {
     fn passing(&self, line: &str) {
         if self.terminal {
             // A line that wraps could not be cleared again: `\x1b[2K` clears one row.
+            let line = visible(line);
             let line: String = line.chars().take(columns().saturating_sub(1)).collect();
             // Progress that cannot be shown is no reason to stop.
             let _ = write!(std::io::stderr(), "\r\x1b[2K{line}");
@@ -49,7 +51,7 @@ impl Shown {
 
     fn lasting(&self, line: &str) {
         self.passing("");
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = writeln!(std::io::stderr(), "{}", visible(line));
     }
 }
 

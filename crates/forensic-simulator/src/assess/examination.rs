@@ -187,25 +187,6 @@ impl Examination {
     pub fn to_json(&self) -> Result<String, crate::error::Error> {
         let json = serde_json::to_string(self)
             .map_err(|source| crate::error::Error::Report(std::sync::Arc::new(source)))?;
-        Ok(escape_json(&json))
+        Ok(action::visible_json(&json).into_owned())
     }
-}
-
-/// Such characters stand only within the strings of JSON.
-pub(crate) fn escape_json(json: &str) -> String {
-    use crate::text::is_deceptive;
-    if !json.contains(is_deceptive) {
-        return json.to_owned();
-    }
-    let mut escaped = String::with_capacity(json.len() + 16);
-    for character in json.chars() {
-        if is_deceptive(character) {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                escaped.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped
 }

@@ -15,7 +15,6 @@ use std::fmt::Write as _;
 use self::paint::Paint;
 use self::values::lines;
 use crate::run::report::{SimulationReport, Spread, StepReport};
-use crate::text::escape;
 use crate::world::change::Change;
 use crate::world::fact::Fact;
 
@@ -214,7 +213,7 @@ fn duration(spread: Spread) -> String {
 
 /// Without characters that a terminal would obey or that deceive a reader.
 fn plain(text: &str) -> String {
-    escape(text)
+    action::visible(text).into_owned()
 }
 
 /// For HTML: without characters that would be markup.

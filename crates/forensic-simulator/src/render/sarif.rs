@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::assess::examination::{Examination, escape_json};
+use crate::assess::examination::Examination;
 use crate::assess::kinds::{Finding, FindingKind};
 use crate::plan::step_id::StepId;
 
@@ -38,7 +38,7 @@ impl Examination {
                 },
             }],
         });
-        escape_json(&log.to_string())
+        action::visible_json(&log.to_string()).into_owned()
     }
 }
 

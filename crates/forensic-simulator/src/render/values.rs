@@ -1,9 +1,9 @@
 //! A value before and after, leaf by leaf, in as many lines as leaves differ.
 
+use action::visible;
 use serde_json::Value;
 
 use crate::input::json::NUMBER;
-use crate::text::escape;
 use crate::world::fact::Fact;
 
 /// At most this many characters of a value are shown, from where it differs.
@@ -197,8 +197,8 @@ fn push(
     }
     found.push(Line {
         sign,
-        path: escape(path),
-        text: escape(&sides.join(" -> ")),
+        path: visible(path).into_owned(),
+        text: visible(&sides.join(" -> ")).into_owned(),
     });
 }
 

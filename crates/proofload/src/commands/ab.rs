@@ -5,11 +5,11 @@ use report::comparison::{Comparison, comparison_in_words, figures_of_steps, roun
 
 use crate::arguments::{AbArguments, Runnable};
 use crate::commands::compare::show;
-use crate::commands::report::print;
 use crate::commands::suite::{read, suite_of};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::live;
+use crate::terminal::{print, shown};
 
 /// Runs two scenarios in turns, and compares them round by round.
 pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
@@ -64,9 +64,9 @@ pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
     if !load.json {
         print(&format!(
             "rounds: {}\ncompare again: proofload compare {} {}\n",
-            folder.display(),
-            folder.join("a").display(),
-            folder.join("b").display()
+            shown(&folder),
+            shown(&folder.join("a")),
+            shown(&folder.join("b"))
         ))?;
     }
     Ok(match interrupted {

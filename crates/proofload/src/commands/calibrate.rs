@@ -10,9 +10,9 @@ use load_engine::{Progress, StopHandle};
 use serde_json::{Value, json};
 
 use crate::arguments::CalibrateArguments;
-use crate::commands::report::print;
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
+use crate::terminal::{self, print, print_json, print_styled};
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &CalibrateArguments) -> anyhow::Result<Exit> {
 }
 
 fn tell(name: &str, length: Duration) {
-    anstream::eprintln!("{name}: {length:?} on the machine's clock");
+    terminal::tell(&format!("{name}: {length:?} on the machine's clock"));
 }
 
 /// What the calibrations came to.
@@ -99,7 +99,7 @@ impl Outcome {
             }));
             return Ok(());
         }
-        print(&table(result, &word))
+        print_styled(&table(result, &word))
     }
 
     fn add_closed(&mut self, hidden: &HiddenWait, as_json: bool) -> anyhow::Result<()> {
@@ -110,7 +110,7 @@ impl Outcome {
         }
         let warning = hidden.warning.as_deref().unwrap_or("no warning");
         let true_p99 = ms(hidden.true_p99_ns);
-        print(&format!(
+        print_styled(&format!(
             "{word} one long stall, closed model\n  {warning}; truly {true_p99}\n"
         ))
     }
@@ -138,7 +138,7 @@ impl Outcome {
                 "open": self.results,
                 "closed": self.closed,
             });
-            print(&format!("{all:#}\n"))?;
+            print_json(&all)?;
         } else {
             print(&format!(
                 "{held} hold within 1 % or 20 us, {failed} are off, {open} were not judged since the \

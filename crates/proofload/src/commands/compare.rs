@@ -5,8 +5,8 @@ use report::Report;
 use report::comparison::{Comparison, comparison_in_words};
 
 use crate::arguments::CompareArguments;
-use crate::commands::report::print;
 use crate::exit::Exit;
+use crate::terminal::{print, print_json};
 
 /// Compares saved runs, round by round.
 pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<Exit> {
@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<Exit> {
 /// Prints a comparison; that something is worse is a result like a limit that did not hold.
 pub(crate) fn show(comparison: &Comparison, json: bool) -> anyhow::Result<Exit> {
     if json {
-        print(&format!("{}\n", serde_json::to_string_pretty(comparison)?))?;
+        print_json(comparison)?;
     } else {
         print(&comparison_in_words(comparison))?;
     }

@@ -1,18 +1,18 @@
 //! What shells and `man` know of the command, made from its own arguments.
 
-use std::io::Write as _;
-
 use clap::CommandFactory as _;
 
 use crate::arguments::{Arguments, CompletionsArguments, ManArguments};
 use crate::exit::Exit;
+use crate::terminal::print_own;
 
 const NAME: &str = "proofload";
 
 pub(crate) fn print_completions(arguments: &CompletionsArguments) -> anyhow::Result<Exit> {
     let mut text = Vec::new();
     clap_complete::generate(arguments.shell, &mut Arguments::command(), NAME, &mut text);
-    write(&text)
+    print_own(&text)?;
+    Ok(Exit::Held)
 }
 
 pub(crate) fn print_man(arguments: &ManArguments) -> anyhow::Result<Exit> {
@@ -30,14 +30,6 @@ pub(crate) fn print_man(arguments: &ManArguments) -> anyhow::Result<Exit> {
     };
     let mut text = Vec::new();
     clap_mangen::Man::new(command).render(&mut text)?;
-    write(&text)
-}
-
-fn write(text: &[u8]) -> anyhow::Result<Exit> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        // `| head` has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Held),
-        written => Ok(written.map(|()| Exit::Held)?),
-    }
+    print_own(&text)?;
+    Ok(Exit::Held)
 }

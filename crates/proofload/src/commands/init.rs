@@ -6,8 +6,8 @@ use harness::{ScenarioFile, scenario_schema};
 use report::report_schema;
 
 use crate::arguments::{InitArguments, SchemaArguments, SchemaKind};
-use crate::commands::report::print;
 use crate::exit::Exit;
+use crate::terminal::{print, shown};
 
 /// A scenario with every part, and comments that say what each is for.
 const TEMPLATE: &str = include_str!("init.toml");
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &InitArguments) -> anyhow::Result<Exit> {
     };
     file.write_all(format!("{SCHEMA_LINE}{text}").as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
-    let path = path.display();
+    let path = shown(path);
     print(&format!(
         "{path} is written; a first look: proofload run {path} --quick\n"
     ))?;

@@ -2,12 +2,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use action::visible;
 use anyhow::{Context as _, ensure};
 use jsonl_storage::{Break, Salvaged};
 
 use crate::arguments::SalvageArguments;
-use crate::commands::report::print;
 use crate::exit::Exit;
+use crate::terminal::{print, shown};
 
 /// How deep logs are looked for below a directory, as `verify` does.
 const DEPTH: usize = 4;
@@ -85,7 +86,7 @@ fn copy_manifest(from: &Path, to: &Path) -> anyhow::Result<()> {
 
 fn describe(to: &Path, salvaged: &Salvaged) -> String {
     let mut text = String::new();
-    let to = to.display();
+    let to = shown(to);
     let _ = writeln!(text, "{} records kept in {to}", salvaged.kept);
     for run in &salvaged.runs {
         let last = run.records.saturating_sub(1);
@@ -99,7 +100,7 @@ fn describe(to: &Path, salvaged: &Salvaged) -> String {
         );
     }
     if let Some(removed) = &salvaged.removed {
-        let (first, last, why) = (removed.first, removed.last, &removed.why);
+        let (first, last, why) = (removed.first, removed.last, visible(&removed.why));
         let _ = writeln!(text, "  removed earlier: records {first} to {last} ({why})");
     }
     for missing in &salvaged.missing {
@@ -114,15 +115,11 @@ fn describe(to: &Path, salvaged: &Salvaged) -> String {
             kind,
             ..
         } = broken;
-        let file = file.display();
+        let file = shown(file);
         let _ = writeln!(text, "  damaged: {file} line {line} (byte {byte}): {kind}");
     }
     if let Some(unreadable) = &salvaged.unreadable {
-        let _ = writeln!(
-            text,
-            "  lines that are no records: {}",
-            unreadable.display()
-        );
+        let _ = writeln!(text, "  lines that are no records: {}", shown(unreadable));
     }
     text
 }

@@ -9,8 +9,8 @@ use forensic_simulator::{
 };
 
 use crate::arguments::SimulateArguments;
-use crate::commands::report::print;
 use crate::exit::Exit;
+use crate::terminal::{print, print_styled};
 
 /// Simulates a plan and prints what it would do.
 pub(crate) fn run(arguments: &SimulateArguments) -> anyhow::Result<Exit> {
@@ -57,7 +57,7 @@ fn write_out(arguments: &SimulateArguments, examination: &Examination) -> anyhow
     } else if examination.nothing_to_do {
         print("there is nothing to do\n")
     } else {
-        print(&examination.to_terminal())
+        print_styled(&examination.to_terminal())
     }
 }
 

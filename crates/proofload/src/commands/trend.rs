@@ -1,12 +1,13 @@
 use std::fmt::Write as _;
 
+use action::visible;
 use anyhow::bail;
 use report::comparison::Metric;
 use report::history::{HISTORY_FILE, History, Trend};
 
 use crate::arguments::TrendArguments;
-use crate::commands::report::print;
 use crate::exit::Exit;
+use crate::terminal::{print, print_json, tell};
 
 /// Shows how the figures of one command went from run to run.
 pub(crate) fn run(arguments: &TrendArguments) -> anyhow::Result<Exit> {
@@ -37,13 +38,13 @@ pub(crate) fn run(arguments: &TrendArguments) -> anyhow::Result<Exit> {
         bail!("no figure of {command:?} is called so; leave --scenario, --step or --metric out");
     }
     if arguments.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&trends)?))?;
+        print_json(&trends)?;
     } else {
         print(&in_words(command, &trends))?;
         if !history.damaged.is_empty() {
             let lines: Vec<String> = history.damaged.iter().map(usize::to_string).collect();
             let lines = lines.join(", ");
-            eprintln(&format!(
+            tell(&format!(
                 "{}: lines {lines} are damaged and were left out",
                 path.display()
             ));
@@ -52,20 +53,16 @@ pub(crate) fn run(arguments: &TrendArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Held)
 }
 
-fn eprintln(text: &str) {
-    anstream::eprintln!("{text}");
-}
-
 fn in_words(command: &str, trends: &[Trend]) -> String {
-    let mut text = format!("{command}\n\n");
+    let mut text = format!("{}\n\n", visible(command));
     for trend in trends {
         let values: Vec<f64> = trend.points.iter().map(|point| point.value).collect();
         let last = values.last().copied().unwrap_or(0.0);
         let _ = writeln!(
             text,
             "{}: {}, {}  {}  {} runs, last {}",
-            trend.subject.scenario,
-            trend.subject.step,
+            visible(&trend.subject.scenario),
+            visible(&trend.subject.step),
             trend.subject.metric.name(),
             sparkline(&values),
             values.len(),
@@ -75,7 +72,7 @@ fn in_words(command: &str, trends: &[Trend]) -> String {
             let _ = writeln!(
                 text,
                 "    changed with the run of {}: {} → {} ({:+.0} %, p {:.4})",
-                trend.points[change.at].started_at,
+                visible(&trend.points[change.at].started_at),
                 quantity(trend.subject.metric, change.before),
                 quantity(trend.subject.metric, change.after),
                 (change.after / change.before - 1.0) * 100.0,

@@ -15,6 +15,7 @@ use report::ScenarioResult;
 use crate::arguments::OutputArguments;
 use crate::interrupt::Interrupt;
 use crate::progress::Shown;
+use crate::terminal;
 
 use self::screen::Screen;
 use self::server::{Served, Server};
@@ -39,7 +40,7 @@ pub(crate) fn progress(
         return Ok(inner);
     };
     let server = Server::start(address)?;
-    anstream::eprintln!("metrics: http://{}/metrics", server.address());
+    terminal::tell(&format!("metrics: http://{}/metrics", server.address()));
     Ok(Box::new(Served { server, inner }))
 }
 

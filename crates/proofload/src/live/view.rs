@@ -1,5 +1,6 @@
 //! The frame: what a person sees of a load that goes on.
 
+use action::visible;
 use load_engine::{Judgement, MonitorSample, Ruling, RunRecord, StepSummary};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -53,14 +54,17 @@ pub(crate) fn draw(frame: &mut Frame<'_>, state: &State) {
 fn draw_head(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let [title, users, rate, bar] = Layout::vertical([Constraint::Length(1); 4]).areas(area);
     let mut words = vec![Span::styled(
-        state.scenario.as_str(),
+        visible(&state.scenario),
         Style::new().add_modifier(Modifier::BOLD),
     )];
     if let Some((number, name)) = state.phase() {
         let all = state.phases.len();
-        words.push(Span::raw(format!("  phase {name} ({number} of {all})")));
+        words.push(Span::raw(format!(
+            "  phase {} ({number} of {all})",
+            visible(name)
+        )));
     }
-    words.push(Span::styled(format!("  {}", state.load), MUTED));
+    words.push(Span::styled(format!("  {}", visible(&state.load)), MUTED));
     frame.render_widget(Line::from(words), title);
 
     let asked = match state.users_asked() {
@@ -136,7 +140,7 @@ fn step_row(step: &StepSummary) -> Row<'static> {
     let times = step.response_time.as_ref().unwrap_or(&step.service_time);
     let time = |ns: u64| render::duration(ns as f64);
     let cells = [
-        step.name.clone(),
+        visible(&step.name).into_owned(),
         step.attempted.to_string(),
         step.failed.to_string(),
         time(times.p50_ns),
@@ -215,6 +219,7 @@ fn threshold(judgement: &Judgement) -> Line<'static> {
         Ruling::Violated => ("✗ ", BAD, describe_judgement(judgement)),
         Ruling::Unknown => ("· ", MUTED, describe_figure(judgement)),
     };
+    let text = visible(&text).into_owned();
     Line::from(vec![Span::styled(mark, style), Span::styled(text, style)])
 }
 
@@ -228,7 +233,11 @@ fn draw_findings(frame: &mut Frame<'_>, area: Rect, state: &State) {
         let place = finding.step.as_deref().unwrap_or("all steps");
         lines.push(Line::from(vec![
             Span::styled(format!("! {}", finding.kind.name()), style),
-            Span::raw(format!(" in {place}: {}", finding.evidence.text)),
+            Span::raw(format!(
+                " in {}: {}",
+                visible(place),
+                visible(&finding.evidence.text)
+            )),
         ]));
     }
     if lines.is_empty() {

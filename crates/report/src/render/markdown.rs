@@ -248,8 +248,8 @@ mod tests {
     fn hostile_names_are_text() {
         assert_eq!(
             escape("<script>|`x`\n\u{7}"),
-            "&lt;script&gt;\\|\\`x\\` \u{fffd}"
+            "&lt;script&gt;\\|\\`x\\`\\\\n\\\\u{7}"
         );
-        assert_eq!(code("a`b\n"), "`a'b `");
+        assert_eq!(code("a`b\n"), "`a'b\\n`");
     }
 }

@@ -2,31 +2,9 @@
 
 use std::borrow::Cow;
 
+pub(crate) use action::visible;
+
 use crate::Conclusion;
-
-/// The text with what a reader could not see, or what would rearrange the text around it, made
-/// visible: line breaks and tabs as spaces, other control characters and those that steer the
-/// direction of writing as `U+FFFD`. Letters of every script stay.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unseen) {
-        return Cow::Borrowed(text);
-    }
-    let shown = |letter| match letter {
-        '\n' | '\r' | '\t' => ' ',
-        letter if is_unseen(letter) => '\u{fffd}',
-        letter => letter,
-    };
-    Cow::Owned(text.chars().map(shown).collect())
-}
-
-fn is_unseen(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter,
-            // Marks, embeddings, overrides and isolates of direction.
-            '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            // Ends of lines and paragraphs, and what no XML document may hold.
-            | '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
-}
 
 /// At most `most` characters of it, with an ellipsis in place of the rest.
 pub(crate) fn elided(text: &str, most: usize) -> Cow<'_, str> {
@@ -77,14 +55,6 @@ pub(crate) fn capitalized(conclusion: Conclusion) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_cannot_be_seen_is_made_visible_and_every_script_stays() {
-        assert_eq!(visible("a\nb\u{7}\u{202e}c"), "a b\u{fffd}\u{fffd}c");
-        for text in ["plain", "日本語 עברית 🦀", "ü"] {
-            assert!(matches!(visible(text), Cow::Borrowed(same) if same == text));
-        }
-    }
 
     #[test]
     fn markup_is_text_in_content_and_attributes() {

@@ -58,7 +58,9 @@ fn no_name_reaches_a_reader_as_a_control_character_or_turns_the_text_around() {
             .split_once("<body>")
             .map_or(text.as_str(), |(_, body)| body);
         assert_eq!(page.chars().find(unseen), None);
-        assert!(text.contains("שלום \u{fffd}gnp.exe\u{fffd}"));
+        // In Markdown a backslash is written as two.
+        let text = text.replace("\\\\", "\\");
+        assert!(text.contains("שלום \\u{202e}gnp.exe\\u{2066}"));
     }
 }
 

@@ -12,9 +12,9 @@ use serde::Serialize;
 use super::table::{bar, rate, time};
 use super::{Halt, Runner, unless_interrupted};
 use crate::arguments::{BreakingPointArguments, Runnable};
-use crate::commands::report::{print, print_json};
 use crate::commands::suite::read;
 use crate::exit::Exit;
+use crate::terminal::{print, print_json, shown, tell};
 
 /// How many times the first rate is tried at most, unless it is said.
 const REACH: f64 = 1_000.0;
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &BreakingPointArguments) -> anyhow::Result<Exit> {
         let set = file.set_for_rate(per_s).map_err(anyhow::Error::from)?;
         let (report, folder) = runner.run(set)?;
         let trial = Trial::new(per_s, &report, folder);
-        anstream::eprintln!("{}/s: {}", rate(per_s), words(&trial.ruling));
+        tell(&format!("{}/s: {}", rate(per_s), words(&trial.ruling)));
         let ruling = trial.ruling.clone();
         trials.push(trial);
         Ok::<_, Halt>(ruling)
@@ -86,7 +86,7 @@ pub(super) fn run(arguments: &BreakingPointArguments) -> anyhow::Result<Exit> {
     if load.json {
         print_json(&search)?;
     } else {
-        let folder = runner.folder.display();
+        let folder = shown(&runner.folder);
         print(&format!("{}runs: {folder}\n", text(&search)))?;
     }
     Ok(exit(search.found.as_ref()))

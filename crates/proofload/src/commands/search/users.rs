@@ -12,9 +12,9 @@ use serde::Serialize;
 use super::table::{bar, rate, time};
 use super::{Halt, Runner, unless_interrupted};
 use crate::arguments::{Runnable, ScalabilityArguments};
-use crate::commands::report::{print, print_json};
 use crate::commands::suite::read;
 use crate::exit::Exit;
+use crate::terminal::{print, print_json, shown, tell};
 
 /// So few different numbers of users say nothing about the law's error.
 const MIN_SIZES: usize = 4;
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &ScalabilityArguments) -> anyhow::Result<Exit> {
         let (report, folder) = runner.run(set)?;
         let measured = Measured::new(users, &report, folder)?;
         let per_second = measured.per_second;
-        anstream::eprintln!("{users} users: {}/s", rate(per_second));
+        tell(&format!("{users} users: {}/s", rate(per_second)));
         runs.push(measured);
         Ok::<_, Halt>(per_second)
     };
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &ScalabilityArguments) -> anyhow::Result<Exit> {
     if load.json {
         print_json(&sweep)?;
     } else {
-        let folder = runner.folder.display();
+        let folder = shown(&runner.folder);
         print(&format!("{}runs: {folder}\n", text(&sweep)))?;
     }
     Ok(exit(&sweep))
