@@ -88,7 +88,8 @@ mod recover;
 mod error;
 mod sync;
 
-pub use crate::audit::checkpoint::{Checkpoint, CheckpointError, CheckpointKey, CheckpointSigner};
+pub use crate::audit::checkpoint::{Checkpoint, CheckpointError};
+pub use crate::audit::keys::{CheckpointKey, CheckpointSigner};
 pub use crate::audit::verify::{Break, Doubt, Verified, VerifyOptions, verify_log, verify_log_on};
 pub use crate::backend::fs::FsBackend;
 pub use crate::backend::{Backend, BackendFile, Lock, LockGuard, OpenMode};

@@ -54,7 +54,8 @@ fn kinds(dir: &Path, options: &VerifyOptions) -> Vec<BreakKind> {
     found.breaks.iter().map(|found| found.kind).collect()
 }
 
-/// `verify` printed "holds" with 135,121 events gone, even with the right checkpoint of the head.
+/// `verify` printed "holds" with 135,121 events gone, even with the right checkpoint of the head. In public:
+/// auditd's `rotate`, by which the oldest records go and nothing says so (auditd.conf(5)).
 #[test]
 fn a_cut_start_is_found_with_and_without_a_checkpoint_and_at_the_opening() {
     let (dir, checkpoint) = filled(60);
@@ -153,7 +154,9 @@ fn a_removal_that_is_stated_behind_the_checkpoint_is_a_doubt() {
     assert_eq!((found.holds(), found.doubts()), (true, vec![]));
 }
 
-/// A checkpoint with a hash of zeros for a record that is not there "held" as well.
+/// A checkpoint with a hash of zeros for a record that is not there "held" as well. In public:
+/// sigstore/sigstore-java#654 and sigstore/sigstore-python#248, where an inclusion proof was checked against
+/// a root that no checkpoint bound to the log.
 #[test]
 fn a_checkpoint_whose_record_is_absent_fails() {
     let (dir, checkpoint) = filled(60);
@@ -250,7 +253,8 @@ fn a_second_archive_states_what_came_before_it() {
     assert!(!verify_log(&second).unwrap().holds());
 }
 
-/// 231,000 acknowledgements went into a file that somebody had removed.
+/// 231,000 acknowledgements went into a file that somebody had removed. In public: hashicorp/vault#3935 and
+/// hashicorp/vault#31718, an audit device that goes on into a deleted file.
 #[test]
 fn a_file_that_is_removed_moved_replaced_or_cut_under_the_log_ends_its_acknowledgements() {
     type Attack = fn(&Path);

@@ -1,4 +1,5 @@
 //! Proof that a log is whole: verification and signed checkpoints.
 
 pub(crate) mod checkpoint;
+pub(crate) mod keys;
 pub(crate) mod verify;

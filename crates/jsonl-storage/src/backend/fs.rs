@@ -1,7 +1,9 @@
 //! The real file system as a [`Backend`].
 
+use std::ffi::CString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -97,9 +99,11 @@ impl Backend for FsBackend {
             .write(mode != OpenMode::Read)
             .create_new(mode == OpenMode::CreateNew);
         let (file, metadata) = open_regular(&options, &path)?;
+        // Absolute, so that it stays right when the process changes its directory.
+        let path = std::path::absolute(path)?;
         Ok(Arc::new(FsFile {
             file,
-            path: std::path::absolute(path)?,
+            path: CString::new(path.into_os_string().into_vec())?,
             id: (metadata.dev(), metadata.ino()),
         }))
     }
@@ -172,8 +176,8 @@ fn open_regular(options: &OpenOptions, path: &Path) -> io::Result<(File, Metadat
 #[derive(Debug)]
 struct FsFile {
     file: File,
-    /// Absolute, so that it stays right when the process changes its directory.
-    path: PathBuf,
+    /// In the form that the system takes: asked for at each commit.
+    path: CString,
     /// Device and inode.
     id: (u64, u64),
 }
@@ -200,11 +204,14 @@ impl BackendFile for FsFile {
     }
 
     fn named_size(&self) -> io::Result<Option<u64>> {
-        match fs::symlink_metadata(&self.path) {
-            Ok(named) if (named.dev(), named.ino()) == self.id => Ok(Some(named.len())),
+        // Not `fs::symlink_metadata`, which makes the path anew and asks for more than is compared here.
+        match rustix::fs::lstat(self.path.as_c_str()) {
+            Ok(named) if (named.st_dev, named.st_ino) == self.id => u64::try_from(named.st_size)
+                .map(Some)
+                .map_err(io::Error::other),
             Ok(_) => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The JSON of a record, in a form that can be read back.
 
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::ser::Formatter;
@@ -25,22 +25,23 @@ pub(super) fn encode<T: Serialize + DeserializeOwned>(
 ) -> Result<(), Error> {
     scratch.clear();
     scratch.shrink_to(KEEP_BYTES);
-    let mut depth = Depth::default();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut *scratch, &mut depth);
+    let mut seen = Seen::default();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *scratch, &mut seen);
     record
         .serialize(&mut serializer)
         .map_err(|source| Error::Encode(Arc::new(source.into())))?;
-    if depth.most > DEPTH_MAX {
-        return refused(format!("its values are nested {} deep", depth.most));
+    let Seen { deepest, .. } = seen;
+    if deepest > DEPTH_MAX {
+        return refused(format!("its values are nested {deepest} deep"));
     }
     if scratch.len() > LINE_BYTES_MAX - FRAME_BYTES {
         return refused(format!("it has {} bytes", scratch.len()));
     }
-    if memchr::memchr(b'\n', scratch).is_some() {
+    if seen.line_break {
         return refused("a raw JSON value contains a line break".to_owned());
     }
     // A number that is no number is written as `null`. Only what has one is worth a reading.
-    if memmem::find(scratch, b"null").is_some() {
+    if seen.null {
         serde_json::from_slice::<T>(scratch)
             .map_err(|source| Error::Encode(Arc::new(source.into())))?;
     }
@@ -51,25 +52,32 @@ fn refused(why: String) -> Result<(), Error> {
     Err(Error::Encode(Arc::new(io::Error::other(why))))
 }
 
-/// Writes compact JSON, and counts how deep its values are nested.
+/// Writes compact JSON, and sees in it what may not be read back, so that nothing has to be searched for
+/// afterwards.
 #[derive(Default)]
-struct Depth {
-    now: u32,
-    most: u32,
+struct Seen {
+    depth: u32,
+    /// How deep values are nested.
+    deepest: u32,
+    null: bool,
+    line_break: bool,
 }
 
-impl Depth {
+impl Seen {
     fn enter(&mut self) {
-        self.now += 1;
-        self.most = self.most.max(self.now);
+        self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
     }
 
     fn leave(&mut self) {
-        self.now = self.now.saturating_sub(1);
+        self.depth = self.depth.saturating_sub(1);
     }
 
-    /// Goes through JSON that is valid.
+    /// Goes through JSON that is valid, and that somebody else has written.
     fn pass(&mut self, json: &[u8]) {
+        static NULL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("null"));
+        self.null |= NULL.find(json).is_some();
+        self.line_break |= memchr::memchr(b'\n', json).is_some();
         let (mut is_text, mut is_escaped) = (false, false);
         for byte in json {
             match byte {
@@ -84,7 +92,12 @@ impl Depth {
     }
 }
 
-impl Formatter for &mut Depth {
+impl Formatter for &mut Seen {
+    fn write_null<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.null = true;
+        writer.write_all(b"null")
+    }
+
     fn begin_array<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
         self.enter();
         writer.write_all(b"[")
