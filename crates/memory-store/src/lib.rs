@@ -79,7 +79,7 @@ mod error;
 
 pub use action::Timestamp;
 
-pub use crate::check::verify::{read_all, verify_store};
+pub use crate::check::verify::{copy_if_in_use, is_database_file, read_all, verify_store};
 pub use crate::error::{Error, Result};
 pub use crate::model::digest::MemoryDigest;
 pub use crate::model::edge::Edge;

@@ -1,9 +1,11 @@
 //! The metadata tier: a SQLite database, the source of truth of all others.
 
+mod directory;
 mod duplicates;
 mod export;
 mod history;
 mod migration;
+mod page_sums;
 mod prepared;
 mod readers;
 mod rows;
@@ -16,6 +18,7 @@ mod tables;
 pub(crate) use duplicates::find_same_content;
 pub(crate) use export::for_each_record;
 pub(crate) use history::{find_edge_versions, find_versions};
+pub(crate) use page_sums::{PageCheck, check as check_page_sums};
 pub(crate) use prepared::PreparedMemory;
 pub(crate) use readers::ReaderPool;
 pub(crate) use rows::{

@@ -1,16 +1,17 @@
 //! The database's shape, and how it is opened without harming what is already there.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::{Error, IoContext, Result, SqliteContext};
+use crate::error::{Error, Result, SqliteContext};
 use crate::model::fault;
 
+use super::directory::sync_directory;
 use super::migration::{OLDEST_VERSION, migrate};
+use super::page_sums;
 use super::tables::{SCHEMA, SCHEMA_VERSION};
 
 pub(crate) const DATABASE_FILE: &str = "memory.sqlite";
@@ -41,6 +42,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
     } else {
         identify(&connection, path, OLDEST_VERSION)?
     };
+    page_sums::remove(path)?;
     configure_writer(&connection).sqlite("configure the database", path)?;
     if is_new {
         fault::point("before-schema");
@@ -146,14 +148,4 @@ fn create(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA user_version = {SCHEMA_VERSION};
          COMMIT;"
     ))
-}
-
-/// SQLite syncs its files; their names live in the directory, which is synced here.
-fn sync_directory(database: &Path) -> Result<()> {
-    let directory = database
-        .parent()
-        .expect("the database lies in the store's directory");
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .io("sync", directory)
 }

@@ -1,6 +1,7 @@
 //! What a check found.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,10 @@ pub struct CheckReport {
     pub vectors: u64,
     /// Namespaces in the metadata tier.
     pub namespaces: u64,
+    /// Saved graphs of vectors that are damaged. The next opening builds them anew, so they are no
+    /// disagreement.
+    #[serde(default)]
+    pub damaged_indexes: Vec<PathBuf>,
     /// Every disagreement; empty if all is well.
     pub disagreements: Vec<Disagreement>,
 }
@@ -37,6 +42,16 @@ pub enum Disagreement {
     /// SQLite's own integrity check found damage.
     Integrity {
         /// What it said.
+        detail: String,
+    },
+    /// Pages of the database are not what they were when it was closed.
+    AlteredPages {
+        /// Their numbers, from 1.
+        pages: Vec<u32>,
+    },
+    /// The pages cannot be compared with what they were when the database was closed.
+    Pages {
+        /// Why.
         detail: String,
     },
     /// A memory's content is not what its digest says.
@@ -211,7 +226,16 @@ pub enum Disagreement {
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Integrity { detail } => write!(f, "database: {detail}"),
+            Self::Integrity { detail } | Self::Pages { detail } => write!(f, "database: {detail}"),
+            Self::AlteredPages { pages } => {
+                let most = pages.iter().take(10).map(u32::to_string);
+                let shown = most.collect::<Vec<_>>().join(", ");
+                let more = if pages.len() > 10 { ", …" } else { "" };
+                write!(
+                    f,
+                    "database: altered since it was closed: page {shown}{more}"
+                )
+            }
             Self::Altered { namespace, id } => {
                 write!(f, "{namespace}/{id}: content differs from its digest")
             }

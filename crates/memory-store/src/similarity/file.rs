@@ -266,3 +266,29 @@ fn metric_code(metric: Metric) -> u8 {
         Metric::InnerProduct => 3,
     }
 }
+
+/// The saved graphs of a store whose bytes are not those that were written.
+pub(crate) fn damaged_graphs(directory: &Path) -> Result<Vec<PathBuf>> {
+    let folder = directory.join(FOLDER);
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).io("read", &folder),
+    };
+    let mut damaged = Vec::new();
+    for entry in entries {
+        let path = entry.io("read", &folder)?.path();
+        // Anything else is no graph, such as one whose writing was cut off.
+        if path.extension().is_none_or(|extension| extension != "hnsw") {
+            continue;
+        }
+        let bytes = fs::read(&path).io("read", &path)?;
+        let parts = bytes.split_at_checked(bytes.len().wrapping_sub(DIGEST_BYTES));
+        let is_whole = parts.is_some_and(|(body, digest)| blake3::hash(body).as_bytes() == digest);
+        if !is_whole {
+            damaged.push(path);
+        }
+    }
+    damaged.sort();
+    Ok(damaged)
+}

@@ -35,7 +35,7 @@ use indexer::Notify;
 use restore::Restoring;
 use space::Space;
 
-pub(crate) use file::FOLDER;
+pub(crate) use file::{FOLDER, damaged_graphs};
 pub use index::{IndexOptions, VectorIndex};
 pub(crate) use indexer::Indexer;
 pub use metric::Metric;

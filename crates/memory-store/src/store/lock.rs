@@ -36,6 +36,23 @@ impl DirectoryLock {
     }
 }
 
+impl DirectoryLock {
+    /// Whether somebody has the store open.
+    pub(crate) fn is_held(directory: &Path) -> Result<bool> {
+        let path = directory.join(LOCK_FILE);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error).io("open", &path),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(source).io("lock", &path),
+        }
+    }
+}
+
 impl Drop for DirectoryLock {
     fn drop(&mut self) {
         // Closing alone would not do: a child process that is just being started has a copy of the

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use memory_store::{Entry, Error, MemoryStore, read_all, verify_store};
+use memory_store::{Disagreement, Entry, Error, MemoryStore, read_all, verify_store};
 
 use super::{edge, id, memory, namespace, open_temporary};
 
@@ -95,12 +95,94 @@ fn damage_to_a_page_is_found_when_verified() {
     bytes[place + 8] = b'y';
     fs::write(&path, bytes).unwrap();
     let report = verify_store(directory.path()).unwrap();
-    assert_eq!(report.disagreements.len(), 1);
-    assert!(
-        report.disagreements[0]
-            .to_string()
-            .ends_with("content differs from its digest")
-    );
+    let said = report.disagreements.iter().map(ToString::to_string);
+    let said: Vec<String> = said.collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].ends_with("content differs from its digest"));
+    assert!(said[1].starts_with("database: altered since it was closed: page "));
+}
+
+/// A bit that flipped in a free page, or in a column without a digest, was not found.
+#[test]
+fn every_page_of_a_closed_store_is_compared_with_what_it_was() {
+    const PAGE: usize = 4096;
+    let (directory, store) = open_temporary();
+    let sums = directory.path().join("memory.sums");
+    for number in 1..=60 {
+        let text = format!("{number} {}", "x".repeat(500));
+        store.remember(memory(&text)).unwrap();
+    }
+    for number in 1..=40 {
+        store.forget(&namespace(), id(number)).unwrap();
+    }
+    assert!(!sums.exists(), "not while it is open");
+    store.close().unwrap();
+    drop(store);
+    assert!(verify_store(directory.path()).unwrap().is_clean());
+
+    let path = database(directory.path());
+    let whole = fs::read(&path).unwrap();
+    assert_eq!(u16::from_be_bytes([whole[16], whole[17]]), PAGE as u16);
+    for page in 0..whole.len() / PAGE {
+        let mut damaged = whole.clone();
+        damaged[page * PAGE + PAGE / 2] ^= 1;
+        fs::write(&path, damaged).unwrap();
+        let pages = vec![page as u32 + 1];
+        match verify_store(directory.path()) {
+            Ok(report) => {
+                let expected = Disagreement::AlteredPages { pages };
+                assert!(report.disagreements.contains(&expected), "{report:?}");
+            }
+            Err(error) => assert!(matches!(error, Error::Corrupt { .. }), "{error}"),
+        }
+    }
+    fs::write(&path, &whole).unwrap();
+
+    let stored = fs::read(&sums).unwrap();
+    for byte in (0..stored.len()).step_by(7) {
+        let mut damaged = stored.clone();
+        damaged[byte] ^= 1;
+        fs::write(&sums, damaged).unwrap();
+        let report = verify_store(directory.path()).unwrap();
+        assert!(
+            matches!(report.disagreements[..], [Disagreement::Pages { .. }]),
+            "{report:?}"
+        );
+    }
+    // The store itself does not need them.
+    drop(MemoryStore::open(directory.path()).unwrap());
+    assert!(verify_store(directory.path()).unwrap().is_clean());
+}
+
+#[test]
+fn a_saved_graph_of_vectors_that_is_damaged_is_named_and_is_no_disagreement() {
+    let (directory, store) = open_temporary();
+    store.close().unwrap();
+    drop(store);
+    let folder = directory.path().join("similarity");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("0.hnsw");
+    fs::write(&path, "no graph").unwrap();
+    let report = verify_store(directory.path()).unwrap();
+    assert!(report.is_clean());
+    assert_eq!(report.damaged_indexes, [path]);
+}
+
+/// Files of a store in use, copied one by one, are of different moments.
+#[test]
+fn a_store_in_use_is_copied_as_of_one_moment() {
+    let (directory, store) = open_temporary();
+    let to = tempfile::tempdir().unwrap();
+    for number in 1..=20 {
+        store.remember(memory(&number.to_string())).unwrap();
+    }
+    assert!(memory_store::copy_if_in_use(directory.path(), to.path()).unwrap());
+    store.remember(memory("later")).unwrap();
+    let report = verify_store(to.path()).unwrap();
+    assert!(report.is_clean() && report.items == 20, "{report:?}");
+    drop(store);
+    let again = tempfile::tempdir().unwrap();
+    assert!(!memory_store::copy_if_in_use(directory.path(), again.path()).unwrap());
 }
 
 #[test]

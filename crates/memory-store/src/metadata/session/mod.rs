@@ -19,6 +19,7 @@ use crate::model::names::{MemoryId, Namespace};
 use crate::model::quota::Quota;
 use crate::model::state::StateWrite;
 
+use super::page_sums;
 use super::prepared::PreparedMemory;
 use super::rows::quota_from_row;
 use super::schema::BUSY_TIMEOUT;
@@ -165,8 +166,13 @@ impl Session {
         Ok(())
     }
 
-    /// Closes the connection, which copies the log into the database.
+    /// Closes the connection, after the log was copied into the database.
     pub(crate) fn close(self) -> Result<()> {
+        // The checksums are of what nobody writes to any more. Without them all is as safe, and less is
+        // found by a verification; so neither a reader that holds on to the log nor a full disk is an error.
+        if self.truncate_log().is_ok() {
+            let _ = page_sums::write(&self.path);
+        }
         self.connection
             .close()
             .map_err(|(_, error)| error)
