@@ -1,5 +1,6 @@
 //! Requests by status, reviewer, place, and age, page by page.
 
+use std::cmp::Reverse;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -127,6 +128,41 @@ impl ApprovalWorkflow {
     pub fn pending(&self, page: Page, now: Timestamp) -> Listing {
         let indexes = self.journal.view().indexes.read();
         list(&indexes.pending, page, |request| !request.is_overdue(now))
+    }
+
+    /// The requests that wait for a decision and could do most harm: the most sensitive first, of those the
+    /// ones whose time to decide ends first, and of those the oldest. With a reviewer, only those that lack
+    /// an approval which this person could give. Looks at all that wait, and at nothing else.
+    #[must_use]
+    pub fn riskiest(
+        &self,
+        reviewer: Option<&PersonId>,
+        most: usize,
+        now: Timestamp,
+    ) -> Vec<Arc<Request>> {
+        let waiting: Vec<Arc<Request>> = {
+            let indexes = self.journal.view().indexes.read();
+            indexes.pending.values().map(Arc::clone).collect()
+        };
+        let mut waiting: Vec<_> = waiting
+            .into_iter()
+            .filter(|request| !request.is_overdue(now))
+            .filter(|request| {
+                reviewer.is_none_or(|person| self.could_approve(request, person, now))
+            })
+            .collect();
+        let risk = |request: &Arc<Request>| {
+            let asked = &request.submission;
+            (
+                Reverse(asked.terms.sensitivity),
+                asked.decide_by(),
+                asked.at,
+            )
+        };
+        // Stable, so that requests of one moment stay in the order of their numbers.
+        waiting.sort_by_cached_key(risk);
+        waiting.truncate(most);
+        waiting
     }
 
     /// The requests that were approved in an emergency and owe a review, the oldest first.

@@ -239,3 +239,42 @@ fn a_cursor_stays_good_over_changes_and_openings() {
     let second_page = workflow.list(&Query::pending(), page, second(3)).unwrap();
     assert_eq!(ids(&second_page), [id("q-3"), id("q-4")]);
 }
+
+/// Age alone buried what cannot wait and what does most harm.
+#[test]
+fn what_could_do_most_harm_comes_first_and_then_what_ends_soonest() {
+    let dir = tempdir().unwrap();
+    let policy = format!("{POLICY}\n[[rules]]\npattern = \"other/**\"\nsensitivity = \"low\"\n");
+    let directory: Directory = toml::from_str(DIRECTORY).unwrap();
+    let workflow = crate::support::options()
+        .directory(directory)
+        .open(dir.path(), Policy::from_toml(&policy).unwrap())
+        .unwrap();
+    for (name, path, at) in [
+        ("late", "other/x", 5),
+        ("early", "other/x", 1),
+        ("critical", "db/x", 9),
+        ("decided", "db/x", 0),
+    ] {
+        let new = NewRequest::new(action(path), person("agent-7"), second(at)).with_id(id(name));
+        workflow.request(new).unwrap();
+    }
+    let no = Decision::deny(person("bob"), second(10));
+    workflow.decide(&id("decided"), no).unwrap();
+    let sees = |reviewer: Option<&str>, most: usize, now: Timestamp| {
+        let reviewer = reviewer.map(person);
+        let found = workflow.riskiest(reviewer.as_ref(), most, now);
+        let names = found
+            .iter()
+            .map(|request| request.submission.id.to_string());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(sees(None, 9, second(10)), "critical early late");
+    assert_eq!(sees(None, 2, second(10)), "critical early");
+    assert_eq!(
+        sees(Some("carol"), 9, second(10)),
+        "early late",
+        "in no group"
+    );
+    assert_eq!(sees(None, 9, second(10_000_000)), "", "all are over");
+}
