@@ -15,6 +15,11 @@ pub(crate) fn fresh(out: &Path, scenario: &str) -> Result<tempfile::TempDir, Err
         .map_err(Error::io("create a directory in", out))
 }
 
+/// Removes what a load wrote, all of which was verified.
+pub(crate) fn remove(data: &Path) -> Result<(), Error> {
+    fs::remove_dir_all(data).map_err(Error::io("remove", data))
+}
+
 /// Refuses a load that the disk has no room for, before it begins.
 pub(crate) fn check_space(path: &Path, needed_bytes: u64) -> Result<(), Error> {
     let stat = rustix::fs::statvfs(path)

@@ -2,6 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use load_engine::{Failure, RunError};
+use report::ScenarioResult;
 
 /// Why a suite could not run, or a saved report could not be read. A target that fails under load
 /// is no such error: that is the result.
@@ -98,7 +99,7 @@ pub enum Error {
     #[error(transparent)]
     Report(#[from] report::Error),
     /// A directory in which no target of this program lies.
-    #[error("{} holds no log and no memory store", path.display())]
+    #[error("{} holds no log, no memory store and no saved report", path.display())]
     NothingToVerify {
         /// The directory.
         path: PathBuf,
@@ -118,14 +119,59 @@ pub enum Error {
     /// A memory store could not be read.
     #[error(transparent)]
     Memory(#[from] memory_store::Error),
-    /// A journal of acknowledgements could not be read.
-    #[error("cannot read the acknowledgements in {}", path.display())]
-    Journal {
+    /// A line of a journal of acknowledgements is damaged. What was acknowledged cannot be told from it:
+    /// take a copy of the journal, if there is one.
+    #[error("{} line {line} is no acknowledgement: {reason}", path.display())]
+    JournalLine {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Its line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A journal has acknowledgements of other runs only. Name the one that the run was given.
+    #[error(
+        "{} has no acknowledgement of the run that wrote {}, only {others} of others: name the journal of that run",
+        path.display(), directory.display()
+    )]
+    JournalOfOthers {
+        /// The journal.
+        path: PathBuf,
+        /// The data directory.
+        directory: PathBuf,
+        /// How many lines of other runs it has.
+        others: u64,
+    },
+    /// A load ran and its effects could not be verified. What it wrote is kept: see what prevented it,
+    /// and verify the directory with `proofload verify`.
+    #[error("scenario {scenario} was not verified, and what it wrote is kept in {}", data.display())]
+    DataKept {
+        /// Which scenario.
+        scenario: String,
+        /// Where its data is.
+        data: PathBuf,
+        /// What prevented it.
         #[source]
-        source: RunError,
+        source: Box<Error>,
+    },
+    /// A load ran, and what could be verified is in the result; but not all was kept that belongs to it.
+    #[error("scenario {} is measured, but not everything was kept", result.name)]
+    Incomplete {
+        /// What was measured and found.
+        result: Box<ScenarioResult>,
+        /// What was not kept, and why.
+        #[source]
+        source: Box<Error>,
+    },
+    /// A report could not be saved. What the targets wrote is kept, so that it can be verified again.
+    #[error("the report was not saved{}", told(kept))]
+    NotSaved {
+        /// Where the data of the scenarios is.
+        kept: Vec<PathBuf>,
+        /// What prevented it.
+        #[source]
+        source: Box<Error>,
     },
 }
 
@@ -136,5 +182,13 @@ impl Error {
             path: path.to_owned(),
             source,
         }
+    }
+}
+
+fn told(kept: &[PathBuf]) -> String {
+    let paths: Vec<_> = kept.iter().map(|path| path.display().to_string()).collect();
+    match paths.is_empty() {
+        true => String::new(),
+        false => format!("; what the targets wrote is kept in {}", paths.join(", ")),
     }
 }

@@ -42,8 +42,8 @@ pub use crate::scenario::{
     ModelSpec, Overrides, PhaseSpec, ScenarioFile, ScenarioSpec, Segment, Size, SpecError,
     TargetSpec, ThinkSpec, Time, quoted, scenario_schema, scenario_schema_of,
 };
-pub use crate::suite::Suite;
+pub use crate::suite::{Suite, SuiteRun};
 pub use crate::verify_directory::{
-    Inspection, LogInspection, MemoryInspection, Reread, SnapshotInspection, inspect,
-    inspect_against, reread, verify_directory,
+    Inspection, LogInspection, MemoryInspection, Reread, SnapshotInspection, data_directories,
+    inspect, inspect_against, reread, verify_directory,
 };

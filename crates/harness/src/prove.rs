@@ -9,8 +9,9 @@ use load_engine::{
     StopHandle, Stragglers, Threshold, Until, Verification, Workload, run_pooled, run_shared,
 };
 
+use crate::manifest::Manifest;
 use crate::scenario::spec::Executor;
-use crate::{Error, Progress, data_dir, manifest};
+use crate::{Error, Progress, data_dir};
 use report::{ScenarioResult, limited_by};
 
 /// A workload whose effects can be read back after it was closed and opened again.
@@ -76,7 +77,9 @@ pub struct ScenarioRun {
 /// # Errors
 ///
 /// When there could be no load, or no verification: the target cannot be opened or closed, a user
-/// cannot be set up, or the disk is full. What fails under load is counted in the result.
+/// cannot be set up, or the disk is full. Once a load was put on it, what the target wrote is kept:
+/// [`Error::DataKept`] says where, and [`Error::Incomplete`] has the result as well. What fails under load is
+/// counted in the result.
 pub fn prove<T: Target>(
     scenario: &ScenarioRun,
     open: impl Fn(&Path) -> Result<T, Failure>,
@@ -84,10 +87,44 @@ pub fn prove<T: Target>(
 ) -> Result<ScenarioResult, Error> {
     let data = data_dir::fresh(&scenario.out, &scenario.name)?;
     data_dir::check_space(data.path(), scenario.needed_bytes)?;
-    manifest::write(data.path(), &scenario.target)?;
+    Manifest::begin(&scenario.target, &scenario.name)?.write(data.path())?;
     progress.scenario_began(&scenario.name, &scenario.describe());
 
     let target = open(data.path()).map_err(|failure| scenario.failed("open", failure))?;
+    // From here on it may hold what was acknowledged: it is removed when that was verified, and not before.
+    let data = data.keep();
+    let proved = measure(scenario, target, &data, &open, progress);
+    let kept = |source| Error::DataKept {
+        scenario: scenario.name.clone(),
+        data: data.clone(),
+        source: Box::new(source),
+    };
+    let (mut result, problem) = proved.map_err(kept)?;
+    if scenario.keep || problem.is_some() || !result.effects_hold() {
+        result.data_kept_in = Some(data.display().to_string());
+    } else {
+        data_dir::remove(&data)?;
+    }
+    progress.scenario_ended(&result);
+    match problem {
+        None => Ok(result),
+        Some(source) => Err(Error::Incomplete {
+            result: Box::new(result),
+            source: Box::new(source),
+        }),
+    }
+}
+
+/// What was measured and found; with it, what belongs to it and could not be kept.
+type Measured = (ScenarioResult, Option<Error>);
+
+fn measure<T: Target>(
+    scenario: &ScenarioRun,
+    target: T,
+    data: &Path,
+    open: impl Fn(&Path) -> Result<T, Failure>,
+    progress: &mut dyn Progress,
+) -> Result<Measured, Error> {
     let target = Arc::new(target);
     let Outcome {
         record: run,
@@ -95,21 +132,21 @@ pub fn prove<T: Target>(
         stragglers,
         ..
     } = load(scenario, Arc::clone(&target), progress)?;
-    if let Some(error) = disk_filled(scenario, &run, data.path()) {
-        return Err(error);
-    }
-    let target = alone(scenario, target, stragglers)?;
-    target
-        .close()
-        .map_err(|failure| scenario.failed("close", failure))?;
-
-    progress.verification_began(&scenario.name);
-    let target = open(data.path()).map_err(|failure| scenario.failed("reopen", failure))?;
-    let (verification, discrepancies_file) = verify(scenario, &target, &ledger)?;
-    target
-        .close()
-        .map_err(|failure| scenario.failed("close", failure))?;
-
+    let filled = disk_filled(scenario, &run, data);
+    let verified = alone(scenario, target, stragglers)
+        .and_then(|target| reopen_and_verify(scenario, target, data, open, &ledger, progress));
+    let (verification, discrepancies) = match (verified, filled) {
+        // It is the cause of what came after it.
+        (Err(_), Some(filled)) => return Err(filled),
+        (verified, filled) => {
+            let (verification, discrepancies) = verified?;
+            (verification, filled.map_or(discrepancies, Err))
+        }
+    };
+    let (discrepancies_file, problem) = match discrepancies {
+        Ok(file) => (file, None),
+        Err(problem) => (None, Some(problem)),
+    };
     let mut result = ScenarioResult {
         title: scenario.title.clone(),
         load: scenario.describe(),
@@ -117,11 +154,30 @@ pub fn prove<T: Target>(
         ..ScenarioResult::new(&scenario.name, run, verification)
     };
     result.judge(&scenario.thresholds);
-    if scenario.keep || !result.effects_hold() {
-        result.data_kept_in = Some(data.keep().display().to_string());
-    }
-    progress.scenario_ended(&result);
-    Ok(result)
+    Ok((result, problem))
+}
+
+/// What was found, and the file's name in which every discrepancy stands, or why there is none.
+type Verified = (Verification, Result<Option<String>, Error>);
+
+fn reopen_and_verify<T: Target>(
+    scenario: &ScenarioRun,
+    target: T,
+    data: &Path,
+    open: impl Fn(&Path) -> Result<T, Failure>,
+    ledger: &Ledger,
+    progress: &mut dyn Progress,
+) -> Result<Verified, Error> {
+    target
+        .close()
+        .map_err(|failure| scenario.failed("close", failure))?;
+    progress.verification_began(&scenario.name);
+    let target = open(data).map_err(|failure| scenario.failed("reopen", failure))?;
+    let verified = verify(scenario, &target, ledger)?;
+    target
+        .close()
+        .map_err(|failure| scenario.failed("close", failure))?;
+    Ok(verified)
 }
 
 impl ScenarioRun {
@@ -269,29 +325,30 @@ fn disk_filled(scenario: &ScenarioRun, run: &RunRecord, data: &Path) -> Option<E
     })
 }
 
-/// As the operating system says it (ENOSPC), SQLite (SQLITE_FULL), and the memory store of that.
+/// As the operating system says it (ENOSPC, EDQUOT, EFBIG), SQLite (SQLITE_FULL), and the memory store of that.
 fn tells_of_full_disk(message: &str) -> bool {
     let words = [
         "No space left on device",
+        "Disk quota exceeded",
+        "File too large",
         "database or disk is full",
         "disk full",
     ];
     words.iter().any(|words| message.contains(words))
 }
 
-/// Reads the target back; also gives the file's name in which every discrepancy stands.
+/// Reads the target back.
 fn verify<T: Target>(
     scenario: &ScenarioRun,
     target: &T,
     ledger: &Ledger,
-) -> Result<(Verification, Option<String>), Error> {
+) -> Result<Verified, Error> {
     let found = target
         .effects()
         .map_err(|failure| scenario.failed("read back", failure))?;
     let mut file = DiscrepancyFile::new(&scenario.discrepancies);
     let verification = load_engine::verify_each(ledger, found, |item| file.add(item));
-    let name = file.finish()?;
-    Ok((verification, name))
+    Ok((verification, file.finish()))
 }
 
 /// Made with the first discrepancy, so that a run without any leaves no empty file.

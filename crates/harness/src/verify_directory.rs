@@ -4,11 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use approval_workflow::SnapshotComparison;
-use load_engine::{Defect, Discrepancy, Failure, Ledger, Verification};
+use load_engine::{Defect, Discrepancy, Effect, Failure, Ledger, LedgerEntry, Verification};
+use report::history::{HISTORY_FILE, History};
 use serde::Serialize;
 
+use crate::journal::{self, Acknowledged};
+use crate::manifest::{self, Manifest};
 use crate::targets::{TARGETS, read_back};
-use crate::{Error, Target, manifest};
+use crate::{Error, Target};
 
 /// How deep [`inspect`] looks for logs and memory stores below a directory.
 const DEPTH: usize = 4;
@@ -22,6 +25,10 @@ pub struct Inspection {
     pub memory_stores: Vec<MemoryInspection>,
     /// The snapshots of approval logs, by path.
     pub approval_snapshots: Vec<SnapshotInspection>,
+    /// Files that belong to a run and are damaged, each with what is wrong.
+    pub damaged_files: Vec<String>,
+    /// How many folders of saved reports were compared with their checksums.
+    pub reports: u64,
     /// Checkpoints that are of none of the logs, by their origins.
     pub checkpoints_without_log: Vec<String>,
 }
@@ -39,6 +46,7 @@ impl Inspection {
     #[must_use]
     pub fn holds(&self) -> bool {
         self.checkpoints_without_log.is_empty()
+            && self.damaged_files.is_empty()
             && self.logs.iter().all(|log| log.corruptions.is_empty())
             && self
                 .memory_stores
@@ -91,6 +99,8 @@ pub struct MemoryInspection {
     pub vectors: u64,
     /// What does not agree, as text.
     pub disagreements: Vec<String>,
+    /// Saved graphs of vectors that are damaged, and are built anew when the store is opened.
+    pub damaged_indexes: Vec<PathBuf>,
 }
 
 /// The snapshot beside the log of an approval workflow.
@@ -104,7 +114,7 @@ pub struct SnapshotInspection {
     pub unusable: Option<String>,
 }
 
-/// Reads every log and memory store in a directory and up to four levels below it.
+/// Reads every log, memory store and saved report in a directory and up to four levels below it.
 ///
 /// # Errors
 ///
@@ -133,6 +143,12 @@ pub fn inspect_against(
                 .approval_snapshots
                 .extend(inspect_snapshot(directory)?);
         }
+        found.damaged_files.extend(inspect_manifest(directory));
+        found.damaged_files.extend(inspect_history(directory)?);
+        if let Some(damaged) = report::check_sums(directory)? {
+            found.reports += 1;
+            found.damaged_files.extend(damaged);
+        }
         match memory_store::verify_store(directory) {
             Ok(report) => found
                 .memory_stores
@@ -142,7 +158,7 @@ pub fn inspect_against(
         }
         Ok(())
     })?;
-    if found.logs.is_empty() && found.memory_stores.is_empty() {
+    if found.logs.is_empty() && found.memory_stores.is_empty() && found.reports == 0 {
         return Err(Error::NothingToVerify {
             path: directory.to_owned(),
         });
@@ -174,11 +190,29 @@ fn compare_checkpoints(
     Ok(())
 }
 
+/// The directories that runs left in a directory and below it: those with a file that says which run wrote
+/// them.
+///
+/// # Errors
+///
+/// [`Error::Io`] when a directory cannot be read.
+pub fn data_directories(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    visit(directory, DEPTH, &mut |directory| {
+        if directory.join(manifest::NAME).is_file() {
+            found.push(directory.to_owned());
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// Compares what a run left in a directory with the acknowledgements that a
-/// [`Journal`](crate::Journal) kept outside of it. The directory says which of [`TARGETS`] wrote it.
+/// [`Journal`](crate::Journal) kept outside of it. The directory says which run wrote it, and which of
+/// [`TARGETS`]; the journal may have lines of other runs too.
 ///
 /// What the run left is opened as the target itself would open it, in a copy, so that the recovery which
-/// belongs to an opening changes nothing in the directory.
+/// belongs to an opening changes nothing in the directory. A run may still be writing to it.
 ///
 /// The journal says what was acknowledged; what was under way when the process ended may be there
 /// or not, so things that nobody acknowledged are counted and held against nobody.
@@ -187,8 +221,9 @@ fn compare_checkpoints(
 ///
 /// When the journal or the directory cannot be read, or no known target wrote the directory.
 pub fn reread(directory: &Path, journal: &Path) -> Result<Reread, Error> {
-    let entry = manifest::read(directory, TARGETS)?;
-    reread_by(directory, journal, |copy, ledger, each| {
+    let manifest = Manifest::read(directory)?;
+    let entry = manifest.target(directory, TARGETS)?;
+    reread_by(directory, journal, Some(&manifest), |copy, ledger, each| {
         entry.verify(copy, ledger, each)
     })
 }
@@ -203,31 +238,84 @@ pub fn verify_directory<T: Target>(
     journal: &Path,
     open: impl FnOnce(&Path) -> Result<T, Failure>,
 ) -> Result<Reread, Error> {
-    reread_by(directory, journal, |copy, ledger, each| {
-        let verified = open(copy).and_then(|target| read_back(target, ledger, each));
-        verified.map_err(|failure| Error::Target {
-            scenario: directory.display().to_string(),
-            operation: "reopen",
-            failure,
-        })
-    })
+    let manifest = Manifest::read(directory).ok();
+    reread_by(
+        directory,
+        journal,
+        manifest.as_ref(),
+        |copy, ledger, each| {
+            let verified = open(copy).and_then(|target| read_back(target, ledger, each));
+            verified.map_err(|failure| Error::Target {
+                scenario: directory.display().to_string(),
+                operation: "reopen",
+                failure,
+            })
+        },
+    )
 }
 
 /// Verifies a copy of a directory by the acknowledgements in a journal.
 fn reread_by(
     directory: &Path,
     journal: &Path,
+    manifest: Option<&Manifest>,
     verify: impl FnOnce(&Path, &Ledger, &mut dyn FnMut(&Discrepancy)) -> Result<Verification, Error>,
 ) -> Result<Reread, Error> {
-    let ledger = read_journal(journal)?;
     let copy = tempfile::tempdir().map_err(Error::io("create", &std::env::temp_dir()))?;
-    copy_all(directory, copy.path())?;
-    let mut reread = Reread::default();
-    reread.verification = verify(copy.path(), &ledger, &mut |item| match item.defect {
+    let ledger = copy_between(directory, copy.path(), || journal::read(journal, manifest))?;
+    if ledger.ledger.is_empty() && ledger.of_others > 0 {
+        return Err(Error::JournalOfOthers {
+            path: journal.to_owned(),
+            directory: directory.to_owned(),
+            others: ledger.of_others,
+        });
+    }
+    let mut reread = Reread {
+        directory: directory.to_owned(),
+        ..Reread::default()
+    };
+    reread.verification = verify(copy.path(), &ledger.ledger, &mut |item| match item.defect {
         Defect::Unexpected if item.user.is_none() => reread.unacknowledged += 1,
         _ => reread.discrepancies.push(item.clone()),
     })?;
     Ok(reread)
+}
+
+/// Copies a directory, and reads the journal before and after: a run may be writing to both. What was
+/// acknowledged before the copy began must be in it; what was acknowledged or tried meanwhile may be in it
+/// or not, in either state.
+fn copy_between(
+    directory: &Path,
+    to: &Path,
+    read: impl Fn() -> Result<Acknowledged, Error>,
+) -> Result<Acknowledged, Error> {
+    let mut before = read()?;
+    copy_all(directory, to)?;
+    let after = read()?;
+    for entry in after.ledger.iter().skip(before.ledger.len()) {
+        let effect = Effect::Attempted;
+        before.ledger.push(&LedgerEntry { effect, ..entry });
+    }
+    before.of_others = after.of_others;
+    Ok(before)
+}
+
+/// What is wrong with the file that says which run wrote a directory, if there is one.
+fn inspect_manifest(directory: &Path) -> Option<String> {
+    let exists = directory.join(manifest::NAME).exists();
+    let read = exists.then(|| Manifest::read(directory))?;
+    read.err().map(|error| error.to_string())
+}
+
+/// The lines of a history of runs that are damaged, if there is one.
+fn inspect_history(directory: &Path) -> Result<Option<String>, Error> {
+    let path = directory.join(HISTORY_FILE);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let lines = History::read(&path)?.damaged;
+    let lines: Vec<_> = lines.iter().map(usize::to_string).collect();
+    Ok((!lines.is_empty()).then(|| format!("{}: line {}", path.display(), lines.join(", "))))
 }
 
 /// Compares a snapshot with its log, in a copy: both are opened as a workflow would.
@@ -251,9 +339,16 @@ fn inspect_snapshot(directory: &Path) -> Result<Option<SnapshotInspection>, Erro
     }))
 }
 
+/// Copies a directory that may be written to meanwhile: logs only grow, so a copy of each file ends
+/// somewhere; a memory store in use is copied as of one moment.
 fn copy_all(from: &Path, to: &Path) -> Result<(), Error> {
-    for entry in fs::read_dir(from).map_err(Error::io("read directory", from))? {
-        let entry = entry.map_err(Error::io("read directory", from))?;
+    // All names first: a segment that is begun meanwhile is later than the copy.
+    let entries = fs::read_dir(from).map_err(Error::io("read directory", from))?;
+    let entries: Vec<fs::DirEntry> = entries
+        .collect::<Result<_, _>>()
+        .map_err(Error::io("read directory", from))?;
+    let is_live = memory_store::copy_if_in_use(from, to)?;
+    for entry in entries {
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         let kind = entry.file_type().map_err(Error::io("examine", &source))?;
         // A target writes files and directories. A link could lead in circles, and a pipe would
@@ -261,7 +356,7 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), Error> {
         if kind.is_dir() {
             fs::create_dir(&target).map_err(Error::io("create directory", &target))?;
             copy_all(&source, &target)?;
-        } else if kind.is_file() {
+        } else if kind.is_file() && !(is_live && memory_store::is_database_file(&source)) {
             fs::copy(&source, &target).map_err(Error::io("copy", &source))?;
         }
     }
@@ -271,6 +366,8 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), Error> {
 /// What [`reread`] found.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Reread {
+    /// The directory that was read.
+    pub directory: PathBuf,
     /// The counts, in which everything that nobody acknowledged is `unexpected`.
     pub verification: Verification,
     /// How much is there that nobody acknowledged: what was under way when the process ended.
@@ -285,21 +382,6 @@ impl Reread {
     pub fn holds(&self) -> bool {
         self.discrepancies.is_empty() && !self.verification.abandoned
     }
-}
-
-/// The whole lines of a journal: the last one may have been cut by the end of the process, before
-/// anyone could have relied on it.
-fn read_journal(path: &Path) -> Result<Ledger, Error> {
-    let mut bytes = fs::read(path).map_err(Error::io("read", path))?;
-    let whole = bytes
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |at| at + 1);
-    bytes.truncate(whole);
-    Ledger::read_jsonl(bytes.as_slice()).map_err(|source| Error::Journal {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 /// Calls back with a directory and those below it, in the order of their paths.
@@ -372,6 +454,7 @@ impl MemoryInspection {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            damaged_indexes: found.damaged_indexes.clone(),
         }
     }
 }

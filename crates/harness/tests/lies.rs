@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use harness::targets::{Operation, RecordStore, Status, StorageTarget};
-use harness::{EffectsFound, Journal, NoProgress, ScenarioRun, Target, prove};
+use harness::{EffectsFound, Error, Journal, NoProgress, ScenarioRun, Target, prove};
 use jsonl_storage::{Log, LogOptions, Seq};
 use load_engine::{Failure, Iteration, Model, Plan, StepSpec, Workload};
 use report::{Conclusion, Report, ScenarioResult, figure_of, render};
@@ -336,7 +336,12 @@ fn a_disk_that_fills_during_the_load_is_no_verdict_on_the_target() {
             |_| Ok(Cramped(failure)),
             &mut NoProgress,
         );
-        let error = result.unwrap_err().to_string();
+        let Err(Error::Incomplete { result, source }) = result else {
+            panic!("{result:?}");
+        };
+        let data = result.data_kept_in.clone().unwrap();
+        assert!(std::path::Path::new(&data).is_dir(), "{data}");
+        let error = source.to_string();
         assert!(
             error.starts_with("disk full: scenario storage ran out of space in "),
             "{error}"

@@ -259,27 +259,6 @@ fn a_disk_with_too_little_room_is_refused_before_the_load() {
 }
 
 #[test]
-fn a_journal_that_cannot_be_written_is_named_and_not_blamed_on_the_data() {
-    let out = TempDir::new().unwrap();
-    let error = refused(
-        &[
-            "run",
-            "storage",
-            "--quick",
-            "--journal",
-            "/dev/full",
-            "--out",
-            text(out.path()),
-        ],
-        out.path(),
-    );
-    assert!(
-        error.starts_with("error: cannot write the journal /dev/full: "),
-        "{error}"
-    );
-}
-
-#[test]
 fn a_link_in_a_circle_does_not_keep_verify_from_ending() {
     let dir = TempDir::new().unwrap();
     let (out, journal) = (dir.path().join("out"), dir.path().join("journal"));
@@ -584,7 +563,7 @@ fn verify_of_a_directory_with_nothing_in_it_is_refused() {
     let dir = TempDir::new().unwrap();
     let error = refused(&["verify", text(dir.path())], dir.path());
     assert!(
-        error.ends_with("holds no log and no memory store"),
+        error.ends_with("holds no log, no memory store and no saved report"),
         "{error}"
     );
 }

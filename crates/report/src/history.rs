@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::comparison::median::median;
 use crate::comparison::{Metric, Subject, value_of};
+use crate::line_sum::{self, Sum};
 use crate::renamed::rename;
 use crate::{Conclusion, Error, Report};
 
@@ -106,6 +107,7 @@ impl HistoryEntry {
 pub fn append(entry: &HistoryEntry, out: &Path) -> Result<PathBuf, Error> {
     let path = out.join(HISTORY_FILE);
     let mut line = serde_json::to_vec(entry).expect("an entry has only text and numbers");
+    line_sum::add(&mut line);
     line.push(b'\n');
     // A line that was cut short must not swallow the next one.
     if ends_within_a_line(&path)? {
@@ -150,13 +152,13 @@ impl History {
                 continue;
             }
             match serde_json::from_slice::<HistoryEntry>(&line) {
-                Ok(mut entry) => {
+                Ok(mut entry) if line_sum::check(&line) != Sum::Wrong => {
                     for figure in &mut entry.figures {
                         rename(&figure.subject.scenario, &mut figure.subject.step);
                     }
                     history.entries.push(entry);
                 }
-                Err(_) => history.damaged.push(number + 1),
+                _ => history.damaged.push(number + 1),
             }
         }
         Ok(history)

@@ -12,12 +12,14 @@ mod renamed;
 mod report;
 mod saved;
 mod scenario_result;
+mod sums;
 mod units;
 mod v1;
 
 pub mod comparison;
 pub mod findings;
 pub mod history;
+pub mod line_sum;
 pub mod picture;
 mod plot;
 pub mod render;
@@ -34,6 +36,7 @@ pub use crate::machine::{Build, Machine};
 pub use crate::report::{Report, report_schema};
 pub use crate::saved::{Draft, Saved, load, save, save_draft};
 pub use crate::scenario_result::{Definition, ScenarioResult};
+pub use crate::sums::check_sums;
 pub use crate::verdict::{
     ALWAYS, ALWAYS_OPEN, Conclusion, DEFAULT_ADVICE, DEFAULTS, EFFECTS, Verdict, Violation, advice,
     describe_figure, describe_judgement, figure_of, judge, limited_by,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{Error, Report, render, v1};
+use crate::{Error, Report, render, sums, v1};
 
 /// Where a report was saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,8 @@ pub fn save_draft(report: &Report, out: &Path, draft: Draft) -> Result<Saved, Er
         &draft.path().join("report.html"),
         render::html(report).as_bytes(),
     )?;
+    let (name, sums) = sums::of_folder(draft.path())?;
+    write(&draft.path().join(name), sums.as_bytes())?;
     let folder = publish(draft, out, &report.started_at)?;
     let latest = point_latest(out, &folder)?;
     Ok(Saved {
@@ -114,11 +116,28 @@ pub fn load(path: &Path) -> Result<Report, Error> {
     if header.format != Report::FORMAT {
         return Err(not_a_report(format!("its format is {:?}", header.format)));
     }
-    match header.version {
-        1 => v1::read(&text).map_err(not_a_report),
-        2 => serde_json::from_slice(&text).map_err(|error| not_a_report(error.to_string())),
-        found => Err(Error::ReportVersion { path: file, found }),
+    let report: Report = match header.version {
+        1 => v1::read(&text).map_err(not_a_report)?,
+        2 => serde_json::from_slice(&text).map_err(|error| not_a_report(error.to_string()))?,
+        found => return Err(Error::ReportVersion { path: file, found }),
+    };
+    // They become labels in the text format of Prometheus, where a name cannot be escaped.
+    let mut tags = report
+        .scenarios
+        .iter()
+        .flat_map(|scenario| scenario.tags.keys());
+    match tags.find(|tag| !is_label(tag)) {
+        Some(tag) => Err(not_a_report(format!("{tag:?} is no name of a tag"))),
+        None => Ok(report),
     }
+}
+
+/// Whether a tag has a name that a scenario file could give it.
+fn is_label(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(plain)
+        && name != "scenario"
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {

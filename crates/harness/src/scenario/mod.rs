@@ -264,12 +264,24 @@ impl ScenarioFile {
         } = &self.compiled;
         let own: Vec<Threshold> = run.thresholds.iter().map(|(_, own)| own.clone()).collect();
         progress.will_be_judged(&own);
-        let result = target.run(run, data.as_deref(), journal, progress);
-        journal.check()?;
-        let mut result = result?;
-        result.definition = Some(self.definition.clone());
-        result.tags.clone_from(&spec.tags);
-        Ok(result)
+        let complete = |mut result: ScenarioResult| {
+            result.definition = Some(self.definition.clone());
+            result.tags.clone_from(&spec.tags);
+            result
+        };
+        let incomplete = |result, source| Error::Incomplete {
+            result: Box::new(complete(result)),
+            source,
+        };
+        match (
+            target.run(run, data.as_deref(), journal, progress),
+            journal.check(),
+        ) {
+            (Ok(result), Ok(())) => Ok(complete(result)),
+            (Ok(result), Err(problem)) => Err(incomplete(result, Box::new(problem))),
+            (Err(Error::Incomplete { result, source }), _) => Err(incomplete(*result, source)),
+            (Err(error), _) => Err(error),
+        }
     }
 }
 

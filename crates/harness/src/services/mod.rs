@@ -138,7 +138,8 @@ impl PreparedTarget for Prepared {
         progress: &mut dyn Progress,
     ) -> Result<ScenarioResult, Error> {
         let data = data_dir::fresh(&run.out, &run.name)?;
-        manifest::write(data.path(), &run.target)?;
+        Manifest::begin(&run.target, &run.name)?.write(data.path())?;
+        let journal = journal.for_directory(data.path())?;
         let dir = data
             .path()
             .canonicalize()
@@ -147,13 +148,33 @@ impl PreparedTarget for Prepared {
             .compile(&dir)
             .map_err(|failure| run.failed("open", failure))?;
         let secrets = program.secrets.clone();
-        let result = run::run(run, &data, program, data_file, journal, progress);
-        let mut result = secrets::hide(&secrets, run, result)?;
+        let result = run::run(run, &data, program, data_file, &journal, progress);
+        let mut result = match secrets::hide(&secrets, run, result) {
+            Ok(result) => result,
+            Err(error) if is_before_load(&error) => return Err(error),
+            // What the services said while they were under load.
+            Err(source) => {
+                return Err(Error::DataKept {
+                    scenario: run.name.clone(),
+                    data: data.keep(),
+                    source: Box::new(source),
+                });
+            }
+        };
         if run.keep || !result.effects_hold() {
             result.data_kept_in = Some(data.keep().display().to_string());
         }
         progress.scenario_ended(&result);
         Ok(result)
+    }
+}
+
+/// Whether nothing was asked of a service before this went wrong.
+fn is_before_load(error: &Error) -> bool {
+    match error {
+        Error::Target { operation, .. } => matches!(*operation, "open" | "set up"),
+        Error::DiskFull { .. } => true,
+        _ => false,
     }
 }
 

@@ -383,7 +383,7 @@ impl<T: RegisteredTarget> PreparedTarget for Prepared<T> {
     ) -> Result<ScenarioResult, Error> {
         let open = |dir: &Path| {
             let data = data.map(DataFeed::open).transpose().map_err(Failure::new)?;
-            let journal = journal.clone();
+            let journal = journal.for_directory(dir)?;
             T::open(dir, &self.options, OpenContext { journal, data })
         };
         prove(run, open, progress)

@@ -193,6 +193,10 @@ pub(crate) struct LoadArguments {
     /// Keep the data of every scenario, not only of those that failed
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Sign a checkpoint of each chained log that is kept, beside the report: copy it to where nobody who
+    /// can write to the logs can. FILE has the secret key (see `checkpoint keygen`)
+    #[arg(long, value_name = "FILE", requires = "keep")]
+    pub(crate) checkpoint_key: Option<PathBuf>,
     /// Append each acknowledged effect to a file outside of the run
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
@@ -381,6 +385,9 @@ pub(crate) struct VerifyArguments {
     /// The key that must have signed the checkpoint, as NAME+ID+BASE64
     #[arg(long, value_name = "KEY", requires = "checkpoint")]
     pub(crate) key: Option<String>,
+    /// The key of a witness that must have cosigned the checkpoint; may be given several times
+    #[arg(long, value_name = "KEY", requires = "checkpoint")]
+    pub(crate) witness: Vec<String>,
     /// Accept a checkpoint whose signature is not checked, which anybody could have written
     #[arg(long, requires = "checkpoint", conflicts_with = "key")]
     pub(crate) insecure_no_key: bool,
@@ -409,6 +416,9 @@ pub(crate) enum CheckpointCommand {
     Keygen(KeygenArguments),
     /// Verify a chained log and sign what it is now, to be kept where nobody who can write to it can
     Create(CheckpointCreateArguments),
+    /// Add a witness's signature to a checkpoint, after the log was verified against it and against the
+    /// checkpoint before
+    Cosign(CosignArguments),
     /// Verify a log against its checkpoint, as `verify --checkpoint` does
     Verify(VerifyArguments),
 }
@@ -420,6 +430,27 @@ pub(crate) struct KeygenArguments {
     /// The file that the secret key goes to; only its owner may read it
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Print the public key as that of a witness, who cosigns what others signed (see `checkpoint cosign`)
+    #[arg(long)]
+    pub(crate) witness: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CosignArguments {
+    /// The checkpoint, to which the signature is added
+    pub(crate) checkpoint: PathBuf,
+    /// The log, or a copy of it, or a data directory with it below
+    #[arg(long, value_name = "DIR")]
+    pub(crate) log: PathBuf,
+    /// The key that must have signed the checkpoint, as NAME+ID+BASE64
+    #[arg(long, value_name = "KEY")]
+    pub(crate) signed_by: String,
+    /// The file with the secret key of the witness (see `checkpoint keygen --witness`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The newest checkpoint that this witness cosigned, of which the log must be a continuation
+    #[arg(long, value_name = "FILE")]
+    pub(crate) previous: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

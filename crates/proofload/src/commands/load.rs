@@ -7,9 +7,9 @@ use anyhow::{Context as _, bail};
 use harness::{Overrides, ScenarioFile, Suite, Time};
 
 use crate::arguments::LoadUrlArguments;
-use crate::commands::report::print;
 use crate::commands::suite::conclude;
 use crate::exit::Exit;
+use crate::terminal::{print, shown};
 
 /// The scenario's file, beside the report.
 const FILE: &str = "load.toml";
@@ -41,11 +41,11 @@ pub(crate) fn run(arguments: &LoadUrlArguments) -> anyhow::Result<Exit> {
     let suite = Suite::new([file])
         .advised(arguments.limits.advised())
         .repeated_by(&load.command);
-    conclude(&arguments.output, false, &suite, |saved| {
+    conclude(&arguments.output, false, &suite, |_, saved| {
         let path = saved.folder.join(FILE);
         std::fs::write(&path, &load.text)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(format!("scenario: {}\n", saved.latest.join(FILE).display()))
+        Ok(format!("scenario: {}\n", shown(&saved.latest.join(FILE))))
     })
 }
 

@@ -1,13 +1,16 @@
+use action::visible;
 use anyhow::bail;
 use harness::{Journal, Overrides, ScenarioFile, Suite};
 use report::history::{self, HistoryEntry};
 use report::{Report, Saved, render};
 
 use crate::arguments::{LoadArguments, OutputArguments, RunArguments, Runnable};
-use crate::commands::report::{print, print_json, step_summary};
-use crate::exit::Exit;
+use crate::commands::checkpoint;
+use crate::commands::report::step_summary;
+use crate::exit::{self, Exit};
 use crate::interrupt::Interrupt;
 use crate::live;
+use crate::terminal::{print, print_json, print_styled, shown};
 
 /// Runs the scenarios that come with the program, all of them if none is named, and saves the report.
 pub(crate) fn run(load: &LoadArguments, only: &[Runnable]) -> anyhow::Result<Exit> {
@@ -113,37 +116,86 @@ fn go(load: &LoadArguments, suite: Suite) -> anyhow::Result<Exit> {
         .advised(load.limits.advised())
         .journal(journal)
         .keep(load.keep);
-    conclude(&load.output, load.json, &suite, |_| Ok(String::new()))
+    conclude(&load.output, load.json, &suite, |report, saved| {
+        let Some(key) = &load.checkpoint_key else {
+            return Ok(String::new());
+        };
+        let written = checkpoint::of_run(report, &saved.folder, key)?;
+        let lines = written
+            .iter()
+            .map(|path| format!("checkpoint: {}\n", shown(path)));
+        Ok(lines.collect())
+    })
 }
 
-/// Runs a suite, saves its report and prints its summary, with what `also` says of what else was saved.
+/// Runs a suite, prints its summary and saves its report, with what `also` says of what else was saved.
 pub(crate) fn conclude(
     output: &OutputArguments,
     json: bool,
     suite: &Suite,
-    also: impl FnOnce(&Saved) -> anyhow::Result<String>,
+    also: impl FnOnce(&Report, &Saved) -> anyhow::Result<String>,
 ) -> anyhow::Result<Exit> {
     let mut progress = live::progress(output, json, Interrupt::listen()?)?;
-    let (report, saved) = suite.run_and_save(&output.out, &mut *progress)?;
-    history::append(&HistoryEntry::of(&report), &output.out)?;
-    let also = also(&saved)?;
-    if json {
-        print_json(&report)?;
-    } else {
-        print(&render::terminal(&report))?;
-        print(&place(&report, &saved))?;
-        print(&also)?;
+    let mut run = suite.run_to_save(&output.out, &mut *progress)?;
+    // Before anything is saved: where nothing can be, this is all that is left of the figures. What cannot
+    // be done here keeps nothing else from being done.
+    let mut done = Done::default();
+    done.note(match json {
+        true => print_json(&run.report),
+        false => print_styled(&render::terminal(&run.report)),
+    });
+    done.note(
+        run.problem
+            .take()
+            .map_or(Ok(()), |problem| Err(problem.into())),
+    );
+    let report = run.report.clone();
+    let told = run
+        .save()
+        .map_err(anyhow::Error::from)
+        .and_then(|(_, saved)| {
+            let also = also(&report, &saved)?;
+            match json {
+                true => Ok(()),
+                false => print(&(place(&report, &saved) + &also)),
+            }
+        });
+    done.note(told);
+    let kept = history::append(&HistoryEntry::of(&report), &output.out);
+    done.note(kept.map(drop).map_err(anyhow::Error::from));
+    done.note(step_summary::append(&report));
+    Ok(done.exit(Exit::of(report.verdict.conclusion, report.interrupted)))
+}
+
+/// Whether all was done that belongs to a run.
+#[derive(Default)]
+struct Done {
+    has_failed: bool,
+}
+
+impl Done {
+    fn note(&mut self, result: anyhow::Result<()>) {
+        if let Err(error) = result {
+            exit::tell(&error);
+            self.has_failed = true;
+        }
     }
-    step_summary::append(&report)?;
-    Ok(Exit::of(report.verdict.conclusion, report.interrupted))
+
+    fn exit(&self, otherwise: Exit) -> Exit {
+        if self.has_failed {
+            Exit::CouldNotRun
+        } else {
+            otherwise
+        }
+    }
 }
 
 fn place(report: &Report, saved: &Saved) -> String {
     format!(
         "report: {} (latest: {})\npage: {}\nrepeat: {}\n",
-        saved.markdown.display(),
-        saved.latest.join("report.md").display(),
-        saved.html.display(),
-        report.command
+        shown(&saved.markdown),
+        shown(&saved.latest.join("report.md")),
+        shown(&saved.html),
+        visible(&report.command)
     )
 }

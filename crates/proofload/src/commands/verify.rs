@@ -1,35 +1,47 @@
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use harness::{Inspection, LogInspection, Reread, inspect_against, reread};
+use action::visible;
+use anyhow::{Context as _, ensure};
+use harness::{Inspection, LogInspection, Reread, data_directories, inspect_against, reread};
 use jsonl_storage::Checkpoint;
 
 use crate::arguments::VerifyArguments;
-use crate::commands::report::print;
 use crate::exit::Exit;
+use crate::terminal::{print, print_json, shown};
 
 /// Checks the stored data in a directory, and on request compares it with acknowledgements.
 pub(crate) fn run(arguments: &VerifyArguments) -> anyhow::Result<Exit> {
     let checkpoint = checkpoint(arguments)?;
     let found = inspect_against(&arguments.directory, checkpoint.as_slice())?;
     let against = match &arguments.journal {
-        Some(journal) => Some(reread(&arguments.directory, journal)?),
-        None => None,
+        Some(journal) => reread_all(&arguments.directory, journal)?,
+        None => Vec::new(),
     };
-    let outcome = Outcome::of(arguments, &found, against.as_ref());
+    let outcome = Outcome::of(arguments, &found, &against);
     if arguments.json {
-        let json = serde_json::json!({
+        print_json(&serde_json::json!({
             "holds": outcome.exit == Exit::Held,
             "undecided": outcome.doubts,
             "found": found,
             "journal": against,
-        });
-        let text = serde_json::to_string_pretty(&json).context("the result has no JSON form")?;
-        print(&format!("{text}\n"))?;
+        }))?;
     } else {
-        print(&describe(&found, against.as_ref(), &outcome, arguments.all))?;
+        print(&describe(&found, &against, &outcome, arguments.all))?;
     }
     Ok(outcome.exit)
+}
+
+/// Compares what each run left below a directory with its acknowledgements.
+fn reread_all(directory: &Path, journal: &Path) -> anyhow::Result<Vec<Reread>> {
+    let directories = data_directories(directory)?;
+    ensure!(
+        !directories.is_empty(),
+        "{} holds no data of a run: name the `data-…` directory that one left, or the folder that has it",
+        directory.display()
+    );
+    let all = directories.iter().map(|data| reread(data, journal));
+    Ok(all.collect::<Result<_, _>>()?)
 }
 
 /// What a verification comes to.
@@ -40,18 +52,19 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(arguments: &VerifyArguments, found: &Inspection, against: Option<&Reread>) -> Self {
+    fn of(arguments: &VerifyArguments, found: &Inspection, against: &[Reread]) -> Self {
         let mut doubts: Vec<String> = Vec::new();
         // A journal has each acknowledgement: what it has, and what is there, leave nothing open.
-        if against.is_none() {
+        if against.is_empty() {
             doubts.extend(found.doubts().map(str::to_owned));
         }
-        if arguments.checkpoint.is_some() && arguments.key.is_none() && !arguments.insecure_no_key {
+        let is_signed = arguments.key.is_some() || !arguments.witness.is_empty();
+        if arguments.checkpoint.is_some() && !is_signed && !arguments.insecure_no_key {
             let unchecked = "the signature of the checkpoint was not checked: give its --key, or accept \
                              that with --insecure-no-key";
             doubts.push(unchecked.to_owned());
         }
-        let exit = if !found.holds() || against.is_some_and(|against| !against.holds()) {
+        let exit = if !found.holds() || !against.iter().all(Reread::holds) {
             Exit::Failed
         } else if doubts.is_empty() {
             Exit::Held
@@ -69,6 +82,9 @@ fn checkpoint(arguments: &VerifyArguments) -> anyhow::Result<Option<Checkpoint>>
     };
     let read = || format!("cannot take {} for a checkpoint", file.display());
     let text = std::fs::read_to_string(file).with_context(read)?;
+    for witness in &arguments.witness {
+        Checkpoint::from_note(&text, &witness.parse()?).with_context(read)?;
+    }
     let checkpoint = match &arguments.key {
         Some(key) => Checkpoint::from_note(&text, &key.parse()?),
         None => Checkpoint::from_text(&text),
@@ -78,43 +94,38 @@ fn checkpoint(arguments: &VerifyArguments) -> anyhow::Result<Option<Checkpoint>>
 
 // A `String` takes every write, so the results below are not looked at.
 
-fn describe(found: &Inspection, against: Option<&Reread>, outcome: &Outcome, all: bool) -> String {
+fn describe(found: &Inspection, against: &[Reread], outcome: &Outcome, all: bool) -> String {
     let mut text = String::new();
     for log in &found.logs {
         let _ = writeln!(
             text,
             "log {}: {} records, the last is {}, known to be synced up to {}{}",
-            log.directory.display(),
+            shown(&log.directory),
             log.records,
             log.last,
             log.synced,
             chain(log)
         );
         if let Some(removed) = &log.removed {
-            let _ = writeln!(text, "  removed: {removed}");
+            let _ = writeln!(text, "  removed: {}", visible(removed));
         }
         let shown = if all { usize::MAX } else { 1 };
         list(&mut text, "corrupt", &log.corruptions, shown);
         list(&mut text, "cannot be read", &log.torn, shown);
-        for index in &log.damaged_indexes {
-            let index = index.display();
-            let _ = writeln!(
-                text,
-                "  index damaged: {index}; it is made anew from the records when it is needed"
-            );
-        }
+        damaged_indexes(&mut text, &log.damaged_indexes);
     }
     for origin in &found.checkpoints_without_log {
         let _ = writeln!(
             text,
-            "  checkpoint {origin}: it is of none of these logs; name the directory of its own log"
+            "  checkpoint {}: it is of none of these logs; name the directory of its own log",
+            visible(origin)
         );
     }
     for store in &found.memory_stores {
         let _ = writeln!(
             text,
             "memory store {}: {} memories, {} edges, {} vectors",
-            store.directory.display(),
+            shown(&store.directory),
             store.items,
             store.edges,
             store.vectors
@@ -125,7 +136,12 @@ fn describe(found: &Inspection, against: Option<&Reread>, outcome: &Outcome, all
             &store.disagreements,
             if all { usize::MAX } else { SHOWN },
         );
+        damaged_indexes(&mut text, &store.damaged_indexes);
     }
+    if found.reports > 0 {
+        let _ = writeln!(text, "saved reports: {}", found.reports);
+    }
+    list(&mut text, "damaged", &found.damaged_files, usize::MAX);
     for snapshot in &found.approval_snapshots {
         let says = match (&snapshot.difference, &snapshot.unusable) {
             (Some(what), _) => format!("says something else than the log: {what}"),
@@ -134,15 +150,19 @@ fn describe(found: &Inspection, against: Option<&Reread>, outcome: &Outcome, all
         };
         let _ = writeln!(
             text,
-            "approval snapshot {}: {says}",
-            snapshot.directory.display()
+            "approval snapshot {}: {}",
+            shown(&snapshot.directory),
+            visible(&says)
         );
     }
-    if let Some(against) = against {
-        describe_reread(&mut text, against);
+    for reread in against {
+        if against.len() > 1 {
+            let _ = writeln!(text, "run in {}:", shown(&reread.directory));
+        }
+        describe_reread(&mut text, reread);
     }
     for doubt in &outcome.doubts {
-        let _ = writeln!(text, "  undecided: {doubt}");
+        let _ = writeln!(text, "  undecided: {}", visible(doubt));
     }
     let verdict = match outcome.exit {
         Exit::Held => "holds",
@@ -151,6 +171,17 @@ fn describe(found: &Inspection, against: Option<&Reread>, outcome: &Outcome, all
     };
     let _ = writeln!(text, "{verdict}");
     text
+}
+
+/// Names derived files that are damaged, which is no loss.
+fn damaged_indexes(text: &mut String, indexes: &[PathBuf]) {
+    for index in indexes {
+        let index = shown(index);
+        let _ = writeln!(
+            text,
+            "  index damaged: {index}; it is made anew from the records when it is needed"
+        );
+    }
 }
 
 /// What a log's lines carry, and which log it says to be.
@@ -182,7 +213,7 @@ const SHOWN: usize = 20;
 
 fn list(text: &mut String, name: &str, items: &[String], shown: usize) {
     for item in items.iter().take(shown) {
-        let _ = writeln!(text, "  {name}: {item}");
+        let _ = writeln!(text, "  {name}: {}", visible(item));
     }
     if items.len() > shown {
         let more = items.len() - shown;
