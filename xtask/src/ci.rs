@@ -62,7 +62,13 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "zstd",
-        work: Work::cargo(&["test", "-p", "jsonl-storage", "--features", "zstd"]),
+        work: Work::cargo(&[
+            "test",
+            "-p",
+            "proofload-jsonl-storage",
+            "--features",
+            "zstd",
+        ]),
     },
     Stage {
         name: "shuttle",

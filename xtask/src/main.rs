@@ -12,6 +12,7 @@
     reason = "a command-line tool: what it has to say goes to the terminal"
 )]
 
+mod attack;
 mod bench;
 mod cargo;
 mod ci;
@@ -46,6 +47,7 @@ Tasks:
   figures       Write what was measured into the README
   instructions  Count the instructions of the hot paths and compare them with those of before
   picture       Make the README's picture of a report
+  attack        Attack the record, the gate and the evidence, and write down what comes of it
   crash         Run the log's crash tests for longer
   mutants       Plant mistakes in the gate's transition function and have them found
   tidy          Check what the compiler does not: ranks, links, manifests, white space
@@ -78,6 +80,7 @@ enum Task {
     Figures,
     Instructions(instructions::Task),
     Picture(Vec<OsString>),
+    Attack(attack::Options),
     Crash(crash::Options),
     Mutants(Vec<OsString>),
     Tidy,
@@ -114,6 +117,8 @@ impl Task {
             Some("instructions") => Task::Instructions(instructions::Task::parse(rest)?),
             Some("picture") if asks_help => Task::Help(picture::HELP),
             Some("picture") => Task::Picture(rest),
+            Some("attack") if asks_help => Task::Help(attack::HELP),
+            Some("attack") => Task::Attack(attack::Options::parse(rest)?),
             Some("crash") if asks_help => Task::Help(crash::HELP),
             Some("crash") => Task::Crash(crash::Options::parse(rest)?),
             Some("mutants") if asks_help => Task::Help(mutants::HELP),
@@ -144,6 +149,7 @@ impl Task {
             Task::Figures => figures::run(),
             Task::Instructions(task) => instructions::run(task),
             Task::Picture(args) => picture::run(&args),
+            Task::Attack(options) => attack::run(&options),
             Task::Crash(options) => crash::run(&options),
             Task::Mutants(args) => mutants::run(&args),
             Task::Tidy => tidy::run(),
@@ -179,6 +185,7 @@ mod tests {
             "peers",
             "instructions",
             "picture",
+            "attack",
             "crash",
             "mutants",
             "tidy",

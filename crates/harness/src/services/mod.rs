@@ -30,8 +30,9 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use self::compile::{File, compile, service_files};
 use self::spec::{FlowsSpec, PhaseSpec};
+use crate::manifest::Manifest;
 use crate::targets::{DiskUse, LoadFacts, Mistake, OptionTables, PreparedTarget, TargetEntry};
-use crate::{Error, Journal, Progress, ScenarioRun, data_dir, manifest};
+use crate::{Error, Journal, Progress, ScenarioRun, data_dir};
 
 /// What a file with `[services]` is run by.
 pub(crate) const ENTRY: TargetEntry =
