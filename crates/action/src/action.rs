@@ -5,6 +5,7 @@ use crate::canonical;
 use crate::digest::ActionDigest;
 use crate::error::Error;
 use crate::path::ActionPath;
+use crate::unique::unique_names;
 
 /// One thing that an agent wants to do to a real system.
 ///
@@ -21,8 +22,8 @@ pub struct Action {
     /// What it does, for the person who decides. May be empty.
     #[serde(default)]
     pub description: String,
-    /// The arguments that decide what happens.
-    #[serde(default)]
+    /// The arguments that decide what happens. Read from JSON, no object in them may have a name twice.
+    #[serde(default, deserialize_with = "unique_names")]
     pub parameters: Map<String, Value>,
 }
 
@@ -115,6 +116,25 @@ mod tests {
             .with_description("pay back")
             .with_parameter("order", "A-17")
             .with_parameter("amount", 12.5)
+    }
+
+    /// The last of two values counted, so that two different calls had one digest.
+    #[test]
+    fn parameters_with_a_name_twice_are_refused() {
+        let twice = r#"{"path":"kv/delete","name":"x","parameters":{"key":"prod","key":"tmp"}}"#;
+        let error = serde_json::from_str::<Action>(twice)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("the name \"key\" is there twice"),
+            "{error}"
+        );
+        let deep = "{\"a\":".repeat(200) + "1" + &"}".repeat(200);
+        let deep = format!(r#"{{"path":"kv/delete","name":"x","parameters":{deep}}}"#);
+        assert!(
+            serde_json::from_str::<Action>(&deep).is_err(),
+            "nesting has its limit"
+        );
     }
 
     #[test]
