@@ -52,6 +52,7 @@ mod linear;
 #[path = "../tests/unit/planted.rs"]
 pub mod planted;
 
+pub use crate::commands::awaited::Command;
 pub use crate::error::Error;
 pub use crate::export::bundle::{HistoryDigest, LogHash, VerifiedBundle, verify_bundle};
 pub use crate::journal::comparison::{SnapshotComparison, compare_snapshot};

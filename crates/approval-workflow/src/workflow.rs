@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
+use crate::commands::{claim_by, claim_made};
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::journal::commit::Step;
@@ -69,7 +70,7 @@ impl ApprovalWorkflow {
     /// [`Error::NotRequester`], [`Error::AlreadySettled`] or [`Error::Expired`], in which case nothing
     /// was asked for.
     pub fn request(&self, new: NewRequest) -> Result<Arc<Request>, Error> {
-        self.submit(new, None)
+        self.journal.wait(self.submit(new, None)?)
     }
 
     /// Asks for an approval, and claims it at once if it needs nobody: both with one sync. The claim is
@@ -86,10 +87,8 @@ impl ApprovalWorkflow {
         new: NewRequest,
         claimant: &PersonId,
     ) -> Result<(Arc<Request>, Option<Claim>), Error> {
-        let request = self.submit(new, Some(claimant))?;
-        let is_theirs = |claim: &&Claim| claim.claimant == *claimant;
-        let claim = request.uses().map(|(claim, _)| claim).find(is_theirs);
-        let claim = claim.cloned();
+        let request = self.journal.wait(self.submit(new, Some(claimant))?)?;
+        let claim = claim_by(&request, claimant);
         Ok((request, claim))
     }
 
@@ -149,7 +148,7 @@ impl ApprovalWorkflow {
     /// [`Error::TooLarge`] for a reason that cannot be shown; [`Error::KeyConflict`] if the key was
     /// used for anything else; [`Error::UnknownRequest`]; [`Error::Log`].
     pub fn decide(&self, id: &RequestId, decision: Decision) -> Result<Arc<Request>, Error> {
-        self.vote(id, decision)
+        self.journal.wait(self.vote(id, decision)?)
     }
 
     /// Returns whether an action may run now, given a request.
@@ -198,7 +197,8 @@ impl ApprovalWorkflow {
     /// [`Error::KeyConflict`] if the key was used for anything else; [`Error::UnknownRequest`];
     /// [`Error::Log`].
     pub fn claim(&self, id: &RequestId, wanted: Use) -> Result<Claim, Error> {
-        self.take(id, wanted)
+        let claimed = self.journal.wait(self.take(id, &wanted)?)?;
+        Ok(claim_made(&claimed, wanted.key.as_ref()))
     }
 
     /// Reports what came of a claim. The first report counts.
@@ -209,13 +209,7 @@ impl ApprovalWorkflow {
     /// report; [`Error::Text`] or [`Error::TooLarge`] for an observation that could not be shown;
     /// [`Error::UnknownRequest`]; [`Error::Log`].
     pub fn finish(&self, receipt: Receipt) -> Result<Arc<Request>, Error> {
-        names::check_text("observation", &receipt.observed, Self::MAX_REASON_BYTES)?;
-        let id = receipt.id.clone();
-        self.journal.commit(&id, |current, _| {
-            let mut receipt = receipt;
-            receipt.at = receipt.at.max(known(current, &id)?.changed_at);
-            Ok(Step::Record(Event::Finished(receipt)))
-        })
+        self.journal.wait(self.report(receipt)?)
     }
 
     /// Takes an approval back before it was used, or what is left of its uses. Allowed to the requester and to every reviewer.

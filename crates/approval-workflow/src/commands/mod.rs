@@ -1,5 +1,6 @@
 //! How requests, votes and claims become events.
 
+pub(crate) mod awaited;
 pub(crate) mod emergency;
 pub(crate) mod factor;
 
@@ -9,11 +10,11 @@ use action::Timestamp;
 
 use crate::commands::factor::{Factor, wrong_code};
 use crate::error::Error;
-use crate::journal::commit::Step;
+use crate::journal::commit::{Answer, Step};
 use crate::journal::staging::Staging;
 use crate::model::binding::Use;
 use crate::model::event::{ChangeRequest, Event, Review, Submission};
-use crate::model::grant::Claim;
+use crate::model::grant::{Claim, Receipt};
 use crate::model::input::{self, Decision, NewRequest};
 use crate::model::keys::Body;
 use crate::model::names::{self, IdempotencyKey, PersonId, RequestId};
@@ -31,7 +32,7 @@ impl ApprovalWorkflow {
         &self,
         mut new: NewRequest,
         claimant: Option<&PersonId>,
-    ) -> Result<Arc<Request>, Error> {
+    ) -> Result<Answer, Error> {
         new.binding.check()?;
         input::check_action(&new.action)?;
         input::check_context(&new.context)?;
@@ -53,7 +54,7 @@ impl ApprovalWorkflow {
         });
         let replaced = new.supersedes.map(|id| (id, new.requester.clone()));
         self.journal
-            .commit_new(new.id, keyed, replaced, claimant, |id, earliest| {
+            .begin_new(new.id, keyed, replaced, claimant, |id, earliest| {
                 Submission {
                     id,
                     at: new.at.max(earliest),
@@ -72,7 +73,7 @@ impl ApprovalWorkflow {
             })
     }
 
-    pub(crate) fn vote(&self, id: &RequestId, decision: Decision) -> Result<Arc<Request>, Error> {
+    pub(crate) fn vote(&self, id: &RequestId, decision: Decision) -> Result<Answer, Error> {
         if let Some(reason) = &decision.reason {
             names::check_text("reason", reason, Self::MAX_REASON_BYTES)?;
         }
@@ -138,7 +139,7 @@ impl ApprovalWorkflow {
                 ..review
             })))
         };
-        self.journal.commit_proven(id, proof.as_ref(), make)
+        self.journal.begin(id, proof.as_ref(), make)
     }
 
     /// Verifies the signature of a review before anybody has to wait for it.
@@ -246,7 +247,7 @@ impl ApprovalWorkflow {
         })
     }
 
-    pub(crate) fn take(&self, id: &RequestId, wanted: Use) -> Result<Claim, Error> {
+    pub(crate) fn take(&self, id: &RequestId, wanted: &Use) -> Result<Answer, Error> {
         let digest = wanted.action.digest()?;
         wanted.seen.check()?;
         let (key, step) = (wanted.key.as_ref(), wanted.step.as_ref());
@@ -254,7 +255,7 @@ impl ApprovalWorkflow {
             let body = Body::claim(id, &wanted.claimant, digest, step);
             (key.clone(), body)
         });
-        let claimed = self.journal.commit(id, |current, staging| {
+        self.journal.begin(id, None, |current, staging| {
             let current = known(current, id)?;
             if let Some(repeat) = self.repeat(staging, keyed.as_ref())? {
                 return Ok(repeat);
@@ -275,21 +276,24 @@ impl ApprovalWorkflow {
             };
             let gate = self.journal.view().gate(current);
             let obstacle = lifecycle::obstacle(current, gate, &claim);
-            match obstacle.or_else(|| self.uncovered(current, &wanted)) {
+            match obstacle.or_else(|| self.uncovered(current, wanted)) {
                 Some(reason) => Err(Error::NotExecutable {
                     id: id.clone(),
                     reason,
                 }),
                 None => Ok(Step::Record(Event::Claimed(claim))),
             }
-        })?;
-        // Repeated under its key, a claim may not be the newest any more.
-        let mut uses = claimed.uses().map(|(claim, _)| claim);
-        let made = match key {
-            Some(_) => uses.find(|claim| claim.key.as_ref() == key),
-            None => uses.last(),
-        };
-        Ok(made.cloned().expect("a claimed request has its claim"))
+        })
+    }
+
+    pub(crate) fn report(&self, receipt: Receipt) -> Result<Answer, Error> {
+        names::check_text("observation", &receipt.observed, Self::MAX_REASON_BYTES)?;
+        let id = receipt.id.clone();
+        self.journal.begin(&id, None, |current, _| {
+            let mut receipt = receipt;
+            receipt.at = receipt.at.max(known(current, &id)?.changed_at);
+            Ok(Step::Record(Event::Finished(receipt)))
+        })
     }
 
     /// Who approved a plan saw the terms of the request. A step that the policy puts on other terms,
@@ -325,4 +329,20 @@ impl ApprovalWorkflow {
             _ => Ok(()),
         }
     }
+}
+
+/// The claim that a command made of a request. Repeated under its key, it may not be the newest any more.
+pub(crate) fn claim_made(claimed: &Request, key: Option<&IdempotencyKey>) -> Claim {
+    let mut uses = claimed.uses().map(|(claim, _)| claim);
+    let made = match key {
+        Some(_) => uses.find(|claim| claim.key.as_ref() == key),
+        None => uses.last(),
+    };
+    made.cloned().expect("a claimed request has its claim")
+}
+
+/// The claim of a caller on a request that was made for it, if there is one.
+pub(crate) fn claim_by(request: &Request, claimant: &PersonId) -> Option<Claim> {
+    let mut uses = request.uses().map(|(claim, _)| claim);
+    uses.find(|claim| claim.claimant == *claimant).cloned()
 }

@@ -18,6 +18,24 @@ use crate::review::signed::Proof;
 use crate::state::keyed::Named;
 use crate::state::lifecycle;
 
+/// A command that was checked, and that waits for the disk: for its own event, or for the one that its answer
+/// rests on.
+#[derive(Debug)]
+#[must_use = "nothing waits for the disk yet"]
+pub(crate) enum Answer {
+    /// Its event has its place, and leaves the request so.
+    Event {
+        ticket: Ticket,
+        after: Arc<Request>,
+        /// The caller is told that it was refused.
+        refusal: Option<Error>,
+    },
+    /// It happened before, as this event.
+    Repeat { of: Seq, id: RequestId },
+    /// It is refused because of this event.
+    Refusal { from: Seq, error: Error },
+}
+
 /// What a caller wants to happen.
 pub(crate) enum Step {
     Record(Event),
@@ -37,16 +55,17 @@ impl Journal {
         id: &RequestId,
         make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
     ) -> Result<Arc<Request>, Error> {
-        self.commit_proven(id, None, make)
+        self.wait(self.begin(id, None, make)?)
     }
 
-    /// As [`commit`](Self::commit), with the event's signature verified before.
-    pub(crate) fn commit_proven(
+    /// Checks a command and gives its event its place in the log, without waiting for the disk. If the
+    /// event has a signature, that was verified before.
+    pub(crate) fn begin(
         &self,
         id: &RequestId,
         proof: Option<&Proof>,
         make: impl FnOnce(Option<&Request>, &Staging) -> Result<Step, Error>,
-    ) -> Result<Arc<Request>, Error> {
+    ) -> Result<Answer, Error> {
         let named = self.view().named(id);
         let mut staging = self.publisher.staging.lock();
         let newest = self.newest(&staging, &named)?;
@@ -57,18 +76,20 @@ impl Journal {
         let (event, refusal) = match make(current, &staging) {
             Ok(Step::Record(event)) => (event, None),
             Ok(Step::RecordAndRefuse(event, refusal)) => (event, Some(refusal)),
-            Ok(Step::Repeat(seq)) => return self.repeat(staging, seq, id),
-            Ok(Step::Refuse(reason, refusal)) => {
-                return Err(self.refuse(staging, known.max(reason), refusal));
-            }
-            Err(refusal) => return Err(self.refuse(staging, known, refusal)),
+            Ok(Step::Repeat(of)) => return Ok(Answer::Repeat { of, id: id.clone() }),
+            Ok(Step::Refuse(reason, error)) => return Ok(refusal_of(known.max(reason), error)),
+            Err(error) => return Ok(refusal_of(known, error)),
         };
-        let (ticket, after) = match self.stage(&mut staging, named, event, newest, proof) {
-            Ok(staged) => staged,
-            Err((reason, refusal)) => return Err(self.refuse(staging, reason, refusal)),
-        };
-        self.settle(staging, ticket)?;
-        refusal.map_or(Ok(after), Err)
+        Ok(
+            match self.stage(&mut staging, named, event, newest, proof) {
+                Ok((ticket, after)) => Answer::Event {
+                    ticket,
+                    after,
+                    refusal,
+                },
+                Err((reason, error)) => refusal_of(reason, error),
+            },
+        )
     }
 
     /// Writes an event about each of several requests, unless it cannot happen, and returns how many
@@ -93,23 +114,24 @@ impl Journal {
                 Err(_) => {}
             }
         }
+        drop(staging);
         if let Some(ticket) = last {
-            self.settle(staging, ticket)?;
+            self.settle(ticket)?;
         }
         Ok(written)
     }
 
-    /// Writes a request, under an id of its own or a derived one; with it, marks the one that it takes
-    /// the place of. Were only the mark to reach the disk, nothing could run that
+    /// As [`begin`](Self::begin) of a request, under an id of its own or a derived one; with it, marks the one
+    /// that it takes the place of. Were only the mark to reach the disk, nothing could run that
     /// should not.
-    pub(crate) fn commit_new(
+    pub(crate) fn begin_new(
         &self,
         id: Option<RequestId>,
         key: Option<(IdempotencyKey, Body)>,
         replaced: Option<(RequestId, PersonId)>,
         claimant: Option<&PersonId>,
         make: impl FnOnce(RequestId, Timestamp) -> Submission,
-    ) -> Result<Arc<Request>, Error> {
+    ) -> Result<Answer, Error> {
         let named = id.as_ref().map(|id| self.view().named(id));
         let mut staging = self.publisher.staging.lock();
         if let Some((key, body)) = key
@@ -117,10 +139,9 @@ impl Journal {
         {
             let used = self.request_of(&staging, seq)?;
             if id.is_some_and(|id| id != used) {
-                let refusal = Error::KeyConflict { key, id: used };
-                return Err(self.refuse(staging, seq, refusal));
+                return Ok(refusal_of(seq, Error::KeyConflict { key, id: used }));
             }
-            return self.repeat(staging, seq, &used);
+            return Ok(Answer::Repeat { of: seq, id: used });
         }
         let named = match named {
             None => self.free_id(&staging),
@@ -128,7 +149,7 @@ impl Journal {
                 None => named,
                 Some((seq, _)) => {
                     let id = named.id;
-                    return Err(self.refuse(staging, seq, Error::RequestExists { id }));
+                    return Ok(refusal_of(seq, Error::RequestExists { id }));
                 }
             },
         };
@@ -145,15 +166,15 @@ impl Journal {
                 by,
                 successor: submission.id.clone(),
             };
-            if let Err((reason, refusal)) = self.stage(&mut staging, earlier, event, newest, None) {
-                return Err(self.refuse(staging, reason, refusal));
+            if let Err((reason, error)) = self.stage(&mut staging, earlier, event, newest, None) {
+                return Ok(refusal_of(reason, error));
             }
         }
         let event = Event::Requested(Arc::new(submission));
         let (mut ticket, mut after) =
             match self.stage(&mut staging, named.clone(), event, None, None) {
                 Ok(staged) => staged,
-                Err((reason, refusal)) => return Err(self.refuse(staging, reason, refusal)),
+                Err((reason, error)) => return Ok(refusal_of(reason, error)),
             };
         if let Some(claimant) = claimant
             && self.view().gate(&after).is_open()
@@ -162,11 +183,14 @@ impl Journal {
             let newest = Some((ticket.seq(), after));
             (ticket, after) = match self.stage(&mut staging, named, event, newest, None) {
                 Ok(staged) => staged,
-                Err((reason, refusal)) => return Err(self.refuse(staging, reason, refusal)),
+                Err((reason, error)) => return Ok(refusal_of(reason, error)),
             };
         }
-        self.settle(staging, ticket)?;
-        Ok(after)
+        Ok(Answer::Event {
+            ticket,
+            after,
+            refusal: None,
+        })
     }
 
     /// Checks an event and gives it its place in the log. A refusal comes with the event that it
@@ -215,6 +239,10 @@ impl Journal {
         let free = ids.find(is_free);
         free.expect("there are more numbers than requests")
     }
+}
+
+fn refusal_of(from: Seq, error: Error) -> Answer {
+    Answer::Refusal { from, error }
 }
 
 /// The claim of a request that needed nobody, by the caller who asks for it: nothing changed meanwhile.

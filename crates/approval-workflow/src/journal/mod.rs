@@ -17,11 +17,15 @@ pub(crate) mod snapshot;
 pub(crate) mod snapshot_format;
 pub(crate) mod staging;
 
+use std::future::Future as _;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use jsonl_storage::{ChainLink, Follow, Log, Recovery, Scan, Seq, Ticket};
 
 use crate::error::Error;
+use crate::journal::commit::Answer;
 use crate::journal::publisher::Publisher;
 use crate::journal::snapshot::{Opening, Snapshots};
 use crate::journal::staging::Staging;
@@ -31,7 +35,6 @@ use crate::model::names::{IdempotencyKey, RequestId};
 use crate::model::request::Request;
 use crate::state::keyed::Named;
 use crate::state::view::{Found, View};
-use crate::sync::MutexGuard;
 
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -122,14 +125,63 @@ impl Journal {
         Ok(())
     }
 
-    /// Answers what was done before, once it is on disk.
-    fn repeat(
+    /// Waits until what a command's answer rests on is on disk, and gives it.
+    pub(crate) fn wait(&self, answer: Answer) -> Result<Arc<Request>, Error> {
+        match answer {
+            Answer::Event {
+                ticket,
+                after,
+                refusal,
+            } => {
+                self.settle(ticket)?;
+                refusal.map_or(Ok(after), Err)
+            }
+            Answer::Repeat { of, id } => {
+                self.wait_until_published(of)?;
+                self.repeated(&id)
+            }
+            Answer::Refusal { from, error } => {
+                Err(self.wait_until_published(from).err().unwrap_or(error))
+            }
+        }
+    }
+
+    /// As [`wait`](Self::wait), in async code; `place` is the task's among those to be woken. The answer
+    /// is left where it is until it can be given.
+    pub(crate) fn poll(
         &self,
-        staging: MutexGuard<'_, Staging>,
-        done: Seq,
-        id: &RequestId,
-    ) -> Result<Arc<Request>, Error> {
-        self.wait_until_published(staging, done)?;
+        answer: &mut Option<Answer>,
+        place: &mut Option<u64>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Arc<Request>, Error>> {
+        let rests_on = match answer {
+            Some(Answer::Event { ticket, .. }) => {
+                let result = ready!(Pin::new(ticket).poll(context));
+                let settled = self.settled(result);
+                let Some(Answer::Event { after, refusal, .. }) = answer.take() else {
+                    unreachable!("it is an event");
+                };
+                let answer = settled.and_then(|()| refusal.map_or(Ok(after), Err));
+                return Poll::Ready(answer);
+            }
+            Some(Answer::Repeat { of, .. }) => *of,
+            Some(Answer::Refusal { from, .. }) => *from,
+            None => panic!("a command was awaited again after it was answered"),
+        };
+        // Before the look, so that nothing is published in between unheard.
+        *place = Some(self.publisher.notify.register(*place, context.waker()));
+        let durable = self.log.durable();
+        let published = self.publisher.is_published(rests_on, durable);
+        match (ready!(published), answer.take()) {
+            (Err(failure), _) => Poll::Ready(Err(failure)),
+            (Ok(()), Some(Answer::Repeat { id, .. })) => Poll::Ready(self.repeated(&id)),
+            (Ok(()), Some(Answer::Refusal { error, .. })) => Poll::Ready(Err(error)),
+            (Ok(()), _) => unreachable!("it rests on another event"),
+        }
+    }
+
+    /// The request of a command that was done before.
+    fn repeated(&self, id: &RequestId) -> Result<Arc<Request>, Error> {
         let unknown = || Error::UnknownRequest { id: id.clone() };
         self.get(id)?.ok_or_else(unknown)
     }
@@ -186,24 +238,23 @@ impl Journal {
     }
 
     /// Waits for an event, and sees to it that it is published.
-    fn settle(&self, staging: MutexGuard<'_, Staging>, ticket: Ticket) -> Result<(), Error> {
-        let (mut staging, result) = match ticket.outcome() {
-            // A log that buffers has acknowledged it already.
-            Some(result) => (staging, result),
-            None => {
-                drop(staging);
-                let result = ticket.wait();
-                if let Ok(seq) = &result
-                    && self.publisher.shows(*seq)
-                    && !self.snapshots.is_due(*seq)
-                {
-                    // The thread that led the commit published it for all who waited.
-                    self.publisher.tell();
-                    return Ok(());
-                }
-                (self.publisher.staging.lock(), result)
-            }
-        };
+    fn settle(&self, ticket: Ticket) -> Result<(), Error> {
+        // A log that buffers has acknowledged it already.
+        let result = ticket.outcome().unwrap_or_else(|| ticket.wait());
+        self.settled(result)
+    }
+
+    /// Sees to it that an event is published whose ticket was waited for.
+    fn settled(&self, result: Result<Seq, jsonl_storage::Error>) -> Result<(), Error> {
+        if let Ok(seq) = &result
+            && self.publisher.shows(*seq)
+            && !self.snapshots.is_due(*seq)
+        {
+            // The thread that led the commit published it for all who waited.
+            self.publisher.tell();
+            return Ok(());
+        }
+        let mut staging = self.publisher.staging.lock();
         match &result {
             Ok(seq) => staging.acknowledged = staging.acknowledged.max(*seq),
             Err(error) => {
@@ -220,21 +271,9 @@ impl Journal {
         result.map(drop).map_err(Error::from)
     }
 
-    /// Returns the refusal when the events that it rests on are on disk, or the failure to get them
-    /// there.
-    fn refuse(&self, staging: MutexGuard<'_, Staging>, reason: Seq, refusal: Error) -> Error {
-        match self.wait_until_published(staging, reason) {
-            Ok(()) => refusal,
-            Err(failure) => failure,
-        }
-    }
-
-    fn wait_until_published(
-        &self,
-        staging: MutexGuard<'_, Staging>,
-        seq: Seq,
-    ) -> Result<(), Error> {
+    fn wait_until_published(&self, seq: Seq) -> Result<(), Error> {
         let durable = || self.log.durable();
+        let staging = self.publisher.staging.lock();
         self.publisher.wait_until_published(staging, seq, durable)
     }
 }

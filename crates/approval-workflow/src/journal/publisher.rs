@@ -1,6 +1,7 @@
 //! Where events wait for the disk, and where everyone sees them once they are on it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use jsonl_storage::Seq;
@@ -82,6 +83,17 @@ impl Publisher {
                 return Err(failure.clone().into());
             }
             self.published.wait(&mut staging);
+        }
+    }
+
+    /// Whether an event is published by now, or none will be.
+    pub(crate) fn is_published(&self, seq: Seq, durable: Seq) -> Poll<Result<(), Error>> {
+        let mut staging = self.staging.lock();
+        self.publish(&mut staging, durable);
+        match &staging.failure {
+            _ if staging.published >= seq => Poll::Ready(Ok(())),
+            Some(failure) => Poll::Ready(Err(failure.clone().into())),
+            None => Poll::Pending,
         }
     }
 

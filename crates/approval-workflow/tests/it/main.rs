@@ -1,5 +1,6 @@
 //! The workflow from outside: what it promises, on a real log.
 
+mod awaited;
 mod binding;
 mod bundle;
 mod changes;
