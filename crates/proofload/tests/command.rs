@@ -567,3 +567,16 @@ fn verify_of_a_directory_with_nothing_in_it_is_refused() {
         "{error}"
     );
 }
+
+/// A first thread with so little stack crashed while it parsed the arguments.
+#[test]
+fn a_stack_of_64_kilobytes_is_enough() {
+    let out = TempDir::new().unwrap();
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -s 64; exec \"$@\"", "sh"])
+        .arg(assert_cmd::cargo::cargo_bin!("proofload"))
+        .args(["run", "storage", "--quick", "--out", text(out.path())])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}

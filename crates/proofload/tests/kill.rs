@@ -37,6 +37,10 @@ fn proofload() -> Command {
 
 /// A load that does not end by itself within the test.
 fn start(scenario: &str, out: &Path, journal: &Path) -> Child {
+    start_with(&[], scenario, out, journal)
+}
+
+fn start_with(more: &[&str], scenario: &str, out: &Path, journal: &Path) -> Child {
     let mut command = proofload();
     command.arg("run");
     if scenario.ends_with(".toml") {
@@ -44,8 +48,9 @@ fn start(scenario: &str, out: &Path, journal: &Path) -> Child {
         fs::write(&file, AGENTS).unwrap();
         command.arg(file);
     } else {
-        command.args([scenario, "--threads", "20"]);
+        command.args([scenario, "--threads", "20"]).args(more);
         match scenario {
+            _ if !more.is_empty() => &mut command,
             "storage" => command.args(["--records", "200000"]),
             _ => command.args(["--iterations", "10000"]),
         };
@@ -211,6 +216,51 @@ fn a_killed_memory_run_loses_no_acknowledged_memory() {
 #[test]
 fn a_killed_run_of_a_file_loses_no_acknowledged_state() {
     loses_nothing_to_a_kill("agents.toml");
+}
+
+/// A store in use was copied file by file, and its journal read before that: 9 of 14 verifications of a live
+/// memory store failed.
+fn is_verified_while_it_goes_on(scenario: &str) {
+    const TIMES: usize = 4;
+    let dir = TempDir::new().unwrap();
+    let (out, journal) = (
+        dir.path().join("out"),
+        dir.path().join("acknowledged.jsonl"),
+    );
+    // Longer than any machine takes for the verifications.
+    let mut child = start_with(&["--duration", "1h"], scenario, &out, &journal);
+    wait_for_acknowledgements(&mut child, &journal);
+    let data = data_of(&out);
+    let said: Vec<_> = (0..TIMES).map(|_| verify(&data, &journal)).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for (code, printed) in said {
+        assert_eq!(code, Some(0), "{printed}");
+        assert!(
+            printed.contains(" 0 lost, 0 altered, 0 duplicated"),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
+fn a_log_that_is_written_to_is_verified_by_its_journal() {
+    is_verified_while_it_goes_on("storage");
+}
+
+#[test]
+fn an_approval_workflow_in_use_is_verified_by_its_journal() {
+    is_verified_while_it_goes_on("approval");
+}
+
+#[test]
+fn a_memory_store_in_use_is_verified_by_its_journal() {
+    is_verified_while_it_goes_on("memory");
+}
+
+#[test]
+fn state_of_agents_in_use_is_verified_by_its_journal() {
+    is_verified_while_it_goes_on("agents.toml");
 }
 
 #[test]
