@@ -6,7 +6,6 @@ use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::commands::{claim_by, claim_made};
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::journal::commit::Step;
@@ -88,7 +87,7 @@ impl ApprovalWorkflow {
         claimant: &PersonId,
     ) -> Result<(Arc<Request>, Option<Claim>), Error> {
         let request = self.journal.wait(self.submit(new, Some(claimant))?)?;
-        let claim = claim_by(&request, claimant);
+        let claim = request.claim_by(claimant);
         Ok((request, claim))
     }
 
@@ -198,7 +197,7 @@ impl ApprovalWorkflow {
     /// [`Error::Log`].
     pub fn claim(&self, id: &RequestId, wanted: Use) -> Result<Claim, Error> {
         let claimed = self.journal.wait(self.take(id, &wanted)?)?;
-        Ok(claim_made(&claimed, wanted.key.as_ref()))
+        Ok(claimed.claim_made(wanted.key.as_ref()))
     }
 
     /// Reports what came of a claim. The first report counts.

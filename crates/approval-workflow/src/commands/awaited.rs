@@ -7,9 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::commands::{claim_by, claim_made};
 use crate::error::Error;
-use crate::journal::commit::Answer;
+use crate::journal::answer::Answer;
 use crate::model::binding::Use;
 use crate::model::grant::{Claim, Receipt};
 use crate::model::input::{Decision, NewRequest};
@@ -32,7 +31,7 @@ impl ApprovalWorkflow {
     ) -> Command<'_, (Arc<Request>, Option<Claim>)> {
         let answer = self.submit(new, Some(&claimant));
         Command::new(self, answer, move |request| {
-            let claim = claim_by(&request, &claimant);
+            let claim = request.claim_by(&claimant);
             (request, claim)
         })
     }
@@ -46,7 +45,7 @@ impl ApprovalWorkflow {
     pub fn claim_async(&self, id: &RequestId, wanted: Use) -> Command<'_, Claim> {
         let answer = self.take(id, &wanted);
         Command::new(self, answer, move |claimed| {
-            claim_made(&claimed, wanted.key.as_ref())
+            claimed.claim_made(wanted.key.as_ref())
         })
     }
 

@@ -10,7 +10,8 @@ use action::Timestamp;
 
 use crate::commands::factor::{Factor, wrong_code};
 use crate::error::Error;
-use crate::journal::commit::{Answer, Step};
+use crate::journal::answer::Answer;
+use crate::journal::commit::Step;
 use crate::journal::staging::Staging;
 use crate::model::binding::Use;
 use crate::model::event::{ChangeRequest, Event, Review, Submission};
@@ -329,20 +330,4 @@ impl ApprovalWorkflow {
             _ => Ok(()),
         }
     }
-}
-
-/// The claim that a command made of a request. Repeated under its key, it may not be the newest any more.
-pub(crate) fn claim_made(claimed: &Request, key: Option<&IdempotencyKey>) -> Claim {
-    let mut uses = claimed.uses().map(|(claim, _)| claim);
-    let made = match key {
-        Some(_) => uses.find(|claim| claim.key.as_ref() == key),
-        None => uses.last(),
-    };
-    made.cloned().expect("a claimed request has its claim")
-}
-
-/// The claim of a caller on a request that was made for it, if there is one.
-pub(crate) fn claim_by(request: &Request, claimant: &PersonId) -> Option<Claim> {
-    let mut uses = request.uses().map(|(claim, _)| claim);
-    uses.find(|claim| claim.claimant == *claimant).cloned()
 }

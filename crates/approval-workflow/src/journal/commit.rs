@@ -7,6 +7,7 @@ use jsonl_storage::{Seq, Ticket};
 
 use crate::error::Error;
 use crate::journal::Journal;
+use crate::journal::answer::Answer;
 use crate::journal::staging::Staging;
 use crate::model::event::{Event, Submission};
 use crate::model::grant::Claim;
@@ -17,24 +18,6 @@ use crate::model::token::FencingToken;
 use crate::review::signed::Proof;
 use crate::state::keyed::Named;
 use crate::state::lifecycle;
-
-/// A command that was checked, and that waits for the disk: for its own event, or for the one that its answer
-/// rests on.
-#[derive(Debug)]
-#[must_use = "nothing waits for the disk yet"]
-pub(crate) enum Answer {
-    /// Its event has its place, and leaves the request so.
-    Event {
-        ticket: Ticket,
-        after: Arc<Request>,
-        /// The caller is told that it was refused.
-        refusal: Option<Error>,
-    },
-    /// It happened before, as this event.
-    Repeat { of: Seq, id: RequestId },
-    /// It is refused because of this event.
-    Refusal { from: Seq, error: Error },
-}
 
 /// What a caller wants to happen.
 pub(crate) enum Step {

@@ -6,6 +6,7 @@
 //! disk. A refusal that rests on an event that is not on disk yet waits for it too: "already decided by
 //! bob" is told only when bob's decision can no longer be lost.
 
+pub(crate) mod answer;
 pub(crate) mod commit;
 pub(crate) mod comparison;
 pub(crate) mod notify;
@@ -25,7 +26,7 @@ use std::task::{Context, Poll, ready};
 use jsonl_storage::{ChainLink, Follow, Log, Recovery, Scan, Seq, Ticket};
 
 use crate::error::Error;
-use crate::journal::commit::Answer;
+use crate::journal::answer::Answer;
 use crate::journal::publisher::Publisher;
 use crate::journal::snapshot::{Opening, Snapshots};
 use crate::journal::staging::Staging;

@@ -9,7 +9,7 @@ use crate::model::content::write_json;
 use crate::model::emergency::{Attestation, BrokenGlass};
 use crate::model::event::{ChangeRequest, Review, Submission};
 use crate::model::grant::{Claim, Receipt, ReceiptOutcome, Used};
-use crate::model::names::RequestId;
+use crate::model::names::{IdempotencyKey, PersonId, RequestId};
 
 /// A request and everything that was decided about it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -274,6 +274,23 @@ impl Request {
             done.signature.is_some() || !self.submission.demands_signature_of(&done.by)
         };
         self.glass.is_some() && !self.attestation.as_ref().is_some_and(counts)
+    }
+
+    /// The claim that a command made, under its key if it had one: repeated, it may not be the newest any
+    /// more.
+    pub(crate) fn claim_made(&self, key: Option<&IdempotencyKey>) -> Claim {
+        let mut uses = self.uses().map(|(claim, _)| claim);
+        let made = match key {
+            Some(_) => uses.find(|claim| claim.key.as_ref() == key),
+            None => uses.last(),
+        };
+        made.cloned().expect("a claimed request has its claim")
+    }
+
+    /// The claim of a person, if there is one.
+    pub(crate) fn claim_by(&self, claimant: &PersonId) -> Option<Claim> {
+        let mut uses = self.uses().map(|(claim, _)| claim);
+        uses.find(|claim| claim.claimant == *claimant).cloned()
     }
 
     /// Whether the time to decide is over.
