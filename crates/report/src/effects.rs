@@ -39,6 +39,40 @@ pub struct EffectReading {
     pub verification: Verification,
 }
 
+/// What was done to a service during the load.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FaultReport {
+    /// What: `kill`, `pause` or `restart`.
+    pub kind: String,
+    /// To which service.
+    pub service: String,
+    /// When it began, in milliseconds since the load did.
+    pub began_ms: u64,
+    /// When the service was ready again.
+    pub ended_ms: u64,
+    /// Why it was not, if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
+impl FaultReport {
+    /// What was done and when, in a line for people.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut line = format!(
+            "fault: {} of {} from {:.1} s to {:.1} s",
+            self.kind,
+            self.service,
+            self.began_ms as f64 / 1e3,
+            self.ended_ms as f64 / 1e3
+        );
+        if let Some(failed) = &self.failed {
+            line.push_str(&format!(", after which it was not ready: {failed}"));
+        }
+        line
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_none(count: &u64) -> bool {
     *count == 0

@@ -27,7 +27,7 @@ mod verdict;
 
 mod error;
 
-pub use crate::effects::{EffectReading, EffectReport};
+pub use crate::effects::{EffectReading, EffectReport, FaultReport};
 pub use crate::error::Error;
 pub use crate::findings::finding::{
     Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Span, Strength, Unit,

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Conclusion;
-use crate::effects::EffectReport;
+use crate::effects::{EffectReport, FaultReport};
 
 /// What one scenario measured and what was found afterwards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,9 @@ pub struct ScenarioResult {
     /// How each effect of external services was read back; nothing of other targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effects: Option<Vec<EffectReport>>,
+    /// What was done to services during the load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultReport>,
     /// Write steps that acknowledged no effect.
     pub vacuous_steps: Vec<String>,
     /// The file beside the report in which every discrepancy is, if there is one.
@@ -64,6 +67,7 @@ impl ScenarioResult {
             run,
             verification,
             effects: None,
+            faults: Vec::new(),
             discrepancies_file: None,
             data_kept_in: None,
             definition: None,
@@ -84,6 +88,7 @@ impl ScenarioResult {
         }
         let lines = effects.iter().map(EffectReport::line);
         lines
+            .chain(self.faults.iter().map(FaultReport::line))
             .chain(effects.iter().filter_map(EffectReport::blind_spots))
             .collect()
     }

@@ -412,7 +412,8 @@ impl Scope {
 fn is_own(name: &str) -> bool {
     matches!(
         name,
-        "id" | "run" | "user" | "iteration" | "dir" | "key" | "cursor" | "env" | "secret" | "data"
+        // `key` and `cursor` are Proofload's in a `read` and a `delete` only, where no vars are.
+        "id" | "run" | "user" | "iteration" | "dir" | "env" | "secret" | "data"
     ) || ["env.", "secret.", "data."]
         .iter()
         .any(|prefix| name.starts_with(prefix))

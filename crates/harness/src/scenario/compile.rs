@@ -63,6 +63,8 @@ pub(super) fn compile(
             .iter()
             .map(|phase| (phase.name.clone(), phase.number))
             .collect(),
+        phase_lengths: timed.iter().map(|phase| phase.length).collect(),
+        phases_may_end_early: timed.iter().any(|phase| phase.spec.until.is_some()),
         is_open: matches!(model, Model::Open { .. }),
         seed: spec.seed,
         permissions: permissions.clone(),

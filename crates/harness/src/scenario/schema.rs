@@ -48,8 +48,8 @@ pub fn scenario_schema_of(targets: &[TargetEntry]) -> Value {
         "description": "What the load is put on.",
         "oneOf": kinds,
     });
-    if let Some((tables, mix)) = of_services {
-        add_services(&mut root, tables, mix);
+    if let Some(properties) = of_services {
+        add_services(&mut root, properties);
     }
     root["properties"]["quick"] = json!({
         "description": "What `--quick` sets over the other values, such as quick.model.users = 5.",
@@ -59,14 +59,15 @@ pub fn scenario_schema_of(targets: &[TargetEntry]) -> Value {
 }
 
 /// Adds what a file says that puts the load on services: it names no target then.
-fn add_services(root: &mut Value, tables: Map<String, Value>, mix: Option<Value>) {
-    for (name, table) in tables {
+fn add_services(root: &mut Value, properties: services::Properties) {
+    for (name, table) in properties.tables {
         root["properties"][name] = table;
     }
-    if let Some(mix) = mix {
-        for place in ["ModelSpec", "PhaseSpec"] {
-            root["$defs"][place]["properties"]["mix"] = mix.clone();
-        }
+    if let Some(mix) = properties.mix {
+        root["$defs"]["ModelSpec"]["properties"]["mix"] = mix;
+    }
+    for (name, property) in properties.phases {
+        root["$defs"]["PhaseSpec"]["properties"][name] = property;
     }
     root["required"] = json!(["name"]);
     root["oneOf"] = json!([{ "required": ["target"] }, { "required": ["services", "flows"] }]);

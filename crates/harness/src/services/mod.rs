@@ -3,6 +3,8 @@
 
 mod compile;
 mod dry_run;
+mod faults;
+mod hosts;
 mod judge;
 mod process;
 mod program;

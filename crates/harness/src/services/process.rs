@@ -79,6 +79,13 @@ impl Running {
         self.end(signal);
     }
 
+    /// Stops it where it is, or has it go on.
+    pub(super) fn pause(&self, pauses: bool) {
+        let signal = if pauses { Signal::STOP } else { Signal::CONT };
+        // One that has ended is neither stopped nor goes on.
+        let _ = kill_process_group(self.group, signal);
+    }
+
     fn end(&mut self, signal: Signal) {
         // A group that is gone cannot be signalled, which is what is wanted.
         let _ = kill_process_group(self.group, signal);

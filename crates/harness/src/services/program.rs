@@ -30,7 +30,21 @@ pub(super) struct Program {
     pub(super) folder: PathBuf,
     /// The fields of a record that each user has for good, if its set-up names some.
     pub(super) user_data: Fields,
+    /// What happens to services during the load, as it comes.
+    pub(super) faults: Vec<Fault>,
 }
+
+/// What happens to a service during the load.
+pub(super) struct Fault {
+    /// Since the load began.
+    pub(super) at: Duration,
+    pub(super) length: Duration,
+    pub(super) kind: FaultKind,
+    pub(super) service: usize,
+    pub(super) service_name: Box<str>,
+}
+
+pub(super) use super::spec::FaultKind;
 
 /// The fields of a record of `[data]`, and where their values go; none where nothing names them.
 pub(super) type Fields = Box<[(JsonPath, Slot)]>;
@@ -44,6 +58,8 @@ pub(super) struct Service {
     pub(super) restart: Option<Vec<String>>,
     pub(super) stop_signal: StopSignal,
     pub(super) ready: Option<AnyRequest>,
+    /// Settings that it has to have.
+    pub(super) require: Vec<(String, String)>,
 }
 
 impl Service {
@@ -130,6 +146,7 @@ pub(super) struct EffectPlan {
     /// Which of the file's effects.
     pub(super) effect: usize,
     pub(super) key: Template,
+    /// What is in it; of `adds` how much is added.
     pub(super) content: Option<Template>,
 }
 
@@ -139,6 +156,7 @@ pub(super) enum Verb {
     Creates,
     Updates,
     Removes,
+    Adds,
 }
 
 /// What is tried again.
@@ -165,6 +183,8 @@ pub(super) struct EffectKind {
     pub(super) settle: Duration,
     /// Whether steps say what is in it.
     pub(super) has_content: bool,
+    /// Whether it is a number that steps add to.
+    pub(super) is_sum: bool,
     /// Whether its keys are given by the service, so that a row without the run's id may be this run's.
     pub(super) has_captured_keys: bool,
 }

@@ -3,21 +3,27 @@
 use std::collections::{BTreeMap, HashSet};
 
 use load_engine::{
-    Defect, Discrepancy, Effect, Expectation, Ledger, LedgerEntry, Verification, verify_each,
+    Defect, Digest, Discrepancy, Effect, Expectation, Ledger, LedgerEntry, Verification,
+    verify_each,
 };
 use report::{EffectReading, EffectReport};
 
 use super::program::{EffectKind, Program, ReadScope};
 use super::read::{Keys, Reading};
-use super::shared::{RefusedWrite, Shared, Tally};
+use super::shared::{RefusedWrite, Shared, Sum, Tally};
 
 /// What the load did to one effect.
 pub(super) struct Writes {
+    kind: &'static str,
     ledger: Ledger,
     /// Keys that were written or tried, refused ones included, and by whom.
     pub(super) keys: Keys,
     /// Writes that may have been done under keys that nobody knows.
     unnamed: u64,
+    /// What was added to each key, of a sum.
+    sums: BTreeMap<String, Sum>,
+    /// What each key of a sum was before the load.
+    before: BTreeMap<String, String>,
 }
 
 /// Every effect's part of the ledger.
@@ -27,14 +33,21 @@ pub(super) fn writes(
     ledger: &Ledger,
     entries: &Ledger,
     refused: &[RefusedWrite],
+    sums: BTreeMap<(usize, String), Sum>,
+    before: Vec<BTreeMap<String, String>>,
 ) -> Vec<Writes> {
     let mut writes: Vec<Writes> = shared
         .tallies
         .iter()
-        .map(|tally| Writes {
+        .zip(before)
+        .zip(&program.effects)
+        .map(|((tally, before), kind)| Writes {
+            kind: kind.name,
             ledger: Ledger::new(),
             keys: Keys::new(),
             unnamed: Tally::get(&tally.unnamed),
+            sums: BTreeMap::new(),
+            before,
         })
         .collect();
     let numbers: BTreeMap<&str, usize> = program
@@ -49,6 +62,9 @@ pub(super) fn writes(
             of_effect.ledger.push(&entry);
             of_effect.keys.insert(entry.key.into_owned(), entry.user);
         }
+    }
+    for ((effect, key), sum) in sums {
+        writes[effect].sums.insert(key, sum);
     }
     for refused in refused {
         let keys = &mut writes[refused.effect].keys;
@@ -187,6 +203,10 @@ fn compare(writes: &Writes, reading: &Reading, each: &mut dyn FnMut(&Discrepancy
         .collect();
     let readable: Ledger;
     let ledger = match unread.is_empty() {
+        _ if !writes.sums.is_empty() => {
+            readable = expected_sums(writes, reading);
+            &readable
+        }
         true => &writes.ledger,
         false => {
             let entries = writes.ledger.iter();
@@ -214,6 +234,38 @@ fn compare(writes: &Writes, reading: &Reading, each: &mut dyn FnMut(&Discrepancy
         unreadable(&mut verification, format!("{key}: {error}"), each);
     }
     verification
+}
+
+/// What the sums have to be: the values before the load with what was added. A value that some of the unknown
+/// additions explain is right.
+fn expected_sums(writes: &Writes, reading: &Reading) -> Ledger {
+    let mut ledger = Ledger::new();
+    for (key, sum) in &writes.sums {
+        let before: i128 = writes
+            .before
+            .get(key)
+            .map_or(0, |text| text.parse().unwrap_or(0));
+        let known = before + sum.acknowledged;
+        let found = reading.texts.get(key);
+        let is_explained = found
+            .and_then(|text| text.parse().ok())
+            .is_some_and(|found: i128| {
+                (known + sum.unknown.0..=known + sum.unknown.1).contains(&found)
+            });
+        let expected = match found {
+            Some(text) if is_explained => text.clone(),
+            _ => known.to_string(),
+        };
+        ledger.push(&LedgerEntry {
+            kind: writes.kind.into(),
+            key: key.into(),
+            effect: Effect::Updated(Digest::of(expected.as_bytes())),
+            user: writes.keys.get(key).copied().unwrap_or_default(),
+            started_ns: 0,
+            settled_ns: 0,
+        });
+    }
+    ledger
 }
 
 /// What the effects of a file come to together.
@@ -248,6 +300,9 @@ fn cannot_see(kind: &EffectKind) -> Vec<String> {
     }
     if !kind.has_content {
         blind.push("altered content".to_owned());
+    }
+    if kind.is_sum {
+        blind.push("errors that cancel each other".to_owned());
     }
     blind.push("wrong states between a write and the reading".to_owned());
     blind

@@ -31,6 +31,8 @@ pub(super) struct Reader {
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) found: Vec<Found>,
+    /// The contents of a sum, by key.
+    pub(super) texts: BTreeMap<String, String>,
     /// Rows that are not of this run.
     pub(super) foreign: u64,
     /// What could not be read: a key, or everything.
@@ -63,6 +65,7 @@ impl Reader {
         });
         for part in parts.await {
             reading.found.extend(part.found);
+            reading.texts.extend(part.texts);
             reading.unreadable.extend(part.unreadable);
         }
         if plan.scope != ReadScope::PerKey {
@@ -344,6 +347,10 @@ impl Rows<'_> {
         };
         // A null content is absence.
         if let Some(content) = content {
+            if self.kind.is_sum {
+                let text = String::from_utf8_lossy(&content).into_owned();
+                self.reading.texts.insert(key.clone(), text);
+            }
             let digest = Digest::of(&content);
             self.reading
                 .found

@@ -1,21 +1,21 @@
 //! The order of a run: start, set up, load, read back, restart, read back again, remove, stop.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use drivers::{Code, Outcome, Slot, Value, Values};
+use drivers::{Outcome, Slot, Value, Values};
 use load_engine::{
     Discrepancy, Failure, Ledger, RunRecord, SHOWN_DISCREPANCIES, Verification, run_async,
 };
-use report::ScenarioResult;
-use tokio::runtime::Runtime;
-use tokio::task::LocalSet;
+use report::{FaultReport, ScenarioResult};
 
-use super::process::{self, Running};
-use super::program::{Program, Step};
+use super::faults;
+use super::hosts::Hosts;
+use super::program::{EffectKind, Program, Step};
 use super::proof::{self, Proof, Writes};
-use super::read::Reader;
+use super::read::{Keys, Reader};
 use super::shared::{Left, Shared};
 use super::user::{User, outside_iterations};
 use super::workload::FlowWorkload;
@@ -26,18 +26,11 @@ use crate::{Error, Journal, Progress, ScenarioRun, data_dir};
 /// The least that is waited for what was under way at the load's end, beyond a service's own time.
 const DRAIN_MORE: Duration = Duration::from_secs(1);
 
-/// How often a service that is on its way up is asked.
-const ASK_READY_EACH: Duration = Duration::from_millis(20);
-
 /// One run of a file.
 pub(super) struct Services<'r> {
     scenario: &'r ScenarioRun,
     program: Arc<Program>,
-    /// The run's own directory.
-    dir: PathBuf,
-    runtime: Runtime,
-    /// What was started, service by service.
-    running: Vec<Option<Running>>,
+    hosts: Hosts,
 }
 
 /// What the load left.
@@ -47,6 +40,9 @@ struct Loaded {
     left: Left,
     shared: Arc<Shared>,
     run_values: Values,
+    /// What sums were before the load, effect by effect.
+    before: Vec<BTreeMap<String, String>>,
+    faults: Vec<FaultReport>,
 }
 
 /// Runs a file: puts the load on its services and verifies every effect.
@@ -61,113 +57,39 @@ pub(super) fn run(
     data_dir::check_space(dir.path(), scenario.needed_bytes)?;
     progress.scenario_began(&scenario.name, &scenario.describe());
     let failed = |operation| move |failure| scenario.failed(operation, failure);
-    let mut services = Services::new(scenario, dir.path(), program).map_err(failed("open"))?;
-    services.start().map_err(failed("open"))?;
+    let program = Arc::new(program);
+    let mut services = Services {
+        scenario,
+        hosts: Hosts::new(&program, dir.path()).map_err(failed("open"))?,
+        program,
+    };
+    services.hosts.start().map_err(failed("open"))?;
     let data = data.map(DataFeed::open).transpose();
     let data = data.map_err(|problem| scenario.failed("open", Failure::new(problem)))?;
     let loaded = services.load(data, journal, progress)?;
     progress.verification_began(&scenario.name);
     let result = services.prove(loaded)?;
-    services.stop();
+    services.hosts.stop();
     Ok(result)
 }
 
 impl<'r> Services<'r> {
-    fn new(scenario: &'r ScenarioRun, dir: &Path, program: Program) -> Result<Self, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        Ok(Self {
-            scenario,
-            running: program.services.iter().map(|_| None).collect(),
-            program: Arc::new(program),
-            dir: dir.to_owned(),
-            runtime,
-        })
-    }
-
     /// Runs to its end what requests are made in.
     fn wait<T>(&self, task: impl Future<Output = T>) -> T {
-        LocalSet::new().block_on(&self.runtime, task)
-    }
-
-    /// Starts the services that the file starts, and waits until all are ready.
-    fn start(&mut self) -> Result<(), Failure> {
-        for number in 0..self.program.services.len() {
-            self.start_one(number)?;
-        }
-        for number in 0..self.program.services.len() {
-            self.wait_until_ready(number)?;
-        }
-        Ok(())
-    }
-
-    fn start_one(&mut self, number: usize) -> Result<(), Failure> {
-        let service = &self.program.services[number];
-        let Some(start) = &service.start else {
-            return Ok(());
-        };
-        let log = self.dir.join(format!("{}.log", service.name));
-        let running = Running::start(start, &self.program.folder, &log)
-            .map_err(|failure| of_service(&service.name, &failure))?;
-        self.running[number] = Some(running);
-        Ok(())
-    }
-
-    /// Asks a service until it answers. One that nobody starts has to answer at once.
-    fn wait_until_ready(&mut self, number: usize) -> Result<(), Failure> {
-        let program = Arc::clone(&self.program);
-        let service = &program.services[number];
-        let until = Instant::now() + service.timeout;
-        loop {
-            let Err(NotReady { failure, is_final }) = self.wait(ready(&program, number)) else {
-                return Ok(());
-            };
-            if let Some(running) = &mut self.running[number] {
-                running
-                    .check()
-                    .map_err(|ended| of_service(&service.name, &ended))?;
-            }
-            let is_on_its_way = service.restarts() || service.ready.is_some();
-            if is_final || !is_on_its_way || Instant::now() >= until {
-                let told = format!("it is not ready: {}", failure.message());
-                return Err(of_service(&service.name, &Failure::new(told)));
-            }
-            std::thread::sleep(ASK_READY_EACH);
-        }
-    }
-
-    /// Restarts what can be restarted, and waits until it is ready.
-    fn restart(&mut self) -> Result<(), Failure> {
-        let program = Arc::clone(&self.program);
-        for (number, service) in program.services.iter().enumerate() {
-            if let Some(restart) = &service.restart {
-                process::run(restart, &program.folder)
-                    .map_err(|failure| of_service(&service.name, &failure))?;
-            } else if let Some(running) = self.running[number].take() {
-                running.stop(service.stop_signal);
-                self.start_one(number)?;
-            } else {
-                // A program that the driver has started: nobody is connected to it any more.
-                self.wait(service.driver.reset());
-            }
-        }
-        for number in 0..program.services.len() {
-            self.wait_until_ready(number)?;
-        }
-        Ok(())
+        self.hosts.wait(task)
     }
 
     fn load(
-        &self,
+        &mut self,
         data: Option<DataFeed>,
         journal: &Journal,
         progress: &mut dyn Progress,
     ) -> Result<Loaded, Error> {
-        let program = &self.program;
+        let program = &Arc::clone(&self.program);
         let mut values = Values::default();
         self.once(&program.run_setup, &mut values)
             .map_err(|failure| self.scenario.failed("set up", failure))?;
+        let before = self.sums_before(&values)?;
         let shared = Arc::new(Shared::new(program.effects.len()));
         let workload = Arc::new(FlowWorkload {
             program: Arc::clone(program),
@@ -178,9 +100,16 @@ impl<'r> Services<'r> {
         });
         let longest = program.services.iter().map(|service| service.timeout).max();
         let drain = longest.unwrap_or_default() + DRAIN_MORE;
-        let mut outcome = load_with(self.scenario, drain, progress, |plan, stop, watch| {
-            run_async(workload, plan, stop, watch)
-        })?;
+        let scenario = self.scenario;
+        let (outcome, faults) = faults::during(&mut self.hosts, &program.faults, |due| {
+            load_with(scenario, drain, progress, |plan, stop, watch| {
+                run_async(workload, plan, stop, |state| {
+                    due(state);
+                    watch(state);
+                })
+            })
+        });
+        let mut outcome = outcome?;
         // Users that were cut off leave what they were about to do; their threads end with the runtimes.
         outcome
             .stragglers
@@ -195,7 +124,37 @@ impl<'r> Services<'r> {
             left: shared.take(),
             shared,
             run_values: values,
+            before,
+            faults,
         })
+    }
+
+    /// Reads what sums are before anything is added to them.
+    fn sums_before(&self, run_values: &Values) -> Result<Vec<BTreeMap<String, String>>, Error> {
+        let reader = Reader {
+            program: Arc::clone(&self.program),
+            run_values: run_values.clone(),
+            users: Arc::default(),
+        };
+        let of_kind = |(number, kind): (usize, &EffectKind)| {
+            if !kind.is_sum {
+                return Ok(BTreeMap::new());
+            }
+            let reading = self.wait(reader.read(number, &Keys::new()));
+            match reading.unreadable.first() {
+                None => Ok(reading.texts),
+                Some((_, error)) => {
+                    let told = format!("`{}` before the load: {error}", kind.name);
+                    Err(self.scenario.failed("read", Failure::new(told)))
+                }
+            }
+        };
+        self.program
+            .effects
+            .iter()
+            .enumerate()
+            .map(of_kind)
+            .collect()
     }
 
     /// Does steps once, outside the load.
@@ -230,9 +189,19 @@ impl<'r> Services<'r> {
             mut left,
             shared,
             run_values,
+            before,
+            faults,
         } = loaded;
         let program = Arc::clone(&self.program);
-        let writes = proof::writes(&program, &shared, &ledger, &left.entries, &left.refused);
+        let writes = proof::writes(
+            &program,
+            &shared,
+            &ledger,
+            &left.entries,
+            &left.refused,
+            std::mem::take(&mut left.sums),
+            before,
+        );
         let kinds = program.effects.iter().zip(&shared.tallies);
         let mut proofs: Vec<Proof> = kinds.map(|(kind, tally)| Proof::of(kind, tally)).collect();
         let reader = Reader {
@@ -248,7 +217,8 @@ impl<'r> Services<'r> {
             .iter()
             .any(super::program::Service::restarts)
         {
-            self.restart()
+            self.hosts
+                .restart()
                 .map_err(|failure| self.scenario.failed("restart", failure))?;
             for (proof, kind) in proofs.iter_mut().zip(&program.effects) {
                 let service = kind.read.as_ref().map(|read| read.request.service);
@@ -266,7 +236,9 @@ impl<'r> Services<'r> {
         let mut values = run_values;
         self.once(&program.teardown, &mut values)
             .map_err(|failure| self.scenario.failed("tear down", failure))?;
-        Ok(self.result(record, verification, proofs, discrepancies_file))
+        let mut result = self.result(record, verification, proofs, discrepancies_file);
+        result.faults = faults;
+        Ok(result)
     }
 
     /// Waits as long as an effect may take until it is seen.
@@ -340,54 +312,6 @@ impl<'r> Services<'r> {
         result.judge(&scenario.thresholds);
         result
     }
-
-    /// Stops what was started.
-    fn stop(&mut self) {
-        // Each one is asked to end, and made to if it does not.
-        self.running.clear();
-    }
-}
-
-/// Why a service is not ready, and whether it may become so.
-struct NotReady {
-    failure: Failure,
-    is_final: bool,
-}
-
-/// Asks a service whether it is ready.
-async fn ready(program: &Program, number: usize) -> Result<(), NotReady> {
-    let service = &program.services[number];
-    let mut values = Values::default();
-    values.set(Slot::USER, Value::Int(0));
-    let mut connection = service
-        .driver
-        .connect(&values)
-        .await
-        .map_err(|failure| NotReady {
-            // Whoever answers that it wants a password, or has no such tool, is there already.
-            is_final: !matches!(failure.code, Code::Connect | Code::Reset | Code::Timeout)
-                && failure.code != Code::word("LOADING"),
-            failure: Failure::new(&*failure.reason.text()),
-        })?;
-    let Some(ready) = &service.ready else {
-        return Ok(());
-    };
-    let mut session = service.driver.session();
-    let mut answer = drivers::Answer::default();
-    let asked = service
-        .driver
-        .exchange(&mut connection, &mut session, ready, &values, &mut answer);
-    match asked.await {
-        Outcome::Acknowledged => Ok(()),
-        outcome => Err(NotReady {
-            failure: Failure::new(outcome.to_string()),
-            is_final: false,
-        }),
-    }
-}
-
-fn of_service(name: &str, failure: &Failure) -> Failure {
-    Failure::new(format!("service `{name}`: {}", failure.message()))
 }
 
 /// The discrepancies of a run: the first ones, and all in a file.

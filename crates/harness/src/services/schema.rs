@@ -4,10 +4,20 @@ use drivers::AnyOptions;
 use schemars::{JsonSchema as _, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::spec::{FlowsSpec, ServiceSpec};
+use super::spec::{FlowsSpec, PhaseSpec, ServiceSpec};
 
-/// The properties of `[services]` and the tables beside it, and `mix` of the model.
-pub(crate) fn properties(generator: &mut SchemaGenerator) -> (Map<String, Value>, Option<Value>) {
+/// What a file with services has besides.
+pub(crate) struct Properties {
+    /// `[services]` and the tables beside it.
+    pub(crate) tables: Map<String, Value>,
+    /// `mix` of the model.
+    pub(crate) mix: Option<Value>,
+    /// Of each phase.
+    pub(crate) phases: Map<String, Value>,
+}
+
+/// The properties that a file with services has.
+pub(crate) fn properties(generator: &mut SchemaGenerator) -> Properties {
     let common = ServiceSpec::json_schema(generator).to_value();
     let kinds = AnyOptions::schemas(generator).into_iter();
     let kinds: Vec<(&str, Value)> = kinds.map(|(kind, own)| (kind, own.to_value())).collect();
@@ -29,7 +39,15 @@ pub(crate) fn properties(generator: &mut SchemaGenerator) -> (Map<String, Value>
             "additionalProperties": { "oneOf": kinds },
         }),
     );
-    (tables, mix)
+    let phases = PhaseSpec::json_schema(generator).to_value();
+    Properties {
+        tables,
+        mix,
+        phases: phases["properties"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default(),
+    }
 }
 
 /// What a reference to a definition stands for.

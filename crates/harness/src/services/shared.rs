@@ -32,8 +32,19 @@ pub(super) struct Left {
     pub(super) entries: Ledger,
     /// Writes that were refused: their keys must not be found.
     pub(super) refused: Vec<RefusedWrite>,
+    /// What was added, by effect and key.
+    pub(super) sums: BTreeMap<(usize, String), Sum>,
     /// The values of each user that was set up.
     pub(super) users: BTreeMap<u32, Values>,
+}
+
+/// What was added to one key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sum {
+    /// What was acknowledged.
+    pub(super) acknowledged: i128,
+    /// The least and the most that may have been added besides.
+    pub(super) unknown: (i128, i128),
 }
 
 /// A write that was refused.
@@ -67,6 +78,19 @@ impl Shared {
 
     pub(super) fn refuse(&self, refused: RefusedWrite) {
         self.lock().refused.push(refused);
+    }
+
+    /// Enters what was added, or what may have been.
+    pub(super) fn add(&self, effect: usize, key: &str, by: i64, is_acknowledged: bool) {
+        let by = i128::from(by);
+        let mut left = self.lock();
+        let sum = left.sums.entry((effect, key.to_owned())).or_default();
+        if is_acknowledged {
+            sum.acknowledged += by;
+        } else {
+            sum.unknown.0 += by.min(0);
+            sum.unknown.1 += by.max(0);
+        }
     }
 
     pub(super) fn keep_user(&self, user: u32, values: Values) {

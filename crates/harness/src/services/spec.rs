@@ -37,6 +37,48 @@ pub(super) struct PhaseSpec {
     /// Weights of flows in this phase.
     #[serde(default)]
     pub(super) mix: Option<BTreeMap<String, u32>>,
+    /// What happens to services in this phase.
+    #[serde(default)]
+    pub(super) faults: Vec<FaultSpec>,
+}
+
+/// What happens to a service during the load.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FaultSpec {
+    /// When, from the phase's begin.
+    pub(super) at: Time,
+    /// How long a service stays killed or paused.
+    #[serde(default, rename = "for")]
+    pub(super) length: Option<Time>,
+    /// What happens.
+    pub(super) kind: FaultKind,
+    /// To which service; the only one that it can happen to.
+    #[serde(default)]
+    pub(super) service: Option<String>,
+}
+
+/// What can happen to a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FaultKind {
+    /// It is restarted.
+    Restart,
+    /// It is killed by SIGKILL, and started again after a time.
+    Kill,
+    /// It is stopped where it is, and goes on after a time.
+    Pause,
+}
+
+impl FaultKind {
+    /// What a file calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Kill => "kill",
+            Self::Pause => "pause",
+        }
+    }
 }
 
 /// The keys of a service that every kind has.
@@ -62,6 +104,10 @@ pub(super) struct ServiceSpec {
     /// connection and its handshake.
     #[serde(default)]
     pub(super) ready: Option<String>,
+    /// Settings that the service has to have: of Redis by their names, of MCP the number of `tools`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub(super) require: BTreeMap<String, toml::Value>,
     /// What is tried again, in steps that do not say.
     #[serde(default)]
     pub(super) retry: Option<RetrySpec>,
@@ -221,12 +267,28 @@ pub(super) struct StepEffectSpec {
     /// It removes one.
     #[serde(default)]
     pub(super) removes: Option<String>,
+    /// It adds to one, whose content is a number.
+    #[serde(default)]
+    pub(super) adds: Option<String>,
     /// Which one.
     #[serde(default)]
     pub(super) key: Option<String>,
     /// What is in it.
     #[serde(default)]
     pub(super) content: Option<String>,
+    /// How much `adds` adds: a whole number, or a text that is one (1).
+    #[serde(default)]
+    pub(super) by: Option<AmountSpec>,
+}
+
+/// How much is added.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum AmountSpec {
+    /// Always as much.
+    Number(i64),
+    /// What a value is.
+    Text(String),
 }
 
 /// What is tried again, and how often.

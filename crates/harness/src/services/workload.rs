@@ -199,6 +199,15 @@ impl FlowWorkload {
             writes,
             is_settled: false,
         };
+        for (write, plan) in pending.writes.iter().zip(&step.effects) {
+            if plan.verb == Verb::Adds
+                && let Err(failure) = write.amount()
+            {
+                // Nothing was sent, so nothing is pending.
+                pending.is_settled = true;
+                return Err(failure);
+            }
+        }
         let (outcome, failed) = user.user.perform(&self.program, step, context).await;
         if outcome == Outcome::Acknowledged {
             // The answer may have given what a key or a content is made of.
@@ -233,13 +242,21 @@ impl Write {
         String::from_utf8_lossy(&self.key)
     }
 
+    /// How much is added.
+    fn amount(&self) -> Result<i64, Failure> {
+        let text = String::from_utf8_lossy(&self.content);
+        text.parse()
+            .map_err(|_| Failure::new(format!("`by` is \"{text}\", which is no whole number")))
+    }
+
     /// What the ledger says if the service says that it is done.
     fn effect(&self, verb: Verb) -> Effect {
         match verb {
             Verb::Removes => Effect::Removed,
             _ if self.is_absent => Effect::Removed,
             Verb::Creates => Effect::Created(Digest::of(&self.content)),
-            Verb::Updates => Effect::Updated(Digest::of(&self.content)),
+            // What it comes to is told by the sums; the ledger knows that something was written.
+            Verb::Adds | Verb::Updates => Effect::Updated(Digest::of(&self.content)),
         }
     }
 }
@@ -268,6 +285,7 @@ impl Pending<'_> {
             match outcome {
                 Outcome::Acknowledged => {
                     Tally::add(&tally.acknowledged);
+                    self.add_to_sum(plan, write, true);
                     self.acknowledge(plan, write, failed.is_some(), effects);
                 }
                 Outcome::Refused(_) => {
@@ -282,6 +300,7 @@ impl Pending<'_> {
                 }
                 Outcome::Unknown(_) => {
                     Tally::add(&tally.unknown);
+                    self.add_to_sum(plan, write, false);
                     match write.has_key {
                         true => {
                             let kind = self.workload.kind(plan);
@@ -296,6 +315,15 @@ impl Pending<'_> {
             (Outcome::Acknowledged, None) => Ok(()),
             (Outcome::Acknowledged, Some(failed)) => Err(Failure::new(failed)),
             (outcome, _) => Err(Failure::new(outcome.to_string())),
+        }
+    }
+
+    fn add_to_sum(&self, plan: &EffectPlan, write: &Write, is_acknowledged: bool) {
+        if plan.verb == Verb::Adds
+            && let Ok(by) = write.amount()
+        {
+            let shared = &self.workload.shared;
+            shared.add(plan.effect, &write.key(), by, is_acknowledged);
         }
     }
 
@@ -332,6 +360,7 @@ impl Drop for Pending<'_> {
             let shared = &self.workload.shared;
             let tally = &shared.tallies[plan.effect];
             Tally::add(&tally.unknown);
+            self.add_to_sum(plan, write, false);
             match write.has_key {
                 true => shared.enter(
                     self.workload.kind(plan),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use load_engine::{Discrepancy, Failure, Ledger, StepSpec, Verification};
 use report::ScenarioResult;
@@ -112,6 +113,10 @@ pub struct LoadFacts {
     pub users: u32,
     /// Each phase as it comes: its name, and which of the file's phases it is.
     pub phases: Vec<(String, usize)>,
+    /// How long each phase is, as it comes.
+    pub phase_lengths: Vec<Duration>,
+    /// Whether a phase may end before its time.
+    pub phases_may_end_early: bool,
     /// Whether the model is open.
     pub is_open: bool,
     /// Where every random number comes from.

@@ -210,6 +210,32 @@ fn the_last_write_of_a_key_counts() {
     );
 }
 
+#[test]
+fn what_is_added_has_to_come_to_the_sum() {
+    let adding = LISTED
+        .replace(
+            "POST /orders\n\n{ \"reference\": \"${id}\", \"quantity\": ${quantity} }",
+            "POST /tally\n\n{ \"reference\": \"${run}-${user}\", \"by\": ${quantity} }",
+        )
+        .replace("status = 201", "status = 200")
+        .replace(
+            "creates = \"order\", key = \"${id}\", content = \"${quantity}\"",
+            "adds = \"order\", key = \"${run}-${user}\", by = \"${quantity}\"",
+        );
+    let (result, effect, page) = told(Lie::None, &adding);
+    assert!(result.effects_hold(), "{page}");
+    let found = (effect.acknowledged, result.verification.verified);
+    assert_eq!(found, (100, 4), "{page}");
+    assert!(page.contains("errors that cancel each other"), "{page}");
+    let (result, _, page) = told(Lie::Drops, &adding);
+    let found = &result.verification;
+    assert!(
+        found.altered > 0 && found.lost + found.unexpected == 0,
+        "{page}"
+    );
+    assert_eq!(found.altered + found.verified, 4, "{page}");
+}
+
 /// A shop that is started, killed and started again.
 fn restarted(lie: Lie) -> (ScenarioResult, String) {
     let dir = tempfile::tempdir().unwrap();
@@ -250,6 +276,37 @@ fn what_was_written_before_it_was_acknowledged_survives_the_kill() {
     assert_eq!(result.verification.verified, 100, "{page}");
     assert!(page.contains("100 effects verified"), "{page}");
     assert!(page.contains("after a restart: 0 lost"), "{page}");
+}
+
+#[test]
+fn a_kill_during_the_load_loses_what_was_not_written_and_nothing_else() {
+    for (lie, loses) in [(Lie::None, false), (Lie::Forgets, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("shop.sock");
+        let service = format!(
+            "url = \"unix:{}\"\nstart = {}\nready = \"GET /health\"",
+            socket.display(),
+            command(&socket, lie)
+        );
+        let (before, _) = LISTED.split_once("[model]").unwrap();
+        let phases = "[[phases]]\nname = \"killed\"\nfor = \"3s\"\nusers = 4\n\
+                      faults = [{ at = \"500ms\", for = \"100ms\", kind = \"kill\" }]\n";
+        let text = format!("{before}{phases}").replace("URL", &service);
+        let (report, result) = run(&text, dir.path());
+        let page = render::terminal(&report);
+        let [fault] = &*result.faults else {
+            panic!("{page}")
+        };
+        assert_eq!((&*fault.kind, &*fault.service), ("kill", "shop"), "{page}");
+        assert_eq!(fault.failed, None, "{page}");
+        assert!(
+            fault.began_ms >= 500 && fault.ended_ms >= fault.began_ms + 100,
+            "{page}"
+        );
+        assert!(page.contains("fault: kill of shop from"), "{page}");
+        assert_eq!(result.verification.lost > 0, loses, "{page}");
+        assert!(result.verification.verified > 0 || loses, "{page}");
+    }
 }
 
 #[test]

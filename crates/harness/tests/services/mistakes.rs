@@ -148,7 +148,7 @@ fn every_mistake_is_told_with_its_place() {
         (
             "creates = \"order\", ",
             "",
-            "15:10: an effect has one verb: `creates`, `updates` or `removes`",
+            "15:10: an effect has one verb: `creates`, `updates`, `removes` or `adds`",
         ),
         (
             "key = \"${id}\", ",
@@ -288,6 +288,52 @@ fn every_mistake_is_told_with_its_place() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn faults_are_of_services_that_are_started_and_within_their_phase() {
+    let (before, _) = RIGHT.split_once("[model]").unwrap();
+    let told = |service: &str, fault: &str| {
+        let text = format!(
+            "{before}[[phases]]\nname = \"p\"\nfor = \"2s\"\nusers = 1\nfaults = [{{ {fault} }}]\n"
+        );
+        mistake(&text.replace("url = ", &format!("{service}\nurl = ")))
+    };
+    let start = "start = [\"true\"]";
+    assert_eq!(
+        told(start, "at = \"1s\", for = \"1s\", kind = \"kill\""),
+        "there is none"
+    );
+    for (service, fault, expected) in [
+        (
+            "",
+            "at = \"1s\", for = \"1s\", kind = \"kill\"",
+            "`kill` needs `start` in the service",
+        ),
+        (
+            "",
+            "at = \"1s\", kind = \"restart\"",
+            "`restart` needs `start` or `restart` in the service",
+        ),
+        (
+            start,
+            "at = \"1s\", for = \"2s\", kind = \"pause\"",
+            "the fault ends after the phase: `at` and `for` are 3s of 2s",
+        ),
+        (
+            start,
+            "at = \"1s\", kind = \"kill\"",
+            "say how long: for = \"2s\" is missing in a `kill`",
+        ),
+        (
+            start,
+            "at = \"1s\", for = \"1s\", kind = \"kill\", service = \"shpo\"",
+            "there is no service `shpo`, there is `shop`; did you mean `shop`?",
+        ),
+    ] {
+        let told = told(service, fault);
+        assert!(told.ends_with(expected), "{told}");
+    }
 }
 
 #[test]

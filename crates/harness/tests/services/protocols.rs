@@ -178,8 +178,42 @@ fn a_tool_that_may_write_has_to_be_allowed() {
     let told = harness::Suite::new([file]).run(out.path(), &mut harness::NoProgress);
     let told = told.unwrap_err().to_string();
     assert!(
-        told.ends_with("it is not ready: `add` may write: add it to `allow`"),
+        told.ends_with("service `memory`: `add` may write: add it to `allow`"),
         "{told}"
+    );
+}
+
+#[test]
+fn a_service_has_to_have_the_settings_that_are_required() {
+    let told = |text: &str| {
+        let file = ScenarioFile::parse("s.toml", text, &Overrides::default()).unwrap();
+        let out = tempfile::tempdir().unwrap();
+        let ran = harness::Suite::new([file]).run(out.path(), &mut harness::NoProgress);
+        ran.map_or_else(|error| error.to_string(), |_| "it ran".to_owned())
+    };
+    let scan = r#"read.scan = "pl:${run}:*""#;
+    let requires = |what: &str| {
+        let service = "kind = \"redis\"";
+        redis(false, scan).replace(service, &format!("{service}\nrequire = {{ {what} }}"))
+    };
+    assert_eq!(told(&requires("appendonly = \"no\"")), "it ran");
+    let other = told(&requires("appendonly = \"yes\""));
+    assert!(
+        other.ends_with("service `cache`: it has appendonly = no, and the file requires yes"),
+        "{other}"
+    );
+    let tools = |number: u32| {
+        let service = "kind = \"mcp\"";
+        mcp("nothing", "add").replace(
+            service,
+            &format!("{service}\nrequire = {{ tools = {number} }}"),
+        )
+    };
+    assert_eq!(told(&tools(3)), "it ran");
+    let other = told(&tools(126));
+    assert!(
+        other.ends_with("it has tools = 3, and the file requires 126"),
+        "{other}"
     );
 }
 
@@ -237,6 +271,7 @@ impl Store {
                 }
                 "+OK\r\n".to_owned()
             }
+            ["CONFIG", "GET", "appendonly"] => "*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n".to_owned(),
             ["INCR", _] => "-OOM command not allowed\r\n".to_owned(),
             ["GET", key] => text(texts.get(key)),
             ["MGET", ref keys @ ..] => list(keys.iter().map(|key| text(texts.get(*key))).collect()),

@@ -140,6 +140,21 @@ impl Shop {
             }
             ("POST", None) if path == "/orders" => self.place(&mut state, request),
             ("GET", None) if path == "/orders" => self.list(&state, request),
+            ("POST", None) if path == "/tally" => {
+                let order = request.json();
+                let key = order["reference"].as_str().unwrap();
+                state.asked += 1;
+                let lies = self.lie == Lie::Drops && state.asked.is_multiple_of(10);
+                let before = state.get(key).and_then(|n| n.as_i64()).unwrap_or(0);
+                let by = if lies {
+                    0
+                } else {
+                    order["by"].as_i64().unwrap()
+                };
+                state.remove(key);
+                state.insert(key, json!(before + by));
+                (200, json!({}))
+            }
             ("GET", Some(key)) => state.get(key).map_or((404, json!({})), |quantity| {
                 (
                     200,

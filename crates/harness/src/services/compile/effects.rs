@@ -7,7 +7,7 @@ use std::time::Duration;
 use drivers::{Reach, Scope, Template, Traits, guard};
 
 use super::super::program::{EffectKind, EffectPlan, ReadPlan, ReadScope, Verb};
-use super::super::spec::{EffectSpec, EffectsSpec, ReadSpec, StepEffectSpec, StepSpec};
+use super::super::spec::{AmountSpec, EffectSpec, EffectsSpec, ReadSpec, StepEffectSpec, StepSpec};
 use super::asked::Asked;
 use super::expect;
 use super::places::placed;
@@ -26,6 +26,8 @@ struct Known<'f> {
     /// Whether the steps say what is in it; none before one has said.
     has_content: Option<bool>,
     has_captured_keys: bool,
+    /// Whether steps add to it; none before one has said.
+    is_sum: Option<bool>,
 }
 
 /// Methods that are defined not to write (RFC 9110, section 9.2.1).
@@ -50,6 +52,7 @@ impl<'f> Effects<'f> {
                 spec,
                 has_content: None,
                 has_captured_keys: false,
+                is_sum: None,
             });
         }
         Ok(Self { known })
@@ -98,12 +101,13 @@ impl<'f> Effects<'f> {
             ("creates", Verb::Creates, &spec.creates),
             ("updates", Verb::Updates, &spec.updates),
             ("removes", Verb::Removes, &spec.removes),
+            ("adds", Verb::Adds, &spec.adds),
         ];
         let mut named = verbs
             .into_iter()
             .filter_map(|(key, verb, name)| Some((key, verb, name.as_deref()?)));
         let (Some((verb_key, verb, name)), None) = (named.next(), named.next()) else {
-            let problem = "an effect has one verb: `creates`, `updates` or `removes`";
+            let problem = "an effect has one verb: `creates`, `updates`, `removes` or `adds`";
             return Err(SpecError::new(at.clone(), problem));
         };
         let effect = self.find(name, &at.then(verb_key))?;
@@ -121,15 +125,32 @@ impl<'f> Effects<'f> {
         if verb == Verb::Creates {
             guard::check_created_key(&key).map_err(|error| placed(&at.then("key"), error))?;
         }
-        let content = spec.content.as_deref();
+        let content = match (verb, &spec.by) {
+            (Verb::Adds, None) => Some(("by", "1".to_owned())),
+            (Verb::Adds, Some(AmountSpec::Number(by))) => Some(("by", by.to_string())),
+            (Verb::Adds, Some(AmountSpec::Text(by))) => Some(("by", by.clone())),
+            (_, Some(_)) => {
+                let problem = "`by` belongs to `adds`";
+                return Err(SpecError::of_key(at.then("by"), problem));
+            }
+            (_, None) => spec.content.clone().map(|content| ("content", content)),
+        };
         let content = content
-            .map(|content| text("content", content, scope))
+            .map(|(key, content)| text(key, &content, scope))
             .transpose()?;
         let known = &mut self.known[effect];
+        if *known.is_sum.get_or_insert(verb == Verb::Adds) != (verb == Verb::Adds) {
+            let problem =
+                format!("another step does otherwise to `{name}`: only `adds` goes with `adds`");
+            return Err(SpecError::new(at.clone(), problem));
+        }
         known.has_captured_keys |= key.traits().has(Traits::CAPTURED);
-        if verb == Verb::Removes {
+        if matches!(verb, Verb::Removes | Verb::Adds) {
             if spec.content.is_some() {
-                let problem = "what is removed has no content: leave it out";
+                let problem = match verb {
+                    Verb::Adds => "`adds` has `by` in place of a content",
+                    _ => "what is removed has no content: leave it out",
+                };
                 return Err(SpecError::of_key(at.then("content"), problem));
             }
         } else if *known.has_content.get_or_insert(content.is_some()) != content.is_some() {
@@ -176,8 +197,21 @@ impl<'f> Effects<'f> {
         scope: &mut Scope,
     ) -> Result<EffectKind, SpecError> {
         let at = KeyPath::to("effects").then(known.name);
+        let is_sum = known.is_sum.unwrap_or(false);
         let read = known.spec.read.as_ref();
-        let read = read.map(|read| self.read(read, known, &at.then("read"), services, scope));
+        let read = read
+            .map(|read| self.read(read, known, &at.then("read"), services, scope))
+            .transpose()?;
+        // The values before the load are needed, when neither keys nor users are known.
+        if is_sum
+            && read
+                .as_ref()
+                .is_some_and(|read| read.scope != ReadScope::Listing)
+        {
+            let problem = "a sum is read before the load as well, which needs a listing without \
+                           ${key} and values of one user";
+            return Err(SpecError::new(at.then("read"), problem));
+        }
         let delete = known.spec.delete.as_ref().map(|delete| {
             let at = at.then("delete");
             scope.begin_step(&format!("delete {}", known.name));
@@ -196,10 +230,11 @@ impl<'f> Effects<'f> {
         });
         Ok(EffectKind {
             name: kept(known.name),
-            read: read.transpose()?,
+            read,
             delete: delete.transpose()?,
             settle: known.spec.settle.map_or(Duration::ZERO, |time| time.0),
-            has_content: known.has_content.unwrap_or(false),
+            has_content: known.has_content.unwrap_or(false) || is_sum,
+            is_sum,
             has_captured_keys: known.has_captured_keys,
         })
     }

@@ -5,6 +5,7 @@ mod context;
 mod data;
 mod effects;
 mod expect;
+mod faults;
 mod places;
 mod services;
 mod steps;
@@ -46,6 +47,7 @@ pub(super) fn compile(file: &File, constants: Constants) -> Result<Program, Spec
     scope.limit(Reach::Run);
     let teardown = context.teardown(&mut scope)?;
     let mixes = mixes(file)?;
+    let faults = faults::compile(file, &services)?;
     let constants = scope.constants();
     Ok(Program {
         run: constants.run().into(),
@@ -64,6 +66,7 @@ pub(super) fn compile(file: &File, constants: Constants) -> Result<Program, Spec
         seed: file.load.seed,
         folder: file.load.permissions.folder.clone(),
         user_data,
+        faults,
     })
 }
 

@@ -212,6 +212,7 @@ fn declare(
         service: Service {
             name: service.name.as_str().into(),
             ready: ready.transpose()?,
+            require: require(spec, &at)?,
             driver,
             timeout: context.timeout,
             start,
@@ -221,6 +222,30 @@ fn declare(
         spec: spec.clone(),
         at,
     })
+}
+
+/// The settings that a service has to have, as texts.
+fn require(spec: &ServiceSpec, at: &KeyPath) -> Result<Vec<(String, String)>, SpecError> {
+    let at = at.then("require");
+    if !spec.require.is_empty() && !matches!(&*spec.kind, "redis" | "mcp") {
+        let problem = format!(
+            "a service of kind `{}` has no settings to ask for: leave it out",
+            spec.kind
+        );
+        return Err(SpecError::of_key(at, problem));
+    }
+    let text = |(name, value): (&String, &toml::Value)| {
+        let text = match value {
+            toml::Value::String(text) => text.clone(),
+            toml::Value::Integer(number) => number.to_string(),
+            _ => {
+                let problem = "a setting is a text or a whole number";
+                return Err(SpecError::new(at.then(name.as_str()), problem));
+            }
+        };
+        Ok((name.clone(), text))
+    };
+    spec.require.iter().map(text).collect()
 }
 
 /// A program and its arguments, filled in.
