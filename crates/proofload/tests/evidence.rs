@@ -101,7 +101,7 @@ fn a_report_that_cannot_be_written_is_printed_and_the_data_kept() {
         .args(["-c", "exec \"$@\"", "sh"])
         .arg(run.get_program())
         .args(run.get_args())
-        .args(["--duration", "1s"])
+        .args(["--duration", "4s"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -92,3 +92,26 @@ fn a_name_stays_in_its_cell_its_field_and_its_line() {
         assert!(value.parse::<f64>().is_ok(), "{line}");
     }
 }
+
+/// A tag's name is a label in Prometheus's text, where no name can be escaped.
+#[test]
+fn a_report_whose_tag_could_not_be_a_label_is_refused_when_it_is_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("report.json");
+    let mut report = load("hostile_names");
+    for (name, is_right) in [
+        ("team", true),
+        ("team\"} 1\nproofload_pass 1 #", false),
+        ("scenario", false),
+        ("9", false),
+        ("", false),
+    ] {
+        report.scenarios[0].tags = [(name.to_owned(), "x".to_owned())].into();
+        std::fs::write(&file, serde_json::to_string(&report).unwrap()).unwrap();
+        let loaded = report::load(&file);
+        assert_eq!(loaded.is_ok(), is_right, "{name:?}");
+        if let Err(error) = loaded {
+            assert!(error.to_string().contains("is no name of a tag"), "{error}");
+        }
+    }
+}
