@@ -12,9 +12,32 @@ use serde_json::{Map, Number, Value};
 ///
 /// When it is no object, or it or an object in it has a name twice.
 pub fn unique_names<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
-    match from.deserialize_map(Unique)? {
-        Value::Object(map) => Ok(map),
-        _ => Err(D::Error::custom("expected an object")),
+    from.deserialize_map(UniqueObject)
+}
+
+/// Reads an object.
+struct UniqueObject;
+
+impl<'de> Visitor<'de> for UniqueObject {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(name) = from.next_key::<String>()? {
+            let value = from.next_value_seed(Unique)?;
+            if map.contains_key(&name) {
+                let name = crate::visible(&name).into_owned();
+                return Err(A::Error::custom(format!(
+                    "the name {name:?} is there twice"
+                )));
+            }
+            map.insert(name, value);
+        }
+        Ok(map)
     }
 }
 
@@ -36,19 +59,8 @@ impl<'de> Visitor<'de> for Unique {
         f.write_str("a JSON value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(name) = from.next_key::<String>()? {
-            let value = from.next_value_seed(Unique)?;
-            if map.contains_key(&name) {
-                let name = crate::visible(&name).into_owned();
-                return Err(A::Error::custom(format!(
-                    "the name {name:?} is there twice"
-                )));
-            }
-            map.insert(name, value);
-        }
-        Ok(Value::Object(map))
+    fn visit_map<A: MapAccess<'de>>(self, from: A) -> Result<Value, A::Error> {
+        UniqueObject.visit_map(from).map(Value::Object)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
