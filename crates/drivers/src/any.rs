@@ -20,7 +20,7 @@ drivers! {
     Http(Http),
     /// Redis.
     Redis(Redis),
-    /// MCP over standard streams.
+    /// MCP over standard streams and Streamable HTTP.
     Mcp(Mcp),
     /// Programs that speak JSON lines.
     Exec(Exec),

@@ -59,7 +59,7 @@ impl Http1 {
             failure,
             sent: false,
         };
-        self.render(call, &session.jar).map_err(unsent)?;
+        self.render(call, session).map_err(unsent)?;
         if !self.is_open() {
             return Err(unsent(reset(
                 "the connection was closed between two requests",
@@ -87,7 +87,7 @@ impl Http1 {
         }
     }
 
-    fn render(&mut self, call: &Call<'_>, jar: &Jar) -> Result<(), Failure> {
+    fn render(&mut self, call: &Call<'_>, session: &HttpSession) -> Result<(), Failure> {
         self.output.clear();
         self.body.clear();
         let request = call.request;
@@ -100,7 +100,14 @@ impl Http1 {
         };
         request.render_head(line, call.values, &mut self.output)?;
         self.body.clear();
-        self.render_cookies(call.service, jar);
+        self.render_cookies(call.service, &session.jar);
+        self.output.extend_from_slice(&session.carried.headers);
+        if let Some(body) = &session.carried.body {
+            self.body.extend_from_slice(body);
+            self.render_length();
+            self.output.extend_from_slice(&self.body);
+            return Ok(());
+        }
         match &request.body {
             Some(body) if call.keeps_body() => {
                 body.render(call.values, &mut self.body)?;

@@ -1,4 +1,4 @@
-//! What one user keeps for an HTTP service: cookies.
+//! What one user keeps for an HTTP service: cookies, and what a protocol above it carries.
 
 use std::time::{Duration, Instant};
 
@@ -6,6 +6,17 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub struct HttpSession {
     pub(super) jar: Jar,
+    /// What a protocol above HTTP/1.1 sends besides.
+    pub(crate) carried: Carried,
+}
+
+/// What a protocol above HTTP/1.1 adds to a request.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    /// Whole lines of the head.
+    pub(crate) headers: Vec<u8>,
+    /// A body in place of the request's own.
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 /// The cookies of one user for one host (RFC 6265).

@@ -1,4 +1,5 @@
-//! MCP over standard streams: a program whose tools are called, by JSON-RPC, in the session of 2025-11-25.
+//! MCP: tools that are called by JSON-RPC, over standard streams or Streamable HTTP, in the sessions of
+//! 2025-11-25.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -10,8 +11,10 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::time::timeout;
 
+use super::mcp_http::{McpHttp, McpSession};
 use super::program::command;
 use super::server::Server;
+use super::tools::ToolList;
 use crate::answer::{Answer, Wanted};
 use crate::driver::{Action, ActionSpec, Driver, Row, ServiceContext};
 use crate::error::SpecError;
@@ -24,9 +27,6 @@ use crate::values::{Scope, Traits, Values};
 /// The version of MCP that is spoken.
 const VERSION: &str = "2025-11-25";
 
-/// The most pages of a list of tools.
-const MOST_PAGES: usize = 1000;
-
 /// JSON-RPC errors that are told before anything is done: no JSON, no request, no such method, wrong
 /// arguments.
 const REFUSALS: [i64; 4] = [-32700, -32600, -32601, -32602];
@@ -35,9 +35,19 @@ const REFUSALS: [i64; 4] = [-32700, -32600, -32601, -32602];
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct McpOptions {
-    /// The server and its arguments, without a shell. It is started once for all users, whose requests are
-    /// under way at the same time.
-    pub command: Vec<String>,
+    /// A server over standard streams and its arguments, without a shell. It is started once for all users,
+    /// whose requests are under way at the same time.
+    #[serde(default)]
+    pub command: Option<Vec<String>>,
+    /// A server over HTTP in place of it, such as `http://127.0.0.1:3101/mcp`. Each user has a session.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Headers of every request over HTTP.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// A file with the authorities that may have issued its certificate; by default the system's.
+    #[serde(default)]
+    pub ca: Option<String>,
     /// Tools that may write. Those whose `readOnlyHint` is true need not be named.
     #[serde(default)]
     pub allow: Vec<String>,
@@ -52,17 +62,25 @@ pub struct CallAction {
     pub args: Option<String>,
 }
 
-/// An MCP server that a command starts.
+/// An MCP server: a program, or a service over HTTP.
 ///
-/// All users share it: a server over standard streams has one client, whose requests may overlap.
+/// All users share a program: a server over standard streams has one client, whose requests may overlap. Over
+/// HTTP each has a session.
 pub struct Mcp {
     context: ServiceContext,
-    command: Box<[String]>,
+    transport: Transport,
     allow: Vec<String>,
     /// The tools that the file calls.
     called: Mutex<Vec<String>>,
-    server: tokio::sync::Mutex<Option<Arc<Server>>>,
     paths: Paths,
+}
+
+enum Transport {
+    Program {
+        command: Box<[String]>,
+        server: tokio::sync::Mutex<Option<Arc<Server>>>,
+    },
+    Http(Box<McpHttp>),
 }
 
 struct Paths {
@@ -80,9 +98,12 @@ pub struct McpRequest {
     timeout: Duration,
 }
 
-/// A user's share of the server.
-pub struct McpConnection {
-    server: Arc<Server>,
+/// A user's share of a program, or its session over HTTP.
+pub struct McpConnection(Link);
+
+enum Link {
+    Program(Arc<Server>),
+    Http(Box<McpSession>),
 }
 
 /// The most bytes of one answer that rows are read from.
@@ -101,12 +122,31 @@ impl Driver for Mcp {
         context: &ServiceContext,
         scope: &mut Scope,
     ) -> Result<Self, SpecError> {
+        let transport = match (&options.command, &options.url) {
+            (Some(_), Some(_)) => {
+                let told = "a service has `url` or `command`: leave one out";
+                return Err(SpecError::new(0, told).under("url"));
+            }
+            (None, None) => {
+                let told =
+                    "`url` or `command` is missing, such as url = \"http://127.0.0.1:3101/mcp\"";
+                return Err(SpecError::new(0, told));
+            }
+            (Some(words), None) => Transport::Program {
+                command: command(words, scope)?,
+                server: tokio::sync::Mutex::default(),
+            },
+            (None, Some(url)) => {
+                let (headers, ca) = (options.headers.clone(), options.ca.clone());
+                let http = McpHttp::new(url, headers, ca, context, scope)?;
+                Transport::Http(Box::new(http))
+            }
+        };
         Ok(Self {
-            command: command(&options.command, scope)?,
+            transport,
             context: context.clone(),
             allow: options.allow,
             called: Mutex::default(),
-            server: tokio::sync::Mutex::default(),
             paths: Paths {
                 result: JsonPath::parse("$.result")?,
                 error_code: JsonPath::parse("$.error.code")?,
@@ -138,7 +178,11 @@ impl Driver for Mcp {
     }
 
     fn traits(&self, request: &McpRequest) -> Traits {
-        request.args.traits()
+        let of_service = match &self.transport {
+            Transport::Program { .. } => Traits::default(),
+            Transport::Http(http) => http.traits(),
+        };
+        request.args.traits() | of_service
     }
 
     fn show(&self, request: &McpRequest, values: &Values) -> Result<String, Failure> {
@@ -146,30 +190,46 @@ impl Driver for Mcp {
         Ok(String::from_utf8_lossy(&line).into_owned())
     }
 
-    async fn connect(&self, _: &Values) -> Result<McpConnection, Failure> {
-        let mut server = self.server.lock().await;
-        if let Some(server) = &*server
-            && server.is_open()
-        {
-            return Ok(McpConnection {
-                server: Arc::clone(server),
-            });
+    async fn connect(&self, values: &Values) -> Result<McpConnection, Failure> {
+        let begun = async {
+            match &self.transport {
+                Transport::Program { command, server } => {
+                    let mut server = server.lock().await;
+                    let begun = match &*server {
+                        Some(server) if server.is_open() => Arc::clone(server),
+                        _ => Arc::new(self.begin(command).await?),
+                    };
+                    *server = Some(Arc::clone(&begun));
+                    Ok(Link::Program(begun))
+                }
+                Transport::Http(http) => {
+                    let mut session = http.begin(values, &hello()).await?;
+                    if http.is_unchecked() {
+                        self.check(&http.tools(&mut session, values).await?)?;
+                        http.set_checked();
+                    }
+                    Ok(Link::Http(Box::new(session)))
+                }
+            }
+        };
+        match timeout(self.context.timeout, begun).await {
+            Ok(begun) => begun.map(McpConnection),
+            Err(_) => {
+                let told = format!(
+                    "`{}` did not begin a session in {:?}",
+                    self.context.name, self.context.timeout
+                );
+                Err(Failure::with_code(&told, Code::Connect))
+            }
         }
-        let begun = timeout(self.context.timeout, self.begin()).await;
-        let begun = begun.unwrap_or_else(|_| {
-            let told = format!(
-                "`{}` did not begin a session in {:?}",
-                self.context.name, self.context.timeout
-            );
-            Err(Failure::with_code(&told, Code::Connect))
-        })?;
-        let begun = Arc::new(begun);
-        *server = Some(Arc::clone(&begun));
-        Ok(McpConnection { server: begun })
     }
 
     fn is_open(&self, connection: &mut McpConnection) -> bool {
-        connection.server.is_open()
+        match (&mut connection.0, &self.transport) {
+            (Link::Program(server), _) => server.is_open(),
+            (Link::Http(session), Transport::Http(http)) => http.is_open(session),
+            (Link::Http(_), Transport::Program { .. }) => false,
+        }
     }
 
     async fn exchange(
@@ -181,22 +241,42 @@ impl Driver for Mcp {
         answer: &mut Answer,
     ) -> Outcome {
         answer.clear();
-        let number = connection.server.number();
+        let number = match &mut connection.0 {
+            Link::Program(server) => server.number(),
+            Link::Http(session) => session.number(),
+        };
         let line = match line(request, number, values) {
             Ok(line) => line,
             Err(failure) => return Outcome::Refused(failure.reason),
         };
         answer.sent = Some(Instant::now());
-        match timeout(request.timeout, connection.server.ask(number, line)).await {
+        let asked = async {
+            match (&mut connection.0, &self.transport) {
+                (Link::Program(server), _) => {
+                    let asked = server.ask(number, line).await;
+                    asked.map_err(|failure| (Outcome::Unknown(failure.reason), failure.code))
+                }
+                (Link::Http(session), Transport::Http(http)) => {
+                    http.ask(session, line, values).await
+                }
+                (Link::Http(_), Transport::Program { .. }) => {
+                    unreachable!("a connection of this service")
+                }
+            }
+        };
+        match timeout(request.timeout, asked).await {
             Ok(Ok(line)) => {
                 answer.first_byte = Some(Instant::now());
                 self.judge(&line, answer)
             }
-            Ok(Err(failure)) => {
-                answer.code = failure.code;
-                Outcome::Unknown(failure.reason)
+            Ok(Err((outcome, code))) => {
+                answer.code = code;
+                outcome
             }
             Err(_) => {
+                if let Link::Http(session) = &mut connection.0 {
+                    session.give_up();
+                }
                 answer.code = Code::Timeout;
                 let told = format!("no answer in {:?}", request.timeout);
                 Outcome::Unknown(Reason::new(&told))
@@ -237,14 +317,34 @@ impl Driver for Mcp {
             let told = format!("an MCP service has the setting `tools`, and no `{name}`");
             return Err(Failure::new(&told));
         }
-        let tools = self.tools(&connection.server).await?;
+        let tools = match (&mut connection.0, &self.transport) {
+            (Link::Http(session), Transport::Http(http)) => {
+                http.tools(session, &Values::default()).await?
+            }
+            (Link::Program(server), _) => self.tools(server).await?,
+            (Link::Http(_), Transport::Program { .. }) => {
+                unreachable!("a connection of this service")
+            }
+        };
         Ok(tools.len().to_string())
     }
 
     async fn reset(&self) -> bool {
-        // Its users hold it as long as they are connected; for the next one it is started again.
-        self.server.lock().await.take().is_some()
+        match &self.transport {
+            // Its users hold it as long as they are connected; for the next one it is started again.
+            Transport::Program { server, .. } => server.lock().await.take().is_some(),
+            Transport::Http(_) => false,
+        }
     }
+}
+
+/// What a client says first.
+fn hello() -> Json {
+    json!({
+        "protocolVersion": VERSION,
+        "capabilities": {},
+        "clientInfo": { "name": "proofload", "version": env!("CARGO_PKG_VERSION") },
+    })
 }
 
 /// A call as a line, without its end.
@@ -267,14 +367,9 @@ fn line(request: &McpRequest, number: u64, values: &Values) -> Result<Vec<u8>, F
 
 impl Mcp {
     /// Starts the server, begins a session, and asks the guard about the tools that the file calls.
-    async fn begin(&self) -> Result<Server, Failure> {
-        let server = Server::start(&self.command, &self.context)?;
-        let hello = json!({
-            "protocolVersion": VERSION,
-            "capabilities": {},
-            "clientInfo": { "name": "proofload", "version": env!("CARGO_PKG_VERSION") },
-        });
-        self.ask(&server, "initialize", &hello).await?;
+    async fn begin(&self, command: &[String]) -> Result<Server, Failure> {
+        let server = Server::start(command, &self.context)?;
+        self.ask(&server, "initialize", &hello()).await?;
         let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
         server.tell(&ready.to_string()).await?;
         let tools = self.tools(&server).await?;
@@ -299,21 +394,12 @@ impl Mcp {
 
     /// The tools, and whether each says that it only reads.
     async fn tools(&self, server: &Server) -> Result<BTreeMap<String, bool>, Failure> {
-        let mut tools = BTreeMap::new();
-        let mut params = json!({});
-        for _ in 0..MOST_PAGES {
+        let mut list = ToolList::default();
+        while let Some(params) = list.next_page()? {
             let page = self.ask(server, "tools/list", &params).await?;
-            for tool in page["tools"].as_array().into_iter().flatten() {
-                let name = tool["name"].as_str().unwrap_or_default().to_owned();
-                let reads = tool["annotations"]["readOnlyHint"] == json!(true);
-                tools.insert(name, reads);
-            }
-            match page["nextCursor"].as_str() {
-                Some(cursor) => params = json!({ "cursor": cursor }),
-                None => return Ok(tools),
-            }
+            list.add(&page);
         }
-        Err(Failure::new("the list of tools has no end"))
+        Ok(list.tools)
     }
 
     /// The guard: tools that may write have to be allowed by name.

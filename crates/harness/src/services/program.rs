@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use drivers::{
-    AnyDriver, AnyRequest, Code, Draw, Driver as _, JsonPath, Mcp, Secrets, Slot, Template, Traits,
-};
+use drivers::{AnyDriver, AnyRequest, Code, Draw, JsonPath, Secrets, Slot, Template, Traits};
 use load_engine::{Mix, StepSpec, ThinkTime};
 
 use super::spec::StopSignal;
@@ -58,6 +56,8 @@ pub(super) struct Service {
     pub(super) restart: Option<Vec<String>>,
     pub(super) stop_signal: StopSignal,
     pub(super) ready: Option<AnyRequest>,
+    /// Whether its driver starts it, as a program that all users share.
+    pub(super) is_program: bool,
     /// Settings that it has to have.
     pub(super) require: Vec<(String, String)>,
 }
@@ -65,7 +65,7 @@ pub(super) struct Service {
 impl Service {
     /// Whether it can be restarted: by its commands, or as a program that its driver starts.
     pub(super) fn restarts(&self) -> bool {
-        self.start.is_some() || self.restart.is_some() || self.driver.kind() == Mcp::KIND
+        self.start.is_some() || self.restart.is_some() || self.is_program
     }
 }
 

@@ -11,6 +11,7 @@ use report::{ScenarioResult, render};
 use serde_json::json;
 
 use crate::effects::run;
+use crate::server::read_request;
 
 fn proved(text: &str) -> (ScenarioResult, String) {
     let out = tempfile::tempdir().unwrap();
@@ -168,6 +169,79 @@ fn a_tool_that_fails_leaves_what_nobody_knows() {
         "{page}"
     );
     assert!(page.contains("the tool failed: out of order"), "{page}");
+}
+
+/// An MCP server over HTTP, which answers by JSON and by events in turn, and forgets each tenth entity if it
+/// lies.
+fn mcp_over_http(lies: bool) -> String {
+    let kept: Arc<Mutex<Vec<serde_json::Value>>> = Arc::default();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let kept = Arc::clone(&kept);
+            thread::spawn(move || serve_mcp(stream, &kept, lies));
+        }
+    });
+    format!("http://{address}/mcp")
+}
+
+fn serve_mcp(mut to: TcpStream, kept: &Mutex<Vec<serde_json::Value>>, lies: bool) {
+    to.set_nodelay(true).unwrap();
+    let mut from = BufReader::new(to.try_clone().unwrap());
+    let mut adds = 0;
+    while let Ok(Some(request)) = read_request(&mut from) {
+        let asked = request.json();
+        let method = asked["method"].as_str().unwrap();
+        let session = request.headers.get("mcp-session-id").map(String::as_str);
+        assert_eq!(session, (method != "initialize").then_some("s-1"));
+        let arguments = &asked["params"]["arguments"];
+        let result = match (method, asked["params"]["name"].as_str()) {
+            ("initialize", _) => json!({ "protocolVersion": "2025-11-25", "capabilities": {} }),
+            ("tools/list", _) => json!({ "tools": [
+                { "name": "add" },
+                { "name": "list", "annotations": { "readOnlyHint": true } },
+            ] }),
+            ("tools/call", Some("add")) => {
+                adds += 1;
+                if !(lies && adds % 10 == 0) {
+                    kept.lock().unwrap().push(arguments.clone());
+                }
+                json!({ "content": [] })
+            }
+            ("tools/call", _) => json!({ "content": [], "rows": *kept.lock().unwrap() }),
+            _ => json!(null),
+        };
+        let message = json!({ "jsonrpc": "2.0", "id": asked["id"], "result": result });
+        let body = match (asked["id"].as_u64(), adds % 2) {
+            (None, _) => String::new(),
+            (_, 0) => message.to_string(),
+            _ => format!("event: message\ndata: {message}\n\n"),
+        };
+        let head = format!(
+            "HTTP/1.1 200 It\r\nmcp-session-id: s-1\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        if to.write_all((head + &body).as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn an_mcp_server_over_http_is_proved_in_sessions() {
+    let text = |lies| {
+        let text = mcp("nothing", "add");
+        let (before, after) = text.split_once("command = ").unwrap();
+        let (_, after) = after.split_once('\n').unwrap();
+        format!("{before}url = \"{}\"\n{after}", mcp_over_http(lies))
+    };
+    let (result, page) = proved(&text(false));
+    assert!(result.effects_hold(), "{page}");
+    assert_eq!(result.verification.verified, 30, "{page}");
+    assert!(page.contains("not proved over a restart"), "{page}");
+    let (result, page) = proved(&text(true));
+    assert_eq!(result.verification.lost, 3, "{page}");
 }
 
 #[test]

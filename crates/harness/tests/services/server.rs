@@ -276,21 +276,21 @@ impl State {
     }
 }
 
-struct Request {
-    method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     path: String,
     parameters: BTreeMap<String, String>,
-    headers: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
     body: Vec<u8>,
 }
 
 impl Request {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
-fn read_request(from: &mut impl io::BufRead) -> io::Result<Option<Request>> {
+pub(crate) fn read_request(from: &mut impl io::BufRead) -> io::Result<Option<Request>> {
     let mut line = String::new();
     if from.read_line(&mut line)? == 0 {
         return Ok(None);

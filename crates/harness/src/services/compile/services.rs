@@ -213,6 +213,7 @@ fn declare(
             name: service.name.as_str().into(),
             ready: ready.transpose()?,
             require: require(spec, &at)?,
+            is_program: spec.kind == "mcp" && service.options.contains_key("command"),
             driver,
             timeout: context.timeout,
             start,
