@@ -4,7 +4,7 @@
 //! product: what it checks must not be able to break it.
 //!
 //! Exit codes: 0 all held, 1 a check failed, 2 it could not run. A task that ends in another
-//! program (`loadtest`, `test`, `bench`, `sweep`, `peers`, `crash`, `mutants`) passes on that program's own.
+//! program (`loadtest`, `test`, `bench`, `sweep`, `peers`, `findings`, `crash`, `mutants`) passes on that program's own.
 
 #![allow(
     clippy::print_stdout,
@@ -18,6 +18,7 @@ mod cargo;
 mod ci;
 mod crash;
 mod figures;
+mod findings;
 mod instructions;
 mod loadtest;
 mod mutants;
@@ -45,6 +46,7 @@ Tasks:
   sweep         Measure how each part grows
   peers         Measure in turns with others that do the same work
   figures       Write what was measured into the README
+  findings      Count how often the findings of a report are wrong
   instructions  Count the instructions of the hot paths and compare them with those of before
   picture       Make the README's picture of a report
   attack        Attack the record, the gate and the evidence, and write down what comes of it
@@ -78,6 +80,7 @@ enum Task {
     Sweep(Vec<OsString>),
     Peers(Vec<OsString>),
     Figures,
+    Findings,
     Instructions(instructions::Task),
     Picture(Vec<OsString>),
     Attack(attack::Options),
@@ -113,6 +116,11 @@ impl Task {
                 None => Task::Figures,
                 Some(extra) => bail!("figures takes no argument, got {extra:?}"),
             },
+            Some("findings") if asks_help => Task::Help(findings::HELP),
+            Some("findings") => match rest.first() {
+                None => Task::Findings,
+                Some(extra) => bail!("findings takes no argument, got {extra:?}"),
+            },
             Some("instructions") if asks_help => Task::Help(instructions::HELP),
             Some("instructions") => Task::Instructions(instructions::Task::parse(rest)?),
             Some("picture") if asks_help => Task::Help(picture::HELP),
@@ -147,6 +155,7 @@ impl Task {
             Task::Sweep(args) => sweep::run(&args),
             Task::Peers(args) => peers::run(&args),
             Task::Figures => figures::run(),
+            Task::Findings => findings::run(),
             Task::Instructions(task) => instructions::run(task),
             Task::Picture(args) => picture::run(&args),
             Task::Attack(options) => attack::run(&options),
@@ -183,6 +192,7 @@ mod tests {
             "bench",
             "sweep",
             "peers",
+            "findings",
             "instructions",
             "picture",
             "attack",

@@ -95,6 +95,17 @@ pub enum Error {
         #[source]
         source: RunError,
     },
+    /// What was measured contradicts itself: a defect of this program. Report it with the command that
+    /// repeats the run.
+    #[error(
+        "scenario {scenario}: {problem}: this is a defect of proofload, so the run says nothing"
+    )]
+    Inconsistent {
+        /// Which scenario.
+        scenario: String,
+        /// Which sum does not hold.
+        problem: String,
+    },
     /// A report could not be saved or read.
     #[error(transparent)]
     Report(#[from] report::Error),

@@ -147,6 +147,13 @@ fn measure<T: Target>(
         Ok(file) => (file, None),
         Err(problem) => (None, Some(problem)),
     };
+    let inconsistency = run.inconsistency().or_else(|| verification.inconsistency());
+    if let Some(problem) = inconsistency {
+        return Err(Error::Inconsistent {
+            scenario: scenario.name.clone(),
+            problem,
+        });
+    }
     let mut result = ScenarioResult {
         title: scenario.title.clone(),
         load: scenario.describe(),
@@ -201,9 +208,11 @@ impl ScenarioRun {
 
     /// How large the load is, for people.
     pub(crate) fn describe(&self) -> String {
-        let kind = match self.executor {
-            Executor::Threads => "threads",
-            Executor::Tokio => "tasks",
+        let kind = match (self.executor, self.plan.model.users().get()) {
+            (Executor::Threads, 1) => "thread",
+            (Executor::Threads, _) => "threads",
+            (Executor::Tokio, 1) => "task",
+            (Executor::Tokio, _) => "tasks",
         };
         match &self.plan.model {
             Model::Closed { users, until } => match until {
@@ -214,11 +223,14 @@ impl ScenarioRun {
                 let fewest = stages.iter().map(|stage| stage.from.min(stage.to)).min();
                 let (fewest, most) = (fewest.unwrap_or(0), self.plan.model.users());
                 let time: Duration = stages.iter().map(|stage| stage.duration).sum();
-                let phases = self.plan.phases.len();
+                let phases = match self.plan.phases.len() {
+                    1 => "1 phase".to_owned(),
+                    phases => format!("{phases} phases"),
+                };
                 if fewest == most.get() {
-                    format!("{most} {kind} for {time:?} in {phases} phases")
+                    format!("{most} {kind} for {time:?} in {phases}")
                 } else {
-                    format!("{fewest} to {most} {kind} for {time:?} in {phases} phases")
+                    format!("{fewest} to {most} {kind} for {time:?} in {phases}")
                 }
             }
             Model::Open { schedule, .. } => {

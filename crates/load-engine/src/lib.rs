@@ -166,6 +166,7 @@ pub use crate::judge::validity::{CoordinatedOmission, GeneratorLimit};
 pub use crate::ledger::digest::Digest;
 pub use crate::ledger::expectation::{Expected, ExpectedState};
 pub use crate::ledger::spill::{SpillPolicy, SpillProgress, SpilledLedger};
+pub use crate::ledger::tally::EffectTally;
 pub use crate::ledger::verify::{
     Defect, Discrepancy, Expectation, Found, SHOWN_DISCREPANCIES, Verification, verify, verify_each,
 };
@@ -190,7 +191,7 @@ pub use crate::record::open_summary::{ArrivalCounts, OpenSummary};
 pub use crate::record::phase::{PhaseStep, PhaseSummary};
 pub use crate::record::{
     CheckCount, FailureCount, FailureCounts, IntervalSummary, IterationCounts, RunRecord,
-    SlowOperation, StepSummary,
+    SlowOperation, StepSummary, StoredEffects,
 };
 pub use crate::search::scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
 pub use crate::step::{Failure, StepName, StepSpec};

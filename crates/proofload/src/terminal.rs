@@ -1,7 +1,7 @@
 //! The only way to the terminal. Much of what is printed comes from files, arguments, reports and
 //! targets; none of it reaches the terminal as a character that it obeys, or that deceives a reader.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use action::{visible, visible_json, visible_lines, visible_styled};
@@ -71,4 +71,16 @@ fn unless_enough(written: io::Result<()>) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The columns of the terminal that is printed to; 80 where it is none.
+pub(crate) fn columns() -> usize {
+    const USUAL: usize = 80;
+    if !io::stdout().is_terminal() {
+        return USUAL;
+    }
+    let size = ratatui::crossterm::terminal::size();
+    // A terminal that does not know its size says 0.
+    let known = size.ok().filter(|(columns, _)| *columns > 0);
+    known.map_or(USUAL, |(columns, _)| usize::from(columns))
 }

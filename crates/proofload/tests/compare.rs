@@ -91,7 +91,7 @@ fn the_same_runs_twice_show_no_difference_and_others_do() {
     let same = proofload(&["compare", &side("same"), &side("same")]);
     assert_eq!(same.status.code(), Some(0));
     assert!(
-        stdout(&same).starts_with("No difference shown."),
+        stdout(&same).starts_with("No difference shown: B is at most 0 % worse."),
         "{}",
         stdout(&same)
     );

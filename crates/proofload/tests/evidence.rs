@@ -59,7 +59,7 @@ fn assert_data_is_kept(out: &Path, output: &Output) {
 fn assert_summary_is_printed(output: &Output) {
     let summary = text(&output.stdout);
     assert!(
-        summary.contains("effects verified"),
+        summary.contains("acknowledged effects: each verified"),
         "{summary}{}",
         text(&output.stderr)
     );

@@ -86,7 +86,7 @@ fn a_file_is_run_judged_by_its_thresholds_and_repeated_by_one_command() {
     let summary = stdout(&output);
     for line in [
         "PASS appends",
-        "40 effects verified after reopening",
+        "40 acknowledged effects: each verified",
         "✓ operations(append) == 40: 40",
         "repeat: proofload run s.toml --seed 5",
     ] {
@@ -123,7 +123,7 @@ fn values_are_set_over_the_file_and_a_missed_threshold_fails() {
     for line in [
         "2 threads × 3",
         "✗ operations(append) == 40: 6",
-        "violation: appends: operations(append) == 40: 6; compare",
+        "→ compare the phases and steps",
         "repeat: proofload run s.toml --threads 2 --set model.iterations=3\n",
     ] {
         assert!(summary.contains(line), "{line}\n{summary}");

@@ -151,8 +151,8 @@ fn a_file_that_cannot_be_searched_is_refused_before_anything_runs() {
     };
     assert_eq!(
         refused(CLOSED, &["breaking-point"]),
-        "error: s.toml:6:1: a closed model has no rate to search: set kind = \"open\", and a `rate` in \
-         each phase\n"
+        "error: s.toml:6:1: a load without phases has no rate to search: give it phases, each with `users` \
+         or a `rate`\n"
     );
     assert!(
         refused(OPEN, &["scalability"])

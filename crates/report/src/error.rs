@@ -32,6 +32,20 @@ pub enum Error {
         /// Its version.
         found: u64,
     },
+    /// A report whose sums do not hold: the file was damaged or changed, or a build had a defect. Run the
+    /// load again, or restore the file.
+    #[error(
+        "{}: scenario {scenario}: {problem}; the file is damaged or was changed, so no verdict on it holds",
+        path.display()
+    )]
+    Inconsistent {
+        /// The file.
+        path: PathBuf,
+        /// Of which scenario.
+        scenario: String,
+        /// Which sum.
+        problem: String,
+    },
 }
 
 impl Error {

@@ -7,6 +7,7 @@
 
 mod clock;
 mod effects;
+mod evidence;
 mod machine;
 mod renamed;
 mod report;

@@ -93,7 +93,7 @@ pub fn save_draft(report: &Report, out: &Path, draft: Draft) -> Result<Saved, Er
 ///
 /// # Errors
 ///
-/// [`Error::Io`], [`Error::NotAReport`] or [`Error::ReportVersion`].
+/// [`Error::Io`], [`Error::NotAReport`], [`Error::ReportVersion`] or [`Error::Inconsistent`].
 pub fn load(path: &Path) -> Result<Report, Error> {
     /// What every version has.
     #[derive(Deserialize)]
@@ -121,6 +121,7 @@ pub fn load(path: &Path) -> Result<Report, Error> {
         2 => serde_json::from_slice(&text).map_err(|error| not_a_report(error.to_string()))?,
         found => return Err(Error::ReportVersion { path: file, found }),
     };
+    check_figures(&report, &file)?;
     // They become labels in the text format of Prometheus, where a name cannot be escaped.
     let mut tags = report
         .scenarios
@@ -130,6 +131,24 @@ pub fn load(path: &Path) -> Result<Report, Error> {
         Some(tag) => Err(not_a_report(format!("{tag:?} is no name of a tag"))),
         None => Ok(report),
     }
+}
+
+/// A report whose numbers do not add up was damaged or changed: no verdict on it means anything.
+fn check_figures(report: &Report, file: &Path) -> Result<(), Error> {
+    for scenario in &report.scenarios {
+        let problem = scenario
+            .run
+            .inconsistency()
+            .or_else(|| scenario.verification.inconsistency());
+        if let Some(problem) = problem {
+            return Err(Error::Inconsistent {
+                path: file.to_owned(),
+                scenario: scenario.name.clone(),
+                problem,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Whether a tag has a name that a scenario file could give it.

@@ -43,6 +43,14 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// A count of things, in the singular or the plural.
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{} {thing}s", count(number)),
+    }
+}
+
 /// Operations in a second.
 #[must_use]
 pub fn rate(per_second: f64) -> String {

@@ -73,12 +73,28 @@ fn golden_a_history_is_written_byte_for_byte_and_reads_back() {
         history::append(entry, out.path()).unwrap();
     }
     let written = fs::read(out.path().join(history::HISTORY_FILE)).unwrap();
-    golden::assert_file("history_2.jsonl", &written);
+    golden::assert_file("history_3.jsonl", &written);
 
-    // The first one has no checksums.
+    let read = History::read(&golden::path("history_3.jsonl")).unwrap();
+    assert_eq!(read.damaged, [0; 0]);
+    assert_eq!(read.entries, entries);
+    // The first ones have no checksums, or other figures.
     for stored in ["history.jsonl", "history_2.jsonl"] {
         let read = History::read(&golden::path(stored)).unwrap();
-        assert_eq!(read.damaged, [0; 0]);
-        assert_eq!(read.entries, entries);
+        assert_eq!((read.damaged.len(), read.entries.len()), (0, entries.len()));
     }
+}
+
+#[test]
+fn golden_lines_of_the_first_version_are_read_and_left_out_of_trends() {
+    let mut history = History::read(&golden::path("history.jsonl")).unwrap();
+    assert_eq!((history.damaged.len(), history.entries.len()), (0, 10));
+    let now = HistoryEntry::of(&report("pass"));
+    let command = now.command.clone();
+    assert!(!history.subjects(&command).is_empty());
+    let same = |entry: &&HistoryEntry| entry.command == command;
+    let first = history.entries.iter().filter(same).count();
+    history.entries.push(now);
+    assert!(first > 0);
+    assert_eq!(history.left_out(&command), first);
 }

@@ -358,7 +358,10 @@ impl Text<'_> {
                 })?,
             );
         }
-        Ok(edits)
+        let scaled = edits
+            .into_iter()
+            .flat_map(|edit| sizes::users_of_phases(&plain.spec, edit));
+        Ok(scaled.collect())
     }
 
     /// A mistake in the file, with its place.

@@ -182,6 +182,15 @@ impl Edit {
         Ok(Self::set(key, value.trim()))
     }
 
+    /// The number that it sets at this key, if it does.
+    pub(super) fn number(&self, key: &str) -> Option<u32> {
+        let (_, text) = self
+            .value
+            .as_ref()
+            .filter(|_| self.parts.join(".") == key)?;
+        text.parse().ok()
+    }
+
     /// The setting that does the same; none where a key is removed.
     pub(super) fn to_setting(&self) -> Option<String> {
         let (_, value) = self.value.as_ref()?;

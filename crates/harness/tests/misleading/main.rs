@@ -4,8 +4,10 @@
 mod abort;
 mod data_files_and_failures;
 mod fast_failures;
+mod open_models;
 mod rates;
 mod shares;
+mod superseded;
 mod trailing_phases;
 mod unsupported_percentiles;
 

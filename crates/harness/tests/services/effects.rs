@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use harness::{NoProgress, Overrides, ScenarioFile, Suite};
-use report::{Conclusion, EffectReport, Report, ScenarioResult, render};
+use report::{Conclusion, EffectReport, Report, ScenarioResult};
 
 use crate::server::{Lie, Shop, command, lines};
 
@@ -63,7 +63,7 @@ fn told(lie: Lie, text: &str) -> (ScenarioResult, EffectReport, String) {
     let out = tempfile::tempdir().unwrap();
     let (report, result) = run(&over(text, &shop), out.path());
     let effect = result.effects.as_ref().unwrap()[0].clone();
-    (result, effect, render::terminal(&report))
+    (result, effect, crate::page(&report))
 }
 
 /// Read back by key instead.
@@ -87,8 +87,11 @@ fn a_shop_that_tells_the_truth_passes() {
             (effect.acknowledged, effect.refused, effect.unknown),
             (100, 0, 0)
         );
-        assert!(page.contains("100 effects verified"), "{page}");
-        assert!(page.contains("without a restart: 0 lost"), "{page}");
+        assert!(
+            page.contains("100 acknowledged effects, 100 final states verified"),
+            "{page}"
+        );
+        assert!(page.contains("read without a restart"), "{page}");
         assert!(page.contains("not proved over a restart"), "{page}");
     }
 }
@@ -246,7 +249,7 @@ fn restarted(lie: Lie) -> (ScenarioResult, String) {
         command(&socket, lie)
     );
     let (report, result) = run(&LISTED.replace("URL", &service), dir.path());
-    (result, render::terminal(&report))
+    (result, crate::page(&report))
 }
 
 #[test]
@@ -266,7 +269,7 @@ fn what_was_acknowledged_before_it_was_written_is_lost_after_the_kill() {
         .collect();
     assert_eq!(stages, ["end", "after restart"]);
     assert_eq!(effect.readings[0].verification.lost, 0, "{page}");
-    assert!(page.contains("after a restart: 100 lost"), "{page}");
+    assert!(page.contains("100 lost, read after a restart"), "{page}");
 }
 
 #[test]
@@ -274,8 +277,11 @@ fn what_was_written_before_it_was_acknowledged_survives_the_kill() {
     let (result, page) = restarted(Lie::None);
     assert!(result.effects_hold(), "{page}");
     assert_eq!(result.verification.verified, 100, "{page}");
-    assert!(page.contains("100 effects verified"), "{page}");
-    assert!(page.contains("after a restart: 0 lost"), "{page}");
+    assert!(
+        page.contains("100 acknowledged effects, 100 final states verified"),
+        "{page}"
+    );
+    assert!(page.contains("verified, read after a restart"), "{page}");
 }
 
 #[test]
@@ -293,7 +299,7 @@ fn a_kill_during_the_load_loses_what_was_not_written_and_nothing_else() {
                       faults = [{ at = \"500ms\", for = \"100ms\", kind = \"kill\" }]\n";
         let text = format!("{before}{phases}").replace("URL", &service);
         let (report, result) = run(&text, dir.path());
-        let page = render::terminal(&report);
+        let page = crate::page(&report);
         let [fault] = &*result.faults else {
             panic!("{page}")
         };
@@ -329,7 +335,7 @@ fn what_other_runs_left_is_counted_and_not_held_against_this_one() {
     let (_, first) = run(&text, out.path());
     assert!(first.effects_hold());
     let (report, second) = run(&text, out.path());
-    let page = render::terminal(&report);
+    let page = crate::page(&report);
     assert!(second.effects_hold(), "{page}");
     let reading = &second.effects.as_ref().unwrap()[0].readings[0];
     assert_eq!(
@@ -350,7 +356,7 @@ fn what_was_found_is_removed_and_what_is_left_is_counted() {
     let (report, result) = run(&over(&removing, &shop), out.path());
     assert_eq!(result.effects.as_ref().unwrap()[0].left, Some(0));
     assert_eq!(shop.orders(), 0);
-    assert!(render::terminal(&report).contains("; removed"));
+    assert!(crate::page(&report).contains("; removed"));
     let (_, effect, page) = told(Lie::KeepsRemoved, &removing);
     assert_eq!(effect.left, Some(100), "{page}");
     assert!(page.contains("100 left after removing"), "{page}");

@@ -10,3 +10,9 @@ mod mistakes;
 mod protocols;
 mod server;
 mod steps;
+
+/// The summary of a report as one line: where lines end is the terminal's affair.
+fn page(report: &report::Report) -> String {
+    let page = report::render::terminal(report);
+    page.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use harness::{Overrides, ScenarioFile};
-use report::{ScenarioResult, render};
+use report::ScenarioResult;
 use serde_json::json;
 
 use crate::effects::run;
@@ -16,7 +16,7 @@ use crate::server::read_request;
 fn proved(text: &str) -> (ScenarioResult, String) {
     let out = tempfile::tempdir().unwrap();
     let (report, result) = run(text, out.path());
-    (result, render::terminal(&report))
+    (result, crate::page(&report))
 }
 
 /// A program that keeps the lines it is told, but for those that `$1` matches, and lists them when asked.
@@ -150,7 +150,7 @@ fn an_mcp_server_that_keeps_everything_passes_also_after_it_was_started_again() 
     let (result, page) = proved(&mcp("nothing", "add"));
     assert!(result.effects_hold(), "{page}");
     assert_eq!(result.verification.verified, 30, "{page}");
-    assert!(page.contains("after a restart: 0 lost"), "{page}");
+    assert!(page.contains("verified, read after a restart"), "{page}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Steps: set-ups, captures, retries, polls and repeats.
 
 use harness::Overrides;
-use report::render;
 
 use crate::effects::{over, run, run_with};
 use crate::server::{Lie, Shop};
@@ -58,7 +57,7 @@ fn each_user_logs_in_once_and_its_effects_are_read_as_it() {
     let shop = Shop::new(Lie::None);
     let out = tempfile::tempdir().unwrap();
     let (report, result) = run(&over(EACH_USER, &shop), out.path());
-    let page = render::terminal(&report);
+    let page = crate::page(&report);
     assert!(result.effects_hold(), "{page}");
     assert_eq!(result.verification.verified, 30, "{page}");
     assert_eq!(shop.logins(), 3);
@@ -76,7 +75,7 @@ fn an_expectation_that_is_not_met_fails_the_step_and_says_why() {
         .replace("\"shipped\", \"$.q", "\"lost\", \"$.q")
         .replace("timeout = \"1s\"", "timeout = \"3ms\"");
     let (report, result) = run(&text, out.path());
-    let page = render::terminal(&report);
+    let page = crate::page(&report);
     assert_eq!(result.run.step("shipped").unwrap().failed, 30, "{page}");
     let reason = "unmet within 3ms: unknown: `$.status` is \"shipped\", and \"lost\" is expected";
     assert!(page.contains(reason), "{page}");
@@ -91,7 +90,7 @@ fn a_failure_is_tried_again_and_one_acknowledgement_counts() {
         "expect = { status = 201 }\nretry = { times = 3, delay = \"1ms\" }",
     );
     let (report, result) = run(&text, out.path());
-    let page = render::terminal(&report);
+    let page = crate::page(&report);
     let effect = &result.effects.as_ref().unwrap()[0];
     assert_eq!((effect.acknowledged, effect.unknown), (30, 0), "{page}");
     assert_eq!(result.run.step("order").unwrap().failed, 0, "{page}");
@@ -108,7 +107,7 @@ fn a_repeat_that_answers_otherwise_fails_the_step() {
         "expect = { status = 201 }\nrepeat = 2",
     );
     let (report, result) = run(&text, out.path());
-    let page = render::terminal(&report);
+    let page = crate::page(&report);
     assert_eq!(result.run.step("order").unwrap().failed, 30, "{page}");
     assert!(page.contains("answer 2 gave `order` = o-"), "{page}");
     assert_eq!(result.verification.duplicated, 30, "{page}");
@@ -131,7 +130,7 @@ fn an_open_model_names_its_arrivals() {
     // The shop tells users by the second part of a reference, and arrivals have another.
     let text = text.replace("headers = { authorization = \"Bearer ${token}\" }\n", "");
     let (report, result) = run_with(&text, out.path(), &overrides);
-    let page = render::terminal(&report);
+    let page = crate::page(&report);
     assert!(result.effects_hold(), "{page}");
     assert!(result.verification.verified > 0, "{page}");
 }
@@ -158,7 +157,7 @@ fn records_are_shared_out_to_users_and_to_iterations() {
         let report = harness::Suite::new([file])
             .run(out.path(), &mut harness::NoProgress)
             .unwrap();
-        (report.scenarios[0].clone(), render::terminal(&report))
+        (report.scenarios[0].clone(), crate::page(&report))
     };
     let (result, page) = run(&text);
     assert_eq!(result.run.step("login").unwrap().succeeded, 3, "{page}");
@@ -197,7 +196,7 @@ fn a_secret_is_shown_nowhere() {
         .replace("headers = { authorization = \"Bearer ${token}\" }\n", "");
     let (report, result) = run(&text, out.path());
     assert_eq!(result.run.step("login").unwrap().succeeded, 0);
-    let page = render::terminal(&report);
+    let page = crate::page(&report);
     assert!(page.contains("`$.access_token` is \"***\""), "{page}");
     let json = serde_json::to_string(&result).unwrap();
     assert!(!json.contains(&format!("{secret}\\\"")), "{json}");

@@ -84,6 +84,7 @@ pub(crate) fn total(
     // By name, since which user made one first is a matter of chance.
     checks.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     let slow_operations = slow_operations(slow, &steps);
+    let ledger = all(load.ledgers);
     let record = RunRecord {
         label: plan.label.clone(),
         model: plan.model.clone(),
@@ -109,9 +110,10 @@ pub(crate) fn total(
         open,
         fairness,
         runtime_lag,
+        stored: ledger.stored(),
         ..RunRecord::default()
     };
-    Ok((record, all(load.ledgers), spilled))
+    Ok((record, ledger, spilled))
 }
 
 /// How long the scheduled window was: the phases or the schedule, less what was left out or cut off; the

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::judge::trend::{mann_kendall, theil_sen};
 use crate::monitor::MonitorRecord;
 use crate::numbers::rounded;
+use crate::record::RunRecord;
 
 /// A turn of at least this share of the whole range begins or ends a cycle.
 const TURN: f64 = 0.2;
@@ -17,11 +18,27 @@ const TURN: f64 = 0.2;
 const PARTS: usize = 12;
 
 /// Floors of which a trend can be told: of fewer, even the clearest is chance more often than once in
-/// a hundred.
-const MIN_FLOORS: usize = 6;
+/// a thousand.
+const MIN_FLOORS: usize = 8;
 
-/// The normal distribution's one-sided 1 % point.
-const SIGNIFICANT_Z: f64 = 2.326;
+/// The normal distribution's one-sided 0.1 % point.
+const SIGNIFICANT_Z: f64 = 3.09;
+
+/// A leak goes on: the later half rises at least so fast, as a share of the earlier half's slope. A cache
+/// that fills does not.
+const GOES_ON: f64 = 0.67;
+
+/// A leak is even: no single rise is more than this share of the growth, as one-off allocations are, and
+/// of the rises from floor to floor at least this share is positive.
+const LARGEST_RISE: f64 = 0.25;
+const POSITIVE_RISES: f64 = 10.0 / 11.0;
+
+/// What a stored thing is allowed to cost besides its key, before its content is known: the engine knows
+/// only the content's digest.
+const CONTENT_BYTES: f64 = 1024.0;
+
+/// How many times its own size a stored thing may take: with indexes, caches and the allocator's slack.
+const OVERHEAD: f64 = 4.0;
 
 /// Growth that is worth a word: at least this, and at least `MIN_SHARE` of the first floor.
 const MIN_GROWTH_BYTES: f64 = 1_048_576.0;
@@ -32,11 +49,12 @@ const MIN_SHARE: f64 = 0.02;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LeakRuling {
-    /// The floors do not keep rising.
+    /// Memory did not grow by more than a trifle.
     Steady,
-    /// The floors rise to the end, by more than chance and by more than a trifle.
+    /// The floors rise evenly to the end, by more than chance and by more than a trifle.
     Leaking,
-    /// There are too few samples, or too few cycles, to tell.
+    /// There are too few samples or cycles to tell, or memory grew in another way than a leak does: by
+    /// steps, or more slowly towards the end.
     Undecided,
 }
 
@@ -44,12 +62,15 @@ pub enum LeakRuling {
 ///
 /// A garbage collector, a cache or a log that is compacted makes a saw-tooth, whose rises are no leak.
 /// So the trend is that of the *floors*: the troughs between two turns of at least 20 % of the range,
-/// or, when there is no such turn, the lowest samples of twelve equal parts of the time. It is a leak
-/// when, of all floors and of their later half as well (a cache that fills and stays is none),
-/// - Mann and Kendall's test finds a rise with less than 1 % chance (one-sided, normal approximation
-///   with the correction for ties; of the later half, only that more pairs rise than fall), and
+/// or, when there is no such turn, the lowest samples of twelve equal parts of the time. It is a leak when
+/// - Mann and Kendall's test finds a rise with less than 0.1 % chance (one-sided, normal approximation
+///   with the correction for ties),
 /// - the rise, by Theil and Sen's median slope, is at least 1 MiB and 2 % of the first floor over the
-///   whole time.
+///   whole time,
+/// - the later half rises at least two thirds as fast as the earlier one (a cache that fills does not), and
+/// - it is even: ten of eleven rises are positive, and none is more than a quarter of the growth.
+///
+/// A cache that fills for the whole time or longer looks the same: one run cannot tell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct LeakVerdict {
@@ -67,11 +88,83 @@ pub struct LeakVerdict {
     pub growth_bytes: f64,
 }
 
+/// Growth of memory that is no leak: the engine's own ledger, and what the target was asked to keep.
+struct Explained {
+    /// At the end of the load.
+    bytes: f64,
+    /// The share of it that was there by the end of each interval.
+    shares: Vec<f64>,
+    interval_ns: f64,
+}
+
+impl Explained {
+    fn of(run: &RunRecord) -> Self {
+        let stored = &run.stored;
+        let own = stored.things as f64 * CONTENT_BYTES + stored.key_bytes as f64;
+        let writing = || run.steps.iter().filter(|step| step.effect);
+        let intervals = writing().map(|step| step.intervals.len()).max();
+        let written = |interval: usize| -> u64 {
+            let of_step = writing().filter_map(|step| step.intervals.get(interval));
+            of_step.map(|interval| interval.latency.count).sum()
+        };
+        let total: u64 = (0..intervals.unwrap_or(0)).map(written).sum();
+        let mut so_far = 0;
+        let share = |interval| {
+            so_far += written(interval);
+            so_far as f64 / total.max(1) as f64
+        };
+        Self {
+            bytes: stored.ledger_bytes as f64 + OVERHEAD * own,
+            shares: (0..intervals.unwrap_or(0)).map(share).collect(),
+            interval_ns: run.interval_ns.max(1) as f64,
+        }
+    }
+
+    fn at(&self, at_ns: f64) -> f64 {
+        let place = at_ns / self.interval_ns;
+        let interval = place as usize;
+        let before = |interval: usize| match interval.checked_sub(1) {
+            Some(earlier) => self.shares.get(earlier).or(self.shares.last()).copied(),
+            None => None,
+        };
+        let (from, to) = (before(interval), before(interval + 1));
+        let (from, to) = (from.unwrap_or(0.0), to.unwrap_or(0.0));
+        self.bytes * (from + (to - from) * place.fract())
+    }
+}
+
 impl LeakVerdict {
     /// Judges the samples of a time of the run, from the start of the load: from the end of the warm-up
     /// to the end of the load.
     #[must_use]
     pub fn of(record: &MonitorRecord, during: Range<Duration>) -> Self {
+        Self::less(record, during, |_| 0.0)
+    }
+
+    /// Judges a time of a run, as [`of`](Self::of), without the growth that the run explains: the engine's
+    /// own ledger, and the things that it had the target store, at four times their size.
+    #[must_use]
+    pub fn of_run(run: &RunRecord, during: Range<Duration>) -> Self {
+        let explained = Explained::of(run);
+        let whole = Self::of(&run.monitor, during.clone());
+        let at = |time: Duration| explained.at(time.as_nanos() as f64);
+        let growth = at(during.end) - at(during.start);
+        if whole.floors >= MIN_FLOORS as u64 && whole.growth_bytes <= growth {
+            // To take more away than there is would make a fall of it.
+            return Self {
+                ruling: LeakRuling::Steady,
+                ..whole
+            };
+        }
+        Self::less(&run.monitor, during, |at_ns| explained.at(at_ns))
+    }
+
+    fn less(
+        record: &MonitorRecord,
+        during: Range<Duration>,
+        explained: impl Fn(f64) -> f64,
+    ) -> Self {
+        let unexplained = |at_ns: f64, bytes: u64| (at_ns, bytes as f64 - explained(at_ns));
         let samples: Vec<(f64, f64)> = record
             .samples
             .iter()
@@ -79,7 +172,7 @@ impl LeakVerdict {
                 u64::try_from(sample.at_ns)
                     .is_ok_and(|at_ns| during.contains(&Duration::from_nanos(at_ns)))
             })
-            .filter_map(|sample| Some((sample.at_ns as f64, sample.resident_bytes? as f64)))
+            .filter_map(|sample| Some(unexplained(sample.at_ns as f64, sample.resident_bytes?)))
             .collect();
         let troughs = Troughs::of(&samples);
         let cyclic = troughs.turned;
@@ -99,16 +192,16 @@ impl LeakVerdict {
             _ => 0.0,
         };
         let growth = slope * span(floors);
-        let later = &floors[floors.len() / 2..];
         let worth = floors.first().map_or(0.0, |(_, first)| first * MIN_SHARE);
         let worth = worth.max(MIN_GROWTH_BYTES);
-        let goes_on = mann_kendall(later).0 > 0 && theil_sen(later) * span(floors) >= worth;
         let ruling = if floors.len() < MIN_FLOORS {
             LeakRuling::Undecided
-        } else if rises > 0 && z > SIGNIFICANT_Z && growth >= worth && goes_on {
+        } else if growth < worth {
+            LeakRuling::Steady
+        } else if rises > 0 && z > SIGNIFICANT_Z && is_even(floors, growth) {
             LeakRuling::Leaking
         } else {
-            LeakRuling::Steady
+            LeakRuling::Undecided
         };
         Self {
             ruling,
@@ -119,6 +212,20 @@ impl LeakVerdict {
             growth_bytes: rounded(growth, 3),
         }
     }
+}
+
+/// Whether the floors rise as those of a leak do: to the end, and from each to the next.
+fn is_even(floors: &[(f64, f64)], growth: f64) -> bool {
+    let (earlier, later) = floors.split_at(floors.len() / 2);
+    let rises: Vec<f64> = floors
+        .windows(2)
+        .map(|pair| pair[1].1 - pair[0].1)
+        .collect();
+    let positive = rises.iter().filter(|rise| **rise > 0.0).count() as f64;
+    let largest = rises.iter().copied().fold(0.0, f64::max);
+    theil_sen(later) >= GOES_ON * theil_sen(earlier)
+        && largest <= LARGEST_RISE * growth
+        && positive >= POSITIVE_RISES * rises.len() as f64
 }
 
 /// The lowest points between a fall and the next rise.
@@ -242,9 +349,40 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_that_fills_and_stays_full_is_no_leak() {
+    fn a_cache_that_fills_and_stays_full_is_not_called_a_leak() {
         let verdict = judge(|second| (100 + second.min(250)) * MIB);
-        assert_eq!(verdict.ruling, LeakRuling::Steady, "{verdict:?}");
+        assert_ne!(verdict.ruling, LeakRuling::Leaking, "{verdict:?}");
+    }
+
+    #[test]
+    fn a_few_steps_are_no_leak_and_neither_is_what_the_target_was_asked_to_keep() {
+        let verdict = judge(|second| (100 + second / 200 * 10) * MIB);
+        assert_eq!(verdict.ruling, LeakRuling::Undecided, "{verdict:?}");
+
+        let mut run = crate::record::RunRecord::default();
+        let mut step = crate::record::StepSummary::default();
+        step.effect = true;
+        run.interval_ns = 1_000_000_000;
+        for second in 0..600 {
+            let mut interval = crate::record::IntervalSummary::default();
+            interval.start_ns = second * 1_000_000_000;
+            interval.latency.count = 100;
+            step.intervals.push(interval);
+            run.monitor.samples.push(MonitorSample {
+                at_ns: second as i64 * 1_000_000_000,
+                resident_bytes: Some(100 * MIB + second * 100 * 2_000),
+                ..MonitorSample::default()
+            });
+        }
+        run.steps = vec![step];
+        let all = Duration::ZERO..Duration::from_secs(600);
+        let without = LeakVerdict::of(&run.monitor, all.clone());
+        assert_eq!(without.ruling, LeakRuling::Leaking);
+        // 2,000 bytes for each of 60,000 records are what they take.
+        run.stored.things = 60_000;
+        run.stored.key_bytes = 60_000 * 16;
+        let explained = LeakVerdict::of_run(&run, all);
+        assert_eq!(explained.ruling, LeakRuling::Steady, "{explained:?}");
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Threshold {
                 | Metric::Unreadable
         );
         let equals_zero = self.comparison == Comparison::Equal && self.limit == 0.0;
-        grows && (self.comparison.is_upper_bound() || equals_zero)
+        self.against.is_none() && grows && (self.comparison.is_upper_bound() || equals_zero)
     }
 
     fn judge_step(
@@ -91,8 +91,26 @@ impl Threshold {
         verification: Option<&Verification>,
     ) -> Judgement {
         let phase = self.phase.as_ref().map(|Name { text, .. }| text.as_str());
-        let decided = observe(self.metric, step, phase, record, verification)
-            .and_then(|observation| self.decide(observation, record));
+        let limits = self.limits(record, verification);
+        let decided = limits.and_then(|(low, high)| {
+            let decide = |limit| {
+                let observation = observe(self.metric, step, phase, record, verification)?;
+                self.decide(observation, limit, record)
+            };
+            let (first, second) = (decide(low)?, decide(high)?);
+            if first.0 == second.0 {
+                return Ok((first, high));
+            }
+            Err(Missing {
+                reason:
+                    "the figure that is the limit is not certain enough: the generator was late"
+                        .to_owned(),
+                counts: false,
+                observed: Some(first.1),
+            })
+        });
+        let limit = decided.as_ref().map_or(self.limit, |(_, limit)| *limit);
+        let decided = decided.map(|(decided, _)| decided);
         let (ruling, observed, reason, counts) = match decided {
             Ok((ruling, observed)) => (ruling, Some(observed), None, true),
             Err(missing) => {
@@ -111,16 +129,37 @@ impl Threshold {
             ruling,
             counts,
             observed: observed.map(|value| rounded(value, 6)),
-            limit: self.limit,
+            limit: rounded(limit, 6),
             unit: self.dimension.unit().to_owned(),
             reason,
         }
+    }
+
+    /// The limit, between its bounds: one number, or a figure of the run.
+    fn limits(
+        &self,
+        record: &RunRecord,
+        verification: Option<&Verification>,
+    ) -> Result<(f64, f64), Missing> {
+        let Some(against) = &self.against else {
+            return Ok((self.limit, self.limit));
+        };
+        let text = |name: &Option<Name>| name.as_ref().map(|name| name.text.clone());
+        let (step, phase) = (text(&against.step), text(&against.phase));
+        let (step, phase) = (step.as_deref(), phase.as_deref());
+        let figure = match observe(against.metric, step, phase, record, verification)? {
+            Observation::Certain(value) => Figure::exactly(value),
+            Observation::Between(figure) => figure,
+            Observation::TooFew(few) => return Err(few.missing()),
+        };
+        Ok((against.factor * figure.lower, against.factor * figure.upper))
     }
 
     /// Compares a figure with the limit, as far as its uncertainty and the generator let it.
     fn decide(
         &self,
         observation: Observation,
+        limit: f64,
         record: &RunRecord,
     ) -> Result<(Ruling, f64), Missing> {
         let figure = match observation {
@@ -128,7 +167,7 @@ impl Threshold {
             Observation::Between(figure) => figure,
             Observation::TooFew(few) => {
                 return if self.comparison.is_upper_bound()
-                    && few.prove_above(self.limit, self.comparison == Comparison::Below)
+                    && few.prove_above(limit, self.comparison == Comparison::Below)
                 {
                     Ok((Ruling::Violated, few.value()))
                 } else {
@@ -136,11 +175,11 @@ impl Threshold {
                 };
             }
         };
-        let holds = |value| self.comparison.holds(value, self.limit);
+        let holds = |value| self.comparison.holds(value, limit);
         let ruling = match (holds(figure.lower), holds(figure.upper)) {
             (true, true) => Ruling::Held,
             (false, false) => Ruling::Violated,
-            _ => return Err(figure.undecided(&self.text)),
+            _ => return Err(figure.undecided(&self.text, self.dimension)),
         };
         self.check_generator(ruling, figure.value, record)?;
         Ok((ruling, figure.value))

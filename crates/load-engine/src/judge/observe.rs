@@ -14,7 +14,8 @@ use crate::record::latency::LatencySummary;
 use crate::record::phase::{PhaseStep, PhaseSummary};
 use crate::record::{RunRecord, StepSummary};
 use crate::threshold::metric::{Metric, Quantile};
-use crate::threshold::unknown;
+use crate::threshold::quantity::Dimension;
+use crate::threshold::{Part, part_of, unknown};
 
 /// What was found of a figure.
 pub(crate) enum Observation {
@@ -44,18 +45,22 @@ impl Figure {
     }
 
     /// Why a limit between the bounds is not judged.
-    pub(crate) fn undecided(self, threshold: &str) -> Missing {
+    pub(crate) fn undecided(self, threshold: &str, dimension: Dimension) -> Missing {
         let ms = |ns: f64| format!("{:.1} ms", ns / 1e6);
         let figure = threshold.split(['<', '>', '=', '!']).next().unwrap_or("it");
-        let late = self.value - self.lower;
+        let figure = figure.trim();
+        let reason = if dimension == Dimension::Rate {
+            let (lower, upper) = (self.lower, self.upper);
+            format!(
+                "{figure} is {lower:.1}/s to {upper:.1}/s: the generator was late at the end of the window"
+            )
+        } else {
+            let late = ms(self.value - self.lower);
+            let (lower, upper) = (ms(self.lower), ms(self.upper));
+            format!("{figure} is {lower} to {upper}: the generator was up to {late} late")
+        };
         Missing {
-            reason: format!(
-                "{} is {} to {}: the generator was up to {} late",
-                figure.trim(),
-                ms(self.lower),
-                ms(self.upper),
-                ms(late)
-            ),
+            reason,
             counts: false,
             observed: Some(self.value),
         }
@@ -132,6 +137,8 @@ struct Figures {
     effects: u64,
     /// Successes that completed in the window, and in how long a time.
     completed: u64,
+    /// Those that completed so shortly after it that lateness of the generator may be why.
+    just_after: u64,
     window_ns: u64,
     latency: LatencySummary,
     /// The least that an on-time generator would have measured, and by what factor the most is more
@@ -189,7 +196,18 @@ fn scoped(metric: Metric, figures: &Figures) -> Result<Observation, Missing> {
         Metric::Succeeded => figures.attempted.saturating_sub(figures.failed) as f64,
         Metric::Failed => figures.failed as f64,
         Metric::Effects => figures.effects as f64,
-        Metric::Rate => per_second(figures.completed, figures.window_ns),
+        Metric::Rate => {
+            let rate = |completed| per_second(completed, figures.window_ns);
+            let value = rate(figures.completed);
+            return Ok(match figures.just_after {
+                0 => Observation::Certain(value),
+                more => Observation::Between(Figure {
+                    value,
+                    lower: value,
+                    upper: rate(figures.completed + more),
+                }),
+            });
+        }
         Metric::ErrorRate => {
             let ended = figures.attempted + figures.outside_failures;
             if ended == 0 {
@@ -245,12 +263,22 @@ fn memory_leak(record: &RunRecord, phase: Option<&str>) -> Result<f64, Missing> 
             Duration::from_nanos(phase.start_ns)..Duration::from_nanos(phase.end_ns)
         }
     };
-    let verdict = LeakVerdict::of(&record.monitor, during);
+    let verdict = LeakVerdict::of_run(record, during);
     match verdict.ruling {
         LeakRuling::Steady => Ok(0.0),
         LeakRuling::Leaking => Ok(verdict.growth_bytes),
         LeakRuling::Undecided => Err(Missing {
-            reason: "the phase is too short to tell whether memory leaks".to_owned(),
+            reason: match verdict.floors {
+                0..8 => {
+                    "there are too few samples of memory to tell whether it leaks: 8 floors of its \
+                         cycles are needed"
+                        .to_owned()
+                }
+                _ => format!(
+                    "memory grew by {:.1} MB, but not as evenly as by a leak: a longer run can tell",
+                    verdict.growth_bytes / 1e6
+                ),
+            },
             counts: false,
             observed: None,
         }),
@@ -325,13 +353,26 @@ fn of_run(metric: Metric, record: &RunRecord) -> Option<Result<f64, Missing>> {
 
 fn of_steps(record: &RunRecord, step: Option<&str>) -> Result<Figures, Missing> {
     let names = || record.steps.iter().map(|step| step.name.as_str());
-    let steps: Vec<&StepSummary> = match step {
+    // A step's own name goes before a part of another one's.
+    let (name, part) = match step {
+        Some(name) if record.step(name).is_none() => {
+            let (name, part) = part_of(name);
+            (Some(name), part)
+        }
+        other => (other, Part::Whole),
+    };
+    let steps: Vec<&StepSummary> = match name {
         None => record.steps.iter().collect(),
         Some(name) => vec![
             record
                 .step(name)
                 .ok_or_else(|| unknown("step", name, names()))?,
         ],
+    };
+    let times = |step: &StepSummary| match part {
+        Part::Whole => step.felt().clone(),
+        Part::Service => step.service_time.clone(),
+        Part::Failed => step.failure_time.clone().unwrap_or_default(),
     };
     Ok(Figures {
         attempted: steps.iter().map(|step| step.attempted).sum(),
@@ -342,12 +383,14 @@ fn of_steps(record: &RunRecord, step: Option<&str>) -> Result<Figures, Missing> 
         },
         effects: steps.iter().map(|step| step.effects).sum(),
         completed: steps.iter().map(|step| step.completed()).sum(),
+        just_after: Lateness::of(record).map_or(0, |late| late.just_after(&steps)),
         window_ns: record.window_ns(),
-        on_time: match Lateness::of(record) {
+        // Service times and those of failures have no bounds: lateness is not in them, or not known.
+        on_time: match Lateness::of(record).filter(|_| part == Part::Whole) {
             Some(late) => Some((late.earliest(&steps)?, late.upper_factor())),
             None => None,
         },
-        latency: together(steps.iter().map(|step| step.felt().clone()))?,
+        latency: together(steps.iter().map(|step| times(step)))?,
     })
 }
 
@@ -372,6 +415,7 @@ fn of_phase(record: &RunRecord, phase: &str, step: Option<&str>) -> Result<Figur
         completed: steps()
             .map(|step| step.completed.unwrap_or(step.attempted()))
             .sum(),
+        just_after: 0,
         window_ns: phase.end_ns.saturating_sub(phase.start_ns),
         on_time: match Lateness::of(record) {
             Some(late) => Some((late.earliest_in_phase(phase, steps())?, late.upper_factor())),

@@ -158,6 +158,22 @@ impl<'l> KeyIndex<'l> {
         LastWrites::Several(last)
     }
 
+    /// How many effects of the key were acknowledged, and how many of them may have been its last.
+    pub(crate) fn acknowledged(&self, newest: u32) -> (u64, u64) {
+        let is_acknowledged = |entry: &&Entry| entry.effect != Effect::Attempted;
+        if self.previous[newest as usize] == NONE {
+            let entry = &self.ledger.entries[newest as usize];
+            let one = u64::from(is_acknowledged(&entry));
+            return (one, one);
+        }
+        let last = self.last_writes(newest);
+        let count = |entries: usize| entries as u64;
+        (
+            count(self.chain(newest).filter(is_acknowledged).count()),
+            count(last.iter().copied().filter(is_acknowledged).count()),
+        )
+    }
+
     /// How many acknowledged creations of the key have no removal that could have made room for
     /// them: effects of which another took the place.
     pub(crate) fn collisions(&self, newest: u32) -> u64 {

@@ -3,6 +3,7 @@
 pub(crate) mod digest;
 pub(crate) mod expectation;
 pub(crate) mod spill;
+pub(crate) mod tally;
 pub(crate) mod verify;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
 use crate::ledger::digest::Digest;
+use crate::record::StoredEffects;
 
 /// What was done to a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +87,29 @@ impl Ledger {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// What effects left behind, and what the ledger takes in memory.
+    pub(crate) fn stored(&self) -> StoredEffects {
+        let (mut created, mut removed, mut key_bytes) = (0u64, 0u64, 0u64);
+        for entry in &self.entries {
+            match entry.effect {
+                Effect::Created(_) => {
+                    created += 1;
+                    key_bytes += u64::from(entry.key_len);
+                }
+                Effect::Removed => removed += 1,
+                Effect::Updated(_) | Effect::Attempted => {}
+            }
+        }
+        let things = created.saturating_sub(removed);
+        let ledger_bytes = self.entries.len() * size_of::<Entry>() + self.keys.len();
+        StoredEffects {
+            ledger_bytes: ledger_bytes as u64,
+            things,
+            key_bytes: (u128::from(key_bytes) * u128::from(things) / u128::from(created.max(1)))
+                as u64,
+        }
     }
 
     /// The entries: those of one user in their order, user after user.
@@ -163,6 +188,14 @@ impl Ledger {
 
     pub(crate) fn key(&self, entry: &Entry) -> &str {
         &self.keys[entry.key_start..entry.key_start + entry.key_len as usize]
+    }
+
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.kinds.iter().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn kind_count(&self) -> usize {
+        self.kinds.len()
     }
 
     pub(crate) fn kind_number(&self, kind: &str) -> Option<u16> {

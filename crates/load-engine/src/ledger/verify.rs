@@ -1,6 +1,7 @@
 //! Verification: what was acknowledged against what was found.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use schemars::JsonSchema;
@@ -8,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::digest::Digest;
 use crate::ledger::expectation::{ExpectedState, KeyIndex, state_after};
+use crate::ledger::tally::{EffectTally, Finality};
 use crate::ledger::{Effect, Entry, Ledger};
+use crate::numbers::is_zero;
 
 /// Discrepancies that a [`Verification`] shows in full.
 pub const SHOWN_DISCREPANCIES: usize = 20;
@@ -41,9 +44,10 @@ impl Found {
 
 /// How the ledger and the target agree.
 ///
-/// Every key of the ledger is in exactly one of `verified`, `lost`, `altered`, `indeterminate` and
+/// Every key of the ledger is in exactly one of `verified`, `lost`, `altered`, `indeterminate`, `unread` and
 /// (if it had been removed) `unexpected`; a key that was created twice is `lost` once more for each
-/// creation that another replaced, and one found twice is `duplicated` besides.
+/// creation that another replaced, and one found twice is `duplicated` besides. [`Verification::tally`]
+/// counts effects rather than keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Verification {
@@ -67,8 +71,17 @@ pub struct Verification {
     pub indeterminate: u64,
     /// Errors while the target was read.
     pub unreadable: u64,
-    /// Whether reading was given up because of them; `lost` then includes what was not read.
+    /// Keys that were not reached, since reading was given up.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unread: u64,
+    /// Whether reading was given up because of errors.
     pub abandoned: bool,
+    /// Things found that were as an acknowledged or an unknown write left them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub matched: u64,
+    /// The acknowledged effects of each kind of thing; nothing in a report of an earlier version.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kinds: BTreeMap<String, EffectTally>,
     /// The first discrepancies, in full.
     pub discrepancies: Vec<Discrepancy>,
 }
@@ -78,6 +91,49 @@ impl Verification {
     #[must_use]
     pub fn holds(&self) -> bool {
         self.discrepancy_count() == 0 && !self.abandoned
+    }
+
+    /// The acknowledged effects of all kinds by what was found of them; nothing, if a report of an
+    /// earlier version does not say.
+    #[must_use]
+    pub fn tally(&self) -> Option<EffectTally> {
+        if self.kinds.is_empty() && self.effects > 0 {
+            return None;
+        }
+        let mut sum = EffectTally::default();
+        for kind in self.kinds.values() {
+            sum.absorb(*kind);
+        }
+        Some(sum)
+    }
+
+    /// Whether what each acknowledged effect left was read, and is right. Where a key was written more
+    /// than once, only its final state could be.
+    #[must_use]
+    pub fn every_effect_verified(&self) -> bool {
+        let by_keys = self.verified == self.effects;
+        let all = self.tally().map_or(by_keys, |tally| tally.all_verified());
+        all && self.holds() && self.indeterminate == 0
+    }
+
+    /// Which of the sums that have to be equal are not: a defect of the check, or a damaged report.
+    #[must_use]
+    pub fn inconsistency(&self) -> Option<String> {
+        let tally = self.tally()?;
+        let wrong = |what: &str, sum: u64, parts: u64| {
+            (sum != parts).then(|| format!("{what}: {sum} are not the {parts} of its parts"))
+        };
+        let of_kind = self.kinds.iter().find_map(|(kind, tally)| {
+            let what = format!("acknowledged effects of kind `{kind}`");
+            wrong(&what, tally.acknowledged, tally.classified())
+        });
+        let found = self.matched + self.altered + self.duplicated + self.unexpected;
+        of_kind
+            .or_else(|| wrong("acknowledged effects", self.effects, tally.acknowledged))
+            .or_else(|| wrong("verified effects", self.verified, tally.verified))
+            .or_else(|| wrong("lost effects", self.lost, tally.lost))
+            .or_else(|| wrong("altered effects", self.altered, tally.altered))
+            .or_else(|| wrong("things found", self.found, found))
     }
 
     /// Adds the figures of another part of the same ledger.
@@ -92,6 +148,11 @@ impl Verification {
         self.unexpected += other.unexpected;
         self.indeterminate += other.indeterminate;
         self.unreadable += other.unreadable;
+        self.unread += other.unread;
+        self.matched += other.matched;
+        for (kind, tally) in other.kinds {
+            self.kinds.entry(kind).or_default().absorb(tally);
+        }
         self.abandoned |= other.abandoned;
         let room = SHOWN_DISCREPANCIES.saturating_sub(self.discrepancies.len());
         self.discrepancies
@@ -211,7 +272,18 @@ pub fn verify_each<E: Display>(
     found: impl IntoIterator<Item = Result<Found, E>>,
     each: impl FnMut(&Discrepancy),
 ) -> Verification {
+    verify_part(ledger, found, false, each)
+}
+
+/// Like [`verify_each`], of what was found before reading was given up, if it was.
+pub(crate) fn verify_part<E: Display>(
+    ledger: &Ledger,
+    found: impl IntoIterator<Item = Result<Found, E>>,
+    abandoned: bool,
+    each: impl FnMut(&Discrepancy),
+) -> Verification {
     let mut pass = Pass::new(ledger, each);
+    pass.verification.abandoned = abandoned;
     let mut errors = ErrorsInARow::default();
     for item in found {
         match &item {
@@ -244,6 +316,8 @@ struct Pass<'l, F> {
     index: KeyIndex<'l>,
     /// By the number of a key's newest entry.
     seen: Vec<bool>,
+    /// By the number of a kind.
+    tallies: Vec<EffectTally>,
     verification: Verification,
     each: F,
 }
@@ -261,6 +335,7 @@ impl<'l, F: FnMut(&Discrepancy)> Pass<'l, F> {
             ledger,
             index,
             seen: vec![false; ledger.len()],
+            tallies: vec![EffectTally::default(); ledger.kind_count()],
             verification,
             each,
         }
@@ -284,18 +359,31 @@ impl<'l, F: FnMut(&Discrepancy)> Pass<'l, F> {
             .any(|state| state == ExpectedState::Present(found.digest))
         {
             self.verification.verified += 1;
+            self.verification.matched += 1;
+            self.book(newest, Finality::Verified);
         } else if states
             .clone()
             .any(|state| state == ExpectedState::Indeterminate)
         {
             self.verification.indeterminate += 1;
+            self.verification.matched += 1;
+            self.book(newest, Finality::Unresolved);
         } else if let expected @ Expectation::Present(_) = expectation(states) {
             self.verification.altered += 1;
+            self.book(newest, Finality::Altered);
             self.report(Defect::Altered, found, expected, user);
         } else {
             self.verification.unexpected += 1;
+            self.book(newest, Finality::Reappeared);
             self.report(Defect::Unexpected, found, Expectation::Absent, user);
         }
+    }
+
+    /// Counts a key's acknowledged effects by what was found of its final state.
+    fn book(&mut self, newest: u32, found: Finality) {
+        let kind = usize::from(self.ledger.entries[newest as usize].kind);
+        let (acknowledged, last) = self.index.acknowledged(newest);
+        self.tallies[kind].book(acknowledged, last, found);
     }
 
     fn unreadable(&mut self, error: &dyn Display) {
@@ -310,24 +398,35 @@ impl<'l, F: FnMut(&Discrepancy)> Pass<'l, F> {
             if !self.seen[newest as usize] {
                 self.missing(newest);
             }
-            for _ in 0..self.index.collisions(newest) {
+            let collisions = self.index.collisions(newest);
+            self.tallies[usize::from(entry.kind)].lose_collisions(collisions);
+            for _ in 0..collisions {
                 self.lose(entry, expectation([state_after(entry.effect)].into_iter()));
             }
         }
+        let kinds = self.ledger.kinds().map(str::to_owned).zip(self.tallies);
+        self.verification.kinds = kinds.filter(|(_, of)| of.acknowledged > 0).collect();
         self.verification
     }
 
     fn missing(&mut self, newest: u32) {
         let last = self.index.last_writes(newest);
         let states = last.iter().map(|entry| state_after(entry.effect));
-        if states.clone().any(|state| state == ExpectedState::Absent) {
+        if self.verification.abandoned {
+            // Nobody looked: it may be there or not.
+            self.verification.unread += 1;
+            self.book(newest, Finality::Unread);
+        } else if states.clone().any(|state| state == ExpectedState::Absent) {
             self.verification.verified += 1;
+            self.book(newest, Finality::Verified);
         } else if states
             .clone()
             .any(|state| state == ExpectedState::Indeterminate)
         {
             self.verification.indeterminate += 1;
+            self.book(newest, Finality::Unresolved);
         } else {
+            self.book(newest, Finality::Lost);
             self.lose(last[0], expectation(states));
         }
     }

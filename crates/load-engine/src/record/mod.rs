@@ -80,6 +80,9 @@ pub struct RunRecord {
     pub phases: Vec<PhaseSummary>,
     /// What became of the arrivals of an open model.
     pub open: Option<OpenSummary>,
+    /// What the run had the target keep, and what the engine kept of it.
+    #[serde(default)]
+    pub stored: StoredEffects,
     /// How evenly users were served; only in a closed model, whose users all ask for the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fairness: Option<Fairness>,
@@ -204,6 +207,19 @@ impl RunRecord {
     pub fn vacuous_steps(&self) -> impl Iterator<Item = &StepSummary> {
         self.steps.iter().filter(|step| step.is_vacuous())
     }
+}
+
+/// What effects left behind, by which growth of memory is explained. Those of a ledger on disk are not
+/// known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct StoredEffects {
+    /// The engine's own ledger in memory.
+    pub ledger_bytes: u64,
+    /// Things created less things removed, as acknowledged.
+    pub things: u64,
+    /// The length of their keys, about.
+    pub key_bytes: u64,
 }
 
 /// Iterations by their end.

@@ -37,6 +37,10 @@ use crate::threshold::quantity::Dimension;
 /// - `memory_peak`, `memory_growth` (from before set-up to after tear-down), `memory_leak` (by how much
 ///   the floors of memory rose, if they leak; 0 if not) and `cores`.
 ///
+/// A limit can be a figure of the same dimension, by a factor if need be: `p99(a) <= 2 * p50(a)`,
+/// `p95(@ after) < 1.5 * p95(@ before)`. Of a step, `p99(create.failed)` is of its failures and
+/// `p99(create.service)` of its service time in any model.
+///
 /// `mean(*)` asks a figure of each step that was taken. A percentile needs as many operations as make
 /// it another figure than the maximum: 100 for p99, 1,000 for p99.9.
 ///
@@ -63,8 +67,20 @@ pub struct Threshold {
     pub(crate) each_step: bool,
     pub(crate) phase: Option<Name>,
     pub(crate) comparison: Comparison,
-    /// In the dimension's base unit: nanoseconds, a share from 0 to 1, a second, bytes.
+    /// In the dimension's base unit: nanoseconds, a share from 0 to 1, a second, bytes. Of a limit that is a
+    /// figure, 0: it is known when the run is.
     pub(crate) limit: f64,
+    /// A limit that is a figure of the same run, by a factor.
+    pub(crate) against: Option<Against>,
+}
+
+/// A limit that is so many times a figure: `2 * p50(create)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Against {
+    pub(crate) factor: f64, // above 0
+    pub(crate) metric: Metric,
+    pub(crate) step: Option<Name>,
+    pub(crate) phase: Option<Name>,
 }
 
 /// The name of a step or a phase, and where it stands in the expression.
@@ -169,17 +185,21 @@ impl Threshold {
     ///
     /// When one does not; the error points at it.
     pub fn check_names(&self, steps: &[StepSpec], phases: &[Phase]) -> Result<(), RunError> {
-        if let Some(step) = &self.step
-            && steps.iter().all(|known| *known.name != *step.text)
-        {
-            let names = steps.iter().map(|step| step.name.as_str());
-            return Err(self.mistake(step, unknown("step", &step.text, names)));
+        let against = self.against.as_ref();
+        let named_steps = [&self.step].into_iter().chain(against.map(|of| &of.step));
+        for step in named_steps.flatten() {
+            let is_known = |name: &str| steps.iter().any(|known| *known.name == *name);
+            if !is_known(&step.text) && !is_known(part_of(&step.text).0) {
+                let names = steps.iter().map(|step| step.name.as_str());
+                return Err(self.mistake(step, unknown("step", &step.text, names)));
+            }
         }
-        if let Some(phase) = &self.phase
-            && phases.iter().all(|known| known.name != phase.text)
-        {
-            let names = phases.iter().map(|phase| phase.name.as_str());
-            return Err(self.mistake(phase, unknown("phase", &phase.text, names)));
+        let named_phases = [&self.phase].into_iter().chain(against.map(|of| &of.phase));
+        for phase in named_phases.flatten() {
+            if phases.iter().all(|known| known.name != phase.text) {
+                let names = phases.iter().map(|phase| phase.name.as_str());
+                return Err(self.mistake(phase, unknown("phase", &phase.text, names)));
+            }
         }
         Ok(())
     }
@@ -191,7 +211,8 @@ impl Threshold {
     ///
     /// When it is known only when the load is over.
     pub fn check_live(&self) -> Result<(), RunError> {
-        if self.metric.is_known_during_load() {
+        let is_live = |of: &Against| of.metric.is_known_during_load();
+        if self.metric.is_known_during_load() && self.against.as_ref().is_none_or(is_live) {
             return Ok(());
         }
         Err(RunError::Threshold {
@@ -210,6 +231,28 @@ impl Threshold {
             column: at.column,
             problem,
         }
+    }
+}
+
+/// A part of a step that has figures of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What users felt.
+    Whole,
+    /// From sending to completion, in any model.
+    Service,
+    /// The failed attempts.
+    Failed,
+}
+
+/// A step's name without the part that it ends in, and that part.
+pub(crate) fn part_of(name: &str) -> (&str, Part) {
+    if let Some(step) = name.strip_suffix(".failed") {
+        (step, Part::Failed)
+    } else if let Some(step) = name.strip_suffix(".service") {
+        (step, Part::Service)
+    } else {
+        (name, Part::Whole)
     }
 }
 

@@ -113,6 +113,50 @@ fn a_workload_that_never_yields_is_left_at_the_deadline_and_counted_as_in_flight
     assert_eq!(outcome.record, before, "what came later is in no figure");
 }
 
+/// Waits until the run is over, and writes then.
+#[derive(Default)]
+struct TooLate {
+    released: AtomicBool,
+    written: AtomicU32,
+}
+
+impl Workload for TooLate {
+    type User = ();
+
+    fn steps(&self) -> Vec<StepSpec> {
+        vec![WRITE]
+    }
+
+    fn set_up(&self, _user: u32) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
+        it.step(&WRITE, |effects| {
+            while !self.released.load(Ordering::Relaxed) {
+                spin_loop();
+            }
+            effects.attempted("row", "late");
+            self.written.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        })
+    }
+}
+
+/// A user that came out of a wait when its ledger had been read used to write all the same: the target was
+/// then said to have altered what it had acknowledged before.
+#[test]
+fn what_can_no_longer_be_noted_is_not_written() {
+    let target = Arc::new(TooLate::default());
+    let plan = Plan::new("late", Model::elapsed(users(2), Duration::from_millis(50)));
+    let stop = StopHandle::new();
+    let mut outcome = run_shared(Arc::clone(&target), &plan, &stop, |_| {}).unwrap();
+    assert_eq!((outcome.stragglers.count(), outcome.ledger.len()), (2, 0));
+    target.released.store(true, Ordering::Relaxed);
+    assert_eq!(outcome.stragglers.wait(PATIENCE).unwrap(), 0);
+    assert_eq!(target.written.load(Ordering::Relaxed), 0);
+}
+
 #[test]
 fn arrivals_that_never_end_are_in_flight_and_the_rest_is_cut() {
     let schedule = Schedule::constant(100.0, Duration::from_millis(200));

@@ -210,3 +210,50 @@ fn a_judgement_survives_being_saved() {
     );
     assert_eq!(serde_json::from_str::<Judgement>(&json).unwrap(), judgement);
 }
+
+#[test]
+fn a_limit_can_be_a_figure_of_the_same_run() {
+    let record = record();
+    let ruling = |text: &str| {
+        let judgement = judge(text, &record, None);
+        (judgement.ruling, judgement.limit)
+    };
+    // 10 ms of one step, 100 ms of the other.
+    let (held, limit) = ruling("p50(fast) < 0.5 * p50(\"slow step\")");
+    assert_eq!(held, Ruling::Held);
+    assert!((limit - 50e6).abs() < 1e5, "{limit}");
+    assert_eq!(
+        ruling("p50(\"slow step\") <= 2 * p50(fast)").0,
+        Ruling::Violated
+    );
+    assert_eq!(
+        ruling("mean(fast @ rest) < 2*mean(fast @ first)").0,
+        Ruling::Held
+    );
+    assert_eq!(
+        ruling("failed(fast) <= failed(\"slow step\")").0,
+        Ruling::Held
+    );
+    // Of the slow step's failures there are too few for their p99, and they are as slow as the others.
+    assert_eq!(ruling("p99(\"slow step.failed\") < 1s").0, Ruling::Unknown);
+    assert_eq!(ruling("p50(\"slow step.failed\") > 90ms").0, Ruling::Held);
+    assert_eq!(ruling("p50(\"slow step.service\") > 90ms").0, Ruling::Held);
+
+    let mistake = |text: &str| text.parse::<Threshold>().unwrap_err().to_string();
+    let kinds = mistake("p99(fast) < 2 * error_rate");
+    assert!(
+        kinds.contains("`p99` is a time, and `error_rate` a share"),
+        "{kinds}"
+    );
+    assert!(mistake("p99 < 0 * p50").contains("a factor is a number above 0"));
+    assert!(mistake("p99 < 2 * mean(*)").contains("a limit is one figure"));
+    let steps = [FAST, SLOW];
+    let unknown: Threshold = "p99(fast) < 2 * p99(fats)".parse().unwrap();
+    let error = unknown.check_names(&steps, &[]).unwrap_err().to_string();
+    assert!(
+        error.contains("column 21") && error.contains("`fats`"),
+        "{error}"
+    );
+    let part: Threshold = "p99(fast.failed) < 1s".parse().unwrap();
+    part.check_names(&steps, &[]).unwrap();
+}

@@ -93,6 +93,43 @@ fn a_source_that_repeats_its_error_for_ever_is_given_up() {
     let forever = std::iter::repeat_with(|| Err(io::Error::other("is a directory")));
     let verification = verify(&ledger, forever);
     assert!(verification.abandoned && !verification.holds());
+    // Nobody looked for it, so nobody can say that it is lost.
+    assert_eq!((verification.unread, verification.lost), (1, 0));
+    assert_eq!(verification.inconsistency(), None);
+}
+
+#[test]
+fn what_a_later_write_replaced_is_not_said_to_be_verified() {
+    let writes = [
+        ("a", Effect::Created(digest(1))),
+        ("a", Effect::Updated(digest(2))),
+        ("a", Effect::Updated(digest(3))),
+        ("b", Effect::Created(digest(1))),
+    ];
+    let all = verify(&ledger(&writes), found(&[("a", 3), ("b", 1)]));
+    let tally = all.tally().unwrap();
+    assert_eq!(
+        (tally.acknowledged, tally.verified, tally.superseded),
+        (4, 2, 2)
+    );
+    assert!(all.holds() && !all.every_effect_verified());
+    let once = verify(&ledger(&writes[3..]), found(&[("b", 1)]));
+    assert!(once.every_effect_verified());
+}
+
+#[test]
+fn a_sum_that_does_not_hold_is_named() {
+    let mut verification = verify(
+        &ledger(&[("a", Effect::Created(digest(1)))]),
+        found(&[("a", 1)]),
+    );
+    assert_eq!(verification.inconsistency(), None);
+    verification.effects = 2;
+    let problem = verification.inconsistency().unwrap();
+    assert_eq!(
+        problem,
+        "acknowledged effects: 2 are not the 1 of its parts"
+    );
 }
 
 #[test]
@@ -167,6 +204,44 @@ fn effect() -> impl Strategy<Value = Effect> {
 }
 
 proptest! {
+    /// Several users, whose writes overlap, are refused, or are never acknowledged.
+    #[test]
+    fn every_acknowledged_effect_is_in_one_class(
+        writes in prop::collection::vec(
+            ("[a-d]", prop_oneof![
+                effect(),
+                (0..3u8).prop_map(|content| Effect::Created(digest(content))),
+            ], 0..3u32, 0..20u64, 0..10u64),
+            0..30,
+        ),
+        rows in prop::collection::vec(("[a-f]", 0..3u8), 0..12),
+        is_given_up: bool,
+    ) {
+        let ledger: Ledger = writes
+            .iter()
+            .map(|(key, effect, user, started_ns, took_ns)| LedgerEntry {
+                kind: if key < &"c".to_owned() { "row".into() } else { "column".into() },
+                key: key.clone().into(),
+                effect: *effect,
+                user: *user,
+                started_ns: *started_ns,
+                settled_ns: started_ns + took_ns,
+            })
+            .collect();
+        let read = rows.iter().map(|(key, content)| {
+            let kind = if key < &"c".to_owned() { "row" } else { "column" };
+            Ok(Found::new(kind, key.clone(), digest(*content)))
+        });
+        let errors = std::iter::repeat_with(|| Err("cannot read"));
+        let found = read.chain(errors.take(if is_given_up { 1_000 } else { 0 }));
+        let verification = verify(&ledger, found);
+        prop_assert_eq!(verification.inconsistency(), None, "{:?}", verification);
+        let tally = verification.tally().unwrap();
+        let acknowledged = writes.iter().filter(|(_, effect, ..)| *effect != Effect::Attempted);
+        prop_assert_eq!(tally.acknowledged, acknowledged.count() as u64);
+        prop_assert_eq!(tally.unread > 0 || verification.abandoned, is_given_up);
+    }
+
     #[test]
     fn verification_agrees_with_the_plain_one(
         effects in prop::collection::vec(("[a-f]", effect()), 0..20),

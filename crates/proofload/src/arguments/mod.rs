@@ -19,7 +19,7 @@ pub(crate) use self::search::{
     BreakingPointArguments, ScalabilityArguments, SearchArguments, What,
 };
 pub(crate) use self::simulate::SimulateArguments;
-use self::values::{embedded, init_from, loopback, run_id, runnable, threads, time};
+use self::values::{embedded, init_from, loopback, percentage, run_id, runnable, threads, time};
 
 /// Load tests that verify the effects of what they measured
 ///
@@ -303,7 +303,7 @@ pub(crate) struct ReportFiles {
     /// Write JUnit XML, a case a limit and a verification
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
-    /// Write steps.csv, intervals.csv, monitor.csv and checks.csv
+    /// Write steps.csv, intervals.csv, phases.csv, monitor.csv and checks.csv (the thresholds)
     #[arg(long, value_name = "DIR")]
     pub(crate) csv: Option<PathBuf>,
     /// Write HdrHistogram interval logs; of several scenarios, a file each with its number
@@ -323,9 +323,12 @@ pub(crate) struct AbArguments {
     #[arg(value_name = "SCENARIO|FILE", value_parser = runnable)]
     pub(crate) b: Runnable,
     /// How often each side runs [default: 2 more than the fewest that can show a difference: 12 for
-    /// one step, 14 for three or four]
+    /// one step, 14 for three to six]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) rounds: Option<NonZeroU32>,
+    /// Ask instead whether B is proved to be worse by less than this in every figure
+    #[arg(long, value_name = "SHARE", value_parser = percentage)]
+    pub(crate) no_worse_than: Option<f64>,
     /// Set a value over that of the first file
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set_a: Vec<String>,
@@ -342,6 +345,9 @@ pub(crate) struct CompareArguments {
     pub(crate) a: PathBuf,
     /// A run, or a folder of runs: the side that may be better or worse
     pub(crate) b: PathBuf,
+    /// Ask instead whether B is proved to be worse by less than this in every figure
+    #[arg(long, value_name = "SHARE", value_parser = percentage)]
+    pub(crate) no_worse_than: Option<f64>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -361,7 +367,7 @@ pub(crate) struct TrendArguments {
     /// Only this step
     #[arg(long, value_name = "NAME")]
     pub(crate) step: Option<String>,
-    /// Only this figure: throughput, p50 or p99
+    /// Only this figure: throughput, "error rate", p50, p95, p99, effects or "memory peak"
     #[arg(long, value_name = "NAME")]
     pub(crate) metric: Option<String>,
     /// Print the result as JSON

@@ -73,7 +73,7 @@ pub(crate) struct ScalabilityArguments {
     #[arg(
         long,
         value_name = "N",
-        default_value = "3",
+        default_value = "5",
         allow_negative_numbers = true
     )]
     pub(crate) repeats: NonZeroU32,

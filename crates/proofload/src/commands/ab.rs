@@ -4,7 +4,7 @@ use report::Report;
 use report::comparison::{Comparison, comparison_in_words, figures_of_steps, rounds_needed};
 
 use crate::arguments::{AbArguments, Runnable};
-use crate::commands::compare::show;
+use crate::commands::compare::{show, within};
 use crate::commands::suite::{read, suite_of};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
@@ -57,6 +57,7 @@ pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
     name_alike(&a, &mut b);
     let names = [&arguments.a, &arguments.b].map(Runnable::name);
     let comparison = Comparison::of((&names[0], &a), (&names[1], &b));
+    let comparison = within(comparison, arguments.no_worse_than);
     let place = folder.join("comparison.md");
     std::fs::write(&place, comparison_in_words(&comparison))
         .with_context(|| format!("cannot write {}", place.display()))?;
@@ -71,8 +72,6 @@ pub(crate) fn run(arguments: &AbArguments) -> anyhow::Result<Exit> {
     }
     Ok(match interrupted {
         true => Exit::Interrupted,
-        // Rounds that can show nothing have not been judged.
-        false if comparison.has_too_few_rounds() => Exit::Inconclusive,
         false => exit,
     })
 }

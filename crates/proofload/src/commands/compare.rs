@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use report::Report;
-use report::comparison::{Comparison, comparison_in_words};
+use report::comparison::{Comparison, Statement, comparison_in_words};
 
 use crate::arguments::CompareArguments;
 use crate::exit::Exit;
@@ -13,11 +13,15 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<Exit> {
     let (a, b) = (rounds(&arguments.a)?, rounds(&arguments.b)?);
     let names = [&arguments.a, &arguments.b].map(|path| path.display().to_string());
     let comparison = Comparison::of((&names[0], &a), (&names[1], &b));
-    let exit = show(&comparison, arguments.json)?;
-    Ok(match comparison.has_too_few_rounds() {
-        true => Exit::Inconclusive,
-        false => exit,
-    })
+    show(&within(comparison, arguments.no_worse_than), arguments.json)
+}
+
+/// The comparison, asked whether B is no worse by a margin if there is one.
+pub(crate) fn within(comparison: Comparison, margin: Option<f64>) -> Comparison {
+    match margin {
+        Some(margin) => comparison.no_worse_than(margin),
+        None => comparison,
+    }
 }
 
 /// Prints a comparison; that something is worse is a result like a limit that did not hold.
@@ -27,9 +31,10 @@ pub(crate) fn show(comparison: &Comparison, json: bool) -> anyhow::Result<Exit> 
     } else {
         print(&comparison_in_words(comparison))?;
     }
-    Ok(match comparison.is_worse() {
-        true => Exit::Failed,
-        false => Exit::Held,
+    Ok(match comparison.statement() {
+        Statement::Worse => Exit::Failed,
+        Statement::NotWorse => Exit::Held,
+        Statement::Undecided => Exit::Inconclusive,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::commands::report::step_summary;
 use crate::exit::{self, Exit};
 use crate::interrupt::Interrupt;
 use crate::live;
-use crate::terminal::{print, print_json, print_styled, shown};
+use crate::terminal::{columns, print, print_json, print_styled, shown};
 
 /// Runs the scenarios that come with the program, all of them if none is named, and saves the report.
 pub(crate) fn run(load: &LoadArguments, only: &[Runnable]) -> anyhow::Result<Exit> {
@@ -142,7 +142,7 @@ pub(crate) fn conclude(
     let mut done = Done::default();
     done.note(match json {
         true => print_json(&run.report),
-        false => print_styled(&render::terminal(&run.report)),
+        false => print_styled(&render::terminal_in(&run.report, columns())),
     });
     done.note(
         run.problem

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &TrendArguments) -> anyhow::Result<Exit> {
     if arguments.json {
         print_json(&trends)?;
     } else {
-        print(&in_words(command, &trends))?;
+        print(&in_words(command, &trends, history.left_out(command)))?;
         if !history.damaged.is_empty() {
             let lines: Vec<String> = history.damaged.iter().map(usize::to_string).collect();
             let lines = lines.join(", ");
@@ -53,25 +53,35 @@ pub(crate) fn run(arguments: &TrendArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Held)
 }
 
-fn in_words(command: &str, trends: &[Trend]) -> String {
+fn in_words(command: &str, trends: &[Trend], left_out: usize) -> String {
     let mut text = format!("{}\n\n", visible(command));
+    if left_out > 0 {
+        let _ = writeln!(
+            text,
+            "left out, since their scenarios, their machine or their definitions differ: {left_out} runs\n"
+        );
+    }
     for trend in trends {
         let values: Vec<f64> = trend.points.iter().map(|point| point.value).collect();
         let last = values.last().copied().unwrap_or(0.0);
         let _ = writeln!(
             text,
-            "{}: {}, {}  {}  {} runs, last {}",
-            visible(&trend.subject.scenario),
-            visible(&trend.subject.step),
+            "{}: {}  {}  {} runs, last {}",
+            place(trend),
             trend.subject.metric.name(),
             sparkline(&values),
             values.len(),
             quantity(trend.subject.metric, last)
         );
         for change in &trend.changes {
+            let kind = match trend.certain {
+                true => "changed",
+                // Runs that follow each other are alike here.
+                false => "provisional: changed",
+            };
             let _ = writeln!(
                 text,
-                "    changed with the run of {}: {} → {} ({:+.0} %, p {:.4})",
+                "    {kind} with the run of {}: {} → {} ({:+.0} %, p {:.4})",
                 visible(&trend.points[change.at].started_at),
                 quantity(trend.subject.metric, change.before),
                 quantity(trend.subject.metric, change.after),
@@ -79,16 +89,33 @@ fn in_words(command: &str, trends: &[Trend]) -> String {
                 change.p
             );
         }
+        if trend.last_outside {
+            text.push_str(
+                "    provisional: the last three runs are outside the range of all before them\n",
+            );
+        }
     }
-    if trends.iter().all(|trend| trend.changes.is_empty()) {
+    let shows = |trend: &Trend| !trend.changes.is_empty() || trend.last_outside;
+    if !trends.iter().any(shows) {
         text.push_str("\nNo change shown.\n");
     }
     text
 }
 
+/// The scenario, and the step where the figure is of one.
+fn place(trend: &Trend) -> String {
+    let subject = &trend.subject;
+    match subject.step.as_str() {
+        "" => visible(&subject.scenario).into_owned(),
+        step => format!("{}, {}", visible(&subject.scenario), visible(step)),
+    }
+}
+
 fn quantity(metric: Metric, value: f64) -> String {
     match metric {
-        Metric::Throughput => report::render::rate(value),
+        Metric::Throughput | Metric::EffectsRate => report::render::rate(value),
+        Metric::ErrorRate => format!("{:.2} %", value * 100.0),
+        Metric::MemoryPeak => format!("{:.1} MB", value / 1e6),
         _ => report::render::duration(value),
     }
 }

@@ -163,23 +163,24 @@ impl Waiting {
         self.stream.set_nonblocking(false)?;
         self.stream.set_write_timeout(Some(MAX_CONNECTION_TIME))?;
         let head = format!(
-            "HTTP/1.1 {}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
             response.status,
+            response.kind,
             response.body.len()
         );
-        let body = if response.head_only {
-            ""
-        } else {
-            &response.body
-        };
-        self.stream.write_all((head + body).as_bytes())
+        let mut bytes = head.into_bytes();
+        if !response.head_only {
+            bytes.extend(&response.body);
+        }
+        self.stream.write_all(&bytes)
     }
 }
 
 struct Response {
     status: &'static str,
-    body: String,
+    /// What the body is written in.
+    kind: &'static str,
+    body: Vec<u8>,
     /// Whether the body is only announced, as `HEAD` asks.
     head_only: bool,
 }
@@ -188,7 +189,8 @@ impl Response {
     fn of(status: &'static str, body: impl Into<String>) -> Self {
         Self {
             status,
-            body: body.into(),
+            kind: "text/plain; version=0.0.4; charset=utf-8",
+            body: body.into().into_bytes(),
             head_only: false,
         }
     }
@@ -209,12 +211,31 @@ fn response(head: &[u8], now: &Mutex<Now>) -> Response {
         let now = now
             .as_ref()
             .map(|(name, progress)| (name.as_str(), progress));
-        Response::of("200 OK", render::prometheus_now(now))
+        match accepts_protobuf(head) {
+            // Native histograms have no text form.
+            true => Response {
+                kind: render::PROTOBUF,
+                body: render::prometheus_now_protobuf(now),
+                ..Response::of("200 OK", "")
+            },
+            false => Response::of("200 OK", render::prometheus_now(now)),
+        }
     } else {
         Response::of("404 Not Found", "see /metrics\n")
     };
     response.head_only = is_head;
     response
+}
+
+/// Whether the request prefers the format in which Prometheus has native histograms: it names that format
+/// first, as Prometheus does where its `scrape_native_histograms` is set.
+fn accepts_protobuf(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head);
+    let accept = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("accept").then_some(value.trim())
+    });
+    accept.is_some_and(|value| value.starts_with("application/vnd.google.protobuf"))
 }
 
 /// Tells a server, and passes everything on.
@@ -327,10 +348,27 @@ mod tests {
         ] {
             assert!(during.lines().any(|is| is == line), "{line}\n{during}");
         }
-        let p99 = "proofload_running_service_time_seconds{scenario=\"idle\",step=\"call\",quantile=\"0.99\"} ";
-        assert!(during.contains(p99), "{during}");
+        let all = "proofload_running_service_time_seconds_bucket{scenario=\"idle\",step=\"call\",le=\"+Inf\"} ";
+        assert!(during.contains(all), "{during}");
         let (_, body) = during.split_once("\r\n\r\n").unwrap();
         assert!(during.contains(&format!("Content-Length: {}\r\n", body.len())));
+    }
+
+    #[test]
+    fn who_asks_for_native_histograms_gets_protobuf() {
+        let server = server();
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nAccept: {};q=0.6,text/plain\r\n\r\n",
+            render::PROTOBUF
+        );
+        let answer = asked(&server, request.as_bytes());
+        let (header, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(
+            header.contains(&format!("Content-Type: {}\r\n", render::PROTOBUF)),
+            "{header}"
+        );
+        // A length, and the name of the first family as field 1.
+        assert_eq!(&body[1..20], "\u{a}\u{11}proofload_running");
     }
 
     #[test]

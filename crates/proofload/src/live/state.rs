@@ -172,6 +172,23 @@ impl State {
             .map(|sum| (*sum as f64 / seconds).round() as u64)
             .collect()
     }
+
+    /// The highest p99 of a step in each interval that is whole.
+    pub(crate) fn p99(&self) -> Vec<u64> {
+        let Some(record) = &self.record else {
+            return Vec::new();
+        };
+        let record = whole_intervals(record);
+        let longest = record.steps.iter().map(|step| step.intervals.len()).max();
+        let slowest = |number: usize| {
+            let of_step = |step: &load_engine::StepSummary| {
+                let interval = step.intervals.get(number)?;
+                Some(interval.latency.p99_ns)
+            };
+            record.steps.iter().filter_map(of_step).max().unwrap_or(0)
+        };
+        (0..longest.unwrap_or(0)).map(slowest).collect()
+    }
 }
 
 /// The record without the intervals that are not whole.

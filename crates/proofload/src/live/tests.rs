@@ -119,12 +119,12 @@ const FRAME: &str = "\
 storage  phase peak (2 of 2)  12000 arrivals at 0 to 1200/s for 20s
 users 40   iterations 5500 of 12000, 3 failed
 rate ? of 600/s asked, iterations over the last 2 s
-███████████████████████████████████10 s, 50 %
-operations: 1,600/s, at most 1,600/s ───────────────────────────────────────────
-      ▄█
-    ▄███
-  ▄█████
-▄███████
+███████████████████████████████10 s of 20 s, 50 %
+operations: 1,600/s, at most 1,600/s ──  p99: 2.00 ms, at most 2.00 ms ─────────
+      ▄█                                 ████████
+    ▄███                                 ████████
+  ▄█████                                 ████████
+▄███████                                 ████████
 steps, service time of the whole load so far ───────────────────────────────────
                attempts   failed     p50        p90        p99        max
 append         5500       0          2.00 ms    2.00 ms    40.0 ms    40.0 ms
@@ -171,6 +171,33 @@ fn a_load_of_which_nothing_is_known_yet_is_drawn() {
         "{drawn}"
     );
     assert!(drawn.contains("operations: not known yet"), "{drawn}");
+}
+
+#[test]
+fn a_narrow_screen_keeps_the_names_and_failures_have_their_messages() {
+    let mut state = state(open(), &[]);
+    let mut record = (**state.record.as_ref().unwrap()).clone();
+    record.steps[1].failures.messages = vec![load_engine::FailureCount {
+        message: "connection reset\u{1b}[2J by peer".to_owned(),
+        count: 3,
+    }];
+    state.look_at(&Arc::new(record));
+    let narrow = drawn(&state, 40, 30);
+    for line in [
+        "append             0          40.0 ms",
+        "query              3          10.0 ms",
+        "3× query: connection reset\\u{1b}[2J by p",
+        "p99: 2.00 ms, at most 2.00 ms ──────────",
+    ] {
+        assert!(narrow.lines().any(|is| is == line), "{line}\n{narrow}");
+    }
+}
+
+#[test]
+fn a_large_screen_is_filled() {
+    let large = drawn(&state(open(), &["p99 < 50ms"]), 160, 48);
+    let bars = large.lines().filter(|line| line.contains('█')).count();
+    assert!(bars > 20, "{large}");
 }
 
 #[test]

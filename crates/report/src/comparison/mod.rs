@@ -1,29 +1,32 @@
 //! Is B slower than A? Told from rounds, so that the machine's moods do not answer.
 //!
 //! One run of each tells two moments apart, not two programs. So A and B run in turns, and what is
-//! compared is, round by round, the logarithm of B's figure over A's: whatever slowed a whole round
-//! cancels. The effect is Hodges and Lehmann's estimate (the median of all pairwise means) with the
-//! interval that belongs to Wilcoxon's signed-rank test, whose exact distribution is used; Holm's
-//! correction keeps the chance of any false alarm in a whole comparison at [`FALSE_ALARM`].
+//! compared is, round by round, the logarithm of B's figure over A's (of error rates the difference):
+//! whatever slowed a whole round cancels. The effect is Hodges and Lehmann's estimate (the median of all
+//! pairwise means) with the interval that belongs to Wilcoxon's signed-rank test, whose exact distribution
+//! is used; Holm's correction over the figures that can be tested (Tarone) keeps the chance of any false
+//! alarm in a whole comparison at [`FALSE_ALARM`].
 //!
 //! - J. L. Hodges, E. L. Lehmann, "Estimates of location based on rank tests", 1963.
 //! - F. Wilcoxon, "Individual comparisons by ranking methods", 1945.
 //! - S. Holm, "A simple sequentially rejective multiple test procedure", 1979.
+//! - R. E. Tarone, "A modified Bonferroni method for discrete data", 1990.
 
+mod figures;
+mod judge;
 pub(crate) mod median;
+mod power;
 mod render;
 mod signed_rank;
 
-use std::collections::BTreeMap;
-
-use load_engine::LatencySummary;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Report;
-use crate::comparison::median::median;
-
+pub use self::figures::{Metric, Subject, figures_of_steps};
+use self::figures::{Paired, paired, unmatched};
+pub(crate) use self::figures::{of_scenario, of_step};
 pub use self::render::comparison_in_words;
+use crate::{Report, ScenarioResult};
 
 /// The chance that two equal things are told apart somewhere in a comparison.
 pub const FALSE_ALARM: f64 = 0.01;
@@ -40,60 +43,6 @@ pub fn rounds_needed(figures: usize) -> usize {
     rounds as usize
 }
 
-/// How many figures of so many steps are compared.
-#[must_use]
-pub fn figures_of_steps(steps: usize) -> usize {
-    steps * Metric::ALL.len()
-}
-
-/// A figure that can be compared.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// Operations a second.
-    Throughput,
-    /// The median of latency.
-    P50,
-    /// The 99th percentile of latency.
-    P99,
-}
-
-impl Metric {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Throughput, Self::P50, Self::P99];
-
-    /// The metric in words.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Throughput => "throughput",
-            Self::P50 => "p50",
-            Self::P99 => "p99",
-        }
-    }
-
-    /// Whether more is worse.
-    #[must_use]
-    pub fn is_latency(self) -> bool {
-        self != Self::Throughput
-    }
-}
-
-/// What is compared: a figure of a step of a scenario.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-pub struct Subject {
-    /// The scenario.
-    pub scenario: String,
-    /// The step.
-    pub step: String,
-    /// The figure.
-    pub metric: Metric,
-}
-
 /// What a comparison came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
@@ -106,10 +55,28 @@ pub struct Comparison {
     /// How many rounds are needed to show a difference in these figures.
     #[serde(default)]
     pub needed: usize,
+    /// Whether both sides ran in each round before the next one began. If not, what changed on the machine
+    /// meanwhile cannot be told from a difference.
+    #[serde(default = "yes")]
+    pub in_turns: bool,
     /// Every figure that both sides have in every round.
     pub effects: Vec<Effect>,
-    /// Figures that only one side has, or not in each round: nothing is said about them.
+    /// Figures of common scenarios that only one side has, or not in each round: nothing is said of them.
     pub not_compared: Vec<Subject>,
+    /// Scenarios of one side only, with its name.
+    #[serde(default)]
+    pub unmatched: Vec<(String, String)>,
+    /// Wrong effects, write steps that wrote nothing and aborts of each side, over all rounds. They need no
+    /// statistics: a side that has some, while the other has none, is worse.
+    #[serde(default)]
+    pub defects: [u64; 2],
+    /// The largest worsening that is still tolerated, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// By how much a figure of B differs from A's.
@@ -117,23 +84,26 @@ pub struct Comparison {
 pub struct Effect {
     /// Which figure.
     pub subject: Subject,
-    /// The median of A's rounds.
-    pub a: f64,
+    /// The median of A's rounds; nothing where it never succeeded.
+    pub a: Option<f64>,
     /// The median of B's rounds.
-    pub b: f64,
-    /// B over A, by Hodges and Lehmann.
-    pub ratio: f64,
-    /// From where to where the ratio may be, at [`FALSE_ALARM`] for this figure alone.
-    pub interval: [f64; 2],
-    /// The chance of such a difference between equals, corrected for all figures compared.
+    pub b: Option<f64>,
+    /// B over A by Hodges and Lehmann, or B less A of an error rate; nothing where it has no bound.
+    pub effect: Option<f64>,
+    /// From where to where that may be, at [`FALSE_ALARM`] over all figures.
+    pub interval: [Option<f64>; 2],
+    /// How much worse B may be at most, with a chance of [`FALSE_ALARM`] for this figure alone: a share of
+    /// A, or of an error rate the difference.
+    pub worse_by_at_most: Option<f64>,
+    /// How much rounds of equals differ: the standard deviation of the rounds' effects.
+    pub noise: Option<f64>,
+    /// The worsening that so many rounds find in 9 of 10 comparisons.
+    pub detectable: Option<f64>,
+    /// The chance of such a difference between equals, corrected for all figures that could be tested.
     pub p: f64,
     /// What it comes to.
     #[serde(alias = "ruling")]
     pub change: Change,
-    /// Whether it differs in any round.
-    #[serde(default, skip_serializing)]
-    #[schemars(skip)]
-    varies: bool,
 }
 
 /// What an effect comes to.
@@ -146,8 +116,21 @@ pub enum Change {
     Worse,
     /// No difference is shown. That is not to say that there is none.
     NotShown,
-    /// There are fewer rounds than [could show](rounds_needed) a difference.
+    /// B's latency is lower, but it fails more or does less: other operations succeed.
+    NotComparable,
+    /// There are fewer rounds than [could show](rounds_needed) a difference, or they were not made in turns.
     TooFewRounds,
+}
+
+/// What a comparison says of B as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statement {
+    /// B is worse in something.
+    Worse,
+    /// B is no worse, or not by more than the margin.
+    NotWorse,
+    /// It cannot be told.
+    Undecided,
 }
 
 impl Comparison {
@@ -156,35 +139,34 @@ impl Comparison {
     #[must_use]
     pub fn of(a: (&str, &[Report]), b: (&str, &[Report])) -> Self {
         let rounds = a.1.len().min(b.1.len());
-        let (figures_a, figures_b) = (figures(&a.1[..rounds]), figures(&b.1[..rounds]));
-        let mut effects = Vec::new();
-        let mut not_compared = Vec::new();
-        for (subject, of_a) in &figures_a {
-            match figures_b.get(subject) {
-                Some(of_b) if of_a.len() == rounds && of_b.len() == rounds && rounds > 0 => {
-                    effects.push(Effect::of(subject.clone(), of_a, of_b));
-                }
-                _ => not_compared.push(subject.clone()),
-            }
-        }
-        let only_b = figures_b.keys().filter(|key| !figures_a.contains_key(*key));
-        not_compared.extend(only_b.cloned());
-        // A figure that is the same in every round, such as two rates of 0, can show nothing in any number
-        // of rounds, and is not counted (Tarone, "A modified Bonferroni method for discrete data", 1990).
-        let varies = effects.iter().filter(|effect| effect.varies).count();
-        let needed = rounds_needed(varies);
-        correct(&mut effects);
-        for effect in &mut effects {
-            effect.change = effect.judge(rounds, needed);
-        }
+        let (of_a, of_b) = (&a.1[..rounds], &b.1[..rounds]);
+        let Paired {
+            pairs,
+            not_compared,
+        } = paired(of_a, of_b);
+        let in_turns = figures::are_in_turns(of_a, of_b);
+        let (effects, needed) = judge::effects(pairs, rounds, in_turns);
+        let defects = [of_a, of_b].map(|side| side.iter().map(defects_of).sum());
+        let unmatched = unmatched((a.0, of_a), (b.0, of_b));
         Self {
             a: a.0.to_owned(),
             b: b.0.to_owned(),
             rounds,
             needed,
+            in_turns,
             effects,
             not_compared,
+            unmatched,
+            defects,
+            margin: None,
         }
+    }
+
+    /// Asks whether B is no worse by more than a share of A, instead of whether it differs.
+    #[must_use]
+    pub fn no_worse_than(mut self, margin: f64) -> Self {
+        self.margin = Some(margin);
+        self
     }
 
     /// The effects that are shown, the largest first.
@@ -192,8 +174,14 @@ impl Comparison {
     pub fn shown(&self) -> Vec<&Effect> {
         let is_shown = |effect: &&Effect| matches!(effect.change, Change::Better | Change::Worse);
         let mut shown: Vec<&Effect> = self.effects.iter().filter(is_shown).collect();
-        shown.sort_by(|a, b| b.ratio.ln().abs().total_cmp(&a.ratio.ln().abs()));
+        shown.sort_by(|a, b| b.size().total_cmp(&a.size()));
         shown
+    }
+
+    /// Whether there is one run of each side, which decides nothing.
+    #[must_use]
+    pub fn is_of_single_runs(&self) -> bool {
+        self.rounds == 1
     }
 
     /// Whether there are too few rounds to show anything.
@@ -205,232 +193,58 @@ impl Comparison {
     /// Whether anything is shown to be worse.
     #[must_use]
     pub fn is_worse(&self) -> bool {
-        self.effects
-            .iter()
-            .any(|effect| effect.change == Change::Worse)
+        let [of_a, of_b] = self.defects;
+        (of_b > 0 && of_a == 0)
+            || self
+                .effects
+                .iter()
+                .any(|effect| effect.change == Change::Worse)
+    }
+
+    /// What it comes to.
+    #[must_use]
+    pub fn statement(&self) -> Statement {
+        if self.is_worse() {
+            return Statement::Worse;
+        }
+        let within = |margin: f64| {
+            let mut effects = self.effects.iter();
+            !self.effects.is_empty()
+                && effects.all(|effect| effect.worse_by_at_most.is_some_and(|most| most < margin))
+        };
+        let is_told = match self.margin {
+            Some(margin) => self.in_turns && !self.is_of_single_runs() && within(margin),
+            // Two single runs make no statement, and that is all that was asked for.
+            None if self.is_of_single_runs() => true,
+            None => self.in_turns && !self.has_too_few_rounds(),
+        };
+        match is_told {
+            true => Statement::NotWorse,
+            false => Statement::Undecided,
+        }
     }
 }
 
 impl Effect {
-    fn of(subject: Subject, a: &[f64], b: &[f64]) -> Self {
-        let logs: Vec<f64> = a.iter().zip(b).map(|(a, b)| (b / a).ln()).collect();
-        let (low, high) = signed_rank::interval(&logs, FALSE_ALARM);
-        Self {
-            subject,
-            a: middle(a),
-            b: middle(b),
-            ratio: signed_rank::location(&logs).exp(),
-            interval: [low.exp(), high.exp()],
-            p: signed_rank::p_value(&logs),
-            change: Change::NotShown,
-            varies: logs.iter().any(|log| *log != 0.0),
-        }
-    }
-
-    fn judge(&self, rounds: usize, needed: usize) -> Change {
-        if rounds < needed {
-            Change::TooFewRounds
-        } else if self.p >= FALSE_ALARM {
-            Change::NotShown
-        } else if (self.ratio > 1.0) == self.subject.metric.is_latency() {
-            Change::Worse
-        } else {
-            Change::Better
+    /// How large it is, whatever its direction: of a ratio the logarithm.
+    fn size(&self) -> f64 {
+        match (self.effect, self.subject.metric) {
+            (Some(difference), Metric::ErrorRate) => difference.abs(),
+            (Some(ratio), _) => ratio.ln().abs(),
+            (None, _) => f64::INFINITY,
         }
     }
 }
 
-/// Holm's correction.
-fn correct(effects: &mut [Effect]) {
-    let mut order: Vec<usize> = (0..effects.len())
-        .filter(|number| effects[*number].varies)
-        .collect();
-    order.sort_by(|a, b| effects[*a].p.total_cmp(&effects[*b].p));
-    let mut least: f64 = 0.0;
-    for (rank, &number) in order.iter().enumerate() {
-        let times = (order.len() - rank) as f64;
-        least = least.max((effects[number].p * times).min(1.0));
-        effects[number].p = least;
-    }
-}
-
-/// Each figure with its value in each round that has it.
-fn figures(reports: &[Report]) -> BTreeMap<Subject, Vec<f64>> {
-    let mut figures: BTreeMap<Subject, Vec<f64>> = BTreeMap::new();
-    for report in reports {
-        for scenario in &report.scenarios {
-            for step in &scenario.run.steps {
-                let latency = step.response_time.as_ref().unwrap_or(&step.service_time);
-                for metric in Metric::ALL {
-                    let value = value_of(metric, latency, scenario.run.wall_ns);
-                    // A logarithm needs a value above 0; a step that never ran has none.
-                    if value > 0.0 {
-                        let subject = Subject {
-                            scenario: scenario.name.clone(),
-                            step: step.name.clone(),
-                            metric,
-                        };
-                        figures.entry(subject).or_default().push(value);
-                    }
-                }
-            }
-        }
-    }
-    figures
-}
-
-fn middle(values: &[f64]) -> f64 {
-    median(values.iter().copied()).unwrap_or(0.0)
-}
-
-pub(crate) fn value_of(metric: Metric, latency: &LatencySummary, wall_ns: u64) -> f64 {
-    match metric {
-        Metric::Throughput => latency.count as f64 * 1e9 / wall_ns.max(1) as f64,
-        Metric::P50 => latency.p50_ns as f64,
-        Metric::P99 => latency.p99_ns as f64,
-    }
+/// What is wrong with a run whatever its figures.
+fn defects_of(report: &Report) -> u64 {
+    let of = |scenario: &ScenarioResult| {
+        scenario.verification.discrepancy_count()
+            + scenario.vacuous_steps.len() as u64
+            + u64::from(scenario.run.abort.is_some())
+    };
+    report.scenarios.iter().map(of).sum()
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-    use std::sync::LazyLock;
-
-    use load_engine::{Rng, RunRecord, StepSummary};
-
-    use super::*;
-    use crate::ScenarioResult;
-
-    const STEPS: [&str; 4] = ["create", "read", "update", "delete"];
-
-    /// A round of one side: what the machine does to the whole round, and what it does to each.
-    fn round(rng: &mut Rng, drift: f64, slower: f64) -> Report {
-        let mut run = RunRecord::default();
-        run.wall_ns = 1_000_000_000;
-        run.steps = STEPS
-            .iter()
-            .map(|name| {
-                let mut step = StepSummary::default();
-                (*name).clone_into(&mut step.name);
-                let typical = 1e6 * drift * (0.05 * normal(rng)).exp();
-                let slower = if *name == "update" { slower } else { 1.0 };
-                let latency = &mut step.service_time;
-                latency.p50_ns = (typical * slower) as u64;
-                latency.p99_ns = (4.0 * typical * (0.15 * normal(rng)).exp()) as u64;
-                latency.count = (1_000.0 / drift * (0.03 * normal(rng)).exp()) as u64;
-                step
-            })
-            .collect();
-        let scenario = ScenarioResult::new("made", run, load_engine::Verification::default());
-        let mut report = empty().clone();
-        report.scenarios = vec![scenario];
-        report
-    }
-
-    /// Made once: it says what the machine is, which takes longer than all the rest.
-    fn empty() -> &'static Report {
-        static EMPTY: LazyLock<Report> = LazyLock::new(|| Report::new(vec![], Path::new("/")));
-        &EMPTY
-    }
-
-    fn normal(rng: &mut Rng) -> f64 {
-        let mut uniform = || (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        let (a, b) = (uniform().max(1e-12), uniform());
-        (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
-    }
-
-    fn compare(seed: u64, rounds: usize, slower: f64) -> Comparison {
-        let mut rng = Rng::new(seed);
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        for _ in 0..rounds {
-            // The machine's mood holds for both sides of a round.
-            let drift = (0.3 * normal(&mut rng)).exp();
-            a.push(round(&mut rng, drift, 1.0));
-            b.push(round(&mut rng, drift, slower));
-        }
-        Comparison::of(("A", &a), ("B", &b))
-    }
-
-    #[test]
-    fn of_the_same_thing_twice_at_most_one_comparison_in_100_is_a_false_alarm() {
-        let alarms = (0..300).filter(|seed| !compare(*seed, 20, 1.0).shown().is_empty());
-        let alarms = alarms.count();
-        assert!(alarms <= 3, "{alarms} of 300");
-    }
-
-    #[test]
-    fn a_median_that_is_10_percent_slower_is_found_with_20_rounds() {
-        let mut found = 0;
-        for seed in 0..100 {
-            let comparison = compare(1_000 + seed, 20, 1.1);
-            let is_it = |effect: &&Effect| {
-                effect.subject.step == "update" && effect.subject.metric == Metric::P50
-            };
-            let effect = comparison.effects.iter().find(is_it).unwrap();
-            found += usize::from(effect.change == Change::Worse);
-            assert!((1.0..1.25).contains(&effect.ratio), "{effect:?}");
-        }
-        assert!(found >= 95, "{found} of 100");
-    }
-
-    #[test]
-    fn too_few_rounds_say_so_however_large_the_effect() {
-        let comparison = compare(5, 4, 10.0);
-        assert!(comparison.shown().is_empty());
-        let few = |effect: &Effect| effect.change == Change::TooFewRounds;
-        assert!(comparison.effects.iter().all(few));
-    }
-
-    #[test]
-    fn rounds_are_enough_exactly_where_a_difference_can_be_shown() {
-        // The table of how many figures so many rounds are enough for.
-        let most = [
-            (8, 1),
-            (9, 2),
-            (10, 5),
-            (11, 10),
-            (12, 20),
-            (13, 40),
-            (14, 81),
-        ];
-        for (rounds, figures) in most {
-            assert_eq!(rounds_needed(figures), rounds, "{figures}");
-            assert_eq!(rounds_needed(figures + 1), rounds + 1, "{figures}");
-        }
-        for figures in 1..=50 {
-            let needed = rounds_needed(figures) as i32;
-            let p = |rounds: i32| 2.0 * figures as f64 / 2f64.powi(rounds);
-            assert!(p(needed) < FALSE_ALARM && p(needed - 1) >= FALSE_ALARM);
-        }
-    }
-
-    #[test]
-    fn at_the_boundary_a_difference_in_every_round_is_found_and_below_it_none_is_denied() {
-        let needed = rounds_needed(figures_of_steps(STEPS.len()));
-        let enough = compare(7, needed, 10.0);
-        assert!(enough.is_worse() && !enough.has_too_few_rounds());
-        let fewer = compare(7, needed - 1, 10.0);
-        assert!(fewer.has_too_few_rounds());
-        let is_open = |effect: &Effect| effect.change == Change::TooFewRounds;
-        assert!(
-            fewer.effects.iter().all(is_open),
-            "neither shown nor not shown"
-        );
-    }
-
-    #[test]
-    fn what_one_side_lacks_is_named() {
-        let mut rng = Rng::new(3);
-        let a = vec![round(&mut rng, 1.0, 1.0)];
-        let mut b = a.clone();
-        b[0].scenarios[0].run.steps.remove(0);
-        let comparison = Comparison::of(("A", &a), ("B", &b));
-        assert_eq!(comparison.not_compared.len(), Metric::ALL.len());
-        assert!(
-            comparison
-                .not_compared
-                .iter()
-                .all(|subject| subject.step == "create")
-        );
-    }
-}
+mod tests;

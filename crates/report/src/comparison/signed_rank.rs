@@ -46,17 +46,17 @@ pub(super) fn p_value(differences: &[f64]) -> f64 {
 fn walsh(differences: &[f64]) -> Vec<f64> {
     let mut means = Vec::with_capacity(differences.len() * (differences.len() + 1) / 2);
     for (number, one) in differences.iter().enumerate() {
-        means.extend(
-            differences[number..]
-                .iter()
-                .map(|other| f64::midpoint(*one, *other)),
-        );
+        means.extend(differences[number..].iter().map(|other| {
+            let mean = f64::midpoint(*one, *other);
+            // Without bound to either side: of the two together nothing is known.
+            if mean.is_nan() { 0.0 } else { mean }
+        }));
     }
     means
 }
 
 /// What the ranks of one sign sum up to, if each sign is a coin's toss.
-enum SumOfRanks {
+pub(super) enum SumOfRanks {
     /// The chance of at most each sum.
     Exact(Vec<f64>),
     Normal {
@@ -66,7 +66,7 @@ enum SumOfRanks {
 }
 
 impl SumOfRanks {
-    fn of(count: usize) -> Self {
+    pub(super) fn of(count: usize) -> Self {
         if count > EXACT_UP_TO {
             return Self::normal(count);
         }
@@ -99,7 +99,7 @@ impl SumOfRanks {
         }
     }
 
-    fn at_most(&self, sum: usize) -> f64 {
+    pub(super) fn at_most(&self, sum: usize) -> f64 {
         match self {
             Self::Exact(shares) => shares[sum.min(shares.len() - 1)].min(1.0),
             Self::Normal { mean, spread } => normal_below((sum as f64 + 0.5 - mean) / spread),

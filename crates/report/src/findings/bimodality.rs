@@ -3,8 +3,8 @@
 
 use load_engine::{RunRecord, StepSummary};
 
-use super::strength;
-use crate::{Evidence, Figure, Finding, FindingKind, PlotKind, Unit};
+use super::chance::strength;
+use crate::{Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Unit};
 
 /// Bins of the logarithm of latency: 10 to a decade, each 26 % wider than the last.
 const BINS_PER_DECADE: f64 = 10.0;
@@ -16,7 +16,7 @@ const BINS: usize = 128;
 const MIN_BINS_APART: usize = 6;
 
 /// Between two hills there is a valley: at most this share of the lower hill.
-const VALLEY: f64 = 0.25;
+const VALLEY: f64 = 0.35;
 
 /// What is rarer is seen in the 99.9th percentile at most; what is more common is no tail.
 const MIN_SHARE: f64 = 0.002;
@@ -24,6 +24,13 @@ const MAX_SHARE: f64 = 0.5;
 
 /// A hill of fewer may be chance.
 const MIN_COUNT: u64 = 30;
+
+/// The hill is higher than the valley by so many standard deviations of their difference.
+const MIN_DEVIATIONS: f64 = 5.0;
+
+/// The same, for a strong finding, and how many times as slow its operations are.
+const STRONG_DEVIATIONS: f64 = 8.0;
+const STRONG_TIMES: f64 = 10.0;
 
 pub(super) fn find(scenario: &str, run: &RunRecord) -> Vec<Finding> {
     let steps = run.steps.iter();
@@ -52,9 +59,11 @@ fn of_step(scenario: &str, step: &StepSummary) -> Option<Finding> {
         step: Some(step.name.clone()),
         phase: None,
         strength: strength(
+            match times >= STRONG_TIMES && hills.deviations >= STRONG_DEVIATIONS {
+                true => Grade::Strong,
+                false => Grade::Moderate,
+            },
             times,
-            10.0,
-            50.0,
             "the tail's typical latency over the usual one",
         ),
         evidence: Evidence {
@@ -83,6 +92,8 @@ struct Hills {
     /// The lowest bin between the two.
     valley: usize,
     second: usize,
+    /// Of the difference between the second hill and the valley.
+    deviations: f64,
 }
 
 /// The highest hill, and the highest one to its right behind a valley.
@@ -94,18 +105,25 @@ fn second_hill(bins: &[u64; BINS]) -> Option<Hills> {
             bins[around].iter().sum::<u64>() as f64
         })
         .collect();
-    let highest =
-        |range: std::ops::Range<usize>| range.max_by(|a, b| smooth[*a].total_cmp(&smooth[*b]));
-    let first = highest(0..BINS)?;
-    let second = highest((first + MIN_BINS_APART).min(BINS)..BINS)?;
-    let valley = (first..second).min_by(|a, b| smooth[*a].total_cmp(&smooth[*b]))?;
-    // Right beside the range's edge the "hill" is the slope of the first one.
-    let deep = smooth[valley] <= VALLEY * smooth[second];
-    (smooth[second] >= MIN_COUNT as f64 / 2.0 && deep).then_some(Hills {
-        first,
-        valley,
-        second,
-    })
+    let first = (0..BINS).max_by(|a, b| smooth[*a].total_cmp(&smooth[*b]))?;
+    // The slope of the first one is no hill, however high.
+    let is_hill = |bin: &usize| {
+        let mut around = bin.saturating_sub(2)..(bin + 3).min(BINS);
+        around.all(|other| smooth[other] <= smooth[*bin])
+    };
+    let apart = (first + MIN_BINS_APART).min(BINS)..BINS;
+    let hills = apart.filter(is_hill).filter_map(|second| {
+        let valley = (first..second).min_by(|a, b| smooth[*a].total_cmp(&smooth[*b]))?;
+        let (hill, low) = (smooth[second], smooth[valley]);
+        let deviations = (hill - low) / (hill + low).sqrt().max(1.0);
+        (low <= VALLEY * hill && deviations > MIN_DEVIATIONS).then_some(Hills {
+            first,
+            valley,
+            second,
+            deviations,
+        })
+    });
+    hills.max_by(|a, b| smooth[a.second].total_cmp(&smooth[b.second]))
 }
 
 fn middle_of(bin: usize) -> f64 {

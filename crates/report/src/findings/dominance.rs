@@ -2,8 +2,8 @@
 
 use load_engine::RunRecord;
 
-use super::strength;
-use crate::{Evidence, Figure, Finding, FindingKind, PlotKind, Unit};
+use super::chance::strength;
+use crate::{Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Unit};
 
 /// Below this share of the time, a second step is worth as much attention.
 const MOST: f64 = 0.8;
@@ -33,8 +33,8 @@ pub(super) fn find(scenario: &str, run: &RunRecord) -> Vec<Finding> {
         scenario: scenario.to_owned(),
         step: Some(step.name.clone()),
         phase: None,
-        // It says where to begin, and not that anything is wrong: never strong.
-        strength: strength(share, 0.95, f64::INFINITY, "share of the time of all steps"),
+        // It says where to begin, and not that anything is wrong.
+        strength: strength(Grade::Weak, share, "share of the time of all steps"),
         evidence: Evidence {
             text: format!(
                 "{percent:.0} % of the time of all steps went into this one of {}",

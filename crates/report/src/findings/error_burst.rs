@@ -2,15 +2,15 @@
 
 use load_engine::{RunRecord, StepSummary};
 
-use super::strength;
-use crate::{Evidence, Figure, Finding, FindingKind, PlotKind, Span, Unit};
+use super::chance::{binomial_tail, grade, strength};
+use crate::{Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Span, Unit};
 
 const MIN_FAILURES: u64 = 10;
 
-/// Most of the failures…
-const MOST: f64 = 0.7;
+/// In a shorter run there is no elsewhere.
+const MIN_INTERVALS: usize = 10;
 
-/// …in at most this share of the attempts.
+/// A burst is at most this part of the run: else it is the usual state.
 const WITHIN: f64 = 0.25;
 
 /// The share of failures inside is at least so many times that outside: else the burst is of load.
@@ -23,24 +23,36 @@ pub(super) fn find(scenario: &str, run: &RunRecord) -> Vec<Finding> {
         .collect()
 }
 
+/// Intervals in a row, and what failed in them.
+#[derive(Clone, Copy)]
+struct Window {
+    from: usize,
+    until: usize,
+    attempts: u64,
+    failures: u64,
+}
+
 fn of_step(scenario: &str, run: &RunRecord, step: &StepSummary) -> Option<Finding> {
-    if step.failed < MIN_FAILURES || step.intervals.len() < 4 {
+    if step.failed < MIN_FAILURES || step.intervals.len() < MIN_INTERVALS {
         return None;
     }
-    let (from, until) = shortest_with_most(step)?;
-    let inside = &step.intervals[from..until];
-    let attempts: u64 = inside
-        .iter()
-        .map(|interval| run.attempted_in(interval))
-        .sum();
-    let failures: u64 = inside.iter().map(|interval| interval.failed).sum();
+    let Densest { window, p } = densest(run, step)?;
+    let Window {
+        from,
+        until,
+        attempts,
+        failures,
+    } = window;
     let outside_attempts = step.attempted.saturating_sub(attempts);
     let outside_failures = step.failed.saturating_sub(failures);
     let rate = failures as f64 / attempts.max(1) as f64;
     let outside = outside_failures as f64 / outside_attempts.max(1) as f64;
     let together = failures as f64 / step.failed as f64;
-    let part = attempts as f64 / step.attempted.max(1) as f64;
-    if part > WITHIN || rate < TIMES * outside {
+    if failures < MIN_FAILURES || rate < TIMES * outside {
+        return None;
+    }
+    let grade = grade(p, run.steps.len());
+    if grade == Grade::Weak {
         return None;
     }
     let span = Span {
@@ -57,7 +69,7 @@ fn of_step(scenario: &str, run: &RunRecord, step: &StepSummary) -> Option<Findin
         scenario: scenario.to_owned(),
         step: Some(step.name.clone()),
         phase: None,
-        strength: strength(rate, 0.1, 0.5, "share of failures within the burst"),
+        strength: strength(grade, rate, "share of failures within the burst"),
         evidence: Evidence {
             text: format!(
                 "{failures} of {} failures came between {:.1} s and {:.1} s, where {:.1} % of the \
@@ -83,20 +95,53 @@ fn of_step(scenario: &str, run: &RunRecord, step: &StepSummary) -> Option<Findin
     })
 }
 
-/// The fewest intervals in a row that hold most of the failures, first and past the last.
-fn shortest_with_most(step: &StepSummary) -> Option<(usize, usize)> {
-    let wanted = (step.failed as f64 * MOST).ceil() as u64;
-    let mut best: Option<(usize, usize)> = None;
-    let (mut from, mut held) = (0, 0);
-    for (number, interval) in step.intervals.iter().enumerate() {
-        held += interval.failed;
-        while held >= wanted {
-            if best.is_none_or(|(first, past)| number + 1 - from < past - first) {
-                best = Some((from, number + 1));
+struct Densest {
+    window: Window,
+    /// The chance of a window as dense as this somewhere in a run that fails evenly.
+    p: f64,
+}
+
+/// The window that is least probable where failures come at the rate that they have outside of it.
+fn densest(run: &RunRecord, step: &StepSummary) -> Option<Densest> {
+    let counts: Vec<(u64, u64)> = step
+        .intervals
+        .iter()
+        .map(|interval| (run.attempted_in(interval), interval.failed))
+        .collect();
+    let longest = ((counts.len() as f64 * WITHIN) as usize).max(1);
+    let mut windows = 0u32;
+    let mut densest: Option<Densest> = None;
+    for (from, (_, first)) in counts.iter().enumerate() {
+        let (mut attempts, mut failures) = (0, 0);
+        let ends = from + 1..=(from + longest).min(counts.len());
+        for (until, (attempted, failed)) in ends.zip(&counts[from..]) {
+            attempts += attempted;
+            failures += failed;
+            windows += 1;
+            // A window that begins or ends without a failure is another one's.
+            if failures < MIN_FAILURES || *first == 0 || *failed == 0 {
+                continue;
             }
-            held -= step.intervals[from].failed;
-            from += 1;
+            let elsewhere = step.attempted.saturating_sub(attempts).max(1);
+            // Never seen is not never: as if one had been.
+            let failed_elsewhere = step.failed.saturating_sub(failures).max(1);
+            let rate = failed_elsewhere as f64 / elsewhere as f64;
+            let p = binomial_tail(attempts, rate, failures);
+            if densest
+                .as_ref()
+                .is_none_or(|best| p < best.p || p == best.p && failures > best.window.failures)
+            {
+                let window = Window {
+                    from,
+                    until,
+                    attempts,
+                    failures,
+                };
+                densest = Some(Densest { window, p });
+            }
         }
     }
-    best
+    let mut densest = densest?;
+    densest.p = (densest.p * f64::from(windows)).min(1.0);
+    Some(densest)
 }

@@ -251,6 +251,19 @@ pub enum PlotKind {
 }
 
 impl PlotKind {
+    /// What its vertical axis shows.
+    pub(crate) fn axis(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Throughput => "per second",
+            Self::Latency | Self::HeatMap | Self::Percentiles => "latency",
+            Self::Memory => "memory",
+            Self::Processor => "cores",
+            Self::Pressure => "share waiting",
+            Self::Disk => "per second",
+        }
+    }
+
     /// The word for it in links within a report.
     #[must_use]
     pub fn anchor(self) -> &'static str {

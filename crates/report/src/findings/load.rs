@@ -90,16 +90,17 @@ fn users_at(stages: &[UserStage], ns: u64) -> f64 {
     0.0
 }
 
-/// The intervals that were over when the run was: the last one is cut short.
+/// The intervals that were over when the scheduled window was: the last one is cut short, and what comes
+/// later is the drain.
 pub(super) fn whole_intervals(run: &RunRecord) -> usize {
     let recorded = run.steps.iter().map(|step| step.intervals.len()).max();
-    let over = run.wall_ns.checked_div(run.interval_ns).unwrap_or(0);
+    let over = run.window_ns().checked_div(run.interval_ns).unwrap_or(0);
     usize::try_from(over)
         .unwrap_or(usize::MAX)
         .min(recorded.unwrap_or(0))
 }
 
-/// Attempts of all steps that ended in an interval.
+/// Successful attempts of all steps that ended in an interval.
 pub(super) fn ended_in(run: &RunRecord, interval: usize) -> u64 {
     let of_step = |step: &load_engine::StepSummary| {
         let summary = step.intervals.get(interval);

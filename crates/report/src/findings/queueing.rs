@@ -2,11 +2,15 @@
 
 use load_engine::{Model, RunRecord};
 
-use super::strength;
-use crate::{Evidence, Figure, Finding, FindingKind, PlotKind, Unit};
+use super::chance::{lower_bound, strength};
+use crate::{Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Unit};
 
-/// The 99th percentile of response time is at least so many times that of service time.
-const TIMES: f64 = 2.0;
+/// More than this share of the arrivals found no slot, with certainty.
+const MIN_SHARE: f64 = 0.01;
+
+/// Standard deviations of the lower bounds by which a finding is moderate or strong.
+const MODERATE: f64 = 1.645;
+const STRONG: f64 = 2.968;
 
 /// A shorter wait is the system's jitter.
 const MIN_WAIT_NS: f64 = 1e6;
@@ -18,15 +22,21 @@ pub(super) fn find(scenario: &str, run: &RunRecord) -> Vec<Finding> {
         return Vec::new();
     };
     let (response, service) = (&open.response_time, &open.service_time);
-    let wait = response.p99_ns as f64 - service.p99_ns as f64;
-    let times = response.p99_ns as f64 / service.p99_ns.max(1) as f64;
-    if response.count < MIN_ARRIVALS || times < TIMES || wait < MIN_WAIT_NS {
+    let wait_ns = response.p99_ns as f64 - service.p99_ns as f64;
+    let least_ns = MIN_WAIT_NS
+        .max(service.p99_ns as f64)
+        // Lateness of the generator itself is no queue of the target.
+        .max(open.schedule_lag.max_ns as f64);
+    let started = response.count.max(open.arrivals.done);
+    let bound = |deviations| lower_bound(open.late_starts, started, deviations);
+    if started < MIN_ARRIVALS || bound(MODERATE) <= MIN_SHARE || wait_ns < least_ns {
         return Vec::new();
     }
-    // Lateness of the generator itself is no queue of the target.
-    if !run.generator_limits().is_empty() {
-        return Vec::new();
-    }
+    let grade = match bound(STRONG) > MIN_SHARE {
+        true => Grade::Strong,
+        false => Grade::Moderate,
+    };
+    let share = open.late_starts as f64 / started as f64;
     let waited = 1.0 - service.mean_ns / response.mean_ns.max(1.0);
     vec![Finding {
         kind: FindingKind::Queueing,
@@ -34,15 +44,15 @@ pub(super) fn find(scenario: &str, run: &RunRecord) -> Vec<Finding> {
         step: None,
         phase: None,
         strength: strength(
-            times,
-            4.0,
-            10.0,
-            "p99 of response time over p99 of service time",
+            grade,
+            share,
+            "share of the arrivals that found no slot free",
         ),
         evidence: Evidence {
             text: format!(
-                "p99 of response time is {times:.1} times that of service time: {:.0} % of the \
+                "{:.1} % of the arrivals found none of {max_in_flight} slots free: {:.0} % of the \
                  response time was spent waiting to be begun",
+                share * 100.0,
                 waited.max(0.0) * 100.0
             ),
             figures: vec![
@@ -57,7 +67,7 @@ pub(super) fn find(scenario: &str, run: &RunRecord) -> Vec<Finding> {
                     Unit::Nanoseconds,
                 ),
                 Figure::new(
-                    "arrivals that found no thread",
+                    "arrivals that found no slot",
                     open.late_starts as f64,
                     Unit::Count,
                 ),

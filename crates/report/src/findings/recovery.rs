@@ -1,11 +1,11 @@
 //! How long latencies took to come back after a peak.
 
-use load_engine::{RunRecord, StepSummary};
+use load_engine::{Model, RunRecord, StepSummary};
 
-use super::load::{Load, Plateau};
-use super::strength;
+use super::chance::strength;
+use super::load::{Load, Plateau, ended_in};
 use crate::comparison::median::median;
-use crate::{Evidence, Figure, Finding, FindingKind, PlotKind, Span, Unit};
+use crate::{Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Span, Unit};
 
 /// A peak is at least so many times the load before it.
 const PEAK: f64 = 1.3;
@@ -19,8 +19,15 @@ const CALM: usize = 3;
 /// A recovery that takes no longer than this many intervals is none to speak of.
 const QUICK: usize = 3;
 
+/// Fewer intervals before the peak do not show what is normal.
+const MIN_BEFORE: usize = 10;
+
+/// A strong finding: so many times as long as the queue explains, at least.
+const STRONG_INTERVALS: usize = 10;
+
 pub(super) fn find(scenario: &str, run: &RunRecord) -> Vec<Finding> {
-    let plateaus = Load::of(run).plateaus();
+    let load = Load::of(run);
+    let plateaus = load.plateaus();
     let Some((before, peak)) = peak(&plateaus) else {
         return Vec::new();
     };
@@ -34,7 +41,7 @@ pub(super) fn find(scenario: &str, run: &RunRecord) -> Vec<Finding> {
         .filter_map(|step| Some((step, recovery(step, before, after)?)))
         .max_by_key(|(_, recovery)| recovery.intervals);
     slowest
-        .filter(|(_, recovery)| recovery.intervals > QUICK)
+        .filter(|(_, recovery)| recovery.intervals > QUICK + explained(run, &load, after))
         .map(|(step, recovery)| finding(scenario, run, step, after, &recovery))
         .into_iter()
         .collect()
@@ -48,7 +55,36 @@ fn peak(plateaus: &[Plateau]) -> Option<(&Plateau, &Plateau)> {
         .iter()
         .filter(lower)
         .max_by_key(|p| p.intervals().len())?;
-    (longest.intervals().len() >= CALM).then_some((longest, peak))
+    (longest.intervals().len() >= MIN_BEFORE).then_some((longest, peak))
+}
+
+/// How many intervals an open model's queue needs to be served after the peak, at the fastest rate that was
+/// seen: that long it is no sign of a slow recovery.
+fn explained(run: &RunRecord, load: &Load<'_>, after: &Plateau) -> usize {
+    let Model::Open { .. } = run.model else {
+        return 0;
+    };
+    let seconds = run.interval_ns as f64 / 1e9;
+    let middle = |interval: usize| interval as u64 * run.interval_ns + run.interval_ns / 2;
+    let due: f64 = (0..after.from)
+        .map(|interval| load.at(middle(interval)) * seconds)
+        .sum();
+    // Operations, of which an iteration may have several.
+    let steps = run
+        .steps
+        .iter()
+        .filter(|step| step.attempted > 0)
+        .count()
+        .max(1) as f64;
+    let done = |interval: usize| ended_in(run, interval) as f64 / steps;
+    let served: f64 = (0..after.from).map(done).sum();
+    let fastest = (0..after.until).map(done).fold(0.0, f64::max) / seconds;
+    let spare = fastest - after.load;
+    let backlog = (due - served).max(0.0);
+    match spare > 0.0 {
+        true => (backlog / spare / seconds).ceil() as usize,
+        false => usize::MAX / 2,
+    }
 }
 
 struct Recovery {
@@ -64,7 +100,8 @@ fn recovery(step: &StepSummary, before: &Plateau, after: &Plateau) -> Option<Rec
         (latency.count > 0).then_some(latency.p95_ns as f64)
     };
     let before_ns = median(before.intervals().filter_map(p95))?;
-    let bound = NORMAL * before_ns;
+    let highest = before.intervals().filter_map(p95).fold(0.0, f64::max);
+    let bound = highest.max(NORMAL * before_ns);
     let last = after.until.min(step.intervals.len());
     if last < after.from + CALM {
         return None;
@@ -101,9 +138,11 @@ fn finding(
         step: Some(step.name.clone()),
         phase: None,
         strength: strength(
+            match recovery.intervals >= STRONG_INTERVALS {
+                true => Grade::Strong,
+                false => Grade::Moderate,
+            },
             share,
-            0.3,
-            0.7,
             "share of the calm after the peak that it took",
         ),
         evidence: Evidence {

@@ -1,15 +1,14 @@
-//! Times in which everybody waited: the target stood still.
+//! Times in which nearly everybody waited at once: the target stood still.
 
-use load_engine::{Model, MonitorSample, RunRecord, StepSummary};
+use std::collections::BTreeMap;
 
+use load_engine::{Model, RunRecord, SlowOperation, StepSummary};
+
+use super::causes::{explanation, figures};
+use super::chance::{binomial_tail, grade, strength};
 use super::load::Load;
-use super::strength;
 use crate::comparison::median::median;
 use crate::{Evidence, Figure, Finding, FindingKind, PlotKind, Span, Unit};
-
-/// A wait is at least this long, and at least so many times the step's median.
-const MIN_WAIT_NS: u64 = 50_000_000;
-const MIN_TIMES: u64 = 10;
 
 /// Of those who could have waited, at least this share did.
 const MOST: f64 = 0.8;
@@ -17,236 +16,171 @@ const MOST: f64 = 0.8;
 /// With fewer at once, "all of them" is chance.
 const MIN_USERS: f64 = 4.0;
 
-/// Long waits are at least so many times as many as in the usual interval: else they are the tail.
-const MIN_TIMES_USUAL: f64 = 5.0;
+/// A wait is at least so many times the usual 95th percentile: those of a busy period, in which a few
+/// servers have a queue for a moment, are shorter.
+const MIN_TIMES_P95: f64 = 5.0;
+
+/// In a shorter run there is no usual state to compare with.
+const MIN_WINDOW_NS: u64 = 5_000_000_000;
+
+/// Stalls with less than this between them are one.
+const NEAR_NS: u64 = 1_000_000_000;
 
 /// So many stalls are named; a run with more has another trouble.
 const MAX_FINDINGS: usize = 5;
 
+/// A time in which most waited.
 #[derive(Clone, Copy)]
 struct Stall {
-    interval: usize,
+    span: Span,
+    /// The most users that were inside slow operations at one instant, and how many there were.
+    waited: usize,
+    present: f64,
     longest_ns: u64,
-    waited: u64,
-    /// Of those who could have waited.
-    share: f64,
-    expected: f64,
-}
-
-impl Stall {
-    fn is_one(&self, usual: f64) -> bool {
-        // Far more than there are users: long waits follow one another, and nothing stood still.
-        self.expected >= MIN_USERS
-            && (MOST..=2.0).contains(&self.share)
-            && self.waited as f64 >= MIN_TIMES_USUAL * usual
-    }
 }
 
 pub(super) fn find(scenario: &str, run: &RunRecord) -> Vec<Finding> {
-    let intervals = run
-        .steps
-        .iter()
-        .map(|step| step.intervals.len())
-        .max()
-        .unwrap_or(0);
-    let load = Load::of(run);
-    let bounds: Vec<u64> = run.steps.iter().map(long_wait).collect();
-    let waits: Vec<Stall> = (0..intervals)
-        .map(|interval| waits_in(run, &load, &bounds, interval))
-        .collect();
-    let usual = median(waits.iter().map(|waits| waits.waited as f64)).unwrap_or(0.0);
-    let mut stalls: Vec<Stall> = Vec::new();
-    for stall in waits.into_iter().filter(|waits| waits.is_one(usual)) {
-        // Who ended on either side of a boundary waited for the same.
-        match stalls.last_mut() {
-            Some(last) if last.interval + 1 == stall.interval => {
-                if stall.share > last.share {
-                    *last = stall;
-                }
-            }
-            _ => stalls.push(stall),
-        }
+    if run.window_ns() < MIN_WINDOW_NS {
+        return Vec::new();
     }
+    let mut stalls = stalls(run);
     stalls.sort_by_key(|stall| std::cmp::Reverse(stall.longest_ns));
     stalls.truncate(MAX_FINDINGS);
-    stalls.sort_by_key(|stall| stall.interval);
+    stalls.sort_by_key(|stall| stall.span.start_ns);
     stalls
         .iter()
         .map(|stall| finding(scenario, run, stall))
         .collect()
 }
 
-/// From where on a wait of a step is long.
-fn long_wait(step: &StepSummary) -> u64 {
-    let filled = step
-        .intervals
+/// Goes through the beginnings and ends of slow operations in their order.
+fn stalls(run: &RunRecord) -> Vec<Stall> {
+    let load = Load::of(run);
+    let bounds: Vec<f64> = run.steps.iter().map(usual_p95).collect();
+    let is_long = |slow: &&SlowOperation| {
+        let bound = bounds.get(slow.step as usize).copied().unwrap_or(0.0);
+        (slow.end_ns - slow.start_ns) as f64 >= MIN_TIMES_P95 * bound
+    };
+    let mut ends: Vec<(u64, bool, &SlowOperation)> = run
+        .slow_operations
         .iter()
-        .filter(|interval| interval.latency.count > 0);
-    let medians = filled.map(|interval| interval.latency.p50_ns as f64);
-    let usual = median(medians).unwrap_or(0.0);
-    MIN_WAIT_NS.max(MIN_TIMES * usual as u64)
+        .filter(is_long)
+        .flat_map(|slow| [(slow.start_ns, true, slow), (slow.end_ns, false, slow)])
+        .collect();
+    // Who ends at a moment is not there together with who begins at it.
+    ends.sort_by_key(|(at, begins, slow)| (*at, *begins, slow.user));
+    let mut inside: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut stalls: Vec<Stall> = Vec::new();
+    for (at_ns, begins, slow) in ends {
+        if !begins {
+            if let Some(count) = inside.get_mut(&slow.user) {
+                *count -= 1;
+                if *count == 0 {
+                    inside.remove(&slow.user);
+                }
+            }
+            continue;
+        }
+        *inside.entry(slow.user).or_default() += 1;
+        let longest_ns = slow.end_ns - slow.start_ns;
+        let present = present(run, &load, at_ns, longest_ns);
+        if present < MIN_USERS || (inside.len() as f64) < MOST * present {
+            continue;
+        }
+        let one = Stall {
+            span: Span {
+                start_ns: at_ns,
+                end_ns: slow.end_ns,
+            },
+            waited: inside.len(),
+            present: present.max(inside.len() as f64),
+            longest_ns,
+        };
+        match stalls.last_mut() {
+            Some(last) if at_ns <= last.span.end_ns + NEAR_NS => last.extend(&one),
+            _ => stalls.push(one),
+        }
+    }
+    stalls
 }
 
-/// Counts the long waits that ended in an interval or the next one.
-fn waits_in(run: &RunRecord, load: &Load<'_>, bounds: &[u64], interval: usize) -> Stall {
-    let mut longest_ns = 0;
-    let mut waits: Vec<(u64, u64)> = Vec::new(); // length and count
-    for (step, &bound) in run.steps.iter().zip(bounds) {
-        for summary in step.intervals.iter().skip(interval).take(2) {
-            if summary.latency.max_ns < bound {
-                continue;
-            }
-            // A damaged text is the loader's to complain of.
-            let Ok(histogram) = summary.latency.to_histogram() else {
-                continue;
-            };
-            longest_ns = longest_ns.max(histogram.max());
-            let long = histogram
-                .iter_recorded()
-                .filter(|b| b.value_iterated_to() >= bound);
-            waits.extend(long.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value())));
+/// The 95th percentile of the usual interval.
+fn usual_p95(step: &StepSummary) -> f64 {
+    let filled = step.intervals.iter().filter(|own| own.latency.count > 0);
+    median(filled.map(|own| own.latency.p95_ns as f64)).unwrap_or(0.0)
+}
+
+impl Stall {
+    fn extend(&mut self, other: &Self) {
+        self.span.end_ns = self.span.end_ns.max(other.span.end_ns);
+        self.longest_ns = self.longest_ns.max(other.longest_ns);
+        if other.waited >= self.waited {
+            self.waited = other.waited;
+            self.present = other.present;
         }
     }
-    let middle = interval as u64 * run.interval_ns + run.interval_ns / 2;
-    let (waited, expected) = match run.model {
-        // Each arrival that was due meanwhile waited, the late ones less.
-        Model::Open { .. } => {
-            let due = load.at(middle.saturating_sub(longest_ns)) * longest_ns as f64 / 1e9;
-            (waits.iter().map(|(_, count)| count).sum::<u64>(), due)
+}
+
+/// Who could have waited: the users, or the arrivals that were due in so long a time and found a slot.
+fn present(run: &RunRecord, load: &Load<'_>, at_ns: u64, longest_ns: u64) -> f64 {
+    match run.model {
+        Model::Open { max_in_flight, .. } => {
+            let due = load.at(at_ns) * longest_ns as f64 / 1e9;
+            due.min(f64::from(max_in_flight.get()))
         }
-        // Each user waited once, all about as long.
-        _ => {
-            let alike = waits.iter().filter(|(length, _)| *length >= longest_ns / 3);
-            (alike.map(|(_, count)| count).sum(), load.at(middle))
-        }
-    };
-    Stall {
-        interval,
-        longest_ns,
-        waited,
-        share: waited as f64 / expected.max(1.0),
-        expected,
+        _ => load.at(at_ns).min(f64::from(run.users)),
     }
+}
+
+/// The chance of so many at once somewhere in the run, if each is as often inside a slow operation as
+/// elsewhere in the run and knows nothing of the others.
+fn chance(run: &RunRecord, stall: &Stall) -> f64 {
+    let Span { start_ns, end_ns } = stall.span;
+    let outside = |slow: &&SlowOperation| slow.end_ns <= start_ns || slow.start_ns >= end_ns;
+    let elsewhere = run.slow_operations.iter().filter(outside);
+    let slow_ns: u64 = elsewhere.map(|slow| slow.end_ns - slow.start_ns).sum();
+    let length_ns = (end_ns - start_ns).max(1);
+    let rest_ns = run.window_ns().saturating_sub(length_ns).max(1) as f64;
+    let users = stall.present.round() as u64;
+    // Never seen elsewhere is not never: as if one had been.
+    let slow_ns = slow_ns.max(stall.longest_ns) as f64;
+    let share = (slow_ns / (rest_ns * users as f64)).min(1.0);
+    let places = run.window_ns() as f64 / length_ns as f64;
+    (places * binomial_tail(users, share, stall.waited as u64)).min(1.0)
 }
 
 fn finding(scenario: &str, run: &RunRecord, stall: &Stall) -> Finding {
-    let end_ns = ((stall.interval as u64 + 2) * run.interval_ns).min(run.wall_ns);
-    let span = Span {
-        start_ns: (stall.interval as u64 * run.interval_ns).saturating_sub(stall.longest_ns),
-        end_ns,
-    };
-    let causes = causes(run, span);
-    let mut figures = vec![
+    let share = stall.waited as f64 / stall.present;
+    let mut evidence = vec![
         Figure::new("longest wait", stall.longest_ns as f64, Unit::Nanoseconds),
-        Figure::new("who waited", stall.waited as f64, Unit::Count),
+        Figure::new("users that waited", stall.waited as f64, Unit::Count),
+        Figure::new("share of users", share, Unit::Share),
     ];
-    let mut text = format!(
-        "{} operations waited at the same time, up to {:.2} s",
+    evidence.extend(figures(run, stall.span));
+    let cause = explanation(run, stall.span);
+    let text = format!(
+        "{} of {:.0} users were inside slow operations at one instant, up to {:.2} s{}",
         stall.waited,
-        stall.longest_ns as f64 / 1e9
+        stall.present,
+        stall.longest_ns as f64 / 1e9,
+        cause.text
     );
-    for cause in &causes {
-        figures.push(Figure::new(cause.name, cause.inside, Unit::Share));
-    }
-    let worst = causes
-        .iter()
-        .filter(|cause| cause.inside > 0.2 && cause.inside > 2.0 * cause.outside)
-        .max_by(|a, b| a.inside.total_cmp(&b.inside));
-    let recommendation = match worst {
-        Some(cause) => {
-            text.push_str(&format!(
-                "; {} for {:.0} % of that time, and {:.0} % otherwise",
-                cause.name,
-                cause.inside * 100.0,
-                cause.outside * 100.0
-            ));
-            cause.remedy.to_owned()
-        }
-        None => {
-            "the monitors show no pressure on processor, memory or disk then: look for a lock, a \
-                 pause for garbage, or a service that the target waited for"
-                .to_owned()
-        }
-    };
     Finding {
         kind: FindingKind::Stall,
         scenario: scenario.to_owned(),
         step: None,
         phase: None,
         strength: strength(
-            stall.share,
-            0.9,
-            0.98,
+            grade(chance(run, stall), 1),
+            share,
             "share of the users that waited at the same time",
         ),
-        evidence: Evidence { text, figures },
-        recommendation,
-        span: Some(span),
+        evidence: Evidence {
+            text,
+            figures: evidence,
+        },
+        recommendation: cause.remedy.to_owned(),
+        span: Some(stall.span),
         plot: PlotKind::HeatMap,
     }
-}
-
-struct Cause {
-    name: &'static str,
-    remedy: &'static str,
-    /// Share of the stall's time.
-    inside: f64,
-    /// Share of the other time.
-    outside: f64,
-}
-
-/// What the monitors showed in a span and outside of it.
-fn causes(run: &RunRecord, span: Span) -> Vec<Cause> {
-    type Source = (
-        &'static str,
-        &'static str,
-        fn(&MonitorSample) -> Option<u64>,
-    );
-    const SOURCES: [Source; 4] = [
-        (
-            "tasks waited for a disk",
-            "look at the disk: a sync, a checkpoint or somebody else's writes held everybody up",
-            |sample| sample.io_pressure_ns,
-        ),
-        (
-            "tasks waited for memory",
-            "give it more memory, or let it use less: the kernel reclaimed pages meanwhile",
-            |sample| sample.memory_pressure_ns,
-        ),
-        (
-            "tasks waited for a processor",
-            "something took the processors: look for a neighbour, or for work that comes in batches",
-            |sample| sample.cpu_pressure_ns,
-        ),
-        (
-            "the processor limit held the process back",
-            "raise the CPU limit of the control group: the process was throttled",
-            |sample| sample.throttled_ns,
-        ),
-    ];
-    let is_inside = |at_ns: i64| {
-        u64::try_from(at_ns).is_ok_and(|at| (span.start_ns..=span.end_ns).contains(&at))
-    };
-    let of = |(name, remedy, source): &Source| {
-        let (mut inside, mut outside) = ((0.0, 0.0), (0.0, 0.0));
-        for pair in run.monitor.samples.windows(2) {
-            let (Some(before), Some(after)) = (source(&pair[0]), source(&pair[1])) else {
-                continue;
-            };
-            let sum = match is_inside(pair[0].at_ns) && is_inside(pair[1].at_ns) {
-                true => &mut inside,
-                false => &mut outside,
-            };
-            sum.0 += after.saturating_sub(before) as f64;
-            sum.1 += (pair[1].at_ns - pair[0].at_ns) as f64;
-        }
-        let share = |(part, whole): (f64, f64)| (whole > 0.0).then(|| (part / whole).min(1.0));
-        Some(Cause {
-            name,
-            remedy,
-            inside: share(inside)?,
-            outside: share(outside).unwrap_or(0.0),
-        })
-    };
-    SOURCES.iter().filter_map(of).collect()
 }

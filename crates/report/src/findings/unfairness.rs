@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use load_engine::{Fairness, RunRecord};
 
-use super::strength;
-use crate::{Evidence, Figure, Finding, FindingKind, PlotKind, Unit};
+use super::chance::strength;
+use crate::{Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Unit};
 
 /// Of fewer users there is no usual one.
 const MIN_USERS: u32 = 4;
 
-/// In fewer iterations of the median user, a few long ones make the difference: the mean of 50 times
-/// whose deviation is as large as their mean is true to a seventh.
-const MIN_ITERATIONS: u64 = 50;
+/// In fewer iterations of the median user, a few long ones make the difference: the mean of 60 times
+/// whose deviation is as large as their mean is true to an eighth.
+const MIN_ITERATIONS: u64 = 60;
 
 /// In a shorter time, a single wait makes the difference.
-const MIN_TIME: Duration = Duration::from_secs(3);
+const MIN_TIME: Duration = Duration::from_secs(10);
+
+/// The slowest user is so many times as slow as is usual, for a strong finding.
+const STRONG_TIMES: f64 = 4.0;
 
 /// So long a user must have had its turns on a processor: in a shorter time a scheduler that gives
 /// each thread some milliseconds has been at a thousand of them only once or twice.
@@ -47,7 +50,15 @@ pub(super) fn find(scenario: &str, run: &RunRecord) -> Vec<Finding> {
         scenario: scenario.to_owned(),
         step: None,
         phase: None,
-        strength: strength(times, 5.0, 10.0, "the usual rate over the slowest user's"),
+        strength: strength(
+            if times >= STRONG_TIMES {
+                Grade::Strong
+            } else {
+                Grade::Moderate
+            },
+            times,
+            "the usual rate over the slowest user's",
+        ),
         evidence: Evidence {
             text: text(fairness),
             figures: vec![

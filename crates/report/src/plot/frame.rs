@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 
 use super::scale::Scale;
-use crate::Span;
 use crate::render::text::{elided, markup};
+use crate::{PlotKind, Span};
 
 /// Width and height of the inner coordinates: enough that rounding to whole ones is not seen.
 const WIDTH: f64 = 10_000.0;
@@ -130,6 +130,7 @@ impl Frame {
     /// The whole plot as an SVG. Title and description are for those who cannot see it.
     pub(super) fn finish(
         self,
+        kind: PlotKind,
         id: &str,
         title: &str,
         summary: &str,
@@ -160,6 +161,7 @@ impl Frame {
         if let Some(axis) = time {
             marks(&mut svg, axis);
         }
+        axis_titles(&mut svg, kind, height);
         svg.push_str("<line class=\"cursor\" y2=\"100%\"/></svg>");
         svg
     }
@@ -214,23 +216,61 @@ impl Frame {
     }
 }
 
+/// What the axes are counted in, along them.
+fn axis_titles(svg: &mut String, kind: PlotKind, height: u32) {
+    let along = match kind {
+        PlotKind::Percentiles => "percentile",
+        _ => "time since the load began",
+    };
+    let middle = height / 2;
+    let _ = write!(
+        svg,
+        "<g class=\"axes\" aria-hidden=\"true\">\
+         <text x=\"50%\" y=\"100%\" dy=\"33\" text-anchor=\"middle\">{along}</text>\
+         <text transform=\"translate(-56 {middle}) rotate(-90)\" text-anchor=\"middle\">{}</text></g>",
+        kind.axis()
+    );
+}
+
 /// The names of phases above the plot. The script moves what has `data-x` when it zooms.
 fn phases(svg: &mut String, axis: &TimeAxis) {
     const NAME_CHARACTERS: usize = 40;
     svg.push_str("<g class=\"phases\" aria-hidden=\"true\">");
-    for (name, from, to) in &axis.phases {
+    for (number, (name, from, to)) in (1..).zip(&axis.phases) {
         let (from, to) = (from / axis.end_s, to / axis.end_s);
         let width = percent((to.min(1.0) - from).max(0.0));
         let at = percent(from.min(1.0));
+        let name = elided(name, NAME_CHARACTERS);
+        let needed = name.chars().count() as f64 * LETTER;
+        let fits = |plot: f64| needed <= (to.min(1.0) - from) * plot;
+        // A name that would be cut is its number, by which the phases are listed.
+        let (wide, narrow) = (fits(WIDE_PLOT), fits(NARROW_PLOT));
         let _ = write!(
             svg,
             "<svg x=\"{at}%\" width=\"{width}%\" y=\"-18\" height=\"100%\" data-x=\"{from:.6}\" \
-             data-to=\"{to:.6}\"><line y1=\"18\" y2=\"100%\"/><text x=\"4\" y=\"12\">{}</text></svg>",
-            markup(&elided(name, NAME_CHARACTERS))
+             data-to=\"{to:.6}\"><line y1=\"18\" y2=\"100%\"/>"
         );
+        if wide {
+            let class = if narrow { "" } else { " class=\"on-wide\"" };
+            let _ = write!(
+                svg,
+                "<text{class} x=\"4\" y=\"12\">{}</text>",
+                markup(&name)
+            );
+        }
+        if !narrow {
+            let class = if wide { " class=\"on-narrow\"" } else { "" };
+            let _ = write!(svg, "<text{class} x=\"4\" y=\"12\">{number}</text>");
+        }
+        svg.push_str("</svg>");
     }
     svg.push_str("</g>");
 }
+
+/// About how wide a letter of a phase's name is, and the plots of a wide and of a narrow screen, in pixels.
+const LETTER: f64 = 7.5;
+const WIDE_PLOT: f64 = 700.0;
+const NARROW_PLOT: f64 = 270.0;
 
 /// The numbers of findings, at the middle of their times.
 fn marks(svg: &mut String, axis: &TimeAxis) {

@@ -5,7 +5,7 @@ use super::scale::Scale;
 use super::timeline::{Column, row_start};
 use super::{Legend, Painter, Plot};
 use crate::PlotKind;
-use crate::units::count;
+use crate::units::counted;
 
 /// Shades of the heat map.
 const SHADES: usize = 7;
@@ -43,13 +43,13 @@ impl Painter<'_> {
             .map_or(0.0, |column| column.end_s - column.start_s);
         let caption = format!(
             "A cell is {} of the run and an eighth of a factor of ten of latency, all steps together. \
-             The darkest has up to {} operations; the scale of shades is logarithmic.",
+             The darkest has up to {}; the scale of shades is logarithmic.",
             super::over_time::seconds(width),
-            count(most)
+            counted(most, "operation")
         );
         let kind = PlotKind::HeatMap;
         let id = self.id(kind);
-        let svg = frame.finish(&id, &title, &caption, 200, Some(&self.axis_of(kind)));
+        let svg = frame.finish(kind, &id, &title, &caption, 200, Some(&self.axis_of(kind)));
         Some(Plot {
             kind,
             id,

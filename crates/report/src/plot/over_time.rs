@@ -5,7 +5,7 @@ use super::points::Points;
 use super::scale::Scale;
 use super::timeline::Column;
 use super::{Legend, Painter, Plot};
-use crate::units::{count, duration};
+use crate::units::{count, counted, duration};
 use crate::{PlotKind, Unit};
 
 /// A line of a plot of latencies: its class, its name, and its figure in a column.
@@ -116,7 +116,8 @@ impl Painter<'_> {
         } else {
             String::new()
         };
-        let caption = format!("Attempts of all steps that ended in each interval.{note}");
+        let caption =
+            format!("Successful operations of all steps that ended in each interval.{note}");
         let kind = PlotKind::Throughput;
         Some(self.plot(
             kind,
@@ -160,14 +161,22 @@ impl Painter<'_> {
         each.filter(|(_, (step, _))| step.attempted > 0)
             .map(|(at, (step, columns))| {
                 let (frame, legend, _) = self.latencies(columns);
+                let p99 = step.felt().p99();
                 let caption = format!(
-                    "{} attempts, p99 {}.",
-                    count(step.attempted),
-                    duration(step.service_time.p99_ns as f64)
+                    "{}, p99 {}.",
+                    counted(step.attempted, "attempt"),
+                    p99.map_or_else(|| "–".to_owned(), |ns| duration(ns as f64))
                 );
                 let id = format!("{}-step-{}", self.prefix, at + 1);
                 Plot {
-                    svg: frame.finish(&id, &step.name, &caption, 150, Some(&self.bare_axis())),
+                    svg: frame.finish(
+                        PlotKind::Latency,
+                        &id,
+                        &step.name,
+                        &caption,
+                        150,
+                        Some(&self.bare_axis()),
+                    ),
                     kind: PlotKind::Latency,
                     id,
                     title: step.name.clone(),
@@ -227,7 +236,14 @@ impl Painter<'_> {
     ) -> Plot {
         let id = self.id(kind);
         Plot {
-            svg: frame.finish(&id, title, &caption, height, Some(&self.axis_of(kind))),
+            svg: frame.finish(
+                kind,
+                &id,
+                title,
+                &caption,
+                height,
+                Some(&self.axis_of(kind)),
+            ),
             kind,
             id,
             title: title.to_owned(),

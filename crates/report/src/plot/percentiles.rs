@@ -5,7 +5,7 @@ use super::frame::Frame;
 use super::scale::{Scale, nines};
 use super::{Legend, Painter, Plot};
 use crate::PlotKind;
-use crate::units::count;
+use crate::units::counted;
 
 /// Steps that have a colour of their own; the others are grey.
 const COLOURS: usize = 7;
@@ -62,13 +62,13 @@ impl Painter<'_> {
         let attempts: u64 = self.run.steps.iter().map(|step| step.attempted).sum();
         let caption = format!(
             "Each nine more is as wide as the one before; a curve ends where one operation is left. \
-             {} operations.",
-            count(attempts)
+             {}.",
+            counted(attempts, "operation")
         );
         let kind = PlotKind::Percentiles;
         let id = self.id(kind);
         Some(Plot {
-            svg: frame.finish(&id, title, &caption, 260, None),
+            svg: frame.finish(kind, &id, title, &caption, 260, None),
             kind,
             id,
             title: title.to_owned(),

@@ -171,7 +171,7 @@ impl Painter<'_> {
         let caption = format!("{caption}{merged}{gaps}");
         let id = self.id(kind);
         Some(Plot {
-            svg: frame.finish(&id, title, &caption, 100, Some(&axis)),
+            svg: frame.finish(kind, &id, title, &caption, 100, Some(&axis)),
             kind,
             id,
             title: title.to_owned(),

@@ -110,7 +110,7 @@ impl Timeline {
                     interval,
                 })
             })
-            .filter(|piece| piece.interval.latency.count > 0)
+            .filter(|piece| piece.interval.latency.count + piece.interval.failed > 0)
             .collect();
         pieces.sort_by_key(|piece| piece.number);
         let mut last = pieces.last().map_or(0, |piece| piece.number);

@@ -13,7 +13,7 @@ pub struct CsvFile {
     pub content: String,
 }
 
-/// The report as tables: the steps, their intervals, the monitor's samples and what was checked. The
+/// The report as tables: the steps, their intervals and phases, the monitor's samples and the thresholds. The
 /// scenario stands in the first column of each. Times are in milliseconds where a column's name says
 /// so (`_ms`), and in seconds from the start of the load else (`_s`).
 ///
@@ -24,6 +24,7 @@ pub fn csv(report: &Report) -> Vec<CsvFile> {
     [
         ("steps.csv", steps(report)),
         ("intervals.csv", intervals(report)),
+        ("phases.csv", phases(report)),
         ("monitor.csv", monitor(report)),
         ("checks.csv", checks(report)),
     ]
@@ -73,6 +74,29 @@ fn intervals(report: &Report) -> String {
                     interval.latency.count,
                     interval.failed,
                     latency(&interval.latency)
+                );
+            }
+        }
+    }
+    out
+}
+
+/// What was due in each phase, and what completed in it.
+fn phases(report: &Report) -> String {
+    let mut out = format!("scenario,phase,from_s,to_s,step,attempted,failed,completed,{LATENCY}\n");
+    for scenario in &report.scenarios {
+        for phase in &scenario.run.phases {
+            let names = format!("{},{}", text(&scenario.name), text(&phase.name));
+            let (from_s, to_s) = (phase.start_ns as f64 / 1e9, phase.end_ns as f64 / 1e9);
+            for step in &phase.steps {
+                let _ = writeln!(
+                    out,
+                    "{names},{from_s},{to_s},{},{},{},{},{}",
+                    text(&step.name),
+                    step.attempted.max(step.latency.count),
+                    step.failed,
+                    known(step.completed),
+                    latency(&step.latency)
                 );
             }
         }
@@ -146,20 +170,20 @@ fn word(choice: &impl serde::Serialize) -> String {
 }
 
 fn latency(times: &LatencySummary) -> String {
-    if times.count == 0 {
-        return ",".repeat(7);
-    }
+    let of_any = |ns: f64| (times.count > 0).then_some(ns);
+    let percentile = |ns: Option<u64>| ns.map(|ns| ns as f64);
+    // Empty where there are too few operations for the figure.
     [
-        times.min_ns as f64,
-        times.mean_ns,
-        times.p50_ns as f64,
-        times.p90_ns as f64,
-        times.p95_ns as f64,
-        times.p99_ns as f64,
-        times.p999_ns as f64,
-        times.max_ns as f64,
+        of_any(times.min_ns as f64),
+        of_any(times.mean_ns),
+        percentile(times.p50()),
+        percentile(times.p90()),
+        percentile(times.p95()),
+        percentile(times.p99()),
+        percentile(times.p999()),
+        of_any(times.max_ns as f64),
     ]
-    .map(|ns| format!("{:.6}", ns / 1e6))
+    .map(|ns| ns.map_or_else(String::new, |ns| format!("{:.6}", ns / 1e6)))
     .join(",")
 }
 

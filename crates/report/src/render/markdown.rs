@@ -50,6 +50,7 @@ impl Text {
 
 fn heading(text: &mut Text, page: &Page) {
     text.paragraph(format!("# Load test: {}", mark(page.conclusion)));
+    text.paragraph(escape(&page.subject));
     text.paragraph(format!("**{}**", escape(&page.reason)));
     text.paragraph(&page.summary);
     for note in &page.notes {
@@ -114,6 +115,7 @@ fn details(text: &mut Text, section: &Section) {
             escape(reason)
         ));
     }
+    text.paragraph(escape(&section.evidence));
     text.paragraph(escape(&section.note));
     if let Some(arrivals) = &section.arrivals {
         text.paragraph(arrivals);

@@ -219,10 +219,15 @@ fn overall(
         let why = open.reason.as_deref().unwrap_or("it says too little");
         return inconclusive(&format!("{}: {why}", open.name));
     }
-    (
-        Conclusion::Pass,
-        "all effects verified, all thresholds met".to_owned(),
-    )
+    let every = scenarios
+        .iter()
+        .all(|scenario| scenario.verification.every_effect_verified());
+    let reason = match every {
+        true => "all effects verified, all thresholds met",
+        // What was written over, or never acknowledged, could not be read.
+        false => "all final states verified, all thresholds met",
+    };
+    (Conclusion::Pass, reason.to_owned())
 }
 
 fn recommend(scenarios: &[ScenarioResult], advised: &[Threshold]) -> Vec<Violation> {

@@ -4,7 +4,7 @@ use load_engine::{Judgement, Ruling};
 
 use super::figure_of;
 
-pub(super) fn remedy(judgement: &Judgement) -> &'static str {
+pub(crate) fn remedy(judgement: &Judgement) -> &'static str {
     if judgement.ruling == Ruling::Unknown {
         return "not measured, so the threshold counts as violated";
     }

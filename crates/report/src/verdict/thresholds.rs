@@ -145,6 +145,12 @@ pub(crate) fn observed(judgement: &Judgement) -> String {
     }
 }
 
+/// What it came to, if that is known.
+pub(crate) fn value(judgement: &Judgement) -> Option<String> {
+    let value = judgement.observed?;
+    Some(figure(value, &judgement.unit))
+}
+
 /// A limit in words.
 pub(crate) fn limit(judgement: &Judgement) -> String {
     figure(judgement.limit, &judgement.unit)

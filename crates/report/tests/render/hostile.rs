@@ -45,7 +45,7 @@ fn in_markup_no_name_is_an_element_or_ends_an_attribute() {
 #[test]
 fn no_name_reaches_a_reader_as_a_control_character_or_turns_the_text_around() {
     let report = load("hostile_names");
-    let plain = anstream::adapter::strip_str(&render::terminal(&report)).to_string();
+    let plain = anstream::adapter::strip_str(&render::terminal_in(&report, 200)).to_string();
     for text in [
         plain,
         render::markdown(&report),

@@ -106,11 +106,12 @@ fn another_size_is_what_is_set_over_the_file() {
         "{}",
         refused(open.set_for_users(3))
     );
+    let unphased =
+        "name = \"x\"\n[target]\nkind = \"storage\"\n[model]\nusers = 2\niterations = 3\n";
+    let told = refused(parsed(unphased, &[]).set_for_rate(3.0));
     assert!(
-        refused(parsed(GOOD, &[]).set_for_rate(3.0))
-            .starts_with("s.toml:9:1: a closed model has no"),
-        "{}",
-        refused(parsed(GOOD, &[]).set_for_rate(3.0))
+        told.starts_with("s.toml:4:1: a load without phases has no rate"),
+        "{told}"
     );
 }
 
@@ -182,4 +183,43 @@ fn a_phase_that_ended_early_takes_its_mix_with_it() {
     assert!(count(0, "query pending") > 0 && count(1, "append") > 0);
     // Who was between its beginning and its choice when the phase ended.
     assert!(count(0, "append") <= 2 && count(1, "query pending") == 0);
+}
+
+const PHASED: &str = r#"
+name = "phased"
+thresholds = ['error_rate(@ peak) < 5%']
+[target]
+kind = "storage"
+[[phases]]
+name = "ramp"
+for = "5s"
+users = { from = 2, to = 20, steps = 4 }
+[[phases]]
+name = "peak"
+for = "10s"
+users = 20
+thresholds = ['p95 < 300ms']
+until = 'p95 > 5s'
+"#;
+
+#[test]
+fn users_that_are_set_over_phases_are_the_most_of_them() {
+    let file = parsed(PHASED, &["model.users=10"]);
+    assert_eq!(file.plan().model.users().get(), 10);
+    let ramp = file.spec().phases[0].users.unwrap();
+    assert_eq!((ramp.from, ramp.to, ramp.steps), (1.0, 10.0, Some(4)));
+    assert_eq!(file.overrides().to_arguments(), " --set model.users=10");
+}
+
+#[test]
+fn phases_of_users_are_searched_as_phases_of_rates() {
+    let file = parsed(PHASED, &[]);
+    let set = file.set_for_rate(100.0).unwrap();
+    let settings: Vec<&str> = set.iter().map(String::as_str).collect();
+    let open = parsed(PHASED, &settings);
+    assert_eq!(open.highest_rate(), Some(100.0));
+    let ramp = open.spec().phases[0].rate.unwrap();
+    assert_eq!((ramp.from, ramp.to, ramp.steps), (10.0, 100.0, Some(4)));
+    assert_eq!(open.spec().phases[1].thresholds, ["p95 < 300ms"]);
+    assert_eq!(open.spec().phases[1].until.as_deref(), Some("p95 > 5s"));
 }

@@ -12,7 +12,7 @@ use crate::error::RunError;
 use crate::record::histogram::empty_histogram;
 use crate::record::latency::LatencySummary;
 use crate::record::phase::{PhaseStep, PhaseSummary};
-use crate::record::{RunRecord, StepSummary};
+use crate::record::{IntervalSummary, RunRecord, StepSummary};
 
 /// Where more than this share of arrivals were overtaken, a latency may have been too short as well.
 const MAX_OVERTAKEN_SHARE: f64 = 0.001;
@@ -83,6 +83,27 @@ impl<'r> Lateness<'r> {
             add_shifted(&mut sum, &step.latency, late_ns)?;
         }
         Ok(LatencySummary::of(&sum))
+    }
+
+    /// How many successes of steps completed within the largest lateness after the window: with arrivals on
+    /// time they may have completed in it. Counted to whole intervals, so at least as many as that.
+    pub(crate) fn just_after(&self, steps: &[&StepSummary]) -> u64 {
+        let end_ns = self.record.window_ns();
+        let last = (end_ns / self.interval_ns) as usize;
+        let late_ns = self.most_between(last.saturating_sub(self.reach), last);
+        let near = |own: &&IntervalSummary| {
+            own.start_ns + self.interval_ns > end_ns && own.start_ns < end_ns + late_ns
+        };
+        let of_step = |step: &&StepSummary| -> u64 {
+            let after: u64 = step
+                .intervals
+                .iter()
+                .filter(near)
+                .map(|own| own.latency.count)
+                .sum();
+            after.min(step.drained)
+        };
+        steps.iter().map(of_step).sum()
     }
 
     /// What a measured figure may have to be multiplied by at the most.

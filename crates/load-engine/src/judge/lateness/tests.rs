@@ -59,6 +59,24 @@ fn judge(text: &str, record: &RunRecord) -> Judgement {
     text.parse::<Threshold>().unwrap().judge(record, None)
 }
 
+/// An operation that a late generator pushed out of the window is no proof that the target was too slow.
+#[test]
+fn what_completed_within_the_lateness_after_the_window_leaves_a_rate_open() {
+    // 96 in a window of one second, and 8 right after it.
+    let responses: Vec<_> = (0..104).map(|n| (n * SECOND / 96, 5 * MS)).collect();
+    let mut late = record(&responses, vec![90 * MS]);
+    late.window_ns = SECOND;
+    late.wall_ns = SECOND + 90 * MS;
+    late.steps[0].drained = 8;
+    assert_eq!(judge("rate > 90/s", &late).ruling, Ruling::Held);
+    assert_eq!(judge("rate > 110/s", &late).ruling, Ruling::Violated);
+    let open = judge("rate > 100/s", &late);
+    assert_eq!((open.ruling, open.counts), (Ruling::Unknown, false));
+    let mut on_time = late.clone();
+    on_time.open = Some(OpenSummary::default());
+    assert_eq!(judge("rate > 100/s", &on_time).ruling, Ruling::Violated);
+}
+
 #[test]
 fn lateness_26ms_cannot_flip_109ms_against_200ms() {
     let responses: Vec<_> = (0..1_000).map(|n| (n * 10 * MS, 109 * MS)).collect();

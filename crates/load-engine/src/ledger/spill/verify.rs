@@ -12,7 +12,7 @@ use std::thread::{Builder, Scope, scope};
 
 use super::{PARTS, SpilledLedger, format, part_of, unreadable};
 use crate::error::RunError;
-use crate::ledger::verify::{Discrepancy, ErrorsInARow, Found, Verification, verify_each};
+use crate::ledger::verify::{Discrepancy, ErrorsInARow, Found, Verification, verify_part};
 
 /// Discrepancies that a thread may be ahead of their reader.
 const AHEAD: usize = 256;
@@ -130,6 +130,7 @@ impl SpilledLedger {
         sender: &SyncSender<Message>,
     ) -> Result<Verification, RunError> {
         let ledger = self.part(part)?;
+        let abandoned = found.abandoned;
         let mut failed = None;
         let found = found.read(part)?.map_while(|found| match found {
             Ok(found) => Some(Ok::<_, io::Error>(found)),
@@ -138,7 +139,7 @@ impl SpilledLedger {
                 None
             }
         });
-        let verification = verify_each(&ledger, found, |discrepancy| {
+        let verification = verify_part(&ledger, found, abandoned, |discrepancy| {
             // The reader has given up, which the last message finds out too.
             drop(sender.send(Message::Discrepancy(discrepancy.clone())));
         });

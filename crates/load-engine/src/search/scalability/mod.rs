@@ -17,6 +17,15 @@ const ROUNDING: f64 = 1e-24;
 /// meets every point says nothing about its own error.
 const MIN_SIZES: usize = 4;
 
+/// A peak is believed if the whole interval of its users is below this share of the most that were measured.
+const MAX_PEAK_SHARE: f64 = 0.8;
+
+/// The law does not fit if the median of a number of users is so many standard errors off the curve.
+const MISFIT_ERRORS: f64 = 3.0;
+
+/// The standard error of a median is so many times that of a mean.
+const OF_MEDIAN: f64 = 1.2533;
+
 /// What was measured at one number of users.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScalePoint {
@@ -63,8 +72,15 @@ pub struct ScalabilityFit {
     pub coherence_interval: ConfidenceInterval,
     /// 95 % interval of the peak.
     pub peak_users_interval: ConfidenceInterval,
-    /// The share of the variation of operations a second that the curve explains, at most 1.
+    /// The share of the variation of operations a second that the curve explains, at most 1: near 1 for any
+    /// curve that rises as the data do, so it is no sign that the law fits.
     pub r_squared: f64,
+    /// The most users that were measured.
+    #[serde(default)]
+    pub most_users: u32,
+    /// Numbers of users whose median is off the curve by more than their rounds vary: the law does not fit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub misfits: Vec<u32>,
 }
 
 /// From where to where a figure may be. A missing end is beyond every number.
@@ -98,7 +114,22 @@ impl ScalabilityFit {
             coherence_interval: interval(|law| law.kappa),
             peak_users_interval: interval(Law::peak),
             r_squared: law.r_squared(points),
+            most_users: points.iter().map(|point| point.users).max().unwrap_or(0),
+            misfits: law.misfits(points),
         })
+    }
+
+    /// The number of users with the most operations a second, if the measurements show it: coherence is
+    /// surely above 0, and the whole interval of the peak lies well below the most users that were measured.
+    #[must_use]
+    pub fn shown_peak(&self) -> Option<f64> {
+        let most = MAX_PEAK_SHARE * f64::from(self.most_users);
+        let is_certain = self.coherence_interval.low.is_some_and(|low| low > 0.0)
+            && self
+                .peak_users_interval
+                .high
+                .is_some_and(|high| high <= most);
+        self.peak_users.filter(|_| is_certain)
     }
 
     /// Operations a second that the law expects of so many users.
@@ -147,6 +178,41 @@ impl Law {
     fn at(&self, users: f64) -> f64 {
         let others = users - 1.0;
         self.lambda * users / (1.0 + self.sigma * others + self.kappa * users * others)
+    }
+
+    /// The numbers of users whose median is further off the curve than their rounds vary. With one round of
+    /// each, nobody knows how much they vary.
+    fn misfits(&self, points: &[ScalePoint]) -> Vec<u32> {
+        let mut sizes: Vec<u32> = points.iter().map(|point| point.users).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        let off = |users: u32| -> Vec<f64> {
+            let own = points.iter().filter(|point| point.users == users);
+            let mut off: Vec<f64> = own
+                .map(|point| (point.per_second / self.at(users.into())).ln())
+                .collect();
+            off.sort_unstable_by(f64::total_cmp);
+            off
+        };
+        let all: Vec<(u32, Vec<f64>)> =
+            sizes.into_iter().map(|users| (users, off(users))).collect();
+        let squares = |of: &[f64]| {
+            let mean = of.iter().sum::<f64>() / of.len() as f64;
+            of.iter().map(|value| (value - mean).powi(2)).sum::<f64>()
+        };
+        let within: f64 = all.iter().map(|(_, of)| squares(of)).sum();
+        let free = points.len() - all.len();
+        if free == 0 {
+            return Vec::new();
+        }
+        let deviation = (within / free as f64).sqrt();
+        let is_off = |(_, of): &&(u32, Vec<f64>)| {
+            let median = f64::midpoint(of[(of.len() - 1) / 2], of[of.len() / 2]);
+            let error = OF_MEDIAN * deviation / (of.len() as f64).sqrt();
+            // Rounding alone is no misfit.
+            median.abs() > MISFIT_ERRORS * error + 1e-6
+        };
+        all.iter().filter(is_off).map(|(users, _)| *users).collect()
     }
 
     /// Where the derivative is 0; infinite without coherence, and one user when contention is total.

@@ -84,3 +84,46 @@ proptest! {
         prop_assert!((found.kappa / kappa - 1.0).abs() < 1e-4);
     }
 }
+
+/// Five rounds of each size with noise of 5 %.
+fn rounds(law: Law, rng: &mut Rng) -> Vec<ScalePoint> {
+    (0..5).flat_map(|_| sweep(law, 0.05, rng)).collect()
+}
+
+#[test]
+fn a_peak_is_named_only_where_the_measurements_show_it() {
+    let mut rng = Rng::new(23);
+    let peaked = Law {
+        lambda: 1_000.0,
+        sigma: 0.02,
+        kappa: 0.0026,
+    };
+    let without = Law {
+        kappa: 0.0,
+        ..peaked
+    };
+    for seed in 0..10 {
+        let shown = ScalabilityFit::new(&rounds(peaked, &mut rng), seed).unwrap();
+        let peak = shown.shown_peak().expect("the peak of 19 of 64 users");
+        assert!((15.0..25.0).contains(&peak), "{peak}");
+        let none = ScalabilityFit::new(&rounds(without, &mut rng), seed).unwrap();
+        assert_eq!(none.shown_peak(), None);
+    }
+}
+
+#[test]
+fn a_step_in_throughput_does_not_fit_the_law() {
+    let law = Law {
+        lambda: 1_000.0,
+        sigma: 0.05,
+        kappa: 0.0005,
+    };
+    let mut points = rounds(law, &mut Rng::new(3));
+    let fit = ScalabilityFit::new(&points, 1).unwrap();
+    assert_eq!(fit.misfits, [0; 0]);
+    for point in points.iter_mut().filter(|point| point.users >= 16) {
+        point.per_second *= 0.5;
+    }
+    let fit = ScalabilityFit::new(&points, 1).unwrap();
+    assert!(!fit.misfits.is_empty());
+}

@@ -5,7 +5,7 @@
 //! figure     = metric [ "(" [ name | "*" ] [ "@" name ] ")" ]
 //! name       = word | '"' any but '"' '"'
 //! comparison = "<" | "<=" | ">" | ">=" | "==" | "!="
-//! limit      = number [ unit ]
+//! limit      = number [ unit ] | [ number "*" ] figure
 //! ```
 //!
 //! Units are those of [`quantity`](crate::quantity).
@@ -15,7 +15,7 @@ use std::str::FromStr;
 use crate::error::RunError;
 use crate::threshold::metric::{METRICS, Metric, Quantile, Scope};
 use crate::threshold::quantity::{self, Dimension};
-use crate::threshold::{Comparison, Name, Threshold};
+use crate::threshold::{Against, Comparison, Name, Threshold};
 
 /// The longer spellings come first, since they begin with the shorter ones.
 const COMPARISONS: [(&str, Comparison); 6] = [
@@ -71,7 +71,11 @@ impl<'t> Parser<'t> {
         self.skip_space();
         let comparison_at = self.at;
         let comparison = self.comparison()?;
-        let limit = self.limit(metric_name, dimension)?;
+        let against = self.against(metric_name, dimension)?;
+        let limit = match &against {
+            None => self.limit(metric_name, dimension)?,
+            Some(_) => 0.0,
+        };
         self.skip_space();
         if !self.rest().is_empty() {
             return Err(mistake(
@@ -79,7 +83,8 @@ impl<'t> Parser<'t> {
                 format!("nothing may follow the limit, not `{}`", self.rest()),
             ));
         }
-        if let Some(problem) = foregone(dimension, comparison, limit) {
+        let problem = foregone(dimension, comparison, limit).filter(|_| against.is_none());
+        if let Some(problem) = problem {
             return Err(mistake(comparison_at, problem.to_owned()));
         }
         let text = self.text.trim().to_owned();
@@ -97,7 +102,64 @@ impl<'t> Parser<'t> {
             phase,
             comparison,
             limit,
+            against,
         })
+    }
+
+    /// A limit that is a figure, by a factor if there is one; none if it is a number.
+    fn against(
+        &mut self,
+        metric_name: &str,
+        dimension: Dimension,
+    ) -> Result<Option<Against>, Mistake> {
+        self.skip_space();
+        let begins = self.at;
+        let number = self.take(|c| c.is_ascii_digit() || matches!(c, '.' | '_'));
+        let is_factor = !number.is_empty() && self.eat("*");
+        let known_at = self.at;
+        let is_figure = number.is_empty() && metric(self.word()).is_some();
+        self.at = known_at;
+        if !is_factor && !is_figure {
+            self.at = begins;
+            return Ok(None);
+        }
+        let factor = match number {
+            "" => 1.0,
+            number => number
+                .replace('_', "")
+                .parse::<f64>()
+                .ok()
+                .filter(|factor| *factor > 0.0)
+                .ok_or_else(|| mistake(begins, "a factor is a number above 0".to_owned()))?,
+        };
+        self.skip_space();
+        let figure_at = self.at;
+        let name = self.word();
+        let (metric, of, scope) =
+            metric(name).ok_or_else(|| mistake(figure_at, unknown_metric(name)))?;
+        if of != dimension {
+            let problem = format!(
+                "`{metric_name}` is a {}, and `{name}` a {}: a limit is of the same kind",
+                dimension.name(),
+                of.name()
+            );
+            return Err(mistake(figure_at, problem));
+        }
+        let Asked {
+            step,
+            each_step,
+            phase,
+        } = self.scope(name, scope)?;
+        if each_step {
+            let problem = "a limit is one figure: name a step, or leave the parenthesis out";
+            return Err(mistake(figure_at, problem.to_owned()));
+        }
+        Ok(Some(Against {
+            factor,
+            metric,
+            step,
+            phase,
+        }))
     }
 
     /// The parenthesis after a metric.

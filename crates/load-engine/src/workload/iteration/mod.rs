@@ -360,15 +360,24 @@ impl Effects<'_> {
 
     /// A write is about to be asked for. If no acknowledgement comes (the step fails, the run ends),
     /// the target may have made it or not, and neither is held against it.
+    ///
+    /// # Panics
+    ///
+    /// When the run has ended without this user, whose ledger is read already: a write of which nobody
+    /// would know must not be made. The engine catches the panic, which has no message.
     pub fn attempted(&mut self, kind: &'static str, key: &str) {
-        self.push(kind, key, Effect::Attempted);
+        if !self.push(kind, key, Effect::Attempted) {
+            std::panic::resume_unwind(Box::new("the run has ended"));
+        }
     }
 
-    fn push(&mut self, kind: &'static str, key: &str, effect: Effect) {
+    /// Says whether the entry could be made.
+    fn push(&mut self, kind: &'static str, key: &str, effect: Effect) -> bool {
         let noted = self
             .ledger
             .with(|ledger| ledger.note(kind, key, effect, self.user, self.started_ns));
         *self.noted += usize::from(noted.is_some());
+        noted.is_some()
     }
 }
 

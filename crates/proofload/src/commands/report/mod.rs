@@ -7,7 +7,7 @@ use report::render;
 
 use crate::arguments::ReportArguments;
 use crate::exit::Exit;
-use crate::terminal::{print, print_json, print_styled, tell};
+use crate::terminal::{columns, print, print_json, print_styled, tell};
 
 /// Loads a saved report, judges it by the thresholds that were given, and prints it.
 pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> anyhow::Result<Exit> {
     } else if arguments.svg {
         print(&anstyle_svg::Term::new().render_svg(&render::terminal(&report)))?;
     } else {
-        print_styled(&render::terminal(&report))?;
+        print_styled(&render::terminal_in(&report, columns()))?;
         print(&format!(
             "measured: {}\nrepeat: {}\n",
             visible(&report.started_at),

@@ -1,5 +1,6 @@
 //! Runs a scenario file again and again, in search of what its target bears.
 
+mod outlook;
 mod rates;
 mod table;
 mod users;

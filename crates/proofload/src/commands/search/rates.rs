@@ -9,6 +9,7 @@ use load_engine::search::{BreakingPoint, ProbeResult, RateSearch, breaking_point
 use report::Report;
 use serde::Serialize;
 
+use super::outlook::{Outlook, most_to_come};
 use super::table::{bar, rate, time};
 use super::{Halt, Runner, unless_interrupted};
 use crate::arguments::{BreakingPointArguments, Runnable};
@@ -24,6 +25,8 @@ const REACH: f64 = 1_000.0;
 struct Trial {
     /// The rate that was asked for.
     per_s: f64,
+    /// Arrivals that the schedule had.
+    arrivals: u64,
     /// Arrivals that were done in the scheduled time, a second of it.
     achieved_per_s: f64,
     p50_ns: u64,
@@ -50,7 +53,9 @@ pub(super) fn run(arguments: &BreakingPointArguments) -> anyhow::Result<Exit> {
         &Runnable::File(arguments.file.clone()),
         &arguments.set,
     )?;
-    let from = arguments.from.or(file.highest_rate()).unwrap_or(1.0);
+    // Without a rate, an arrival a second for each user.
+    let known = file.highest_rate().or(file.most_users());
+    let from = arguments.from.or(known).unwrap_or(1.0);
     // Refuses a file without rates before anything runs.
     file.set_for_rate(from)?;
     let to = arguments.to.unwrap_or(from * REACH);
@@ -65,14 +70,18 @@ pub(super) fn run(arguments: &BreakingPointArguments) -> anyhow::Result<Exit> {
             arguments.agreeing.get()
         });
     let mut runner = Runner::new(load, &arguments.file, &arguments.set)?;
-    let mut trials = Vec::new();
+    let mut trials: Vec<Trial> = Vec::new();
+    let mut outlook = Outlook::begin();
     let found = breaking_point(&search, |per_s| {
         let set = file.set_for_rate(per_s).map_err(anyhow::Error::from)?;
         let (report, folder) = runner.run(set)?;
         let trial = Trial::new(per_s, &report, folder);
-        tell(&format!("{}/s: {}", rate(per_s), words(&trial.ruling)));
         let ruling = trial.ruling.clone();
         trials.push(trial);
+        let tried = trials.iter().map(|trial| (trial.per_s, &trial.ruling));
+        let more = most_to_come(&search, &tried.collect::<Vec<_>>());
+        let far = outlook.after(more, false);
+        tell(&format!("{}/s: {} ({far})", rate(per_s), words(&ruling)));
         Ok::<_, Halt>(ruling)
     });
     let found = unless_interrupted(found)?;
@@ -108,6 +117,7 @@ impl Trial {
         let times = response.map(|open| &open.response_time);
         Self {
             per_s,
+            arrivals: response.map_or(0, |open| open.arrivals.scheduled),
             achieved_per_s: run.map_or(0.0, done_per_s),
             p50_ns: times.map_or(0, |times| times.p50_ns),
             p99_ns: times.map_or(0, |times| times.p99_ns),
@@ -151,7 +161,31 @@ fn text(search: &Search) -> String {
         );
     }
     let _ = writeln!(text, "{}: {}", search.scenario, answer(search));
+    if let Some(widened) = widened(search) {
+        let _ = writeln!(text, "{widened}");
+    }
     text
+}
+
+/// So many arrivals, over the square of an overload, show it with 95 % by the backlog that it leaves.
+const ARRIVALS_TO_SHOW: f64 = 43.0;
+
+/// What trials were too short for, if they were: a rate just above the limit leaves too small a backlog.
+fn widened(search: &Search) -> Option<String> {
+    let held = search.found.as_ref()?.highest_held_per_s?;
+    let mut at_limit = search.trials.iter().filter(|trial| trial.per_s == held);
+    let arrivals = at_limit.next()?.arrivals.max(1) as f64;
+    let shown = (ARRIVALS_TO_SHOW / arrivals).sqrt();
+    let precision = search.search.precision;
+    (shown > precision).then(|| {
+        format!(
+            "a trial of {arrivals} arrivals shows an overload of {:.0} % by its backlog, and one of {:.0} \
+             arrivals one of {:.0} %: longer phases make it more precise",
+            shown * 100.0,
+            (ARRIVALS_TO_SHOW / (precision * precision)).ceil(),
+            precision * 100.0
+        )
+    })
 }
 
 /// What the search found, in a sentence.
@@ -219,6 +253,7 @@ mod tests {
             };
             trials.push(Trial {
                 per_s,
+                arrivals: 10_000,
                 achieved_per_s: per_s.min(limit),
                 p50_ns: 1_000_000,
                 p99_ns: if per_s > limit {
@@ -253,6 +288,39 @@ mod tests {
             lines[6],
             "made: 238/s held 1 of 1, 283/s held 0 of 1 (p99 < 1s: it was 2 s)"
         );
+    }
+
+    #[test]
+    fn trials_that_are_too_short_for_the_precision_say_so() {
+        let search = RateSearch::between(100.0, 200.0).precision(0.05);
+        let trial = |arrivals| Trial {
+            per_s: 100.0,
+            arrivals,
+            achieved_per_s: 100.0,
+            p50_ns: 1,
+            p99_ns: 1,
+            ruling: ProbeResult::Held,
+            report: PathBuf::new(),
+        };
+        let told = |trial: Trial| {
+            let found = breaking_point(&RateSearch::between(100.0, 100.0).agreeing(1), |_| {
+                Ok::<_, std::convert::Infallible>(ProbeResult::Held)
+            });
+            widened(&Search {
+                scenario: "made".to_owned(),
+                search,
+                interrupted: false,
+                found: Some(found.unwrap()),
+                trials: vec![trial],
+            })
+        };
+        assert_eq!(told(trial(17_300)), None);
+        let text = told(trial(1_000)).unwrap();
+        assert!(
+            text.starts_with("a trial of 1000 arrivals shows an overload of 21 %"),
+            "{text}"
+        );
+        assert!(text.contains("one of 17200 arrivals one of 5 %"), "{text}");
     }
 
     #[test]

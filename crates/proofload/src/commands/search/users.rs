@@ -9,6 +9,7 @@ use load_engine::{ConfidenceInterval, RunRecord, ScalabilityFit};
 use report::{Conclusion, Report};
 use serde::Serialize;
 
+use super::outlook::Outlook;
 use super::table::{bar, rate, time};
 use super::{Halt, Runner, unless_interrupted};
 use crate::arguments::{Runnable, ScalabilityArguments};
@@ -62,16 +63,19 @@ pub(super) fn run(arguments: &ScalabilityArguments) -> anyhow::Result<Exit> {
     file.set_for_users(1)?;
     let mut runner = Runner::new(load, &arguments.file, &arguments.set)?;
     let mut runs = Vec::new();
+    let repeats = arguments.repeats.get();
+    let all = users.len() as u32 * repeats;
+    let mut outlook = Outlook::begin();
     let measure = |users| {
         let set = file.set_for_users(users).map_err(anyhow::Error::from)?;
         let (report, folder) = runner.run(set)?;
         let measured = Measured::new(users, &report, folder)?;
         let per_second = measured.per_second;
-        tell(&format!("{users} users: {}/s", rate(per_second)));
         runs.push(measured);
+        let far = outlook.after(all - runs.len() as u32, true);
+        tell(&format!("{users} users: {}/s ({far})", rate(per_second)));
         Ok::<_, Halt>(per_second)
     };
-    let repeats = arguments.repeats.get();
     let found = unless_interrupted(scalability(&users, repeats, file.spec().seed, measure))?;
     let sweep = Sweep {
         scenario: file.name().to_owned(),
@@ -196,17 +200,24 @@ fn law(scenario: &str, fit: &ScalabilityFit) -> String {
         percent(fit.coherence),
         interval(&fit.coherence_interval, percent)
     );
-    let _ = match (fit.peak_users, fit.peak_per_second) {
+    let _ = match (fit.shown_peak(), fit.peak_per_second) {
         (Some(users), Some(most)) => write!(
             text,
             "the most is {}/s with {users:.0} users ({})",
             rate(most),
             interval(&fit.peak_users_interval, |users| format!("{users:.0}"))
         ),
-        (_, Some(most)) => write!(text, "many users come near to {}/s", rate(most)),
-        _ => write!(text, "no limit shows"),
+        _ => write!(text, "no peak up to {} users", fit.most_users),
     };
-    let _ = writeln!(text, "; R² {:.3}", fit.r_squared);
+    if !fit.misfits.is_empty() {
+        let users: Vec<String> = fit.misfits.iter().map(u32::to_string).collect();
+        let _ = write!(
+            text,
+            "; the law does not fit: {} users are off the curve by more than their rounds vary",
+            users.join(", ")
+        );
+    }
+    text.push('\n');
     text
 }
 
@@ -264,10 +275,7 @@ mod tests {
             ),
             "{text}"
         );
-        assert!(
-            lines[6].contains("with 10 users (10 to 10); R² 1.000"),
-            "{text}"
-        );
+        assert!(lines[6].ends_with("with 10 users (10 to 10)"), "{text}");
         assert_eq!(exit(&sweep), Exit::Held);
     }
 

@@ -23,7 +23,8 @@ use crate::{Conclusion, Report};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// The report as a page of HTML: verdict first, then why, then each scenario with its plots.
+/// The report as a page of HTML: what ran and its verdict first, then why, then each scenario with its
+/// thresholds and its plots, then the findings.
 ///
 /// ```
 /// use report::{Report, render};
@@ -42,13 +43,13 @@ pub fn html(report: &Report) -> String {
     verdict(&mut out, &page);
     reasons(&mut out, "Violations", &page.violations);
     reasons(&mut out, "Recommendations", &page.recommendations);
-    findings::findings(&mut out, &page);
     out.push_str("<section id=\"scenarios\"><h2>Scenarios</h2>");
     table::overview(&mut out, &page);
     out.push_str("</section>");
     for (at, section) in page.sections.iter().enumerate() {
         scenario::scenario(&mut out, &page, at, section, &report.scenarios[at].run);
     }
+    findings::findings(&mut out, &page);
     origin(&mut out, &page.origin);
     let _ = writeln!(out, "</main><script>{SCRIPT}</script></body></html>");
     out
@@ -63,8 +64,9 @@ fn head(out: &mut String, page: &Page) {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
          style-src 'sha256-{style}'; script-src 'sha256-{script}'; img-src data:\">\
-         <link rel=\"icon\" href=\"data:,\"><title>{}: load test</title><style>{STYLE}</style></head><body>\n",
+         <link rel=\"icon\" href=\"data:,\"><title>{}: {} · load test</title><style>{STYLE}</style></head><body>\n",
         capitalized(page.conclusion),
+        markup(&page.subject),
     );
 }
 
@@ -78,9 +80,6 @@ fn navigation(out: &mut String, page: &Page) {
         "<a class=\"skip\" href=\"#main\">Skip to the verdict</a>\
          <header class=\"top\"><b>Proofload</b><nav aria-label=\"Parts of the report\">",
     );
-    if !page.findings.is_empty() {
-        out.push_str("<a href=\"#findings\">findings</a>");
-    }
     for (at, section) in page.sections.iter().enumerate() {
         let _ = write!(
             out,
@@ -89,6 +88,9 @@ fn navigation(out: &mut String, page: &Page) {
             markup(&elided(&section.name, 40))
         );
     }
+    if !page.findings.is_empty() {
+        out.push_str("<a href=\"#findings\">findings</a>");
+    }
     out.push_str("<a href=\"#repeat\">repeat</a></nav></header>\n");
 }
 
@@ -96,9 +98,10 @@ fn verdict(out: &mut String, page: &Page) {
     let tone = Tone::of(page.conclusion);
     let _ = write!(
         out,
-        "<section class=\"verdict {}\" aria-labelledby=\"verdict\"><h1 id=\"verdict\">{}{}</h1>\
-         <p class=\"reason\">{}</p>",
+        "<section class=\"verdict {}\" aria-labelledby=\"verdict\"><p class=\"subject\"><bdi>{}</bdi></p>\
+         <h1 id=\"verdict\">{}{}</h1><p class=\"reason\">{}</p>",
         class(tone),
+        markup(&page.subject),
         sign(page.conclusion),
         capitalized(page.conclusion),
         markup(&page.reason)

@@ -47,14 +47,19 @@ pub(super) fn scenario(
             markup(reason)
         );
     }
-    let _ = write!(out, "<p class=\"quiet\">{}</p>", markup(&section.note));
+    let _ = write!(
+        out,
+        "<p>{}</p><p class=\"quiet\">{}</p>",
+        markup(&section.evidence),
+        markup(&section.note)
+    );
     if let Some(arrivals) = &section.arrivals {
         let _ = write!(out, "<p>{}</p>", markup(arrivals));
     }
-    wrongs(out, section);
     if !section.thresholds.rows.is_empty() {
         table(out, &section.thresholds, &[]);
     }
+    wrongs(out, section);
     let with_sparks = section.steps.len().saturating_sub(1);
     let sparks = if plots.sparks.iter().all(String::is_empty) {
         &[]
@@ -64,12 +69,26 @@ pub(super) fn scenario(
     for (number, steps) in section.steps.iter().enumerate() {
         table(out, steps, if number == with_sparks { sparks } else { &[] });
     }
+    phase_names(out, run);
     draw(out, &plots, &findings);
     if let Some(phases) = &section.phases {
         folded(out, "Figures by phase", phases);
     }
     folded(out, "Checks of the effects", &section.effects);
     out.push_str("</section>\n");
+}
+
+/// The phases by their numbers, which stand in plots where there is no room for names.
+fn phase_names(out: &mut String, run: &RunRecord) {
+    if run.phases.is_empty() {
+        return;
+    }
+    out.push_str("<p class=\"quiet\">Phases:");
+    for (number, phase) in (1..).zip(&run.phases) {
+        let _ = write!(out, " {number} <bdi>{}</bdi>", markup(&phase.name));
+        out.push(if number == run.phases.len() { '.' } else { ',' });
+    }
+    out.push_str("</p>");
 }
 
 fn wrongs(out: &mut String, section: &Section) {

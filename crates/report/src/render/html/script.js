@@ -177,3 +177,8 @@ for (const scenario of document.querySelectorAll(".scenario[data-end]")) {
   addEventListener("resize", () => zoom(from, to));
   zoom(0, 1);
 }
+
+// On paper nothing can be opened by a click.
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+});

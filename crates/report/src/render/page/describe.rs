@@ -3,7 +3,7 @@ use super::origin::origin;
 use super::scenario::section;
 use super::{Cell, KeyFigure, Page, Table, Tone};
 use crate::render::text::sentence;
-use crate::units::{cores, count, duration, memory, percent, rate};
+use crate::units::{cores, count, counted, duration, memory, percent, rate};
 use crate::{Conclusion, Report, ScenarioResult};
 
 impl Page {
@@ -12,14 +12,15 @@ impl Page {
         let verdict = &report.verdict;
         let texts = |list: &[crate::Violation]| list.iter().map(ToString::to_string).collect();
         Self {
+            subject: subject(report),
             conclusion: verdict.conclusion,
             reason: sentence(&verdict.reason),
             figures: key_figures(report),
             summary: format!(
-                "{} operations in {:.2} s, {} effects verified{}.",
-                count(report.operations()),
-                report.elapsed_seconds,
-                count(report.verified_effects()),
+                "{} in {}, {} verified{}.",
+                counted(report.operations(), "operation"),
+                duration(report.elapsed_seconds * 1e9),
+                counted(report.verified_effects(), "effect"),
                 proved_after(&report.scenarios)
             ),
             notes: notes(report),
@@ -52,6 +53,21 @@ fn proved_after(scenarios: &[ScenarioResult]) -> &'static str {
     }
 }
 
+/// The scenarios and the date: "approval, storage · 2026-01-02 03:04 UTC".
+fn subject(report: &Report) -> String {
+    const NAMED: usize = 3;
+    let names = report.scenarios.iter().map(|scenario| &*scenario.name);
+    let mut subject = names.take(NAMED).collect::<Vec<_>>().join(", ");
+    match report.scenarios.len() {
+        0 => subject.push_str("no scenario"),
+        all if all > NAMED => subject.push_str(&format!(" and {} more", all - NAMED)),
+        _ => {}
+    }
+    // RFC 3339 in UTC, to the minute.
+    let date = report.started_at.get(..16).unwrap_or(&report.started_at);
+    format!("{subject} · {} UTC", date.replace('T', " "))
+}
+
 fn key_figures(report: &Report) -> Vec<KeyFigure> {
     let scenarios = &report.scenarios;
     let sum = |of: fn(&ScenarioResult) -> u64| scenarios.iter().map(of).sum::<u64>();
@@ -64,17 +80,15 @@ fn key_figures(report: &Report) -> Vec<KeyFigure> {
     } else {
         Tone::bad_if(discrepancies > 0)
     };
-    let share = if operations == 0 {
-        "–".to_owned()
-    } else {
-        percent(failed as f64 / operations as f64)
+    let outside = sum(|scenario| scenario.run.failures.total());
+    let share = match operations + outside {
+        0 => "–".to_owned(),
+        all => percent((failed + outside) as f64 / all as f64),
     };
     let slowest = scenarios
         .iter()
         .flat_map(|scenario| &scenario.run.steps)
-        .map(|step| step.response_time.as_ref().unwrap_or(&step.service_time))
-        .filter(|times| times.count > 0)
-        .map(|times| times.p99_ns)
+        .filter_map(|step| step.felt().p99())
         .max();
     let figure = |name, value, tone| KeyFigure { name, value, tone };
     vec![
@@ -85,7 +99,7 @@ fn key_figures(report: &Report) -> Vec<KeyFigure> {
             Tone::bad_if(discrepancies > 0),
         ),
         figure("operations", count(operations), Tone::Plain),
-        figure("failed operations", share, Tone::bad_if(failed > 0)),
+        figure("failed", share, Tone::bad_if(failed + outside > 0)),
         figure(
             "p99 of the slowest step",
             slowest.map_or_else(|| "–".to_owned(), |ns| duration(ns as f64)),
@@ -134,7 +148,7 @@ fn overview(scenarios: &[ScenarioResult]) -> Table {
 
 fn scenario_row(result: &ScenarioResult) -> Vec<Cell> {
     let (run, found) = (&result.run, &result.verification);
-    let failed = run.failed_operations();
+    let failed = run.failed_operations() + run.failures.total();
     let wrong =
         |number: u64| Cell::number(count(number), number as f64).toned(Tone::bad_if(number > 0));
     let throughput = run.operations_per_second();

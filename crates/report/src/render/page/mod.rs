@@ -13,6 +13,8 @@ use crate::{Conclusion, Grade, PlotKind, Span};
 
 /// The whole report.
 pub(super) struct Page {
+    /// What ran, and when.
+    pub(super) subject: String,
     pub(super) conclusion: Conclusion,
     /// Why, as a sentence.
     pub(super) reason: String,
@@ -70,7 +72,9 @@ pub(super) struct Section {
     pub(super) reason: Option<String>,
     /// How its figures are to be read.
     pub(super) note: String,
-    /// Service times, and in an open model response times.
+    /// What was acknowledged, and what became of it.
+    pub(super) evidence: String,
+    /// Response times in an open model, and service times.
     pub(super) steps: Vec<Table>,
     pub(super) arrivals: Option<String>,
     pub(super) phases: Option<Table>,

@@ -1,10 +1,12 @@
-use load_engine::{Judgement, Model, Ruling, Source, StepSummary};
+use load_engine::{FailureCounts, Judgement, Model, Ruling, Source};
 
 use super::discrepancies::discrepancies;
 use super::steps::{phases, step_tables};
 use super::{Cell, FailureNote, Section, Table, Tone};
 use crate::ScenarioResult;
-use crate::units::{count, duration};
+use crate::evidence::evidence;
+use crate::render::text::sentence;
+use crate::units::{count, counted, duration};
 use crate::verdict::{expression, limit, margin_of, observed};
 
 pub(super) fn section(result: &ScenarioResult) -> Section {
@@ -18,7 +20,13 @@ pub(super) fn section(result: &ScenarioResult) -> Section {
         steps: step_tables(&run.steps),
         arrivals: arrivals(result),
         phases: phases(run),
-        failures: run.steps.iter().flat_map(failures).collect(),
+        failures: run
+            .steps
+            .iter()
+            .flat_map(|step| failures(&step.name, &step.failures))
+            .chain(failures("outside every step", &run.failures))
+            .collect(),
+        evidence: sentence(&evidence(&result.verification)),
         vacuous: result.vacuous_steps.clone(),
         discrepancies: discrepancies(result),
         thresholds: judgements("Thresholds", result, |source| source != Source::Effects),
@@ -39,13 +47,16 @@ fn note(result: &ScenarioResult) -> String {
     let overhead = run.generator.operation_overhead_ns;
     let gaps = match run.monitor.gap_count {
         0 => String::new(),
-        gaps => format!(" The monitor has {gaps} gaps, of which nothing is known."),
+        gaps => format!(
+            " The monitor has {}, of which nothing is known.",
+            counted(gaps, "gap")
+        ),
     };
     let missing = if run.monitor.missing.is_empty() {
         String::new()
     } else {
         format!(
-            " The system does not tell: {}.",
+            " The system does not provide: {}.",
             run.monitor.missing.join(", ")
         )
     };
@@ -82,16 +93,17 @@ fn arrivals(result: &ScenarioResult) -> Option<String> {
     ))
 }
 
-fn failures(step: &StepSummary) -> impl Iterator<Item = FailureNote> {
-    let kept = step.failures.messages.iter().map(|failure| FailureNote {
-        step: step.name.clone(),
+/// Why attempts failed at a place: a step, or outside every one.
+fn failures(place: &str, failures: &FailureCounts) -> impl Iterator<Item = FailureNote> {
+    let kept = failures.messages.iter().map(|failure| FailureNote {
+        step: place.to_owned(),
         message: Some(failure.message.clone()),
         count: count(failure.count),
     });
-    let other = (step.failures.other > 0).then(|| FailureNote {
-        step: step.name.clone(),
+    let other = (failures.other > 0).then(|| FailureNote {
+        step: place.to_owned(),
         message: None,
-        count: count(step.failures.other),
+        count: count(failures.other),
     });
     kept.chain(other)
 }

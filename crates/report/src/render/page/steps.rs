@@ -50,24 +50,26 @@ fn response_row(step: &StepSummary) -> Option<Vec<Cell>> {
 
 /// The figures of [`TIMES`].
 fn times(times: &LatencySummary) -> [Cell; 8] {
+    // Of what never ran there is no fastest and no slowest, and a percentile needs as many operations as
+    // make it another figure than the maximum.
+    let of_any = |ns: f64| (times.count > 0).then_some(ns);
+    let percentile = |ns: Option<u64>| ns.map(|ns| ns as f64);
     [
-        times.min_ns as f64,
-        times.mean_ns,
-        times.p50_ns as f64,
-        times.p90_ns as f64,
-        times.p95_ns as f64,
-        times.p99_ns as f64,
-        times.p999_ns as f64,
-        times.max_ns as f64,
+        of_any(times.min_ns as f64),
+        of_any(times.mean_ns),
+        percentile(times.p50()),
+        percentile(times.p90()),
+        percentile(times.p95()),
+        percentile(times.p99()),
+        percentile(times.p999()),
+        of_any(times.max_ns as f64),
     ]
-    .map(|ns| {
-        // Of what never ran there is no fastest and no slowest.
-        if times.count == 0 {
-            Cell::missing()
-        } else {
-            Cell::number(duration(ns), ns)
-        }
-    })
+    .map(time)
+}
+
+/// A time, or that there is none.
+fn time(ns: Option<f64>) -> Cell {
+    ns.map_or_else(Cell::missing, |ns| Cell::number(duration(ns), ns))
 }
 
 /// A row a phase and step.
@@ -90,25 +92,20 @@ pub(super) fn phases(run: &RunRecord) -> Option<Table> {
     for phase in &run.phases {
         for step in &phase.steps {
             let latency = &step.latency;
-            let time = |ns: u64| {
-                if latency.count == 0 {
-                    Cell::missing()
-                } else {
-                    Cell::number(duration(ns as f64), ns as f64)
-                }
-            };
+            // A record of an earlier version has failures among the latencies, and no count besides.
+            let attempted = step.attempted.max(latency.count);
             let at = |ns: u64| Cell::number(duration(ns as f64), ns as f64);
             table.rows.push(vec![
                 Cell::text(&phase.name),
                 at(phase.start_ns),
                 at(phase.end_ns),
                 Cell::text(&step.name),
-                Cell::number(count(latency.count), latency.count as f64),
+                Cell::number(count(attempted), attempted as f64),
                 Cell::number(count(step.failed), step.failed as f64)
                     .toned(Tone::bad_if(step.failed > 0)),
-                time(latency.p50_ns),
-                time(latency.p99_ns),
-                time(latency.max_ns),
+                time(latency.p50().map(|ns| ns as f64)),
+                time(latency.p99().map(|ns| ns as f64)),
+                time((latency.count > 0).then_some(latency.max_ns as f64)),
             ]);
         }
     }

@@ -1,5 +1,7 @@
 //! What earlier runs measured, a line each, and where it changed.
 
+mod change;
+
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -7,8 +9,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::comparison::median::median;
-use crate::comparison::{Metric, Subject, value_of};
+pub use self::change::ChangePoint;
+use self::change::{autocorrelation, change_points, is_outside};
+use crate::comparison::{Metric, Subject, of_scenario, of_step};
 use crate::line_sum::{self, Sum};
 use crate::renamed::rename;
 use crate::{Conclusion, Error, Report};
@@ -29,7 +32,14 @@ pub struct HistoryEntry {
     #[serde(rename = "health", with = "stored_conclusion")]
     #[schemars(with = "Conclusion")]
     pub conclusion: Conclusion,
-    /// The figures of each step that ran.
+    /// A digest of the scenarios' files and of what was set over them; nothing in a line of an earlier
+    /// version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenarios: Option<String>,
+    /// The machine's processors and memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+    /// The figures of each scenario and of each step that ran.
     pub figures: Vec<HistoryFigure>,
 }
 
@@ -71,16 +81,21 @@ impl HistoryEntry {
     pub fn of(report: &Report) -> Self {
         let mut figures = Vec::new();
         for scenario in &report.scenarios {
+            let mut add = |step: &str, metric, value: Option<f64>| {
+                let subject = Subject {
+                    scenario: scenario.name.clone(),
+                    step: step.to_owned(),
+                    metric,
+                };
+                figures.extend(value.map(|value| HistoryFigure { subject, value }));
+            };
+            for metric in FOLLOWED {
+                add("", metric, of_scenario(metric, scenario));
+            }
             for step in scenario.run.steps.iter().filter(|step| step.attempted > 0) {
-                let latency = step.response_time.as_ref().unwrap_or(&step.service_time);
-                figures.extend(Metric::ALL.map(|metric| HistoryFigure {
-                    subject: Subject {
-                        scenario: scenario.name.clone(),
-                        step: step.name.clone(),
-                        metric,
-                    },
-                    value: value_of(metric, latency, scenario.run.wall_ns),
-                }));
+                for metric in Metric::OF_STEP {
+                    add(&step.name, metric, of_step(metric, step));
+                }
             }
         }
         Self {
@@ -88,6 +103,8 @@ impl HistoryEntry {
             command: report.command.clone(),
             version: report.build.version.clone(),
             conclusion: report.verdict.conclusion,
+            scenarios: Some(digest(report)),
+            machine: Some(machine(report)),
             figures,
         }
     }
@@ -97,6 +114,49 @@ impl HistoryEntry {
         let found = figures.find(|figure| figure.subject == *subject)?;
         Some(found.value)
     }
+}
+
+/// The figures of a scenario that are followed.
+const FOLLOWED: [Metric; 4] = [
+    Metric::Throughput,
+    Metric::ErrorRate,
+    Metric::EffectsRate,
+    Metric::MemoryPeak,
+];
+
+/// Digits of a digest that tell two files apart.
+const DIGITS: usize = 16;
+
+fn digest(report: &Report) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    for scenario in &report.scenarios {
+        add(&scenario.name);
+        add(&scenario.load);
+        if let Some(definition) = &scenario.definition {
+            add(&definition.text);
+            definition.set.iter().for_each(|set| add(set));
+        }
+    }
+    hasher.finalize().to_hex()[..DIGITS].to_owned()
+}
+
+fn machine(report: &Report) -> String {
+    let machine = &report.machine;
+    let number = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |n| n.to_string());
+    format!(
+        "{}, {} processors, {} bytes, {}",
+        machine
+            .processor
+            .as_deref()
+            .unwrap_or(&machine.architecture),
+        number(machine.processors.map(|count| count as u64)),
+        number(machine.memory_bytes),
+        machine.filesystem.as_deref().unwrap_or("?")
+    )
 }
 
 /// Appends a run to the history of a folder.
@@ -175,11 +235,32 @@ impl History {
         commands
     }
 
-    /// A figure over all runs of a command, and where it changed.
+    /// The runs of a command that can be put beside its last one: of the same scenarios, on the same machine.
+    fn comparable(&self, command: &str) -> Vec<&HistoryEntry> {
+        let of_command = || self.entries.iter().filter(|entry| entry.command == command);
+        let Some(last) = of_command().last() else {
+            return Vec::new();
+        };
+        let same = |entry: &&HistoryEntry| {
+            entry.scenarios == last.scenarios && entry.machine == last.machine
+        };
+        of_command().filter(same).collect()
+    }
+
+    /// How many runs of a command are left out of its trends: other scenarios, another machine, or a line of
+    /// an earlier version, whose figures were defined otherwise.
+    #[must_use]
+    pub fn left_out(&self, command: &str) -> usize {
+        let all = self.entries.iter().filter(|entry| entry.command == command);
+        all.count() - self.comparable(command).len()
+    }
+
+    /// A figure over the comparable runs of a command, and where it changed.
     #[must_use]
     pub fn trend(&self, command: &str, subject: &Subject) -> Trend {
-        let runs = self.entries.iter().filter(|entry| entry.command == command);
+        let runs = self.comparable(command);
         let points: Vec<TrendPoint> = runs
+            .into_iter()
             .filter_map(|entry| {
                 Some(TrendPoint {
                     started_at: entry.started_at.clone(),
@@ -188,24 +269,34 @@ impl History {
             })
             .collect();
         let values: Vec<f64> = points.iter().map(|point| point.value).collect();
+        let changes = change_points(&values, self.subjects(command).len());
         Trend {
             subject: subject.clone(),
-            changes: change_points(&values),
+            certain: autocorrelation(&values, &changes) <= MAX_AUTOCORRELATION,
+            last_outside: is_outside(&values),
+            changes,
             points,
         }
     }
 
-    /// Every figure that any run of a command has.
+    /// The figures of the last run of a command.
     #[must_use]
     pub fn subjects(&self, command: &str) -> Vec<Subject> {
-        let runs = self.entries.iter().filter(|entry| entry.command == command);
-        let figures = runs.flat_map(|entry| &entry.figures);
+        let runs = self.comparable(command);
+        let figures = runs
+            .last()
+            .map(|entry| &entry.figures)
+            .into_iter()
+            .flatten();
         let mut subjects: Vec<Subject> = figures.map(|figure| figure.subject.clone()).collect();
         subjects.sort();
         subjects.dedup();
         subjects
     }
 }
+
+/// Where neighbouring runs are more alike than this, changes turn up by chance too often.
+const MAX_AUTOCORRELATION: f64 = 0.3;
 
 /// A figure over time.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -216,6 +307,11 @@ pub struct Trend {
     pub points: Vec<TrendPoint>,
     /// Where it changed, oldest first.
     pub changes: Vec<ChangePoint>,
+    /// Whether the changes are certain: neighbouring runs are not so alike that changes turn up by chance.
+    pub certain: bool,
+    /// Whether the last three runs are all outside the range of the twelve or more before them: a change
+    /// that cannot be tested yet.
+    pub last_outside: bool,
 }
 
 /// A figure of one run.
@@ -227,126 +323,9 @@ pub struct TrendPoint {
     pub value: f64,
 }
 
-/// Between two runs, a figure went to another level.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
-pub struct ChangePoint {
-    /// The first run on the new level, from 0.
-    pub at: usize,
-    /// The median before, back to the last change.
-    pub before: f64,
-    /// The median after, up to the next change.
-    pub after: f64,
-    /// The chance of this where nothing changed.
-    pub p: f64,
-}
-
-/// The chance at which a change is believed: a history is looked at often.
-const CHANGE_LEVEL: f64 = 0.005;
-
-/// A smaller change is not worth a word.
-const MIN_CHANGE: f64 = 0.05;
-
-/// Pettitt's test says nothing of fewer.
-const MIN_SEGMENT: usize = 4;
-
-/// Where the level of a series changed, by Pettitt's test and, on either side of a change, again.
-/// A. N. Pettitt, "A non-parametric approach to the change-point problem", 1979.
-fn change_points(values: &[f64]) -> Vec<ChangePoint> {
-    let mut cuts = Vec::new();
-    divide(values, 0, &mut cuts);
-    cuts.sort_by_key(|(at, _)| *at);
-    let ends = cuts.iter().map(|(at, _)| *at);
-    let borders: Vec<usize> = std::iter::once(0)
-        .chain(ends)
-        .chain([values.len()])
-        .collect();
-    let level = |from: usize, until: usize| middle(&values[from..until]);
-    cuts.iter()
-        .enumerate()
-        .map(|(number, &(at, p))| ChangePoint {
-            at,
-            before: level(borders[number], at),
-            after: level(at, borders[number + 2]),
-            p,
-        })
-        .collect()
-}
-
-fn divide(values: &[f64], offset: usize, cuts: &mut Vec<(usize, f64)>) {
-    let Some((at, p)) = pettitt(values) else {
-        return;
-    };
-    let (before, after) = values.split_at(at);
-    let change = (middle(after) / middle(before)).ln().abs();
-    if p >= CHANGE_LEVEL || change < (1.0 + MIN_CHANGE).ln() {
-        return;
-    }
-    cuts.push((offset + at, p));
-    divide(before, offset, cuts);
-    divide(after, offset + at, cuts);
-}
-
-fn middle(values: &[f64]) -> f64 {
-    median(values.iter().copied()).unwrap_or(0.0)
-}
-
-/// The likeliest change and its chance where there is none; nothing for a short series.
-fn pettitt(values: &[f64]) -> Option<(usize, f64)> {
-    let n = values.len();
-    let uneven = |at: usize| -> f64 {
-        let (before, after) = values.split_at(at);
-        let sign = |a: &f64, b: &f64| f64::from(i8::from(a > b) - i8::from(a < b));
-        let pairs = before
-            .iter()
-            .flat_map(|a| after.iter().map(move |b| sign(a, b)));
-        pairs.sum::<f64>().abs()
-    };
-    let last = n.checked_sub(MIN_SEGMENT)?;
-    let places = (MIN_SEGMENT..=last).map(|at| (at, uneven(at)));
-    let (at, most) = places.max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let n = n as f64;
-    let p = 2.0 * (-6.0 * most * most / (n.powi(3) + n.powi(2))).exp();
-    Some((at, p.min(1.0)))
-}
-
 #[cfg(test)]
 mod tests {
-    use load_engine::Rng;
-
     use super::*;
-
-    fn noisy(seed: u64, levels: &[(f64, usize)]) -> Vec<f64> {
-        let mut rng = Rng::new(seed);
-        let mut noise = move || 0.9 + 0.2 * (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        let levels = levels.iter();
-        levels
-            .flat_map(|(level, runs)| std::iter::repeat_n(*level, *runs))
-            .map(|level| level * noise())
-            .collect()
-    }
-
-    #[test]
-    fn steps_are_found_where_they_are() {
-        for seed in 0..50 {
-            let found = change_points(&noisy(seed, &[(100.0, 20), (150.0, 20), (90.0, 15)]));
-            let places: Vec<usize> = found.iter().map(|change| change.at).collect();
-            assert_eq!(places, [20, 40], "seed {seed}");
-            assert!(found[0].before < 111.0 && found[0].after > 134.0);
-        }
-    }
-
-    #[test]
-    fn noise_alone_has_no_change() {
-        let changed =
-            (0..400).filter(|seed| !change_points(&noisy(*seed, &[(100.0, 40)])).is_empty());
-        assert!(changed.count() <= 4);
-    }
-
-    #[test]
-    fn short_series_say_nothing() {
-        assert_eq!(change_points(&[]), []);
-        assert_eq!(change_points(&[1.0, 1.0, 9.0, 9.0]), []);
-    }
 
     fn entry(command: &str, value: f64) -> HistoryEntry {
         HistoryEntry {
@@ -354,6 +333,8 @@ mod tests {
             command: command.to_owned(),
             version: "0.1.0".to_owned(),
             conclusion: Conclusion::Pass,
+            scenarios: Some("digest".to_owned()),
+            machine: None,
             figures: vec![HistoryFigure {
                 subject: subject(),
                 value,
@@ -384,5 +365,18 @@ mod tests {
         let trend = history.trend("a", &subject());
         assert_eq!(trend.points.len(), 1);
         assert_eq!(trend.points[0].value, 2.0);
+    }
+
+    #[test]
+    fn runs_of_another_scenario_or_machine_and_of_an_earlier_version_are_left_out() {
+        let mut history = History::default();
+        for value in [1.0, 2.0, 3.0, 4.0] {
+            history.entries.push(entry("a", value));
+        }
+        history.entries[0].scenarios = None;
+        history.entries[2].machine = Some("another".to_owned());
+        let points = history.trend("a", &subject()).points;
+        let values: Vec<f64> = points.iter().map(|point| point.value).collect();
+        assert_eq!((values, history.left_out("a")), (vec![2.0, 4.0], 2));
     }
 }

@@ -1,14 +1,22 @@
-use std::fmt::{Display, Write as _};
+//! Figures as Prometheus reads them: as text, and in its protobuf format, which has native histograms.
+
+mod families;
+mod protobuf;
 
 use load_engine::{LatencySummary, Progress, StepSummary};
 
+use self::families::Families;
 use crate::{Conclusion, Report};
+
+/// What a scraper that prefers the format of [`prometheus_now_protobuf`] asks for, and what it gets.
+pub const PROTOBUF: &str =
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
 
 /// The report in Prometheus's text format (version 0.0.4), such as node_exporter's textfile collector
 /// reads. Times are in seconds, as Prometheus has it.
 #[must_use]
 pub fn prometheus(report: &Report) -> String {
-    let mut out = Metrics(String::new());
+    let mut out = Families::default();
     let verdict = &report.verdict;
     out.head(
         "proofload_pass",
@@ -18,7 +26,7 @@ pub fn prometheus(report: &Report) -> String {
     out.sample(
         "proofload_pass",
         &[],
-        u8::from(verdict.conclusion == Conclusion::Pass),
+        f64::from(u8::from(verdict.conclusion == Conclusion::Pass)),
     );
     out.head(
         "proofload_elapsed_seconds",
@@ -33,7 +41,7 @@ pub fn prometheus(report: &Report) -> String {
     );
     for scenario in &report.scenarios {
         let labels = [("scenario", scenario.name.as_str())];
-        let pass = u8::from(scenario.conclusion == Conclusion::Pass);
+        let pass = f64::from(u8::from(scenario.conclusion == Conclusion::Pass));
         out.sample("proofload_scenario_pass", &labels, pass);
     }
     tags(&mut out, report);
@@ -42,19 +50,33 @@ pub fn prometheus(report: &Report) -> String {
     operations(&mut out, &steps);
     latencies(&mut out, "proofload", &steps);
     memory(&mut out, report);
-    out.0
+    out.text()
 }
 
 /// A load that goes on, by its scenario's name, in the same format; that nothing runs, if nothing does.
 /// Counts are totals of this load, and begin anew with the next.
 #[must_use]
 pub fn prometheus_now(load: Option<(&str, &Progress)>) -> String {
-    let mut out = Metrics(String::new());
+    now(load).text()
+}
+
+/// As [`prometheus_now`], in Prometheus's protobuf format: each histogram is a native one as well.
+#[must_use]
+pub fn prometheus_now_protobuf(load: Option<(&str, &Progress)>) -> Vec<u8> {
+    protobuf::encode(&now(load))
+}
+
+fn now<'r>(load: Option<(&'r str, &'r Progress)>) -> Families<'r> {
+    let mut out = Families::default();
     let help = "1 while a load is put on, 0 before, between and after";
     out.head("proofload_running", "gauge", help);
-    out.sample("proofload_running", &[], u8::from(load.is_some()));
+    out.sample(
+        "proofload_running",
+        &[],
+        f64::from(u8::from(load.is_some())),
+    );
     let Some((scenario, progress)) = load else {
-        return out.0;
+        return out;
     };
     let labels = [("scenario", scenario)];
     let name = "proofload_running_seconds";
@@ -62,15 +84,15 @@ pub fn prometheus_now(load: Option<(&str, &Progress)>) -> String {
     out.sample(name, &labels, progress.elapsed.as_secs_f64());
     let name = "proofload_running_users";
     out.head(name, "gauge", "Users that have not ended");
-    out.sample(name, &labels, progress.users);
+    out.sample(name, &labels, f64::from(progress.users));
     let name = "proofload_running_iterations_total";
     out.head(name, "counter", "Iterations by their end");
     let completed = progress.done.saturating_sub(progress.failed);
     for (result, count) in [("completed", completed), ("failed", progress.failed)] {
-        out.sample(name, &[labels[0], ("result", result)], count);
+        out.sample(name, &[labels[0], ("result", result)], count as f64);
     }
     let Some(record) = &progress.record else {
-        return out.0;
+        return out;
     };
     let steps: Vec<_> = record.steps.iter().map(|step| (scenario, step)).collect();
     let name = "proofload_running_operations_total";
@@ -89,47 +111,21 @@ pub fn prometheus_now(load: Option<(&str, &Progress)>) -> String {
     {
         let name = "proofload_running_resident_bytes";
         out.head(name, "gauge", "Resident memory of the process");
-        out.sample(name, &labels, bytes);
+        out.sample(name, &labels, bytes as f64);
     }
     if let Some(cores) = record.monitor.summary.cores_used {
         let name = "proofload_running_cores";
         out.head(name, "gauge", "Processors in use, on average of the load");
         out.sample(name, &labels, cores);
     }
-    out.0
+    out
 }
 
 /// A step with the name of its scenario.
 type Named<'r> = (&'r str, &'r StepSummary);
 
-/// Lines in the text format; a `String` takes every write.
-struct Metrics(String);
-
-impl Metrics {
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        self.0.push_str(name);
-        for (at, (label, text)) in labels.iter().enumerate() {
-            let open = if at == 0 { '{' } else { ',' };
-            let _ = write!(self.0, "{open}{label}=\"{}\"", escaped(text));
-        }
-        let close = if labels.is_empty() { "" } else { "}" };
-        let _ = writeln!(self.0, "{close} {value}");
-    }
-}
-
-/// The value of a label: the format's three escapes.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
-}
-
 /// By the idiom of Prometheus: a figure that is always 1 has the labels that others are joined with.
-fn tags(out: &mut Metrics, report: &Report) {
+fn tags<'r>(out: &mut Families<'r>, report: &'r Report) {
     let mut tagged = report
         .scenarios
         .iter()
@@ -143,11 +139,11 @@ fn tags(out: &mut Metrics, report: &Report) {
         let mut labels = vec![("scenario", scenario.name.as_str())];
         let tags = scenario.tags.iter();
         labels.extend(tags.map(|(name, value)| (name.as_str(), value.as_str())));
-        out.sample(name, &labels, 1);
+        out.sample(name, &labels, 1.0);
     }
 }
 
-fn effects(out: &mut Metrics, report: &Report) {
+fn effects<'r>(out: &mut Families<'r>, report: &'r Report) {
     let name = "proofload_effects";
     out.head(
         name,
@@ -169,19 +165,19 @@ fn effects(out: &mut Metrics, report: &Report) {
             out.sample(
                 name,
                 &[("scenario", &scenario.name), ("result", result)],
-                count,
+                count as f64,
             );
         }
     }
 }
 
-fn operations(out: &mut Metrics, steps: &[Named<'_>]) {
+fn operations<'r>(out: &mut Families<'r>, steps: &[Named<'r>]) {
     let name = "proofload_operations";
     out.head(name, "gauge", "Attempts of a step by their end");
     attempts(out, name, steps);
 }
 
-fn attempts(out: &mut Metrics, name: &str, steps: &[Named<'_>]) {
+fn attempts<'r>(out: &mut Families<'r>, name: &str, steps: &[Named<'r>]) {
     for (scenario, step) in steps {
         for (result, count) in [("succeeded", step.succeeded), ("failed", step.failed)] {
             let labels = [
@@ -189,25 +185,25 @@ fn attempts(out: &mut Metrics, name: &str, steps: &[Named<'_>]) {
                 ("step", &step.name),
                 ("result", result),
             ];
-            out.sample(name, &labels, count);
+            out.sample(name, &labels, count as f64);
         }
     }
 }
 
-fn latencies(out: &mut Metrics, prefix: &str, steps: &[Named<'_>]) {
+fn latencies<'r>(out: &mut Families<'r>, prefix: &str, steps: &[Named<'r>]) {
     let name = format!("{prefix}_service_time_seconds");
-    let help = "From an attempt's start to its end";
-    summary(out, &name, help, steps, |step| Some(&step.service_time));
+    let help = "From a successful attempt's start to its end";
+    histogram(out, &name, help, steps, |step| Some(&step.service_time));
     let name = format!("{prefix}_response_time_seconds");
-    let help = "From when an attempt was due to its end, in an open model";
-    summary(out, &name, help, steps, |step| step.response_time.as_ref());
+    let help = "From when a successful attempt was due to its end, in an open model";
+    histogram(out, &name, help, steps, |step| step.response_time.as_ref());
 }
 
-fn summary(
-    out: &mut Metrics,
+fn histogram<'r>(
+    out: &mut Families<'r>,
     name: &str,
     help: &str,
-    steps: &[Named<'_>],
+    steps: &[Named<'r>],
     of: fn(&StepSummary) -> Option<&LatencySummary>,
 ) {
     let known: Vec<_> = steps
@@ -218,35 +214,22 @@ fn summary(
     if known.is_empty() {
         return;
     }
-    out.head(name, "summary", help);
+    out.head(name, "histogram", help);
     for (scenario, step, times) in known {
-        let seconds = |ns: f64| ns / 1e9;
-        let quantiles = [
-            ("0", times.min_ns),
-            ("0.5", times.p50_ns),
-            ("0.9", times.p90_ns),
-            ("0.95", times.p95_ns),
-            ("0.99", times.p99_ns),
-            ("0.999", times.p999_ns),
-            ("1", times.max_ns),
-        ];
-        let labels = [("scenario", *scenario), ("step", step.name.as_str())];
-        for (quantile, ns) in quantiles {
-            let labels = [labels[0], labels[1], ("quantile", quantile)];
-            out.sample(name, &labels, seconds(ns as f64));
+        // A damaged text is the loader's to complain of.
+        if let Ok(histogram) = times.to_histogram() {
+            let labels = [("scenario", *scenario), ("step", step.name.as_str())];
+            out.histogram(&labels, histogram, times.mean_ns);
         }
-        let sum = seconds(times.mean_ns * times.count as f64);
-        out.sample(&format!("{name}_sum"), &labels, sum);
-        out.sample(&format!("{name}_count"), &labels, times.count);
     }
 }
 
-fn memory(out: &mut Metrics, report: &Report) {
+fn memory<'r>(out: &mut Families<'r>, report: &'r Report) {
     let name = "proofload_resident_peak_bytes";
     out.head(name, "gauge", "The most resident memory of the process");
     for scenario in &report.scenarios {
         if let Some(bytes) = scenario.run.monitor.summary.resident_peak_bytes {
-            out.sample(name, &[("scenario", &scenario.name)], bytes);
+            out.sample(name, &[("scenario", &scenario.name)], bytes as f64);
         }
     }
 }
@@ -262,16 +245,4 @@ fn steps(report: &Report) -> Vec<Named<'_>> {
                 .map(|step| (&*scenario.name, step))
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_is_one_line_of_text() {
-        let mut out = Metrics(String::new());
-        out.sample("m", &[("step", "a\"b\\c\nd")], 1);
-        assert_eq!(out.0, "m{step=\"a\\\"b\\\\c\\nd\"} 1\n");
-    }
 }
