@@ -238,7 +238,7 @@ impl History {
     /// The runs of a command that can be put beside its last one: of the same scenarios, on the same machine.
     fn comparable(&self, command: &str) -> Vec<&HistoryEntry> {
         let of_command = || self.entries.iter().filter(|entry| entry.command == command);
-        let Some(last) = of_command().last() else {
+        let Some(last) = of_command().next_back() else {
             return Vec::new();
         };
         let same = |entry: &&HistoryEntry| {
