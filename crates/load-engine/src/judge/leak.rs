@@ -360,12 +360,16 @@ mod tests {
         assert_eq!(verdict.ruling, LeakRuling::Undecided, "{verdict:?}");
 
         let mut run = crate::record::RunRecord::default();
-        let mut step = crate::record::StepSummary::default();
-        step.effect = true;
+        let mut step = crate::record::StepSummary {
+            effect: true,
+            ..Default::default()
+        };
         run.interval_ns = 1_000_000_000;
         for second in 0..600 {
-            let mut interval = crate::record::IntervalSummary::default();
-            interval.start_ns = second * 1_000_000_000;
+            let mut interval = crate::record::IntervalSummary {
+                start_ns: second * 1_000_000_000,
+                ..Default::default()
+            };
             interval.latency.count = 100;
             step.intervals.push(interval);
             run.monitor.samples.push(MonitorSample {
