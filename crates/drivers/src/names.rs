@@ -1,5 +1,7 @@
 //! Names that do not exist, and the ones that were probably meant.
 
+use strsim::osa_distance;
+
 /// A misspelt name, the names there are, and the one that was probably meant.
 ///
 /// `place` says where they were looked for: `""`, or `" here"`.
@@ -31,34 +33,12 @@ pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Opti
     let far = (name.chars().count() / 3).max(1);
     known
         .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
+        .map(|candidate| (osa_distance(name, candidate), candidate))
         .filter(|(distance, candidate)| {
             *distance <= far || candidate.starts_with(name) && name.len() >= 3
         })
         .min()
         .map(|(_, candidate)| candidate)
-}
-
-/// Letters to be put in, left out, changed or swapped with their neighbour: the restricted distance of
-/// F. J. Damerau, "A technique for computer detection and correction of spelling errors", 1964.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let other = usize::from(a[i - 1] != b[j - 1]);
-            let mut least = (rows[i - 1][j] + 1)
-                .min(row[j - 1] + 1)
-                .min(rows[i - 1][j - 1] + other);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]

@@ -32,6 +32,39 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// A request that could not be sent, or whose answer failed.
+pub(crate) struct Unanswered {
+    pub(crate) failure: Failure,
+    /// Whether any of it was sent.
+    pub(crate) sent: bool,
+}
+
+impl Unanswered {
+    /// Nothing of it was sent.
+    pub(crate) fn before(failure: Failure) -> Self {
+        Self {
+            failure,
+            sent: false,
+        }
+    }
+
+    /// Some of it was sent.
+    pub(crate) fn after(failure: Failure) -> Self {
+        Self {
+            failure,
+            sent: true,
+        }
+    }
+
+    /// What was not sent is certainly not done.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self.sent {
+            true => Outcome::Unknown(self.failure.reason),
+            false => Outcome::Refused(self.failure.reason),
+        }
+    }
+}
+
 /// A message that is kept once for the whole process, however often it comes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reason(u32);

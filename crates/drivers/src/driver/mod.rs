@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Wanted};
 use crate::error::SpecError;
 use crate::outcome::{Failure, Outcome};
 use crate::values::{Scope, Traits, Values};
@@ -127,5 +127,33 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// starts it again; whether there was one. It ends with the last connection to it.
     fn reset(&self) -> impl Future<Output = bool> {
         async { false }
+    }
+}
+
+/// Reads by one exchange, whose whole answer of at most so many bytes is the one row.
+pub(crate) async fn document<D: Driver>(
+    driver: &D,
+    connection: &mut D::Connection,
+    session: &mut D::Session,
+    request: &D::Request,
+    values: &Values,
+    limit: usize,
+    row: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
+) -> Result<(), Failure> {
+    let mut answer = Answer {
+        wanted: Wanted::Whole { limit },
+        ..Answer::default()
+    };
+    let asked = driver.exchange(connection, session, request, values, &mut answer);
+    match asked.await {
+        Outcome::Acknowledged => {
+            // There is one row, after which nothing is left to be stopped.
+            let _ = row(Row::Document(&answer.body));
+            Ok(())
+        }
+        Outcome::Refused(reason) | Outcome::Unknown(reason) => Err(Failure {
+            reason,
+            code: answer.code,
+        }),
     }
 }

@@ -8,13 +8,6 @@ use super::service::Service;
 use crate::outcome::{Code, Failure};
 use crate::values::Values;
 
-/// A request that could not be sent, or whose answer failed.
-pub(super) struct Unanswered {
-    pub(super) failure: Failure,
-    /// Whether any of it was sent.
-    pub(super) sent: bool,
-}
-
 /// One request to be exchanged.
 pub(super) struct Call<'c> {
     pub(super) service: &'c Service,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::call::{Call, Unanswered};
+use super::call::Call;
 use super::failure::{Malformed, Progress, broken, malformed, reset};
 use super::head::{Framing, Head, Keep, LARGEST_HEAD, read as read_head};
 use super::request::Target;
@@ -12,7 +12,7 @@ use super::sink::Sink;
 use super::sse::Events;
 use crate::answer::Answer;
 use crate::net::{Broken, Buffer, Link, Stream};
-use crate::outcome::{Code, Failure};
+use crate::outcome::{Code, Failure, Unanswered};
 
 /// A connection of HTTP/1.1 with its buffers.
 pub(super) struct Http1 {
@@ -55,10 +55,7 @@ impl Http1 {
         answer: &mut Answer,
         location: &mut Vec<u8>,
     ) -> Result<u16, Unanswered> {
-        let unsent = |failure| Unanswered {
-            failure,
-            sent: false,
-        };
+        let unsent = Unanswered::before;
         self.render(call, session).map_err(unsent)?;
         if !self.is_open() {
             return Err(unsent(reset(
@@ -80,10 +77,7 @@ impl Http1 {
                 self.is_open = head.keeps_alive && wrote.is_ok();
                 Ok(head.status)
             }
-            Err(failure) => Err(Unanswered {
-                failure,
-                sent: true,
-            }),
+            Err(failure) => Err(Unanswered::after(failure)),
         }
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
 use h2::{Reason as H2Reason, RecvStream, SendStream};
 
-use super::call::{Call, Unanswered};
+use super::call::Call;
 use super::failure::{Progress, broken, malformed, reset};
 use super::head::Coding;
 use super::service::Service;
@@ -18,7 +18,7 @@ use super::sink::Sink;
 use super::sse::Events;
 use crate::answer::Answer;
 use crate::net::{Broken, Deadline, Stream};
-use crate::outcome::{Code, Failure};
+use crate::outcome::{Code, Failure, Unanswered};
 
 /// A connection of HTTP/2.
 pub(super) struct Http2 {
@@ -73,10 +73,7 @@ impl Http2 {
         answer: &mut Answer,
         location: &mut Vec<u8>,
     ) -> Result<u16, Unanswered> {
-        let unsent = |failure| Unanswered {
-            failure,
-            sent: false,
-        };
+        let unsent = Unanswered::before;
         let (request, body) = request(call, session).map_err(unsent)?;
         if !self.is_open() {
             return Err(unsent(reset(
@@ -271,10 +268,7 @@ impl From<Failure> for BrokenBy {
 
 impl BrokenBy {
     fn unanswered(self, progress: Progress, within: std::time::Duration) -> Unanswered {
-        let sent = |failure| Unanswered {
-            failure,
-            sent: true,
-        };
+        let sent = Unanswered::after;
         let error = match self {
             Self::Connection(how) => return sent(broken(how, progress, within)),
             Self::Answer(failure) => return sent(failure),

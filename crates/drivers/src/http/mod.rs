@@ -24,17 +24,17 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use self::call::{Call, Unanswered, is_redirect};
+use self::call::{Call, is_redirect};
 use self::failure::of_status;
 use self::h1::Http1;
 use self::h2::Http2;
 use self::service::Service;
-use crate::answer::{Answer, Wanted};
-use crate::driver::{Action, ActionSpec, Driver, Row, ServiceContext};
+use crate::answer::Answer;
+use crate::driver::{Action, ActionSpec, Driver, Row, ServiceContext, document};
 use crate::error::SpecError;
 use crate::guard::check_host;
 use crate::net::{Address, Scheme, Stream, Tls, connect};
-use crate::outcome::{Failure, Outcome};
+use crate::outcome::{Failure, Outcome, Unanswered};
 use crate::values::{Scope, Traits, Values};
 
 /// An HTTP service.
@@ -197,12 +197,9 @@ impl Driver for Http {
             .await;
         match answered {
             Ok(status) => of_status(status),
-            Err(Unanswered { failure, sent }) => {
-                answer.code = failure.code;
-                match sent {
-                    true => Outcome::Unknown(failure.reason),
-                    false => Outcome::Refused(failure.reason),
-                }
+            Err(unanswered) => {
+                answer.code = unanswered.failure.code;
+                unanswered.outcome()
             }
         }
     }
@@ -215,26 +212,16 @@ impl Driver for Http {
         values: &Values,
         row: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
-        let mut answer = Answer {
-            wanted: Wanted::Whole {
-                limit: LARGEST_READ,
-            },
-            ..Answer::default()
-        };
-        let outcome = self
-            .exchange(connection, session, request, values, &mut answer)
-            .await;
-        match outcome {
-            Outcome::Acknowledged => {
-                // There is one row, after which nothing is left to be stopped.
-                let _ = row(Row::Document(&answer.body));
-                Ok(())
-            }
-            Outcome::Refused(reason) | Outcome::Unknown(reason) => Err(Failure {
-                reason,
-                code: answer.code,
-            }),
-        }
+        document(
+            self,
+            connection,
+            session,
+            request,
+            values,
+            LARGEST_READ,
+            row,
+        )
+        .await
     }
 
     async fn setting(&self, _: &mut HttpConnection, name: &str) -> Result<String, Failure> {
@@ -277,10 +264,7 @@ impl Http {
                 break;
             }
             // Its first request was answered, so whatever fails from here on, something was sent.
-            let sent = |failure| Unanswered {
-                failure,
-                sent: true,
-            };
+            let sent = Unanswered::after;
             let next = call.next(status, &connection.location).map_err(sent)?;
             call.redirected = Some(next);
             answer.body.clear();

@@ -9,9 +9,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::time::timeout;
 
+use super::make_one_line;
 use super::program::{Program, Streams, command};
 use crate::answer::{Answer, Wanted};
-use crate::driver::{Action, ActionSpec, Driver, Row, ServiceContext};
+use crate::driver::{Action, ActionSpec, Driver, Row, ServiceContext, document};
 use crate::error::SpecError;
 use crate::json::{JsonPath, is_valid};
 use crate::outcome::{Code, Failure, Outcome, Reason};
@@ -173,24 +174,16 @@ impl Driver for Exec {
         values: &Values,
         row: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
-        let mut answer = Answer {
-            wanted: Wanted::Whole {
-                limit: LONGEST_LINE,
-            },
-            ..Answer::default()
-        };
-        let asked = self.exchange(connection, session, request, values, &mut answer);
-        match asked.await {
-            Outcome::Acknowledged => {
-                // There is one row, after which nothing is left to be stopped.
-                let _ = row(Row::Document(&answer.body));
-                Ok(())
-            }
-            Outcome::Refused(reason) | Outcome::Unknown(reason) => Err(Failure {
-                reason,
-                code: answer.code,
-            }),
-        }
+        document(
+            self,
+            connection,
+            session,
+            request,
+            values,
+            LONGEST_LINE,
+            row,
+        )
+        .await
     }
 
     async fn setting(&self, _: &mut ExecConnection, name: &str) -> Result<String, Failure> {
@@ -230,12 +223,7 @@ impl Exec {
 impl ExecConnection {
     /// Writes the line and reads the answer.
     async fn ask(&mut self) -> Result<(), String> {
-        // In a text of JSON there is no line end, and between its parts any space will do.
-        for byte in &mut self.line {
-            if matches!(byte, b'\n' | b'\r') {
-                *byte = b' ';
-            }
-        }
+        make_one_line(&mut self.line);
         self.line.push(b'\n');
         let written = self.input.write_all(&self.line).await;
         self.answer.clear();

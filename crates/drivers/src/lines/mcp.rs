@@ -11,12 +11,13 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::time::timeout;
 
+use super::make_one_line;
 use super::mcp_http::{McpHttp, McpSession};
 use super::program::command;
 use super::server::Server;
 use super::tools::ToolList;
 use crate::answer::{Answer, Wanted};
-use crate::driver::{Action, ActionSpec, Driver, Row, ServiceContext};
+use crate::driver::{Action, ActionSpec, Driver, Row, ServiceContext, document};
 use crate::error::SpecError;
 use crate::json::JsonPath;
 use crate::names;
@@ -292,24 +293,16 @@ impl Driver for Mcp {
         values: &Values,
         row: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
-        let mut answer = Answer {
-            wanted: Wanted::Whole {
-                limit: LARGEST_READ,
-            },
-            ..Answer::default()
-        };
-        let asked = self.exchange(connection, session, request, values, &mut answer);
-        match asked.await {
-            Outcome::Acknowledged => {
-                // There is one row, after which nothing is left to be stopped.
-                let _ = row(Row::Document(&answer.body));
-                Ok(())
-            }
-            Outcome::Refused(reason) | Outcome::Unknown(reason) => Err(Failure {
-                reason,
-                code: answer.code,
-            }),
-        }
+        document(
+            self,
+            connection,
+            session,
+            request,
+            values,
+            LARGEST_READ,
+            row,
+        )
+        .await
     }
 
     async fn setting(&self, connection: &mut McpConnection, name: &str) -> Result<String, Failure> {
@@ -356,12 +349,7 @@ fn line(request: &McpRequest, number: u64, values: &Values) -> Result<Vec<u8>, F
     .into_bytes();
     request.args.render(values, &mut line)?;
     line.extend_from_slice(b"}}");
-    // In a text of JSON there is no line end, and between its parts any space will do.
-    for byte in &mut line {
-        if matches!(byte, b'\n' | b'\r') {
-            *byte = b' ';
-        }
-    }
+    make_one_line(&mut line);
     Ok(line)
 }
 

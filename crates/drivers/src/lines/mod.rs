@@ -9,3 +9,12 @@ mod tools;
 
 pub use exec::{Exec, ExecAction, ExecConnection, ExecOptions, ExecRequest};
 pub use mcp::{CallAction, Mcp, McpConnection, McpOptions, McpRequest};
+
+/// Makes a text of JSON one line: it has no line end in its texts, and between its parts any space will do.
+fn make_one_line(json: &mut [u8]) {
+    for byte in json {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::codec::{Read, argument, command, reply};
 use crate::net::{Broken, Buffer, Link, Stream};
-use crate::outcome::{Code, Failure};
+use crate::outcome::{Code, Failure, Unanswered};
 
 /// A connection to Redis.
 pub struct RedisConnection {
@@ -24,13 +24,6 @@ pub(super) struct Replies {
     pub(super) good: usize,
     /// The first error.
     pub(super) error: Option<String>,
-}
-
-/// A pipeline whose replies did not all come.
-pub(super) struct Unanswered {
-    pub(super) failure: Failure,
-    /// Whether any of it was sent.
-    pub(super) sent: bool,
 }
 
 impl RedisConnection {
@@ -66,10 +59,8 @@ impl RedisConnection {
         let was_open = std::mem::replace(&mut self.is_open, false);
         if !was_open {
             let told = "the connection was closed between two requests";
-            return Err(Unanswered {
-                failure: Failure::with_code(told, Code::Reset),
-                sent: false,
-            });
+            let failure = Failure::with_code(told, Code::Reset);
+            return Err(Unanswered::before(failure));
         }
         self.link.set_deadline(deadline);
         if let Err((written, how)) = self.link.write(&self.output, &mut self.input).await {
@@ -81,10 +72,7 @@ impl RedisConnection {
         let replies = self
             .replies(count, within, out)
             .await
-            .map_err(|failure| Unanswered {
-                failure,
-                sent: true,
-            })?;
+            .map_err(Unanswered::after)?;
         self.is_open = true;
         Ok(replies)
     }
@@ -145,7 +133,7 @@ impl RedisConnection {
         let mut out = Vec::new();
         let asked = self.ask(1, Instant::now() + within, within, &mut out);
         match asked.await {
-            Err(Unanswered { failure, .. }) => Err(failure),
+            Err(unanswered) => Err(unanswered.failure),
             Ok(Replies {
                 error: Some(told), ..
             }) => Err(of_error(&told)),

@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::codec::{argument, command};
-use super::connection::{RedisConnection, Replies, Unanswered, of_error};
+use super::connection::{RedisConnection, Replies, of_error};
 use super::options::{RedisAction, RedisOptions};
-use crate::answer::{Answer, Wanted};
-use crate::driver::{Action, ActionSpec, Driver, Purpose, Row, ServiceContext};
+use crate::answer::Answer;
+use crate::driver::{Action, ActionSpec, Driver, Purpose, Row, ServiceContext, document};
 use crate::error::SpecError;
 use crate::guard::{check_host, check_redis, check_redis_database};
 use crate::net::{Address, Scheme, Tls, connect};
@@ -236,12 +236,9 @@ impl Driver for Redis {
         let asked = connection.ask(commands.len(), deadline, request.timeout, &mut answer.body);
         let outcome = match asked.await {
             Ok(replies) => judge(&replies, answer),
-            Err(Unanswered { failure, sent }) => {
-                answer.code = failure.code;
-                match sent {
-                    true => Outcome::Unknown(failure.reason),
-                    false => Outcome::Refused(failure.reason),
-                }
+            Err(unanswered) => {
+                answer.code = unanswered.failure.code;
+                unanswered.outcome()
             }
         };
         answer.first_byte = Some(Instant::now());
@@ -271,22 +268,7 @@ impl Driver for Redis {
             pattern.render(values, &mut text)?;
             return scan(connection, &text, request.timeout, row).await;
         }
-        let mut answer = Answer {
-            wanted: Wanted::Whole { limit: usize::MAX },
-            ..Answer::default()
-        };
-        let asked = self.exchange(connection, session, request, values, &mut answer);
-        match asked.await {
-            Outcome::Acknowledged => {
-                // There is one row, after which nothing is left to be stopped.
-                let _ = row(Row::Document(&answer.body));
-                Ok(())
-            }
-            Outcome::Refused(reason) | Outcome::Unknown(reason) => Err(Failure {
-                reason,
-                code: answer.code,
-            }),
-        }
+        document(self, connection, session, request, values, usize::MAX, row).await
     }
 
     async fn setting(

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plain;
+use super::markup;
 use crate::run::report::{PredictedOutcome, SimulationReport, StepReport};
 use crate::world::fact::Key;
 
@@ -90,7 +90,7 @@ fn push_box(svg: &mut String, x: usize, row: usize, fill: &str, label: &str) {
     let y = row * ROW + 10;
     let shown: String = label.chars().take(CHARACTERS).collect();
     let (text_x, text_y) = (x + 8, y + 16);
-    let (label, shown) = (xml(label), xml(&shown));
+    let (label, shown) = (markup(label), markup(&shown));
     let _ = writeln!(
         svg,
         "<g><title>{label}</title><rect x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" \
@@ -107,13 +107,4 @@ fn color(outcome: PredictedOutcome) -> &'static str {
         PredictedOutcome::WouldFail => "#ffd9b0",
         PredictedOutcome::Unsafe => "#ffb8b8",
     }
-}
-
-/// For SVG.
-fn xml(text: &str) -> String {
-    let text = plain(text);
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

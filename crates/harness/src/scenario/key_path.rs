@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use strsim::osa_distance;
+use drivers::nearest;
 use toml::de::{DeTable, DeValue};
 
 /// One part of a [`KeyPath`].
@@ -213,39 +213,13 @@ pub(super) fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
     (line, before[start..].chars().count() + 1)
 }
 
-/// The one of the known names that was probably meant, if one is near enough.
-pub(super) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let far = (name.chars().count() / 3).max(1);
-    known
-        .into_iter()
-        .map(|candidate| (osa_distance(name, candidate), candidate))
-        .filter(|(distance, candidate)| {
-            *distance <= far || candidate.starts_with(name) && name.len() >= 3
-        })
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
 /// A misspelt name, the names there are, and the one that was probably meant.
 pub(crate) fn unknown<'n>(
     what: &str,
     name: &str,
     known: impl IntoIterator<Item = &'n str> + Clone,
 ) -> String {
-    let list: Vec<String> = known
-        .clone()
-        .into_iter()
-        .map(|name| format!("`{name}`"))
-        .collect();
-    let meant = nearest(name, known).map(|meant| format!("; did you mean `{meant}`?"));
-    let meant = meant.unwrap_or_default();
-    if list.is_empty() {
-        return format!("there is no {what} `{name}`, nor any other");
-    }
-    format!(
-        "there is no {what} `{name}`, there is {}{meant}",
-        list.join(", ")
-    )
+    drivers::unknown_name(what, name, "", known)
 }
 
 /// As serde says it.
