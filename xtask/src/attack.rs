@@ -4,9 +4,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::cargo;
+use crate::{cargo, numbers};
 
 pub(crate) const HELP: &str = "\
 Attacks the record, the gate and the evidence: forged, cut, exchanged and restored files, flipped bits,
@@ -47,20 +47,11 @@ impl Options {
             flips: 500,
             kills: 50,
         };
-        let mut args = args.into_iter();
-        while let Some(name) = args.next() {
-            let value = args
-                .next()
-                .with_context(|| format!("{name:?} needs a number"))?;
-            let number = value.to_str().and_then(|text| text.parse().ok());
-            let number =
-                number.with_context(|| format!("{name:?} needs a number, got {value:?}"))?;
-            match name.to_str() {
-                Some("--flips") => options.flips = number,
-                Some("--kills") => options.kills = number,
-                _ => bail!("attack knows no argument {name:?}\n\n{HELP}"),
-            }
-        }
+        let known = &mut [
+            ("--flips", &mut options.flips),
+            ("--kills", &mut options.kills),
+        ];
+        numbers::read("attack", HELP, args, known)?;
         Ok(options)
     }
 }

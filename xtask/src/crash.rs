@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
-use crate::cargo;
+use crate::{cargo, numbers};
 
 pub(crate) const HELP: &str = "\
 Runs the log's crash tests in release mode and for longer: random lives over a simulated disk that
@@ -35,20 +35,11 @@ impl Options {
             seeds: 100_000,
             kills: 200,
         };
-        let mut args = args.into_iter();
-        while let Some(name) = args.next() {
-            let value = args
-                .next()
-                .with_context(|| format!("{name:?} needs a number"))?;
-            let number = value.to_str().and_then(|text| text.parse().ok());
-            let number =
-                number.with_context(|| format!("{name:?} needs a number, got {value:?}"))?;
-            match name.to_str() {
-                Some("--seeds") => options.seeds = number,
-                Some("--kills") => options.kills = number,
-                _ => bail!("crash knows no argument {name:?}\n\n{HELP}"),
-            }
-        }
+        let known = &mut [
+            ("--seeds", &mut options.seeds),
+            ("--kills", &mut options.kills),
+        ];
+        numbers::read("crash", HELP, args, known)?;
         Ok(options)
     }
 }

@@ -22,6 +22,7 @@ mod findings;
 mod instructions;
 mod loadtest;
 mod mutants;
+mod numbers;
 mod peers;
 mod picture;
 mod sweep;

@@ -3,6 +3,7 @@ use std::fmt::{Display, Write as _};
 use load_engine::{LatencySummary, MonitorSample};
 
 use crate::Report;
+use crate::render::times::supported;
 
 /// One table of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,21 +171,9 @@ fn word(choice: &impl serde::Serialize) -> String {
 }
 
 fn latency(times: &LatencySummary) -> String {
-    let of_any = |ns: f64| (times.count > 0).then_some(ns);
-    let percentile = |ns: Option<u64>| ns.map(|ns| ns as f64);
-    // Empty where there are too few operations for the figure.
-    [
-        of_any(times.min_ns as f64),
-        of_any(times.mean_ns),
-        percentile(times.p50()),
-        percentile(times.p90()),
-        percentile(times.p95()),
-        percentile(times.p99()),
-        percentile(times.p999()),
-        of_any(times.max_ns as f64),
-    ]
-    .map(|ns| ns.map_or_else(String::new, |ns| format!("{:.6}", ns / 1e6)))
-    .join(",")
+    supported(times)
+        .map(|ns| ns.map_or_else(String::new, |ns| format!("{:.6}", ns / 1e6)))
+        .join(",")
 }
 
 fn known(value: Option<impl Display>) -> String {

@@ -9,6 +9,7 @@ mod page;
 mod prometheus;
 mod terminal;
 pub(crate) mod text;
+mod times;
 
 pub use self::csv::{CsvFile, csv};
 pub use self::html::html;

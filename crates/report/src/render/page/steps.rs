@@ -1,6 +1,7 @@
 use load_engine::{LatencySummary, RunRecord, StepSummary};
 
 use super::{Cell, Table, Tone};
+use crate::render::times::supported;
 use crate::units::{count, duration};
 
 const TIMES: [&str; 8] = ["min", "mean", "p50", "p90", "p95", "p99", "p99.9", "max"];
@@ -50,21 +51,7 @@ fn response_row(step: &StepSummary) -> Option<Vec<Cell>> {
 
 /// The figures of [`TIMES`].
 fn times(times: &LatencySummary) -> [Cell; 8] {
-    // Of what never ran there is no fastest and no slowest, and a percentile needs as many operations as
-    // make it another figure than the maximum.
-    let of_any = |ns: f64| (times.count > 0).then_some(ns);
-    let percentile = |ns: Option<u64>| ns.map(|ns| ns as f64);
-    [
-        of_any(times.min_ns as f64),
-        of_any(times.mean_ns),
-        percentile(times.p50()),
-        percentile(times.p90()),
-        percentile(times.p95()),
-        percentile(times.p99()),
-        percentile(times.p999()),
-        of_any(times.max_ns as f64),
-    ]
-    .map(time)
+    supported(times).map(time)
 }
 
 /// A time, or that there is none.
