@@ -73,7 +73,10 @@ impl ScenarioResult {
                 || matches!(judgement.unit.as_str(), "ns" | "per_s");
             if is_affected && source != Source::Effects && limited.is_some() {
                 judgement.counts = false;
-                judgement.reason.clone_from(&limited);
+                // A figure that is not there has a reason of its own, on whatever machine.
+                if judgement.observed.is_some() || judgement.reason.is_none() {
+                    judgement.reason.clone_from(&limited);
+                }
             }
             judgement
         });

@@ -112,6 +112,29 @@ fn the_verdict_is_the_first_that_is_read() {
     }
 }
 
+/// On a busy machine every time is not judged for the generator's sake; one of too few operations was told so
+/// as well, which made a quick run look as if a quiet machine would do.
+#[test]
+fn a_figure_that_is_not_there_keeps_its_own_reason_where_the_generator_was_the_limit() {
+    let flags = ["p99.999(request) < 1s", "mean(request) < 1s"].map(|text| text.parse().unwrap());
+    let report = load("generator_limited").judged_by(&flags, &[]);
+    let reason = |figure: &str| {
+        let mut own = report.scenarios[0].judgements.iter();
+        let found = own.find(|own| own.threshold.to_string().starts_with(figure));
+        found.unwrap().reason.clone().unwrap()
+    };
+    assert!(
+        reason("p99.999").ends_with("are needed"),
+        "{}",
+        reason("p99.999")
+    );
+    assert!(
+        reason("mean").starts_with("arrivals started up to"),
+        "{}",
+        reason("mean")
+    );
+}
+
 #[test]
 fn limits_that_are_not_judged_are_skipped_and_fail_no_ci_by_themselves() {
     let junit = render::junit(&load("generator_limited"));
