@@ -111,7 +111,7 @@ fn a_sweep_measures_each_number_of_users_in_turn_and_fits_the_law() {
     let arguments = [
         "scalability",
         "--users",
-        "4,1,2,3,2",
+        "8,1,2,3,2,6,4",
         "--repeats",
         "2",
         "--json",
@@ -123,7 +123,7 @@ fn a_sweep_measures_each_number_of_users_in_turn_and_fits_the_law() {
         .iter()
         .map(|run| run["users"].as_u64().unwrap())
         .collect();
-    assert_eq!(users, [1, 2, 3, 4, 1, 2, 3, 4]);
+    assert_eq!(users, [1, 2, 3, 4, 6, 8, 1, 2, 3, 4, 6, 8]);
     assert!(
         runs.iter()
             .all(|run| run["per_second"].as_f64().unwrap() > 0.0)
@@ -160,7 +160,7 @@ fn a_file_that_cannot_be_searched_is_refused_before_anything_runs() {
     );
     assert_eq!(
         refused(CLOSED, &["scalability", "--users", "1,2,4,2"]),
-        "error: --users has 3 different numbers, and 4 are needed\n"
+        "error: --users: cannot fit the scalability law: it takes 6 different numbers of users, and these are 3\n"
     );
     assert!(refused(OPEN, &["breaking-point", "--to", "1"]).contains("--to 1 is below the rate"));
     assert!(refused(OPEN, &["breaking-point", "--precision", "5"]).contains("did you mean 5 %?"));

@@ -6,6 +6,7 @@ mod data_files_and_failures;
 mod fast_failures;
 mod open_models;
 mod rates;
+mod seeds;
 mod shares;
 mod superseded;
 mod trailing_phases;

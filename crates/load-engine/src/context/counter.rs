@@ -11,7 +11,7 @@ pub(crate) struct Counter {
     failed: AtomicU64,
     /// Those of them that failed outside every step.
     failed_outside: AtomicU64,
-    /// When the step under way began.
+    /// When the step under way began, or was due; before the first one, when the iteration did.
     since_ns: AtomicU64,
 }
 
@@ -30,7 +30,9 @@ pub(crate) const MAX_STEPS: usize = (DOING - FIRST_STEP) as usize;
 pub(crate) enum Doing {
     Nothing,
     /// It is in an iteration, between two steps.
-    Iteration,
+    Iteration {
+        since_ns: u64,
+    },
     Step {
         step: usize,
         since_ns: u64,
@@ -39,13 +41,14 @@ pub(crate) enum Doing {
 
 impl Counter {
     #[inline]
-    pub(crate) fn begin(&self) {
+    pub(crate) fn begin(&self, start_ns: u64) {
+        self.since_ns.store(start_ns, Ordering::Relaxed);
         self.set_doing(BETWEEN_STEPS);
     }
 
     #[inline]
-    pub(crate) fn enter_step(&self, step: usize, now_ns: u64) {
-        self.since_ns.store(now_ns, Ordering::Relaxed);
+    pub(crate) fn enter_step(&self, step: usize, start_ns: u64) {
+        self.since_ns.store(start_ns, Ordering::Relaxed);
         self.set_doing(FIRST_STEP + step as u64);
     }
 
@@ -88,7 +91,9 @@ impl Counter {
     pub(crate) fn doing(&self) -> Doing {
         match self.word.load(Ordering::Acquire) & DOING {
             IDLE => Doing::Nothing,
-            BETWEEN_STEPS => Doing::Iteration,
+            BETWEEN_STEPS => Doing::Iteration {
+                since_ns: self.since_ns.load(Ordering::Relaxed),
+            },
             step => Doing::Step {
                 step: (step - FIRST_STEP) as usize,
                 since_ns: self.since_ns.load(Ordering::Relaxed),
@@ -112,8 +117,8 @@ mod tests {
         let counter = Counter::default();
         let state = || (counter.doing(), counter.done(), counter.failed());
         assert_eq!(state(), (Doing::Nothing, 0, 0));
-        counter.begin();
-        assert_eq!(state(), (Doing::Iteration, 0, 0));
+        counter.begin(60);
+        assert_eq!(state(), (Doing::Iteration { since_ns: 60 }, 0, 0));
         counter.enter_step(MAX_STEPS - 1, 70);
         let step = Doing::Step {
             step: MAX_STEPS - 1,

@@ -18,6 +18,7 @@ use crate::monitor::Monitor;
 use crate::monitor::usage::cpu_time_ns;
 use crate::record::RunRecord;
 use crate::record::failures::FailureTally;
+use crate::record::recorder::{Recorder, StepTimes};
 use crate::step::Failure;
 
 /// So many calls of `on_progress` are between two judgements of the thresholds that may end the run:
@@ -166,6 +167,7 @@ impl Coordinator<'_, '_> {
             lags: Vec::new(),
             tear_down_failures: FailureTally::default(),
             in_flight: Vec::new(),
+            unfinished: 0,
         }
     }
 
@@ -297,10 +299,10 @@ impl Coordinator<'_, '_> {
     fn claim(&self, load: &mut Load) -> Result<(), RunError> {
         let context = self.context;
         for recorder in context.recorders() {
-            let mut recorder = self.claimed(|| recorder.claim())?;
-            recorder.close();
+            let recorder = self.claimed(|| recorder.claim())?;
             load.recorders.push(*recorder);
         }
+        let unfinished = unfinished(context, load);
         for lag in context.lags() {
             let mut lag = self.claimed(|| lag.claim())?;
             lag.close(load.ended_ns);
@@ -311,13 +313,23 @@ impl Coordinator<'_, '_> {
             ledger.abandon(load.ended_ns);
             load.ledgers.push(*ledger);
             let doing = context.counter_of(user).doing();
-            if self.standing[user as usize] && doing != Doing::Nothing {
-                load.in_flight.push(doing);
+            if !self.standing[user as usize] || doing == Doing::Nothing {
+                continue;
+            }
+            match &unfinished {
+                Some(failure) => {
+                    let recorders = load.recorders.len();
+                    let recorder = &mut load.recorders[user as usize % recorders];
+                    fail_unfinished(context, recorder, (user, doing), load.ended_ns, failure);
+                    load.unfinished += 1;
+                }
+                None => load.in_flight.push(doing),
             }
         }
+        load.recorders.iter_mut().for_each(Recorder::close);
         let (done, failed) = context.counted();
         load.completed = done.saturating_sub(failed);
-        load.failed = failed;
+        load.failed = failed + load.unfinished;
         Ok(())
     }
 
@@ -385,6 +397,44 @@ impl Coordinator<'_, '_> {
             record: self.record.clone(),
         });
     }
+}
+
+/// Why an iteration under way failed, if it did: its time was up, and it had been given time to finish. One
+/// that a signal or an abort rule cut off has neither succeeded nor failed.
+fn unfinished(context: &RunContext<'_>, load: &Load) -> Option<Failure> {
+    let grace = context.plan.grace?;
+    let was_cut = load.interrupted || load.abort.is_some();
+    (!was_cut).then(|| Failure::new(format!("had not finished {grace:?} after the load's end")))
+}
+
+/// Books a user's iteration as failed, with the time that it was waited for.
+fn fail_unfinished(
+    context: &RunContext<'_>,
+    recorder: &mut Recorder,
+    (user, doing): (u32, Doing),
+    ended_ns: u64,
+    failure: &Failure,
+) {
+    let phase = |since_ns| context.phases.advance(0, since_ns);
+    let phase = match doing {
+        Doing::Nothing => return,
+        Doing::Iteration { since_ns } => {
+            recorder.fail_outside(phase(since_ns), failure);
+            phase(since_ns)
+        }
+        Doing::Step { step, since_ns } => {
+            let waited_ns = ended_ns.saturating_sub(since_ns);
+            let times = StepTimes {
+                service_ns: waited_ns,
+                response_ns: waited_ns,
+                ended_ns,
+                user,
+            };
+            recorder.book(step, phase(since_ns), times, 0, Some(failure));
+            phase(since_ns)
+        }
+    };
+    recorder.count_in_phase(phase, false, context.phases.is_over(phase, ended_ns));
 }
 
 /// Every user's thread reports before it ends, so this is a defect of the engine.

@@ -48,8 +48,11 @@ pub(crate) struct Load {
     /// Of each runtime, if users are tasks.
     pub(crate) lags: Vec<LagTally>,
     pub(crate) tear_down_failures: FailureTally,
-    /// What the users were doing whom the run ended without.
+    /// What the users were doing when a signal or an abort rule cut them off, or a deadline that leaves no
+    /// time to finish.
     pub(crate) in_flight: Vec<Doing>,
+    /// Iterations that did not finish in the time that they had for it: they failed.
+    pub(crate) unfinished: u64,
 }
 
 /// What is left when a run is over: threads that did not come back, and how to hear of them.

@@ -96,8 +96,9 @@ pub fn run_on<W: Workload>(
 /// Like [`run`], and ends when the plan says, whatever the workload does.
 ///
 /// When the load's time is up, or the run is stopped, iterations under way may take the plan's
-/// [`grace`](Plan::grace) longer. Those that have not ended then are counted as
-/// [in flight](crate::IterationCounts::in_flight), what they were about to write is *attempted* in the
+/// [`grace`](Plan::grace) longer. Those that have not ended then have failed, if the plan says how long they
+/// may take; those that a stop, an abort rule or a plan without a grace cuts off are counted as
+/// [in flight](crate::IterationCounts::in_flight). What either were about to write is *attempted* in the
 /// ledger, and the run ends without their threads: see [`Stragglers`].
 ///
 /// ```

@@ -53,7 +53,7 @@ pub(crate) fn total(
     let window_ns = window_ns(&load, context);
     let open = context.arrival_queue.as_ref().map(|_| {
         let arrivals = load.recorders.iter().filter_map(|user| user.open.as_ref());
-        let under_way = load.in_flight.len() as u64;
+        let under_way = load.in_flight.len() as u64 + load.unfinished;
         OpenSummary::new(
             arrivals,
             planned.unwrap_or_default(),

@@ -173,9 +173,10 @@ impl Plan {
 
     /// Sets how long iterations that are under way when the load's time is up, or when it is stopped,
     /// may still take. Then a run by [`run_shared`](crate::run_shared) or
-    /// [`run_async`](crate::run_async) ends without them and counts them as in flight.
+    /// [`run_async`](crate::run_async) ends without them. At the load's end they have failed, since they had this
+    /// time to finish; after a stop they are counted as in flight.
     ///
-    /// Unless set, it is 25 ms or half a percent of the load's time, whichever is longer; in an open
+    /// Unless set, nobody fails that is cut off at the load's end, and it is 25 ms or half a percent of the load's time, whichever is longer; in an open
     /// model the max_start_delay more, since an arrival may wait that long before it starts; and at most 1 s
     /// after a stop.
     #[must_use]

@@ -232,7 +232,8 @@ pub struct IterationCounts {
     pub completed: u64,
     /// Those that failed or panicked.
     pub failed: u64,
-    /// Those that were under way when the run ended at its deadline: neither completed nor failed.
+    /// Those that a signal, an abort rule or a deadline without time to finish cut off: neither completed nor
+    /// failed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub in_flight: u64,
 }
@@ -319,14 +320,16 @@ pub struct StepSummary {
     /// In an open model, how long they took from when they were due: an iteration's first step bears
     /// the delay of its start.
     pub response_time: Option<LatencySummary>,
-    /// How long failed attempts took: from when they were due in an open model, else from their start.
+    /// How long failed attempts took: from when they were due in an open model, else from their start. Of
+    /// those that did not finish, how long they were waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_time: Option<LatencySummary>,
     /// The same from interval to interval, from the start of the load to the last attempt's end.
     pub intervals: Vec<IntervalSummary>,
     /// Why attempts failed.
     pub failures: FailureCounts,
-    /// Attempts that were under way when the run ended at its deadline. They are in no other figure.
+    /// Attempts that were cut off by a signal, an abort rule or a deadline without time to finish. They are in
+    /// no other figure.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub in_flight: u64,
     /// How long the longest of them had taken by then.

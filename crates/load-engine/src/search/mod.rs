@@ -24,4 +24,5 @@ pub(crate) mod scalability;
 pub(crate) mod sweep;
 
 pub use breaking_point::{BreakingPoint, ProbeResult, RateSearch, RateTrial, breaking_point};
+pub use scalability::check_sizes;
 pub use sweep::{Scalability, scalability};

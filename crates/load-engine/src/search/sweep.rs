@@ -24,8 +24,8 @@ pub struct Scalability {
 ///
 /// # Errors
 ///
-/// Those of `measure`, and a sweep that says too little: fewer than four numbers of users, or one
-/// without any throughput.
+/// Those of `measure`, and a sweep that says too little: numbers of users that are too few or too close
+/// ([`check_sizes`](crate::search::check_sizes)), or one without any throughput.
 pub fn scalability<E: From<RunError>>(
     users: &[u32],
     repeats: u32,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use load_engine::{
     Clock, Digest, Effects, Failure, Found, Iteration, Model, MonotonicClock, Outcome, Plan,
-    Schedule, StepSpec, StopHandle, Workload, run_shared, verify,
+    Ruling, Schedule, StepSpec, StopHandle, Threshold, Workload, run_shared, verify,
 };
 
 use crate::store::users;
@@ -169,6 +169,12 @@ fn arrivals_that_never_end_are_in_flight_and_the_rest_is_cut() {
     );
     assert_eq!(arrivals.cut, 17);
     assert!(arrivals.balance());
+    let record = &outcome.record;
+    assert_eq!(
+        (record.iterations.failed, record.iterations.in_flight),
+        (3, 0)
+    );
+    assert_eq!(record.inconsistency(), None);
     target.released.store(true, Ordering::Relaxed);
     assert_eq!(outcome.stragglers.wait(PATIENCE).unwrap(), 0);
 }
@@ -187,6 +193,41 @@ fn a_stop_ends_a_run_that_would_never_end_and_says_that_it_was_interrupted() {
     .unwrap();
     assert!(outcome.record.interrupted);
     assert_eq!(outcome.record.iterations.in_flight, 2);
+    target.released.store(true, Ordering::Relaxed);
+    assert_eq!(outcome.stragglers.wait(PATIENCE).unwrap(), 0);
+}
+
+/// A target that answered nothing had an error rate of 0 of nothing.
+#[test]
+fn what_does_not_finish_in_its_time_has_failed_and_counts_with_what_it_waited() {
+    let time = Duration::from_millis(100);
+    let (before, last) = (Duration::from_millis(10), Duration::from_secs(1));
+    let plan = Plan::new("spin", Model::elapsed(users(2), time))
+        .phase("before", before)
+        .phase("last", last)
+        .grace(Duration::from_millis(20));
+    let (target, mut outcome, _) = spin(&plan);
+    let record = &outcome.record;
+    let iterations = record.iterations;
+    assert_eq!((iterations.failed, iterations.in_flight), (2, 0));
+    let spin = record.step("spin").unwrap();
+    assert_eq!((spin.attempted, spin.failed, spin.in_flight), (2, 2, 0));
+    assert_eq!(
+        spin.failures.messages[0].message,
+        "had not finished 20ms after the load's end"
+    );
+    let waited = spin.failure_time.as_ref().unwrap();
+    assert_eq!(waited.count, 2);
+    assert!(
+        Duration::from_nanos(waited.max_ns) <= Duration::from_nanos(record.wall_ns + 1_000_000)
+    );
+    assert_eq!(spin.service_time.count, 0, "no success is made of it");
+    assert_eq!(record.error_rate(), 0.5, "2 of 4 operations");
+    let failed: u64 = record.phases.iter().map(|phase| phase.failed).sum();
+    assert_eq!(failed, 2, "each in the phase in which it began");
+    assert_eq!(record.inconsistency(), None);
+    let limit: Threshold = "error_rate < 5%".parse().unwrap();
+    assert_eq!(limit.judge(record, None).ruling, Ruling::Violated);
     target.released.store(true, Ordering::Relaxed);
     assert_eq!(outcome.stragglers.wait(PATIENCE).unwrap(), 0);
 }

@@ -135,7 +135,9 @@ fn a_sweep_of_too_few_sizes_is_refused() {
     let error =
         scalability(&[1, 2], 3, 0, |users| Ok::<_, RunError>(f64::from(users))).unwrap_err();
     assert!(
-        error.to_string().contains("2 different numbers of users"),
+        error
+            .to_string()
+            .contains("it takes 6 different numbers of users, and these are 2"),
         "{error}"
     );
 }

@@ -61,7 +61,7 @@ pub(crate) struct BreakingPointArguments {
 pub(crate) struct ScalabilityArguments {
     /// A scenario file with a closed model
     pub(crate) file: PathBuf,
-    /// The numbers of users to measure, at least four
+    /// The numbers of users to measure: at least six, the most of them 8 times the fewest
     #[arg(
         long,
         value_name = "N,N,…",

@@ -1,5 +1,7 @@
 //! The Universal Scalability Law, fitted to what a sweep over users measured.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +15,13 @@ const RESAMPLES: usize = 2000;
 /// a target that scales without limit a peak somewhere at millions of users.
 const ROUNDING: f64 = 1e-24;
 
-/// Different numbers of users that a fit needs: one more than it has parameters, since a curve that
-/// meets every point says nothing about its own error.
-const MIN_SIZES: usize = 4;
+/// Different numbers of users that a fit needs: three more than it has parameters, since a curve that
+/// meets every point says nothing about its own error, and one with a point to spare nearly nothing.
+const MIN_SIZES: usize = 6;
+
+/// How many times the fewest the most users have to be. A shorter piece of the curve looks straight,
+/// whatever the law is.
+const MIN_SPREAD: u32 = 8;
 
 /// A peak is believed if the whole interval of its users is below this share of the most that were measured.
 const MAX_PEAK_SHARE: f64 = 0.8;
@@ -97,7 +103,7 @@ impl ScalabilityFit {
     ///
     /// # Errors
     ///
-    /// When there are fewer than four different numbers of users, or a point is not positive.
+    /// When the numbers of users are too few or too close, as [`check_sizes`] says, or a point is not positive.
     pub fn new(points: &[ScalePoint], seed: u64) -> Result<Self, RunError> {
         check(points)?;
         let law = Law::fit(points);
@@ -155,16 +161,32 @@ fn check(points: &[ScalePoint]) -> Result<(), RunError> {
             ));
         }
     }
-    let mut sizes: Vec<u32> = points.iter().map(|point| point.users).collect();
-    sizes.sort_unstable();
-    sizes.dedup();
-    if sizes.len() < MIN_SIZES {
-        let found = sizes.len();
-        return refused(format!(
-            "{found} different numbers of users were measured, and {MIN_SIZES} are needed"
-        ));
-    }
-    Ok(())
+    check_sizes(points.iter().map(|point| point.users))
+}
+
+/// Checks, before anything is measured, that a law can be told from these numbers of users: at least six, and
+/// the most at least 8 times the fewest.
+///
+/// # Errors
+///
+/// When it cannot.
+pub fn check_sizes(users: impl IntoIterator<Item = u32>) -> Result<(), RunError> {
+    let sizes: BTreeSet<u32> = users.into_iter().collect();
+    let found = sizes.len();
+    let (fewest, most) = match (sizes.first(), sizes.last()) {
+        (Some(fewest), Some(most)) => (*fewest, *most),
+        _ => (0, 0),
+    };
+    let problem = if found < MIN_SIZES {
+        format!("it takes {MIN_SIZES} different numbers of users, and these are {found}")
+    } else if most / MIN_SPREAD < fewest {
+        format!(
+            "the most users have to be at least {MIN_SPREAD} times the fewest, and {most} are not of {fewest}"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(RunError::Scalability { problem })
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -51,7 +51,7 @@ fn the_same_seed_gives_the_same_fit() {
 
 #[test]
 fn a_target_that_scales_for_ever_has_no_peak() {
-    let points = [1, 2, 4, 8].map(|users| ScalePoint {
+    let points = [1, 2, 4, 8, 16, 32].map(|users| ScalePoint {
         users,
         per_second: 100.0 * f64::from(users),
     });
@@ -66,9 +66,15 @@ fn too_few_sizes_and_points_that_say_nothing_are_refused() {
     let point = |users, per_second| ScalePoint { users, per_second };
     let refused = |points: &[ScalePoint]| ScalabilityFit::new(points, 0).unwrap_err().to_string();
     assert_eq!(
-        refused(&[point(1, 9.0), point(1, 8.0), point(2, 9.0), point(3, 9.0)]),
-        "cannot fit the scalability law: 3 different numbers of users were measured, and 4 are needed"
+        refused(&[1, 1, 2, 4, 8, 16].map(|users| point(users, 9.0))),
+        "cannot fit the scalability law: it takes 6 different numbers of users, and these are 5"
     );
+    assert_eq!(
+        refused(&[2, 4, 6, 8, 10, 15].map(|users| point(users, 9.0))),
+        "cannot fit the scalability law: the most users have to be at least 8 times the fewest, and 15 are not \
+         of 2"
+    );
+    assert!(check_sizes([2, 4, 6, 8, 10, 16]).is_ok());
     assert!(refused(&[point(1, f64::NAN)]).contains("NaN"));
 }
 

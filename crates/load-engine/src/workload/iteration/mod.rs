@@ -173,7 +173,8 @@ impl<'r> Iteration<'r> {
             return Err(undeclared(step));
         };
         let started_ns = self.clock.now_ns();
-        self.counter.enter_step(position, started_ns);
+        let intended_ns = self.due_ns.unwrap_or(started_ns);
+        self.counter.enter_step(position, intended_ns);
         let open = self.open_step.insert(OpenStep {
             step: position,
             started_ns,
@@ -197,7 +198,7 @@ impl<'r> Iteration<'r> {
         self.index = index;
         self.due_ns = None;
         self.rng = None;
-        self.counter.begin();
+        self.counter.begin(start_ns);
     }
 
     /// Begins an arrival that was due at a time of its own.

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::bail;
-use load_engine::search::{Scalability, scalability};
+use anyhow::Context as _;
+use load_engine::search::{Scalability, check_sizes, scalability};
 use load_engine::{ConfidenceInterval, RunRecord, ScalabilityFit};
 use report::{Conclusion, Report};
 use serde::Serialize;
@@ -17,14 +17,11 @@ use crate::commands::suite::read;
 use crate::exit::Exit;
 use crate::terminal::{print, print_json, shown, tell};
 
-/// So few different numbers of users say nothing about the law's error.
-const MIN_SIZES: usize = 4;
-
 /// One run with so many users.
 #[derive(Serialize)]
 struct Measured {
     users: u32,
-    /// Operations that succeeded, in a second.
+    /// The achieved rate.
     per_second: f64,
     /// Of the step that took longest.
     p99_ns: u64,
@@ -53,12 +50,7 @@ pub(super) fn run(arguments: &ScalabilityArguments) -> anyhow::Result<Exit> {
     let mut users: Vec<u32> = arguments.users.iter().map(|users| users.get()).collect();
     users.sort_unstable();
     users.dedup();
-    if users.len() < MIN_SIZES {
-        bail!(
-            "--users has {} different numbers, and {MIN_SIZES} are needed",
-            users.len()
-        );
-    }
+    check_sizes(users.iter().copied()).context("--users")?;
     // Refuses a file without users before anything runs.
     file.set_for_users(1)?;
     let mut runner = Runner::new(load, &arguments.file, &arguments.set)?;
@@ -124,17 +116,12 @@ impl Measured {
         });
         Ok(Self {
             users,
-            per_second: succeeded_per_s(&scenario.run),
+            per_second: scenario.run.operations_per_second(),
             p99_ns: slowest_p99_ns(&scenario.run),
             not_judged,
             report: folder,
         })
     }
-}
-
-fn succeeded_per_s(run: &RunRecord) -> f64 {
-    let succeeded: u64 = run.steps.iter().map(|step| step.succeeded).sum();
-    succeeded as f64 / (run.wall_ns.max(1) as f64 / 1e9)
 }
 
 fn slowest_p99_ns(run: &RunRecord) -> u64 {
@@ -239,7 +226,7 @@ mod tests {
 
     fn swept(not_judged: Option<&str>) -> Sweep {
         let mut runs = Vec::new();
-        let found = scalability(&[1, 2, 4, 8, 16], 2, 7, |users| {
+        let found = scalability(&[1, 2, 4, 8, 16, 32], 2, 7, |users| {
             let n = f64::from(users);
             let per_second = 1_000.0 * n / (1.0 + 0.05 * (n - 1.0) + 0.01 * n * (n - 1.0));
             runs.push(Measured {
@@ -264,18 +251,18 @@ mod tests {
         let sweep = swept(None);
         let text = text(&sweep);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 1 + 5 + 1, "{text}");
+        assert_eq!(lines.len(), 1 + 6 + 1, "{text}");
         assert!(
             lines[1].starts_with("       1        1000        1000"),
             "{text}"
         );
         assert!(
-            lines[6].starts_with(
+            lines[7].starts_with(
                 "made: 1000/s of one user alone, contention 5.00 % (5.00 % to 5.00 %), coherence 1.00 %"
             ),
             "{text}"
         );
-        assert!(lines[6].ends_with("with 10 users (10 to 10)"), "{text}");
+        assert!(lines[7].ends_with("with 10 users (10 to 10)"), "{text}");
         assert_eq!(exit(&sweep), Exit::Held);
     }
 
