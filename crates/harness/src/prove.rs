@@ -147,13 +147,7 @@ fn measure<T: Target>(
         Ok(file) => (file, None),
         Err(problem) => (None, Some(problem)),
     };
-    let inconsistency = run.inconsistency().or_else(|| verification.inconsistency());
-    if let Some(problem) = inconsistency {
-        return Err(Error::Inconsistent {
-            scenario: scenario.name.clone(),
-            problem,
-        });
-    }
+    check_sums(&scenario.name, &run, &verification)?;
     let mut result = ScenarioResult {
         title: scenario.title.clone(),
         load: scenario.describe(),
@@ -275,6 +269,21 @@ fn load<T: Target>(
             Executor::Tokio => run_pooled(target, plan, stop, watch),
         },
     )
+}
+
+/// Checks that what was measured does not contradict itself, before anything is said of it.
+pub(crate) fn check_sums(
+    scenario: &str,
+    run: &RunRecord,
+    verification: &Verification,
+) -> Result<(), Error> {
+    let problem = run.inconsistency().or_else(|| verification.inconsistency());
+    problem.map_or(Ok(()), |problem| {
+        Err(Error::Inconsistent {
+            scenario: scenario.to_owned(),
+            problem,
+        })
+    })
 }
 
 /// Puts the load on whatever `run` drives, tells how it goes, and stops it when it is interrupted.

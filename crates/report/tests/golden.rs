@@ -98,3 +98,30 @@ fn golden_lines_of_the_first_version_are_read_and_left_out_of_trends() {
     assert!(first > 0);
     assert_eq!(history.left_out(&command), first);
 }
+
+/// A changed number was read, judged and drawn as if it had been measured.
+#[test]
+fn a_report_whose_numbers_were_changed_is_refused_with_file_scenario_and_sum() {
+    let changed = |change: fn(&mut Report)| {
+        let dir = tempdir().unwrap();
+        let mut report = report("pass");
+        change(&mut report);
+        let file = dir.path().join("report.json");
+        fs::write(&file, serde_json::to_vec(&report).unwrap()).unwrap();
+        let told = report::load(&file).unwrap_err().to_string();
+        told.strip_prefix(&format!("{}: scenario ", file.display()))
+            .unwrap_or_else(|| panic!("{told}"))
+            .to_owned()
+    };
+    let damaged = "the file is damaged or was changed, so no verdict on it holds";
+    let told = changed(|report| {
+        let run = &mut report.scenarios[0].run;
+        // Of an earlier version, whose sums are others, it is 0.
+        run.window_ns = run.wall_ns;
+        run.steps[0].failed += 1;
+    });
+    assert!(
+        told.contains("operations of `") && told.ends_with(damaged),
+        "{told}"
+    );
+}

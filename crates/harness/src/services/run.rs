@@ -19,7 +19,7 @@ use super::read::{Keys, Reader};
 use super::shared::{Left, Shared};
 use super::user::{User, outside_iterations};
 use super::workload::FlowWorkload;
-use crate::prove::{DiscrepancyFile, load_with};
+use crate::prove::{DiscrepancyFile, check_sums, load_with};
 use crate::targets::DataFeed;
 use crate::{Error, Journal, Progress, ScenarioRun, data_dir};
 
@@ -236,6 +236,7 @@ impl<'r> Services<'r> {
         let mut values = run_values;
         self.once(&program.teardown, &mut values)
             .map_err(|failure| self.scenario.failed("tear down", failure))?;
+        check_sums(&self.scenario.name, &record, &verification)?;
         let mut result = self.result(record, verification, proofs, discrepancies_file);
         result.faults = faults;
         Ok(result)
