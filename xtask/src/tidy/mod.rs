@@ -8,6 +8,7 @@ mod circles;
 mod links;
 mod manifests;
 mod markdown;
+mod orphans;
 mod patterns;
 mod ranks;
 mod tree;
@@ -32,6 +33,7 @@ Checks:
   manifests      workspace lints, a description, a crate doc, no libtest benchmarks
   architecture   ARCHITECTURE.md names every crate, with its rank
   circles        the files of a crate import one another in one direction
+  orphans        each file of source is named by a `mod` of the one above it
   links          relative links and anchors in the documents lead somewhere
   patterns       no switched-off test, no path of somebody's machine, no trailing white space
 
@@ -82,6 +84,7 @@ fn check(tree: &Tree, packages: &[Package]) -> Vec<Violation> {
         architecture::check(tree, packages),
         links::check(tree),
         circles::check(tree, packages),
+        orphans::check(tree),
     ]
     .concat();
     violations.sort();

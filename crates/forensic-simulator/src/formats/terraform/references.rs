@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::segments;
+use super::address::segments;
 use crate::formats::planned::{ChangeKind, PlannedResource};
 
 /// A resource of the configuration: the names of the modules around it, and `type.name`.
