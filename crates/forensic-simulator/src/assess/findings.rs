@@ -120,7 +120,7 @@ pub(crate) fn of_changes(changes: &PlannedChanges) -> Vec<Finding> {
         finding.subject = Some("the plan".to_owned());
         found.push(finding);
     }
-    for resource in &changes.resources {
+    for resource in changes.resources.iter() {
         let step = StepId::from(resource.address.as_str());
         let mut add = |kind, severity, evidence: String| {
             found.push(Finding::new(kind, severity, &[&step], evidence));

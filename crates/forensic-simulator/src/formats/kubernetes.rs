@@ -34,7 +34,8 @@ pub(crate) fn read_diff(text: &str) -> Result<PlannedChanges, Error> {
     let mut object: Option<Object> = None;
     for (number, line) in text.lines().enumerate() {
         if line.starts_with("diff -") {
-            plan.resources.extend(object.take().map(Object::finish));
+            plan.resources_mut()
+                .extend(object.take().map(Object::finish));
             let name = line.split_whitespace().next_back().unwrap_or_default();
             let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
             object = Some(Object::named(name));
@@ -56,7 +57,7 @@ pub(crate) fn read_diff(text: &str) -> Result<PlannedChanges, Error> {
             ));
         }
     }
-    plan.resources.extend(object.map(Object::finish));
+    plan.resources_mut().extend(object.map(Object::finish));
     plan.nothing_to_do = plan.resources.is_empty() && plan.incomplete.is_empty();
     Ok(plan)
 }
@@ -238,7 +239,7 @@ pub(crate) fn read_dry_run(text: &str) -> Result<PlannedChanges, Error> {
             .next()
             .unwrap_or_default()
             .to_owned();
-        plan.resources.push(PlannedResource {
+        plan.resources_mut().push(PlannedResource {
             holds_data: holds_data(&type_name),
             address: object,
             kind,
@@ -276,7 +277,7 @@ pub(crate) fn read_objects(text: &str) -> Result<PlannedChanges, Error> {
         let is_new = object["metadata"]["creationTimestamp"].is_null()
             && object["metadata"]["uid"].is_null();
         let is_gone = object["metadata"]["deletionTimestamp"].is_string();
-        plan.resources.push(PlannedResource {
+        plan.resources_mut().push(PlannedResource {
             address: match object["metadata"]["namespace"].as_str() {
                 Some(namespace) => format!("{namespace}/{kind}/{name}"),
                 None => format!("{kind}/{name}"),

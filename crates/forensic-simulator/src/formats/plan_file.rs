@@ -7,8 +7,8 @@ use crate::formats::mcp::McpTools;
 use crate::formats::mcp::calls::looks_like_calls;
 use crate::formats::pddl::{StripsDomain, StripsProblem};
 use crate::formats::planned::PlannedChanges;
-use crate::formats::terraform::{TerraformPlan, no_plan, stream};
-use crate::formats::{kubernetes, pulumi, unread};
+use crate::formats::terraform::{no_plan, stream};
+use crate::formats::{kubernetes, pulumi, terraform, unread};
 use crate::input::decode::{Decoded, decode, unwrap};
 use crate::input::json;
 use crate::plan::workflow::Workflow;
@@ -21,7 +21,7 @@ use crate::world::World;
 pub enum PlanFormat {
     /// A [`Workflow`] as JSON.
     Workflow,
-    /// The output of `terraform show -json` or `tofu show -json`, as [`TerraformPlan`] reads it.
+    /// The output of `terraform show -json` or `tofu show -json`, as [`TerraformPlan`](crate::TerraformPlan) reads it.
     Terraform,
     /// What `terraform plan -json` prints: a message a line.
     TerraformStream,
@@ -204,7 +204,7 @@ impl PlanFile {
                 let reason = "a plan in PDDL needs its domain and its problem: pass both";
                 return Err(refuse("line 1, column 1", reason));
             }
-            PlanFormat::Terraform => TerraformPlan::parse(&text)?.changes,
+            PlanFormat::Terraform => terraform::read(&text)?,
             PlanFormat::TerraformStream => stream::read(&text)?,
             PlanFormat::Pulumi => pulumi::read(&text)?,
             PlanFormat::KubectlDiff => kubernetes::read_diff(&text)?,

@@ -1,4 +1,5 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use action::{Action, ActionPath, PathPattern};
 use schemars::JsonSchema;
@@ -24,7 +25,8 @@ pub struct PlannedChanges {
     /// What wrote the plan, such as `terraform plan`.
     pub tool: &'static str,
     /// The resources that would change, in an order in which each comes after those it refers to.
-    pub resources: Vec<PlannedResource>,
+    /// Shared with the handler that plays them: a plan may have tens of thousands.
+    pub resources: Arc<Vec<PlannedResource>>,
     /// The outputs that would change.
     pub outputs: Vec<AttributeChange>,
     /// Why the plan is not whole: it failed, or a part of it was put off.
@@ -181,6 +183,11 @@ impl PlannedChanges {
         }
     }
 
+    /// The resources, while the plan is still read and nobody shares them.
+    pub(crate) fn resources_mut(&mut self) -> &mut Vec<PlannedResource> {
+        Arc::make_mut(&mut self.resources)
+    }
+
     pub(crate) fn remark(
         &mut self,
         kind: FindingKind,
@@ -198,7 +205,7 @@ impl PlannedChanges {
     #[must_use]
     pub fn world(&self) -> World {
         let mut world = World::new();
-        for resource in &self.resources {
+        for resource in self.resources.iter() {
             for attribute in &resource.attributes {
                 if let Some(before) = &attribute.before {
                     world.insert(key(resource, attribute), before.clone());
@@ -249,9 +256,11 @@ impl PlannedChanges {
     pub fn register(&self, builder: SimulatorBuilder) -> SimulatorBuilder {
         let pattern = format!("{}/*", self.area());
         let pattern = PathPattern::new(pattern).expect("a pattern without faults");
-        let by_address = self.resources.iter();
-        let by_address = by_address.map(|resource| (resource.address.clone(), resource.clone()));
-        builder.handler(pattern, Apply(by_address.collect()))
+        let resources = Arc::clone(&self.resources);
+        let addresses = resources.iter().enumerate();
+        let places = addresses.map(|(place, resource)| (resource.address.clone(), place));
+        let places = places.collect();
+        builder.handler(pattern, Apply { resources, places })
     }
 
     fn area(&self) -> &'static str {
@@ -264,14 +273,18 @@ fn key(resource: &PlannedResource, attribute: &AttributeChange) -> String {
 }
 
 /// Plays the changes of one plan.
-struct Apply(BTreeMap<String, PlannedResource>);
+struct Apply {
+    resources: Arc<Vec<PlannedResource>>,
+    places: HashMap<String, usize>,
+}
 
 impl Handler for Apply {
     fn simulate(&self, context: &mut Context<'_, '_>) -> Result<(), Stop> {
         let address = context.text("resource")?;
-        let Some(resource) = self.0.get(address) else {
+        let Some(&place) = self.places.get(address) else {
             return Err(Stop::unknown(format!("the plan says nothing of {address}")));
         };
+        let resource = &self.resources[place];
         for attribute in &resource.attributes {
             let Some(planned) = &attribute.before else {
                 continue;

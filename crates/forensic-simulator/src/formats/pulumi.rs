@@ -49,10 +49,10 @@ pub(crate) fn read(text: &str) -> Result<PlannedChanges, Error> {
         };
         let resource = resource(step, urn, kind);
         match by_urn.get(urn) {
-            Some(&place) => merge(&mut plan.resources[place], resource),
+            Some(&place) => merge(&mut plan.resources_mut()[place], resource),
             None => {
                 by_urn.insert(urn.to_owned(), plan.resources.len());
-                plan.resources.push(resource);
+                plan.resources_mut().push(resource);
             }
         }
     }
@@ -79,7 +79,7 @@ pub(crate) fn read(text: &str) -> Result<PlannedChanges, Error> {
             .push("the preview has neither steps nor a summary".to_owned());
     }
     compare_summary(&preview, &mut plan);
-    sort_by_references(&mut plan.resources);
+    sort_by_references(plan.resources_mut());
     plan.nothing_to_do =
         plan.resources.is_empty() && plan.incomplete.is_empty() && plan.remarks.is_empty();
     Ok(plan)

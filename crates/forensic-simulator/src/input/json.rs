@@ -1,8 +1,10 @@
 //! JSON without the liberties that parsers take: names that are there twice, numbers that a double
 //! rounds, and halves of characters are refused, since two texts must not become one value.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::error::Error;
@@ -46,7 +48,7 @@ pub(crate) fn fields(
         reader.space();
         let start = reader.at;
         reader.skip()?;
-        found.push((name, start..reader.at));
+        found.push((name.into_owned(), start..reader.at));
         Ok(())
     })?;
     reader.end()?;
@@ -143,11 +145,13 @@ impl<'t> Reader<'t> {
                 self.object(|reader, name, at| {
                     reader.space();
                     let value = reader.value()?;
-                    if fields.contains_key(&name) {
-                        return Err(reader.twice(&name, at));
+                    match fields.entry(name) {
+                        Entry::Occupied(known) => Err(reader.twice(known.key(), at)),
+                        Entry::Vacant(free) => {
+                            free.insert(value);
+                            Ok(())
+                        }
                     }
-                    fields.insert(name, value);
-                    Ok(())
                 })?;
                 Ok(Value::Object(fields))
             }
@@ -160,7 +164,7 @@ impl<'t> Reader<'t> {
                 })?;
                 Ok(Value::Array(items))
             }
-            Some(b'"') => self.string().map(Value::String),
+            Some(b'"') => self.string().map(|text| Value::String(text.into_owned())),
             Some(b't') => self.word("true", Value::Bool(true)),
             Some(b'f') => self.word("false", Value::Bool(false)),
             Some(b'n') => self.word("null", Value::Null),
@@ -198,7 +202,7 @@ impl<'t> Reader<'t> {
 
     fn object(
         &mut self,
-        mut field: impl FnMut(&mut Self, String, usize) -> Result<(), Error>,
+        mut field: impl FnMut(&mut Self, Cow<'t, str>, usize) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if self.peek() != Some(b'{') {
             return Err(self.refuse("expected an object"));
@@ -285,17 +289,18 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    fn string(&mut self) -> Result<String, Error> {
+    /// Borrowed where it has no escape: what is only passed over is then never copied.
+    fn string(&mut self) -> Result<Cow<'t, str>, Error> {
         self.at += 1;
-        let mut text = self.plain().to_owned();
+        let mut text = Cow::Borrowed(self.plain());
         loop {
             match self.peek() {
                 Some(b'"') => break,
-                Some(b'\\') => text.push(self.escape()?),
+                Some(b'\\') => text.to_mut().push(self.escape()?),
                 Some(_) => return Err(self.refuse("a control character within a string")),
                 None => return Err(self.refuse("EOF while parsing a string")),
             }
-            text.push_str(self.plain());
+            text.to_mut().push_str(self.plain());
         }
         self.at += 1;
         Ok(text)

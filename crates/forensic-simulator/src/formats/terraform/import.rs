@@ -73,7 +73,7 @@ const CHANGE_FIELDS: &[&str] = &[
     "after_identity",
 ];
 
-pub(super) fn read(text: &str) -> Result<PlannedChanges, Error> {
+pub(crate) fn read(text: &str) -> Result<PlannedChanges, Error> {
     let fields: BTreeMap<String, Range<usize>> = json::fields(FORMAT, text)?.into_iter().collect();
     let mut import = Import {
         text,
@@ -121,13 +121,21 @@ impl<'t> Import<'t> {
 
     /// The elements of a list that may be missing or null.
     fn items(&self, field: &str) -> Result<Vec<Value>, Error> {
-        let Some(part) = self.part(field).filter(|part| *part != "null") else {
-            return Ok(Vec::new());
-        };
-        let elements = json::elements(FORMAT, part).map_err(|error| within(field, error))?;
-        let read = |at: Range<usize>| json::exact(FORMAT, &part[at]);
-        let items: Result<_, _> = elements.into_iter().map(read).collect();
-        items.map_err(|error| within(field, error))
+        let elements = self.elements(field)?.into_iter();
+        elements.map(|at| self.item(field, at)).collect()
+    }
+
+    /// Where the elements of a list stand within its text.
+    fn elements(&self, field: &str) -> Result<Vec<Range<usize>>, Error> {
+        match self.part(field).filter(|part| *part != "null") {
+            Some(part) => json::elements(FORMAT, part).map_err(|error| within(field, error)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn item(&self, field: &str, at: Range<usize>) -> Result<Value, Error> {
+        let part = self.part(field).unwrap_or_default();
+        json::exact(FORMAT, &part[at]).map_err(|error| within(field, error))
     }
 
     fn version(&mut self) -> Result<(), Error> {
@@ -158,7 +166,9 @@ impl<'t> Import<'t> {
 
     fn resources(&mut self) -> Result<(), Error> {
         let mut resources = Vec::new();
-        for item in self.items("resource_changes")? {
+        // One at a time: what is only read of each, such as what stays as it is, need not be held.
+        for at in self.elements("resource_changes")? {
+            let item = self.item("resource_changes", at)?;
             self.unknown_parts(&item);
             resources.extend(self.resource(&item)?);
         }
@@ -167,7 +177,7 @@ impl<'t> Import<'t> {
             references::add(&configuration, &mut resources);
             sort_by_references(&mut resources);
         }
-        self.plan.resources = resources;
+        *self.plan.resources_mut() = resources;
         Ok(())
     }
 
@@ -270,7 +280,7 @@ impl<'t> Import<'t> {
                 {
                     resource.address.push_str(" (put off)");
                 }
-                self.plan.resources.push(resource);
+                self.plan.resources_mut().push(resource);
             }
         }
         Ok(())
@@ -313,7 +323,7 @@ impl<'t> Import<'t> {
         let same = same
             .filter(|known| known.address.split(" (call ").next() == Some(&address))
             .count();
-        self.plan.resources.push(PlannedResource {
+        self.plan.resources_mut().push(PlannedResource {
             kind: ChangeKind::Invoke,
             type_name: item["type"].as_str().unwrap_or_default().to_owned(),
             notes,

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::address::{address_type, segments};
+use super::error::{FORMAT, refuse};
 use super::reasons::words_of;
-use super::{FORMAT, address_type, refuse};
 use crate::assess::kinds::FindingKind;
 use crate::error::Error;
 use crate::formats::planned::{
@@ -159,8 +160,7 @@ impl Stream {
                 format!("it exists, as {id}, and would be managed"),
             );
         }
-        let is_data =
-            address.contains("data.") && super::segments(address).any(|part| part == "data");
+        let is_data = address.contains("data.") && segments(address).any(|part| part == "data");
         let kind = match change["action"].as_str().unwrap_or_default() {
             "noop" => return Ok(()),
             "create" => ChangeKind::Create,
@@ -191,7 +191,7 @@ impl Stream {
             1 => address.to_owned(),
             count => format!("{address} ({count})"),
         };
-        self.plan.resources.push(PlannedResource {
+        self.plan.resources_mut().push(PlannedResource {
             address,
             kind,
             type_name: type_name.to_owned(),
