@@ -142,6 +142,47 @@ fn a_url_is_put_under_load_and_the_file_beside_the_report_does_the_same() {
 }
 
 #[test]
+fn a_mistake_in_a_load_of_a_url_names_the_argument_and_not_a_file_that_nobody_wrote() {
+    let dir = TempDir::new().unwrap();
+    let at = "http://127.0.0.1:9/";
+    for (arguments, told_as) in [
+        (
+            vec!["http://127.0.0.1:99999/"],
+            "http://127.0.0.1:99999/: the URL",
+        ),
+        (
+            vec!["http://127.0.0.1:9/${nope}"],
+            "http://127.0.0.1:9/${nope}: there is no value `nope`",
+        ),
+        (
+            vec!["http://example.org/"],
+            "http://example.org/: `target` is at example.org",
+        ),
+        (
+            vec![at, "-X", "G@T"],
+            "-X G@T: a request begins with a method",
+        ),
+        (
+            vec![at, "-H", "accept: */*", "-H", "x-a: ${row.x}"],
+            "-H x-a: there is no value `row.x`",
+        ),
+        (vec![at, "--json", "{a"], "--json: the body is not JSON"),
+        (
+            vec![at, "--json", "{\n\n\"a\": ${x}}"],
+            "--json: there is no value `x`",
+        ),
+        (vec![at, "--body", "${x}"], "--body: there is no value `x`"),
+    ] {
+        let arguments = [vec!["load"], arguments, vec!["--dry-run"]].concat();
+        let output = proofload(dir.path(), &arguments);
+        let told = told(&output);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(&format!("error: {told_as}")), "{told}");
+        assert!(!told.contains("load.toml"), "{told}");
+    }
+}
+
+#[test]
 fn the_template_for_services_runs_as_it_is() {
     let dir = TempDir::new().unwrap();
     let output = proofload(dir.path(), &["init", "--from", "services", "mine.toml"]);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, bail};
-use harness::{Overrides, ScenarioFile, Suite, Time};
+use anyhow::{Context as _, anyhow, bail};
+use harness::{Error, Overrides, ScenarioFile, Suite, Time};
 
 use crate::arguments::LoadUrlArguments;
 use crate::commands::suite::conclude;
@@ -33,7 +33,8 @@ pub(crate) fn run(arguments: &LoadUrlArguments) -> anyhow::Result<Exit> {
         secrets: load.secrets.clone(),
         ..arguments.services.overrides()
     };
-    let file = ScenarioFile::parse(FILE, &load.text, &overrides)?;
+    let file = ScenarioFile::parse(FILE, &load.text, &overrides)
+        .map_err(|error| in_arguments(arguments, &load.text, error))?;
     if arguments.dry_run {
         print(&file.dry_run()?.unwrap_or_default())?;
         return Ok(Exit::Held);
@@ -47,6 +48,65 @@ pub(crate) fn run(arguments: &LoadUrlArguments) -> anyhow::Result<Exit> {
             .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(format!("scenario: {}\n", shown(&saved.latest.join(FILE))))
     })
+}
+
+/// A mistake in the scenario, by the argument that put it there: nobody wrote that file.
+fn in_arguments(arguments: &LoadUrlArguments, text: &str, error: Error) -> anyhow::Error {
+    let argument = match &error {
+        Error::ScenarioFile { line, .. } => argument_of(arguments, text, *line),
+        Error::ScenarioOverride { setting, .. } => Some(setting.clone()),
+        _ => None,
+    };
+    match (argument, error) {
+        (
+            Some(argument),
+            Error::ScenarioFile { problem, .. } | Error::ScenarioOverride { problem, .. },
+        ) => anyhow!("{argument}: {problem}"),
+        (_, error) => error.into(),
+    }
+}
+
+/// The argument that a line of the scenario was made of.
+fn argument_of(arguments: &LoadUrlArguments, text: &str, line: usize) -> Option<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let at = line.checked_sub(1)?;
+    let request = lines.iter().position(|line| line.starts_with("http = "))? + 1;
+    let key = lines.get(at)?.split(" = ").next()?;
+    if at < request {
+        return match key {
+            "url" | "title" => Some(arguments.url.clone()),
+            "timeout" => Some("--timeout".to_owned()),
+            _ => None,
+        };
+    }
+    let head = lines[request..]
+        .iter()
+        .take_while(|line| !line.is_empty() && **line != "'''");
+    let body = request + head.count();
+    if at == request {
+        // The path is always right in its form, so what is wrong there is the method.
+        let method = arguments.method.as_ref();
+        let wrong = method.filter(|method| !method.bytes().all(|b| b.is_ascii_alphabetic()));
+        return Some(wrong.map_or_else(|| arguments.url.clone(), |wrong| format!("-X {wrong}")));
+    }
+    if at < body {
+        let header = arguments.headers.get(at - request - 1);
+        let name = header.and_then(|header| header.split(':').next());
+        return name.map(|name| format!("-H {}", name.trim()));
+    }
+    let end = lines.iter().rposition(|line| *line == "'''")?;
+    match (at < end, &arguments.json) {
+        (true, Some(_)) => Some("--json".to_owned()),
+        (true, None) => Some("--body".to_owned()),
+        (false, _) => match key {
+            "users" => Some("-u".to_owned()),
+            "rate" => Some("-r".to_owned()),
+            "for" => Some("-d".to_owned()),
+            "total_iterations" => Some("-n".to_owned()),
+            "max_in_flight" => Some("--max-in-flight".to_owned()),
+            _ => None,
+        },
+    }
 }
 
 /// A command line as the text of a scenario.
