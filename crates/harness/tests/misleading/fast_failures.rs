@@ -1,8 +1,9 @@
 //! A target that fails fast was called fast: it passed thresholds on times and rates.
 
+use load_engine::Ruling;
 use report::Conclusion;
 
-use crate::{REFUSING, run};
+use crate::{REFUSING, result, run};
 
 #[test]
 fn fast_failures_are_not_fast() {
@@ -18,10 +19,10 @@ fn fast_failures_are_not_fast() {
         .iter()
         .map(|violation| violation.judgement.threshold.to_string())
         .collect();
-    assert!(
-        violated.contains(&"rate > 10000/s".to_owned()),
-        "{violated:?}"
-    );
+    // On a busy machine the generator may be the limit, and a rate then decides nothing. Held it is not.
+    let mut judgements = result(&report).judgements.iter();
+    let rate = judgements.find(|own| own.threshold.to_string() == "rate > 10000/s");
+    assert_eq!(rate.unwrap().ruling, Ruling::Violated);
     // A file that sets other thresholds keeps the default limit of failures.
     assert!(
         violated.contains(&"error_rate < 5%".to_owned()),
