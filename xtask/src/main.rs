@@ -25,6 +25,7 @@ mod mutants;
 mod numbers;
 mod peers;
 mod picture;
+mod services;
 mod sweep;
 mod test;
 mod tidy;
@@ -43,6 +44,7 @@ Usage: cargo xtask <TASK> [ARGS]...
 Tasks:
   loadtest      Build the proofload binary in release mode and run its suite
   test          Run every test of every package, examples in the documents included
+  services      Install the servers of others that tests run against
   bench         Run every benchmark
   sweep         Measure how each part grows
   peers         Measure in turns with others that do the same work
@@ -57,7 +59,7 @@ Tasks:
   ci            Run everything that a change must pass
 
 `cargo xtask <TASK> --help` says more. Nothing needs to be installed, but for
-instructions and mutants.";
+services, instructions and mutants.";
 
 /// What went wrong before the work could begin or end.
 const COULD_NOT_RUN: u8 = 2;
@@ -77,6 +79,7 @@ enum Task {
     Help(&'static str),
     Loadtest(Vec<OsString>),
     Test(Vec<OsString>),
+    Services,
     Bench(Vec<OsString>),
     Sweep(Vec<OsString>),
     Peers(Vec<OsString>),
@@ -106,6 +109,11 @@ impl Task {
             Some("loadtest") => Task::Loadtest(loadtest::suite_arguments(rest)),
             Some("test") if asks_help => Task::Help(test::HELP),
             Some("test") => Task::Test(rest),
+            Some("services") if asks_help => Task::Help(services::HELP),
+            Some("services") => match rest.first() {
+                None => Task::Services,
+                Some(extra) => bail!("services takes no argument, got {extra:?}"),
+            },
             Some("bench") if asks_help => Task::Help(bench::HELP),
             Some("bench") => Task::Bench(rest),
             Some("sweep") if asks_help => Task::Help(sweep::HELP),
@@ -152,6 +160,7 @@ impl Task {
             }
             Task::Loadtest(args) => loadtest::run(&args),
             Task::Test(args) => test::run(&args),
+            Task::Services => services::run(),
             Task::Bench(args) => bench::run(&args),
             Task::Sweep(args) => sweep::run(&args),
             Task::Peers(args) => peers::run(&args),
@@ -190,6 +199,7 @@ mod tests {
             "",
             "loadtest",
             "test",
+            "services",
             "bench",
             "sweep",
             "peers",

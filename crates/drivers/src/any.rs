@@ -8,6 +8,7 @@ use crate::error::SpecError;
 use crate::http::Http;
 use crate::lines::{Exec, Mcp};
 use crate::outcome::{Failure, Outcome};
+use crate::postgres::Postgres;
 use crate::redis::Redis;
 use crate::values::{Scope, Traits, Values};
 
@@ -20,6 +21,8 @@ drivers! {
     Http(Http),
     /// Redis.
     Redis(Redis),
+    /// PostgreSQL.
+    Postgres(Postgres),
     /// MCP over standard streams and Streamable HTTP.
     Mcp(Mcp),
     /// Programs that speak JSON lines.

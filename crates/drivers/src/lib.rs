@@ -50,6 +50,7 @@ mod net;
 
 mod http;
 mod lines;
+mod postgres;
 mod redis;
 
 pub use answer::{Answer, EventTimes, LARGEST_PARSED, Wanted};
@@ -68,6 +69,9 @@ pub use lines::{
 pub use names::{nearest, unknown as unknown_name};
 pub use net::Address;
 pub use outcome::{Code, Failure, Outcome, Reason};
+pub use postgres::{
+    Isolation, Postgres, PostgresConnection, PostgresOptions, PostgresRequest, SqlAction,
+};
 pub use redis::{Redis, RedisAction, RedisConnection, RedisOptions, RedisRequest};
 pub use template::{Encoding, Template};
 pub use values::{

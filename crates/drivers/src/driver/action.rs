@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::http::HttpAction;
 use crate::lines::{CallAction, ExecAction};
+use crate::postgres::SqlAction;
 use crate::redis::RedisAction;
 
 /// One action, in its protocol's notation.
@@ -16,6 +17,8 @@ pub enum Action {
     Redis(RedisAction),
     /// `call`.
     Call(CallAction),
+    /// `sql`.
+    Sql(SqlAction),
     /// `exec`.
     Exec(ExecAction),
 }
@@ -29,6 +32,7 @@ impl Action {
             Self::Redis(RedisAction::Commands(_)) => "redis",
             Self::Redis(RedisAction::Scan(_)) => "scan",
             Self::Call(_) => "call",
+            Self::Sql(_) => "sql",
             Self::Exec(_) => "exec",
         }
     }

@@ -26,4 +26,5 @@ pub use database::{check_database, check_redis_database};
 pub use host::check_host;
 pub use key::{check_created_key, check_no_secret};
 pub use redis::check_redis;
-pub use sql::check_sql;
+pub use sql::{check_sql, check_sql_read};
+pub(crate) use words::is_quoted;

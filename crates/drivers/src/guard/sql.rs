@@ -31,6 +31,29 @@ pub fn check_sql(statement: &str) -> Result<(), SpecError> {
     Ok(())
 }
 
+/// Refuses what a `read` must not do: anything that begins otherwise than those that read.
+///
+/// # Errors
+///
+/// The verb, and those that may stand there.
+pub fn check_sql_read(statement: &str) -> Result<(), SpecError> {
+    let words = words(statement);
+    let Some(first) = words.first() else {
+        let told = "a `read` needs a statement, such as a SELECT";
+        return Err(SpecError::new(0, told));
+    };
+    match &*first.text {
+        // A WITH may write in a part of it, which the server refuses in a read-only transaction.
+        "SELECT" | "WITH" | "VALUES" | "TABLE" => Ok(()),
+        verb => {
+            let told = format!(
+                "a `read` must not write, and {verb} may: take SELECT, WITH, VALUES or TABLE"
+            );
+            Err(SpecError::new(first.at, told))
+        }
+    }
+}
+
 fn check_verb(word: &Word) -> Result<(), SpecError> {
     match &*word.text {
         "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "WITH" => Ok(()),

@@ -11,6 +11,30 @@ pub(super) struct Word {
     pub(super) statement: usize,
 }
 
+/// Whether a place is inside quotes or a comment.
+pub(crate) fn is_quoted(text: &str, place: usize) -> bool {
+    let mut at = 0;
+    while at < place {
+        let length = skipped(&text[at..]);
+        if place < at + length {
+            return true;
+        }
+        at += length.max(text[at..].chars().next().map_or(1, char::len_utf8));
+    }
+    false
+}
+
+/// The length of what begins here and is in quotes or a comment, or 0.
+fn skipped(rest: &str) -> usize {
+    match rest.as_bytes() {
+        [b'\'' | b'"' | b'`', ..] => quoted(rest),
+        [b'-', b'-', ..] | [b'/', b'/', ..] => line(rest),
+        [b'/', b'*', ..] => comment(rest),
+        [b'$', ..] => dollar_quoted(rest).unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// The words of a text of SQL or Cypher.
 pub(super) fn words(text: &str) -> Vec<Word> {
     let bytes = text.as_bytes();
@@ -18,12 +42,12 @@ pub(super) fn words(text: &str) -> Vec<Word> {
     let (mut at, mut depth, mut statement) = (0, 0_usize, 0);
     while at < bytes.len() {
         let rest = &text[at..];
+        let length = skipped(rest);
+        if length > 0 {
+            at += length;
+            continue;
+        }
         at += match bytes[at] {
-            b'\'' | b'"' | b'`' => quoted(rest),
-            b'-' if rest.starts_with("--") => line(rest),
-            b'/' if rest.starts_with("//") => line(rest),
-            b'/' if rest.starts_with("/*") => comment(rest),
-            b'$' => dollar_quoted(rest).unwrap_or(1),
             b'(' => {
                 depth += 1;
                 1
@@ -115,6 +139,7 @@ mod tests {
             found("select 'it''s a' \"b\" -- c\n(d /* e /* f */ g */ $1) $$h$$ $t$ i $$ $t$ é; j"),
             ["SELECT00", "D10", "J01"]
         );
+        assert!(is_quoted("a 'b $1'", 6) && !is_quoted("a 'b' $1", 6));
         assert_eq!(found("'open"), [""; 0]);
         assert_eq!(found("/* open"), [""; 0]);
         assert_eq!(found("$open$ a"), ["OPEN00", "A00"]);

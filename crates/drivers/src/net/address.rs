@@ -96,6 +96,15 @@ impl Address {
         }
     }
 
+    /// The keys and values of the query, decoded.
+    pub(crate) fn query(&self) -> impl Iterator<Item = (String, String)> {
+        let pairs = self.query.split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent_decoded(key), percent_decoded(value))
+        })
+    }
+
     /// Host and port as a `host` header has them: without the port if it is the scheme's.
     pub(crate) fn authority(&self) -> String {
         match (self.port, self.tls) {

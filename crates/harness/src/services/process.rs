@@ -75,6 +75,7 @@ impl Running {
             StopSignal::Kill => Signal::KILL,
             StopSignal::Terminate => Signal::TERM,
             StopSignal::Interrupt => Signal::INT,
+            StopSignal::Quit => Signal::QUIT,
         };
         self.end(signal);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use drivers::{PartSpec, StreamKind};
+use drivers::{Isolation, PartSpec, SqlAction, StreamKind};
 use load_engine::quantity::Time;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -104,7 +104,8 @@ pub(super) struct ServiceSpec {
     /// connection and its handshake.
     #[serde(default)]
     pub(super) ready: Option<String>,
-    /// Settings that the service has to have: of Redis by their names, of MCP the number of `tools`.
+    /// Settings that the service has to have: of Redis and PostgreSQL by their names, of MCP the number of
+    /// `tools`.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub(super) require: BTreeMap<String, toml::Value>,
@@ -129,6 +130,9 @@ pub(super) enum StopSignal {
     /// As by Ctrl-C.
     #[serde(rename = "SIGINT")]
     Interrupt,
+    /// What PostgreSQL calls immediate: it leaves its memory, and its processes end with it.
+    #[serde(rename = "SIGQUIT")]
+    Quit,
 }
 
 /// What an answer means for the effect.
@@ -162,6 +166,12 @@ pub(super) struct StepSpec {
     /// A Redis command as a list of texts, or a pipeline as a list of commands.
     #[serde(default)]
     pub(super) redis: Option<CommandsSpec>,
+    /// A statement of SQL, or a list of them, which is one transaction.
+    #[serde(default)]
+    pub(super) sql: Option<SqlSpec>,
+    /// How far a transaction is kept apart from others (the server's default).
+    #[serde(default)]
+    pub(super) isolation: Option<Isolation>,
     /// A tool of an MCP service.
     #[serde(default)]
     pub(super) call: Option<String>,
@@ -218,6 +228,25 @@ pub(super) enum CommandsSpec {
     One(Vec<String>),
     /// A pipeline.
     Many(Vec<Vec<String>>),
+}
+
+/// A statement, or several as one transaction.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum SqlSpec {
+    /// A statement; in a set-up, and without placeholders, also several with `;` between them.
+    One(String),
+    /// A transaction.
+    Many(Vec<String>),
+}
+
+impl SqlSpec {
+    pub(super) fn action(&self) -> SqlAction {
+        match self {
+            Self::One(statement) => SqlAction::one(statement),
+            Self::Many(statements) => SqlAction::transaction(statements.clone()),
+        }
+    }
 }
 
 /// How often a set-up runs.
@@ -297,7 +326,8 @@ pub(super) enum AmountSpec {
 pub(super) struct RetrySpec {
     /// How many more attempts there may be.
     pub(super) times: u32,
-    /// After what: HTTP statuses, `timeout`, `reset`, `connect` (timeout, reset, 429, 503).
+    /// After what: HTTP statuses, `timeout`, `reset`, `connect`, SQLSTATEs (timeout, reset, 429, 503, 40001,
+    /// 40P01).
     #[serde(default)]
     pub(super) on: Option<Vec<CodeSpec>>,
     /// How long to wait before the second attempt; it doubles each time, with jitter (50ms).
@@ -356,6 +386,9 @@ pub(super) struct ReadSpec {
     /// A Redis command as a list of texts, or a pipeline as a list of commands.
     #[serde(default)]
     pub(super) redis: Option<CommandsSpec>,
+    /// A statement of SQL that reads: each row is an object.
+    #[serde(default)]
+    pub(super) sql: Option<String>,
     /// A tool of an MCP service.
     #[serde(default)]
     pub(super) call: Option<String>,
@@ -398,6 +431,9 @@ pub(super) struct RequestSpec {
     /// A Redis command as a list of texts, or a pipeline as a list of commands.
     #[serde(default)]
     pub(super) redis: Option<CommandsSpec>,
+    /// A statement of SQL, or a list of them, which is one transaction.
+    #[serde(default)]
+    pub(super) sql: Option<SqlSpec>,
     /// A tool of an MCP service.
     #[serde(default)]
     pub(super) call: Option<String>,

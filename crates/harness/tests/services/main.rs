@@ -8,6 +8,7 @@
 mod effects;
 mod mistakes;
 mod protocols;
+mod real;
 mod server;
 mod steps;
 

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use drivers::{
-    Action, ActionSpec, AnyRequest, CallAction, ExecAction, HttpAction, Purpose, RedisAction, Scope,
+    Action, ActionSpec, AnyRequest, CallAction, ExecAction, HttpAction, Purpose, RedisAction,
+    Scope, SqlAction,
 };
 
 use super::super::program::Request;
-use super::super::spec::{CommandsSpec, ReadSpec, RequestSpec, StepSpec};
+use super::super::spec::{CommandsSpec, ReadSpec, RequestSpec, SqlSpec, StepSpec};
 use super::places::placed;
 use super::services::Declared;
 use crate::scenario::key_path::unknown;
@@ -26,6 +27,7 @@ struct Actions<'s> {
     http: Option<HttpAction>,
     redis: Option<&'s CommandsSpec>,
     scan: Option<&'s String>,
+    sql: Option<SqlAction>,
     call: Option<&'s String>,
     args: Option<&'s String>,
     exec: Option<&'s String>,
@@ -47,6 +49,7 @@ impl Actions<'_> {
             redis.map(|commands| Action::Redis(RedisAction::Commands(commands))),
             self.scan
                 .map(|pattern| Action::Redis(RedisAction::Scan(pattern.clone()))),
+            self.sql.map(Action::Sql),
             self.call.map(|tool| {
                 Action::Call(CallAction {
                     tool: tool.clone(),
@@ -92,10 +95,19 @@ impl<'s> Asked<'s> {
                 return Err(SpecError::of_key(at.then(key), problem));
             }
         }
+        let sql = spec.sql.as_ref().map(|sql| SqlAction {
+            isolation: spec.isolation,
+            ..sql.action()
+        });
+        if spec.isolation.is_some() && sql.is_none() {
+            let problem = "`isolation` is for a list of statements, which is one transaction";
+            return Err(SpecError::of_key(at.then("isolation"), problem));
+        }
         let actions = Actions {
             http,
             redis: spec.redis.as_ref(),
             scan: None,
+            sql,
             call: spec.call.as_ref(),
             args: spec.args.as_ref(),
             exec: spec.exec.as_ref(),
@@ -113,6 +125,7 @@ impl<'s> Asked<'s> {
             http: spec.http.as_deref().map(HttpAction::new),
             redis: spec.redis.as_ref(),
             scan: spec.scan.as_ref(),
+            sql: spec.sql.as_deref().map(SqlAction::one),
             call: spec.call.as_ref(),
             args: spec.args.as_ref(),
             exec: spec.exec.as_ref(),
@@ -130,6 +143,7 @@ impl<'s> Asked<'s> {
             http: spec.http.as_deref().map(HttpAction::new),
             redis: spec.redis.as_ref(),
             scan: None,
+            sql: spec.sql.as_ref().map(SqlSpec::action),
             call: spec.call.as_ref(),
             args: spec.args.as_ref(),
             exec: spec.exec.as_ref(),

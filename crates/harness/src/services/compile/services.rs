@@ -141,6 +141,7 @@ fn service_file(
 fn missing(kind: &str, at: &KeyPath, error: toml::de::Error) -> Mistake {
     let example = match (error.message(), kind) {
         ("missing field `url`", "redis") => "url = \"redis://127.0.0.1:6379/9\"",
+        ("missing field `url`", "postgres") => "url = \"postgres://postgres@127.0.0.1/shop_test\"",
         ("missing field `url`", _) => "url = \"http://127.0.0.1:8000\"",
         ("missing field `command`", _) => "command = [\"python3\", \"server.py\"]",
         _ => return error.into(),
@@ -228,7 +229,7 @@ fn declare(
 /// The settings that a service has to have, as texts.
 fn require(spec: &ServiceSpec, at: &KeyPath) -> Result<Vec<(String, String)>, SpecError> {
     let at = at.then("require");
-    if !spec.require.is_empty() && !matches!(&*spec.kind, "redis" | "mcp") {
+    if !spec.require.is_empty() && !matches!(&*spec.kind, "redis" | "postgres" | "mcp") {
         let problem = format!(
             "a service of kind `{}` has no settings to ask for: leave it out",
             spec.kind

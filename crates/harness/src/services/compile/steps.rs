@@ -180,16 +180,21 @@ impl Context<'_> {
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// After what a step is tried again, unless it says.
-const RETRY_ON: [Code; 4] = [
-    Code::Timeout,
-    Code::Reset,
-    Code::Status(429),
-    Code::Status(503),
-];
+fn retry_on() -> [Code; 6] {
+    [
+        Code::Timeout,
+        Code::Reset,
+        Code::Status(429),
+        Code::Status(503),
+        // Transactions that could not be done beside others: serialization failure, deadlock.
+        Code::word("40001"),
+        Code::word("40P01"),
+    ]
+}
 
 fn codes(retry: &RetrySpec) -> Box<[Code]> {
     let Some(on) = &retry.on else {
-        return RETRY_ON.into();
+        return retry_on().into();
     };
     on.iter()
         .map(|code| match code {

@@ -1,0 +1,23 @@
+//! Servers of others, as they are: what `cargo xtask services` has installed.
+
+mod postgres;
+mod postgres_server;
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// A file below `.services`. Where servers are required, it has to be there; elsewhere its absence is said.
+fn installed(path: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.services");
+    let file = root.join(path);
+    if file.exists() {
+        return Some(file.canonicalize().unwrap());
+    }
+    let told = format!("{path} is not installed: run `cargo xtask services`");
+    assert!(
+        env::var_os("PROOFLOAD_REQUIRE_SERVICES").is_none(),
+        "{told}"
+    );
+    eprintln!("nothing is proved here: {told}");
+    None
+}
