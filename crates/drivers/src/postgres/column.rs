@@ -135,12 +135,18 @@ fn numeric(raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
     };
     let (count, weight) = (word(0)?, word(1)?);
     let (sign, scale) = (word(2)? as u16, usize::from(word(3)? as u16));
-    match sign {
-        0 => {}
-        0x4000 => out.push(b'-'),
-        0xC000 => return Some(text("NaN", out)),
-        0xD000 => return Some(text("Infinity", out)),
-        _ => return Some(text("-Infinity", out)),
+    let special = match sign {
+        0 | 0x4000 => None,
+        0xC000 => Some("NaN"),
+        0xD000 => Some("Infinity"),
+        _ => Some("-Infinity"),
+    };
+    if let Some(special) = special {
+        text(special, out);
+        return Some(());
+    }
+    if sign == 0x4000 {
+        out.push(b'-');
     }
     let group = |place: i16| match usize::try_from(weight - place) {
         Ok(at) if at < count as usize => word(4 + at),
