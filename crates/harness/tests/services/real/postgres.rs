@@ -261,8 +261,13 @@ fn what_an_error_means_is_known_by_its_sqlstate() {
             .replace("iterations = 25", "iterations = 2");
         let (result, page) = proved(&text);
         let effect = &result.effects.as_ref().unwrap()[0];
-        let wanted = if is_refused { (8, 0) } else { (0, 8) };
-        assert_eq!((effect.refused, effect.unknown), wanted, "{sql}\n{page}");
+        assert_eq!(effect.refused + effect.unknown, 8, "{sql}\n{page}");
+        match is_refused {
+            true => assert_eq!(effect.unknown, 0, "{sql}\n{page}"),
+            // Of four users, each one's first COMMIT. The next statement may find the connection
+            // closed before anything of it could be committed.
+            false => assert!(effect.unknown >= 4, "{sql}\n{page}"),
+        }
         assert_eq!(effect.acknowledged, 0, "{sql}\n{page}");
         assert!(page.contains(&format!("SQLSTATE {state}")), "{sql}\n{page}");
         assert!(result.verification.unexpected == 0, "{page}");
