@@ -33,18 +33,17 @@ fn is_named(tree: &Tree, file: &str) -> bool {
             format!("{above}{folder}.rs"),
         ],
     };
-    let declares = |text: &str| {
-        text.lines().any(|line| {
-            line.ends_with(&format!("mod {name};"))
-                || line.contains(&format!("#[path = \"{name}.rs\"]"))
-        })
-    };
-    let in_folder = format!("{above}{folder}");
+    let declared = format!("mod {name};");
+    // As long tests are named by the file beside them.
+    let by_path = format!("#[path = \"{name}.rs\"]");
+    let beside = format!("{above}{folder}");
     tree.texts_ending(".rs").any(|other| {
-        parents.contains(&other.name) && declares(&other.text)
-            // A file beside it may name it by its path, as tests that are long do.
-            || other.name.rsplit_once('/').is_some_and(|(at, _)| at == in_folder.trim_end_matches('/'))
-                && other.text.contains(&format!("#[path = \"{name}.rs\"]"))
+        parents.contains(&other.name) && other.text.lines().any(|line| line.ends_with(&declared))
+            || other
+                .name
+                .rsplit_once('/')
+                .is_some_and(|(at, _)| at == beside.trim_end_matches('/'))
+                && other.text.contains(&by_path)
     })
 }
 
