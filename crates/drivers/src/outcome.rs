@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::time::Duration;
 
 /// What became of a request.
 ///
@@ -216,6 +217,11 @@ impl Failure {
             reason: Reason::new(message),
             code,
         }
+    }
+
+    /// What was asked was not answered in its time.
+    pub(crate) fn no_answer(within: Duration) -> Self {
+        Self::with_code(&format!("no answer in {within:?}"), Code::Timeout)
     }
 }
 

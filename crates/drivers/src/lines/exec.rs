@@ -156,9 +156,9 @@ impl Driver for Exec {
                 return Outcome::Unknown(Reason::new(&told));
             }
             Err(_) => {
-                answer.code = Code::Timeout;
-                let told = format!("no answer in {:?}", request.timeout);
-                return Outcome::Unknown(Reason::new(&told));
+                let failed = Failure::no_answer(request.timeout);
+                answer.code = failed.code;
+                return Outcome::Unknown(failed.reason);
             }
         }
         answer.first_byte = Some(Instant::now());

@@ -278,9 +278,9 @@ impl Driver for Mcp {
                 if let Link::Http(session) = &mut connection.0 {
                     session.give_up();
                 }
-                answer.code = Code::Timeout;
-                let told = format!("no answer in {:?}", request.timeout);
-                Outcome::Unknown(Reason::new(&told))
+                let failed = Failure::no_answer(request.timeout);
+                answer.code = failed.code;
+                Outcome::Unknown(failed.reason)
             }
         }
     }

@@ -217,10 +217,7 @@ impl Driver for Postgres {
                 return Outcome::Acknowledged;
             }
             Ok(Err(failed)) => failed,
-            Err(_) => {
-                let told = format!("no answer in {:?}", request.timeout);
-                Failure::with_code(&told, Code::Timeout)
-            }
+            Err(_) => Failure::no_answer(request.timeout),
         };
         connection.is_open = matches!(failed.code, Code::Word(_) | Code::None);
         answer.code = failed.code;
@@ -342,10 +339,7 @@ impl Attempt<'_> {
         let prepared = self.session.prepare(statement).await;
         let prepared = prepared.map_err(|error| failure(&error))?;
         *self.may_be_committed = commits;
-        let parameters: Vec<&(dyn ToSql + Sync)> = parameters
-            .iter()
-            .map(|parameter| parameter as &(dyn ToSql + Sync))
-            .collect();
+        let parameters = bound(parameters);
         let rows = self.session.client.query(&prepared, &parameters).await;
         let rows = rows.map_err(|error| failure(&error))?;
         let body = &mut self.answer.body;
@@ -368,6 +362,12 @@ impl Attempt<'_> {
     }
 }
 
+/// Parameters as the client takes them.
+fn bound(parameters: &[Parameter]) -> Vec<&(dyn ToSql + Sync)> {
+    let parameters = parameters.iter();
+    parameters.map(|one| one as &(dyn ToSql + Sync)).collect()
+}
+
 /// Reads rows through a portal in a transaction that cannot write, so that no more than a few are held.
 async fn read(
     session: &mut Session,
@@ -376,15 +376,9 @@ async fn read(
     within: Duration,
     row: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
-    let in_time = || {
-        let told = format!("no answer in {within:?}");
-        Failure::with_code(&told, Code::Timeout)
-    };
+    let late = |_| Failure::no_answer(within);
     let told = |error: tokio_postgres::Error| failure(&error);
-    let parameters: Vec<&(dyn ToSql + Sync)> = parameters
-        .iter()
-        .map(|parameter| parameter as &(dyn ToSql + Sync))
-        .collect();
+    let parameters = bound(parameters);
     let opened = async {
         let prepared = session.prepare(statement).await?;
         let transaction = session.client.build_transaction().read_only(true);
@@ -392,14 +386,12 @@ async fn read(
         let portal = transaction.bind(&prepared, &parameters).await?;
         Ok((transaction, portal))
     };
-    let (transaction, portal) = timeout(within, opened)
-        .await
-        .map_err(|_| in_time())?
-        .map_err(told)?;
+    let opened = timeout(within, opened).await;
+    let (transaction, portal) = opened.map_err(late)?.map_err(told)?;
     let mut element = Vec::new();
     loop {
         let page = timeout(within, transaction.query_portal(&portal, FETCHED)).await;
-        let page = page.map_err(|_| in_time())?.map_err(told)?;
+        let page = page.map_err(late)?.map_err(told)?;
         for found in &page {
             element.clear();
             column::object(found, &mut element)?;
@@ -412,5 +404,5 @@ async fn read(
         }
     }
     let ended = timeout(within, transaction.rollback()).await;
-    ended.map_err(|_| in_time())?.map_err(told)
+    ended.map_err(late)?.map_err(told)
 }
