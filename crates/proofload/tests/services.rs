@@ -321,3 +321,23 @@ iterations = 10
         told(&output)
     );
 }
+
+#[test]
+fn a_set_up_that_fails_is_told_and_its_report_is_written() {
+    let dir = TempDir::new().unwrap();
+    let text = format!(
+        "name = \"orders\"\n[services.api]\nkind = \"http\"\nurl = \"{}\"\n\
+         [[setup]]\nname = \"create\"\nhttp = \"GET /\"\nexpect = {{ status = 201 }}\n\
+         [[flows.read]]\nhttp = \"GET /\"\n[model]\nusers = 1\niterations = 1\n",
+        service()
+    );
+    fs::write(dir.path().join("orders.toml"), text).unwrap();
+    let output = proofload(dir.path(), &["run", "orders.toml"]);
+    let summary = told(&output);
+    assert_eq!(output.status.code(), Some(2), "{summary}");
+    let problem = "scenario orders cannot set up its target: `create`: unknown: HTTP 200, and 201 is expected";
+    assert!(summary.contains(problem), "{summary}");
+    let saved = report(dir.path());
+    assert_eq!(saved["scenarios"][0]["incomplete"], problem);
+    assert_eq!(saved["verdict"]["conclusion"], "inconclusive");
+}

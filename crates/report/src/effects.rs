@@ -1,6 +1,6 @@
 //! How the effects of external services were read back.
 
-use load_engine::Verification;
+use load_engine::{Defect, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,9 @@ pub struct EffectReading {
     /// Things that are not of this run.
     #[serde(default, skip_serializing_if = "is_none")]
     pub foreign: u64,
+    /// Of what is unexpected, the writes that the service had refused.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub refused_but_found: u64,
     /// What was found. Its discrepancies are those of the whole result.
     pub verification: Verification,
 }
@@ -119,17 +122,18 @@ impl EffectReading {
     fn part(&self) -> String {
         let found = &self.verification;
         let mut part = format!("; {}: {} found", self.stage, found.verified);
-        for (count, what) in [
-            (found.lost, "lost"),
-            (found.altered, "altered"),
-            (found.duplicated, "duplicated"),
-            (found.unexpected, "unexpected"),
-            (found.unreadable, "unreadable"),
-            (found.indeterminate, "indeterminate"),
-            (self.foreign, "of others"),
-        ] {
-            if count > 0 {
-                part.push_str(&format!(", {count} {what}"));
+        let defects = found.defects().into_iter();
+        let counts = defects
+            .map(|(defect, count)| (count, defect.name()))
+            .chain([
+                (found.unreadable, "unreadable"),
+                (found.indeterminate, "indeterminate"),
+                (self.foreign, "of others"),
+            ]);
+        for (count, what) in counts.filter(|(count, _)| *count > 0) {
+            part.push_str(&format!(", {count} {what}"));
+            if what == Defect::Unexpected.name() && self.refused_but_found > 0 {
+                part.push_str(&format!(" ({} refused but found)", self.refused_but_found));
             }
         }
         part
@@ -150,6 +154,7 @@ mod tests {
             readings: vec![EffectReading {
                 stage: "end".to_owned(),
                 foreign: 2,
+                refused_but_found: 0,
                 verification,
             }],
             ..EffectReport::default()

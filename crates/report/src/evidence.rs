@@ -1,6 +1,6 @@
 //! What the verification of effects shows, in one sentence whose numbers add up.
 
-use load_engine::Verification;
+use load_engine::{Defect, Verification};
 
 use crate::units::{count, counted};
 
@@ -31,6 +31,7 @@ pub(crate) fn evidence(found: &Verification) -> String {
         (tally.superseded, "superseded and not read"),
         (tally.lost, "lost"),
         (tally.altered, "altered"),
+        (tally.miscounted, "miscounted"),
         (tally.reappeared, "reappeared"),
         (
             tally.unresolved,
@@ -73,14 +74,12 @@ fn of_keys(found: &Verification) -> String {
     text
 }
 
-fn wrong(found: &Verification) -> [(u64, &'static str); 5] {
-    [
-        (found.lost, "lost"),
-        (found.altered, "altered"),
-        (found.duplicated, "duplicated"),
-        (found.unexpected, "unexpected"),
-        (found.unreadable, "unreadable"),
-    ]
+fn wrong(found: &Verification) -> Vec<(u64, &'static str)> {
+    let defects = found.defects().into_iter();
+    defects
+        .map(|(defect, count)| (count, defect.name()))
+        .chain([(found.unreadable, Defect::Unreadable.name())])
+        .collect()
 }
 
 fn listed(text: &mut String, counts: &[(u64, &str)]) {

@@ -39,6 +39,6 @@ pub use crate::saved::{Draft, Saved, load, save, save_draft};
 pub use crate::scenario_result::{Definition, ScenarioResult};
 pub use crate::sums::check_sums;
 pub use crate::verdict::{
-    ALWAYS, ALWAYS_OPEN, Conclusion, DEFAULT_ADVICE, DEFAULTS, EFFECTS, Verdict, Violation, advice,
-    describe_figure, describe_judgement, figure_of, judge, limited_by,
+    ALWAYS, ALWAYS_OPEN, Conclusion, DEFAULT_ADVICE, DEFAULTS, EFFECTS, EFFECTS_OF_SERVICES,
+    Verdict, Violation, advice, describe_figure, describe_judgement, figure_of, judge, limited_by,
 };

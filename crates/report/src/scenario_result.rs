@@ -31,6 +31,10 @@ pub struct ScenarioResult {
     /// What was done to services during the load.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultReport>,
+    /// What kept the run from being complete, such as a set-up or a restart that failed; then it is no
+    /// pass, whatever it found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<String>,
     /// Write steps that acknowledged no effect.
     pub vacuous_steps: Vec<String>,
     /// The file beside the report in which every discrepancy is, if there is one.
@@ -68,6 +72,7 @@ impl ScenarioResult {
             verification,
             effects: None,
             faults: Vec::new(),
+            incomplete: None,
             discrepancies_file: None,
             data_kept_in: None,
             definition: None,

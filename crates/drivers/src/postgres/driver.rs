@@ -254,7 +254,8 @@ impl Driver for Postgres {
             let row = session.client.query_one(statement, &parameters).await;
             row.map_err(|error| failure(&error))
         };
-        let row = drive(wire, asked).await?;
+        let answered = timeout(self.timeout, drive(wire, asked)).await;
+        let row = answered.map_err(|_| Failure::no_answer(self.timeout))??;
         row.try_get(0).map_err(|error| failure(&error))
     }
 }

@@ -151,9 +151,9 @@ impl PreparedTarget for Prepared {
             .compile(&dir)
             .map_err(|failure| run.failed("open", failure))?;
         let secrets = program.secrets.clone();
-        let result = run::run(run, &data, program, data_file, &journal, progress);
-        let mut result = match secrets::hide(&secrets, run, result) {
-            Ok(result) => result,
+        let ran = run::run(run, &data, program, data_file, &journal, progress);
+        let (mut result, problem) = match secrets::hide(&secrets, run, ran) {
+            Ok(ran) => ran,
             Err(error) if is_before_load(&error) => return Err(error),
             // What the services said while they were under load.
             Err(source) => {
@@ -164,18 +164,24 @@ impl PreparedTarget for Prepared {
                 });
             }
         };
-        if run.keep || !result.effects_hold() {
+        if run.keep || problem.is_some() || !result.effects_hold() {
             result.data_kept_in = Some(data.keep().display().to_string());
         }
         progress.scenario_ended(&result);
-        Ok(result)
+        match problem {
+            None => Ok(result),
+            Some(source) => Err(Error::Incomplete {
+                result: Box::new(result),
+                source: Box::new(source),
+            }),
+        }
     }
 }
 
 /// Whether nothing was asked of a service before this went wrong.
 fn is_before_load(error: &Error) -> bool {
     match error {
-        Error::Target { operation, .. } => matches!(*operation, "open" | "set up"),
+        Error::Target { operation, .. } => *operation == "open",
         Error::DiskFull { .. } => true,
         _ => false,
     }

@@ -1,7 +1,9 @@
 //! Readings of effects against the ledger, and what both readings come to.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::RangeInclusive;
 
+use drivers::Reason;
 use load_engine::{
     Defect, Digest, Discrepancy, Effect, Expectation, Ledger, LedgerEntry, Verification,
     verify_each,
@@ -20,6 +22,8 @@ pub(super) struct Writes {
     pub(super) keys: Keys,
     /// Writes that may have been done under keys that nobody knows.
     unnamed: u64,
+    /// Why a write of a key was refused, and whose it was.
+    refused: BTreeMap<String, (Reason, u32)>,
     /// What was added to each key, of a sum.
     sums: BTreeMap<String, Sum>,
     /// What each key of a sum was before the load.
@@ -46,6 +50,7 @@ pub(super) fn writes(
             ledger: Ledger::new(),
             keys: Keys::new(),
             unnamed: Tally::get(&tally.unnamed),
+            refused: BTreeMap::new(),
             sums: BTreeMap::new(),
             before,
         })
@@ -67,8 +72,11 @@ pub(super) fn writes(
         writes[effect].sums.insert(key, sum);
     }
     for refused in refused {
-        let keys = &mut writes[refused.effect].keys;
+        let of_effect = &mut writes[refused.effect];
+        let keys = &mut of_effect.keys;
         keys.entry(refused.key.clone()).or_insert(refused.user);
+        let why = (refused.reason, refused.user);
+        of_effect.refused.entry(refused.key.clone()).or_insert(why);
     }
     writes
 }
@@ -110,7 +118,9 @@ impl Proof {
         mut each: impl FnMut(&Discrepancy),
     ) {
         let known = &mut self.known;
+        let mut refused_but_found = 0;
         let mut note = |found: &Discrepancy| {
+            refused_but_found += u64::from(matches!(found.expected, Expectation::Refused(_)));
             if known.insert((found.defect as u8, found.key.clone())) {
                 each(found);
             }
@@ -124,6 +134,7 @@ impl Proof {
         self.report.readings.push(EffectReading {
             stage: stage.to_owned(),
             foreign: reading.foreign,
+            refused_but_found,
             verification,
         });
     }
@@ -144,11 +155,12 @@ impl Proof {
             let most = readings.map(|reading| of(&reading.verification)).max();
             most.unwrap_or(0).max(count(defect))
         };
-        let wrong_before = sum.lost + sum.altered;
+        let wrong_before = sum.lost + sum.altered + sum.miscounted;
         sum.lost = most(|found| found.lost, Defect::Lost);
         sum.altered = most(|found| found.altered, Defect::Altered);
         sum.duplicated = most(|found| found.duplicated, Defect::Duplicated);
         sum.unexpected = most(|found| found.unexpected, Defect::Unexpected);
+        sum.miscounted = most(|found| found.miscounted, Defect::Miscounted);
         sum.unreadable = most(|found| found.unreadable, Defect::Unreadable);
         sum.abandoned = self
             .report
@@ -156,7 +168,7 @@ impl Proof {
             .iter()
             .any(|reading| reading.verification.abandoned);
         // What was wrong before the restart is not verified, though it be right after it.
-        let wrong = sum.lost + sum.altered;
+        let wrong = sum.lost + sum.altered + sum.miscounted;
         sum.verified = sum
             .verified
             .saturating_sub(wrong.saturating_sub(wrong_before));
@@ -182,6 +194,7 @@ fn unreadable(verification: &mut Verification, told: String, each: &mut dyn FnMu
         key: told,
         expected: Expectation::NeverAcknowledged,
         found: None,
+        value: None,
         user: None,
     };
     each(&discrepancy);
@@ -226,7 +239,12 @@ fn compare(writes: &Writes, reading: &Reading, each: &mut dyn FnMut(&Discrepancy
         !is_unexplained
     });
     let found = found.cloned().map(Ok::<_, std::convert::Infallible>);
-    let mut verification = verify_each(ledger, found, &mut *each);
+    let mut verification = verify_each(ledger, found, |found| {
+        each(&explained(found, writes, reading));
+    });
+    if !writes.sums.is_empty() {
+        verification.count_as_sums();
+    }
     verification.indeterminate += writes.unnamed - excused;
     verification.found += writes.unnamed - excused;
     for (key, error) in &reading.unreadable {
@@ -236,25 +254,59 @@ fn compare(writes: &Writes, reading: &Reading, each: &mut dyn FnMut(&Discrepancy
     verification
 }
 
-/// What the sums have to be: the values before the load with what was added. A value that some of the unknown
-/// additions explain is right.
+/// A discrepancy with what the engine cannot know: that a write was refused, and which number a sum is.
+fn explained(found: &Discrepancy, writes: &Writes, reading: &Reading) -> Discrepancy {
+    let mut found = found.clone();
+    if found.defect == Defect::Unexpected
+        && found.expected == Expectation::NeverAcknowledged
+        && let Some((reason, user)) = writes.refused.get(&found.key)
+    {
+        found.expected = Expectation::Refused(reason.to_string());
+        found.user = Some(*user);
+    }
+    if let Some(range) = writes.sum(&found.key) {
+        if found.defect == Defect::Altered {
+            found.defect = Defect::Miscounted;
+        }
+        let (least, most) = (range.start(), range.end());
+        found.expected = Expectation::Value(match least == most {
+            true => least.to_string(),
+            false => format!("{least} to {most}"),
+        });
+        found.value = reading.texts.get(&found.key).cloned();
+    }
+    found
+}
+
+impl Writes {
+    /// What the sum of a key may be: its value before the load with what was added. Unknown additions make it
+    /// a range.
+    fn sum(&self, key: &str) -> Option<RangeInclusive<i128>> {
+        let sum = self.sums.get(key)?;
+        let before = self.before.get(key);
+        let before: i128 = before.map_or(0, |text| text.parse().unwrap_or(0));
+        let known = before + sum.acknowledged;
+        Some(known + sum.unknown.0..=known + sum.unknown.1)
+    }
+}
+
+/// Whether a reading shows what it has to, so that waiting would change nothing.
+pub(super) fn is_right(writes: &Writes, reading: &Reading) -> bool {
+    reading.unreadable.is_empty() && compare(writes, reading, &mut |_| {}).holds()
+}
+
+/// The sums as a ledger: each in its range, or else what was acknowledged.
 fn expected_sums(writes: &Writes, reading: &Reading) -> Ledger {
     let mut ledger = Ledger::new();
     for (key, sum) in &writes.sums {
-        let before: i128 = writes
-            .before
-            .get(key)
-            .map_or(0, |text| text.parse().unwrap_or(0));
-        let known = before + sum.acknowledged;
+        let Some(range) = writes.sum(key) else {
+            continue;
+        };
         let found = reading.texts.get(key);
-        let is_explained = found
-            .and_then(|text| text.parse().ok())
-            .is_some_and(|found: i128| {
-                (known + sum.unknown.0..=known + sum.unknown.1).contains(&found)
-            });
+        let number = found.and_then(|text| text.parse::<i128>().ok());
         let expected = match found {
-            Some(text) if is_explained => text.clone(),
-            _ => known.to_string(),
+            Some(text) if number.is_some_and(|number| range.contains(&number)) => text.clone(),
+            _ => (range.start() - sum.unknown.0).to_string(),
         };
         ledger.push(&LedgerEntry {
             kind: writes.kind.into(),
@@ -279,6 +331,7 @@ pub(super) fn total(proofs: &[Proof]) -> Verification {
         total.verified += sum.verified;
         total.lost += sum.lost;
         total.altered += sum.altered;
+        total.miscounted += sum.miscounted;
         total.duplicated += sum.duplicated;
         total.unexpected += sum.unexpected;
         total.indeterminate += sum.indeterminate;

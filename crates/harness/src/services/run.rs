@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use drivers::{Outcome, Slot, Value, Values};
 use load_engine::{
@@ -15,7 +15,7 @@ use super::faults;
 use super::hosts::Hosts;
 use super::program::{EffectKind, Program, Step};
 use super::proof::{self, Proof, Writes};
-use super::read::{Keys, Reader};
+use super::read::{Keys, Reader, Reading};
 use super::shared::{Left, Shared};
 use super::user::{User, outside_iterations};
 use super::workload::FlowWorkload;
@@ -33,6 +33,14 @@ pub(super) struct Services<'r> {
     hosts: Hosts,
 }
 
+/// What is known before the load.
+struct Prepared {
+    /// What the set-up for the whole run captured.
+    run_values: Values,
+    /// What sums were, effect by effect.
+    before: Vec<BTreeMap<String, String>>,
+}
+
 /// What the load left.
 struct Loaded {
     record: RunRecord,
@@ -45,6 +53,13 @@ struct Loaded {
     faults: Vec<FaultReport>,
 }
 
+/// How soon an effect that may take its time is looked for again, and how rarely at last.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const LOOK_AGAIN_AT_MOST: Duration = Duration::from_secs(1);
+
+/// What was measured and found; with it, what kept the run from being complete.
+pub(super) type Ran = (ScenarioResult, Option<Error>);
+
 /// Runs a file: puts the load on its services and verifies every effect.
 pub(super) fn run(
     scenario: &ScenarioRun,
@@ -53,7 +68,7 @@ pub(super) fn run(
     data: Option<&Path>,
     journal: &Journal,
     progress: &mut dyn Progress,
-) -> Result<ScenarioResult, Error> {
+) -> Result<Ran, Error> {
     data_dir::check_space(dir.path(), scenario.needed_bytes)?;
     progress.scenario_began(&scenario.name, &scenario.describe());
     let failed = |operation| move |failure| scenario.failed(operation, failure);
@@ -66,11 +81,18 @@ pub(super) fn run(
     services.hosts.start().map_err(failed("open"))?;
     let data = data.map(DataFeed::open).transpose();
     let data = data.map_err(|problem| scenario.failed("open", Failure::new(problem)))?;
-    let loaded = services.load(data, journal, progress)?;
-    progress.verification_began(&scenario.name);
-    let result = services.prove(loaded)?;
+    let (mut result, problem) = match services.set_up() {
+        Ok(prepared) => {
+            let loaded = services.load(prepared, data, journal, progress)?;
+            progress.verification_began(&scenario.name);
+            services.prove(loaded)?
+        }
+        Err(problem) => (services.not_loaded(), Some(problem)),
+    };
     services.hosts.stop();
-    Ok(result)
+    result.incomplete = problem.as_ref().map(Error::to_string);
+    result.judge(&scenario.thresholds);
+    Ok((result, problem))
 }
 
 impl<'r> Services<'r> {
@@ -79,23 +101,36 @@ impl<'r> Services<'r> {
         self.hosts.wait(task)
     }
 
+    /// Does the set-up for the whole run, and reads what sums are before the load.
+    fn set_up(&self) -> Result<Prepared, Error> {
+        let mut run_values = Values::default();
+        self.once(&self.program.run_setup, &mut run_values)
+            .map_err(|failure| self.scenario.failed("set up", failure))?;
+        let before = self.sums_before(&run_values)?;
+        Ok(Prepared { run_values, before })
+    }
+
+    /// What is told of a run whose set-up failed.
+    fn not_loaded(&self) -> ScenarioResult {
+        let (record, verification) = (RunRecord::default(), Verification::default());
+        self.result(record, verification, Vec::new(), None)
+    }
+
     fn load(
         &mut self,
+        prepared: Prepared,
         data: Option<DataFeed>,
         journal: &Journal,
         progress: &mut dyn Progress,
     ) -> Result<Loaded, Error> {
         let program = &Arc::clone(&self.program);
-        let mut values = Values::default();
-        self.once(&program.run_setup, &mut values)
-            .map_err(|failure| self.scenario.failed("set up", failure))?;
-        let before = self.sums_before(&values)?;
+        let Prepared { run_values, before } = prepared;
         let shared = Arc::new(Shared::new(program.effects.len()));
         let workload = Arc::new(FlowWorkload {
             program: Arc::clone(program),
             shared: Arc::clone(&shared),
             journal: journal.clone(),
-            run_values: values.clone(),
+            run_values: run_values.clone(),
             data,
         });
         let longest = program.services.iter().map(|service| service.timeout).max();
@@ -123,7 +158,7 @@ impl<'r> Services<'r> {
             ledger: outcome.ledger,
             left: shared.take(),
             shared,
-            run_values: values,
+            run_values,
             before,
             faults,
         })
@@ -182,7 +217,10 @@ impl<'r> Services<'r> {
     }
 
     /// Reads every effect back, restarts what can be restarted, and reads again.
-    fn prove(&mut self, loaded: Loaded) -> Result<ScenarioResult, Error> {
+    ///
+    /// What fails on the way does not undo what was found before it.
+    fn prove(&mut self, loaded: Loaded) -> Result<Ran, Error> {
+        let ended = Instant::now();
         let Loaded {
             record,
             ledger,
@@ -209,48 +247,65 @@ impl<'r> Services<'r> {
             run_values: run_values.clone(),
             users: Arc::new(std::mem::take(&mut left.users)),
         };
-        self.settle();
         let mut wrong = Wrong::new(&self.scenario.discrepancies);
-        self.read("end", &reader, &writes, &mut proofs, &mut wrong);
+        self.read("end", ended, &reader, &writes, &mut proofs, &mut wrong);
+        let mut problem = None;
         if program
             .services
             .iter()
             .any(super::program::Service::restarts)
         {
-            self.hosts
-                .restart()
-                .map_err(|failure| self.scenario.failed("restart", failure))?;
-            for (proof, kind) in proofs.iter_mut().zip(&program.effects) {
-                let service = kind.read.as_ref().map(|read| read.request.service);
-                proof.report.restarted =
-                    service.is_some_and(|number| program.services[number].restarts());
+            match self.hosts.restart() {
+                Ok(()) => {
+                    for (proof, kind) in proofs.iter_mut().zip(&program.effects) {
+                        let service = kind.read.as_ref().map(|read| read.request.service);
+                        proof.report.restarted =
+                            service.is_some_and(|number| program.services[number].restarts());
+                    }
+                    let stage = "after restart";
+                    self.read(stage, ended, &reader, &writes, &mut proofs, &mut wrong);
+                }
+                Err(failure) => problem = Some(self.scenario.failed("restart", failure)),
             }
-            self.read("after restart", &reader, &writes, &mut proofs, &mut wrong);
         }
         let mut verification = proof::total(&proofs);
-        let (shown, discrepancies_file) = wrong.finish()?;
+        let (shown, file) = wrong.finish();
         verification.discrepancies = shown;
-        if verification.holds() {
-            self.remove(&reader, &writes, &mut proofs)?;
+        let discrepancies_file = kept(file, &mut problem).flatten();
+        if verification.holds() && problem.is_none() {
+            kept(self.remove(&reader, &writes, &mut proofs), &mut problem);
         }
         let mut values = run_values;
-        self.once(&program.teardown, &mut values)
-            .map_err(|failure| self.scenario.failed("tear down", failure))?;
+        let torn_down = self.once(&program.teardown, &mut values);
+        let torn_down = torn_down.map_err(|failure| self.scenario.failed("tear down", failure));
+        kept(torn_down, &mut problem);
         check_sums(&self.scenario.name, &record, &verification)?;
         let mut result = self.result(record, verification, proofs, discrepancies_file);
         result.faults = faults;
-        Ok(result)
+        Ok((result, problem))
     }
 
-    /// Waits as long as an effect may take until it is seen.
-    fn settle(&self) {
-        let longest = self.program.effects.iter().map(|kind| kind.settle).max();
-        std::thread::sleep(longest.unwrap_or_default());
+    /// Reads an effect until it is as it has to be, or has had its time since the load's end.
+    fn settled(&self, effect: usize, ended: Instant, reader: &Reader, writes: &Writes) -> Reading {
+        let until = ended + self.program.effects[effect].settle;
+        let mut pause = LOOK_AGAIN;
+        loop {
+            let began = Instant::now();
+            let reading = self.wait(reader.read(effect, &writes.keys));
+            if began >= until || proof::is_right(writes, &reading) {
+                return reading;
+            }
+            // The last look is when the time is up. One that takes long leaves the service as long alone.
+            let pause_now = pause.max(began.elapsed());
+            std::thread::sleep(pause_now.min(until.saturating_duration_since(Instant::now())));
+            pause = (pause * 2).min(LOOK_AGAIN_AT_MOST);
+        }
     }
 
     fn read(
         &self,
         stage: &str,
+        ended: Instant,
         reader: &Reader,
         writes: &[Writes],
         proofs: &mut [Proof],
@@ -258,7 +313,7 @@ impl<'r> Services<'r> {
     ) {
         for (number, (proof, writes)) in proofs.iter_mut().zip(writes).enumerate() {
             if self.program.effects[number].read.is_some() {
-                let reading = self.wait(reader.read(number, &writes.keys));
+                let reading = self.settled(number, ended, reader, writes);
                 proof.add(stage, writes, reading, |found| wrong.add(found));
             }
         }
@@ -303,15 +358,24 @@ impl<'r> Services<'r> {
         discrepancies_file: Option<String>,
     ) -> ScenarioResult {
         let scenario = self.scenario;
-        let mut result = ScenarioResult {
+        ScenarioResult {
             title: scenario.title.clone(),
             load: scenario.describe(),
             discrepancies_file,
             effects: Some(proofs.into_iter().map(|proof| proof.report).collect()),
             ..ScenarioResult::new(&scenario.name, record, verification)
-        };
-        result.judge(&scenario.thresholds);
-        result
+        }
+    }
+}
+
+/// What was done, unless it failed: then the first such problem of a run is kept.
+fn kept<T>(done: Result<T, Error>, problem: &mut Option<Error>) -> Option<T> {
+    match done {
+        Ok(done) => Some(done),
+        Err(error) => {
+            problem.get_or_insert(error);
+            None
+        }
     }
 }
 
@@ -336,7 +400,7 @@ impl<'p> Wrong<'p> {
         }
     }
 
-    fn finish(self) -> Result<(Vec<Discrepancy>, Option<String>), Error> {
-        Ok((self.shown, self.file.finish()?))
+    fn finish(self) -> (Vec<Discrepancy>, Result<Option<String>, Error>) {
+        (self.shown, self.file.finish())
     }
 }

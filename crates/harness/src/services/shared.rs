@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use drivers::Values;
+use drivers::{Reason, Values};
 use load_engine::{Effect, Ledger, LedgerEntry};
 
 /// What the users of a run leave beside the ledger of the engine.
@@ -53,6 +53,7 @@ pub(super) struct RefusedWrite {
     pub(super) effect: usize,
     pub(super) key: String,
     pub(super) user: u32,
+    pub(super) reason: Reason,
 }
 
 impl Shared {

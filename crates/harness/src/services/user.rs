@@ -79,6 +79,13 @@ impl User {
         }
     }
 
+    /// Opens a connection again that broke while nobody used it, so that the next request does not find out.
+    async fn reopen(&mut self, program: &Program, service: usize) {
+        if self.links[service].connection.is_some() {
+            self.connect(program, service).await;
+        }
+    }
+
     /// Makes a request once, and tells what the protocol says of the answer.
     pub(super) async fn ask(&mut self, program: &Program, request: &Request) -> Outcome {
         let link = &self.links[request.service];
@@ -154,6 +161,7 @@ impl User {
                     return (Outcome::Unknown(Reason::new(&told)), None);
                 }
                 tokio::time::sleep(poll.every).await;
+                self.reopen(program, step.request.service).await;
             }
         }
         let outcome = self.attempts(program, step, None, context).await;
@@ -195,6 +203,7 @@ impl User {
                 break;
             }
             tokio::time::sleep(pause(retry, number, context)).await;
+            self.reopen(program, step.request.service).await;
             if let Some(rerun) = retry.rerun {
                 let set_up = &program.user_setup[rerun];
                 want(set_up, &mut self.answer);

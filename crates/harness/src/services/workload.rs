@@ -288,13 +288,14 @@ impl Pending<'_> {
                     self.add_to_sum(plan, write, true);
                     self.acknowledge(plan, write, failed.is_some(), effects);
                 }
-                Outcome::Refused(_) => {
+                Outcome::Refused(reason) => {
                     Tally::add(&tally.refused);
                     if write.has_key {
                         self.workload.shared.refuse(RefusedWrite {
                             effect: plan.effect,
                             key: write.key().into_owned(),
                             user: self.user,
+                            reason,
                         });
                     }
                 }

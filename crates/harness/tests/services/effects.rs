@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use harness::{NoProgress, Overrides, ScenarioFile, Suite};
+use load_engine::{Defect, Expectation};
 use report::{Conclusion, EffectReport, Report, ScenarioResult};
 
 use crate::server::{Lie, Shop, command, lines};
 
 /// Orders that are read back by a listing with pages.
-const LISTED: &str = r#"
+pub(crate) const LISTED: &str = r#"
 name = "orders"
 thresholds = ['error_rate < 50%']
 
@@ -233,10 +234,56 @@ fn what_is_added_has_to_come_to_the_sum() {
     let (result, _, page) = told(Lie::Drops, &adding);
     let found = &result.verification;
     assert!(
-        found.altered > 0 && found.lost + found.unexpected == 0,
+        found.miscounted > 0 && found.altered + found.lost + found.unexpected == 0,
         "{page}"
     );
-    assert_eq!(found.altered + found.verified, 4, "{page}");
+    assert_eq!(found.miscounted + found.verified, 4, "{page}");
+    assert!(page.contains("miscounted == 0"), "{page}");
+    let Some(wrong) = found.discrepancies.first() else {
+        panic!("{page}")
+    };
+    assert_eq!(wrong.defect, Defect::Miscounted);
+    // Each addition is 1 or more, and some of them were dropped.
+    let Expectation::Value(expected) = &wrong.expected else {
+        panic!("{wrong:?}")
+    };
+    let number = |text: &str| text.parse::<i64>().unwrap();
+    assert!(
+        number(wrong.value.as_ref().unwrap()) < number(expected),
+        "{wrong:?}"
+    );
+}
+
+#[test]
+fn a_write_that_was_refused_and_is_there_is_called_so() {
+    let (result, effect, page) = told(Lie::RefusesAndStores, LISTED);
+    assert!(
+        page.contains("10 unexpected (10 refused but found)"),
+        "{page}"
+    );
+    assert_eq!(effect.readings[0].refused_but_found, 10);
+    for found in &result.verification.discrepancies {
+        let refused = Expectation::Refused("HTTP 409".to_owned());
+        assert_eq!((&found.expected, found.user.is_some()), (&refused, true));
+    }
+}
+
+#[test]
+fn what_is_seen_late_is_looked_for_until_it_has_had_its_time() {
+    let (result, _, page) = told(Lie::Lags, LISTED);
+    assert_eq!(result.verification.lost, 100, "{page}");
+    // It is there at the fourth look: who slept for five minutes would not be here in time.
+    let patient = LISTED.replace("[model]", "settle = \"5m\"\n[model]");
+    let (result, effect, page) = told(Lie::Lags, &patient);
+    assert!(result.effects_hold(), "{page}");
+    assert_eq!(
+        (effect.readings.len(), result.verification.verified),
+        (1, 100)
+    );
+    // And no longer: what never comes is lost.
+    let hasty = LISTED.replace("[model]", "settle = \"60ms\"\n[model]");
+    let (result, _, page) = told(Lie::Drops, &hasty);
+    assert_eq!(result.verification.lost, 10, "{page}");
 }
 
 /// A shop that is started, killed and started again.

@@ -6,6 +6,7 @@
 )]
 
 mod effects;
+mod incomplete;
 mod mistakes;
 mod protocols;
 mod real;

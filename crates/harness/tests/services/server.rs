@@ -33,9 +33,11 @@ pub(crate) enum Lie {
     KeepsRemoved,
     /// It answers listings with an error.
     CannotList,
+    /// It lists nothing before it was asked four times.
+    Lags,
 }
 
-const LIES: [(&str, Lie); 9] = [
+const LIES: [(&str, Lie); 10] = [
     ("none", Lie::None),
     ("drops", Lie::Drops),
     ("alters", Lie::Alters),
@@ -45,6 +47,7 @@ const LIES: [(&str, Lie); 9] = [
     ("forgets", Lie::Forgets),
     ("keeps-removed", Lie::KeepsRemoved),
     ("cannot-list", Lie::CannotList),
+    ("lags", Lie::Lags),
 ];
 
 impl FromStr for Lie {
@@ -76,6 +79,7 @@ struct State {
     next: u64,
     asked: u64,
     logins: u64,
+    listed: u64,
 }
 
 impl Shop {
@@ -139,7 +143,10 @@ impl Shop {
                 (200, json!({ "access_token": user, "logins": state.logins }))
             }
             ("POST", None) if path == "/orders" => self.place(&mut state, request),
-            ("GET", None) if path == "/orders" => self.list(&state, request),
+            ("GET", None) if path == "/orders" => {
+                state.listed += 1;
+                self.list(&state, request)
+            }
             ("POST", None) if path == "/tally" => {
                 let order = request.json();
                 let key = order["reference"].as_str().unwrap();
@@ -226,6 +233,9 @@ impl Shop {
     fn list(&self, state: &State, request: &Request) -> (u16, Value) {
         if self.lie == Lie::CannotList {
             return (500, json!({ "error": "no index" }));
+        }
+        if self.lie == Lie::Lags && state.listed < 4 {
+            return (200, json!({ "items": [], "next": null }));
         }
         let parameter = |name: &str| request.parameters.get(name).cloned();
         let prefix = parameter("prefix").unwrap_or_default();

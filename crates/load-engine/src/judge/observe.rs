@@ -293,6 +293,7 @@ fn verified(metric: Metric, verification: Option<&Verification>) -> Option<Resul
         Metric::Altered => |v| v.altered,
         Metric::Duplicated => |v| v.duplicated,
         Metric::Unexpected => |v| v.unexpected,
+        Metric::Miscounted => |v| v.miscounted,
         Metric::Indeterminate => |v| v.indeterminate,
         Metric::Unreadable => |v| v.unreadable,
         _ => return None,

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::numbers::is_zero;
+
 /// Acknowledged effects by what was found of each: every one is in exactly one class.
 ///
 /// A key that was written several times has one final state; the effects before it are *superseded*, and
@@ -21,6 +23,9 @@ pub struct EffectTally {
     pub lost: u64,
     /// There, with another content.
     pub altered: u64,
+    /// A number that is not what was added to it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub miscounted: u64,
     /// Removals of what is still there.
     pub reappeared: u64,
     /// Followed or overlapped by a write whose outcome is unknown.
@@ -48,6 +53,7 @@ impl EffectTally {
             + self.superseded
             + self.lost
             + self.altered
+            + self.miscounted
             + self.reappeared
             + self.unresolved
             + self.unread
@@ -95,6 +101,7 @@ impl EffectTally {
         self.superseded += other.superseded;
         self.lost += other.lost;
         self.altered += other.altered;
+        self.miscounted += other.miscounted;
         self.reappeared += other.reappeared;
         self.unresolved += other.unresolved;
         self.unread += other.unread;

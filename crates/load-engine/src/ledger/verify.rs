@@ -44,8 +44,8 @@ impl Found {
 
 /// How the ledger and the target agree.
 ///
-/// Every key of the ledger is in exactly one of `verified`, `lost`, `altered`, `indeterminate`, `unread` and
-/// (if it had been removed) `unexpected`; a key that was created twice is `lost` once more for each
+/// Every key of the ledger is in exactly one of `verified`, `lost`, `altered`, `miscounted`, `indeterminate`,
+/// `unread` and (if it had been removed) `unexpected`; a key that was created twice is `lost` once more for each
 /// creation that another replaced, and one found twice is `duplicated` besides. [`Verification::tally`]
 /// counts effects rather than keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +67,9 @@ pub struct Verification {
     pub duplicated: u64,
     /// There, although removed or never acknowledged.
     pub unexpected: u64,
+    /// Sums that are not what was added to them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub miscounted: u64,
     /// Last written by an operation that was never acknowledged: there or not, neither is wrong.
     pub indeterminate: u64,
     /// Errors while the target was read.
@@ -127,12 +130,14 @@ impl Verification {
             let what = format!("acknowledged effects of kind `{kind}`");
             wrong(&what, tally.acknowledged, tally.classified())
         });
-        let found = self.matched + self.altered + self.duplicated + self.unexpected;
+        let wrong_content = self.altered + self.miscounted;
+        let found = self.matched + wrong_content + self.duplicated + self.unexpected;
         of_kind
             .or_else(|| wrong("acknowledged effects", self.effects, tally.acknowledged))
             .or_else(|| wrong("verified effects", self.verified, tally.verified))
             .or_else(|| wrong("lost effects", self.lost, tally.lost))
             .or_else(|| wrong("altered effects", self.altered, tally.altered))
+            .or_else(|| wrong("miscounted effects", self.miscounted, tally.miscounted))
             .or_else(|| wrong("things found", self.found, found))
     }
 
@@ -146,6 +151,7 @@ impl Verification {
         self.altered += other.altered;
         self.duplicated += other.duplicated;
         self.unexpected += other.unexpected;
+        self.miscounted += other.miscounted;
         self.indeterminate += other.indeterminate;
         self.unreadable += other.unreadable;
         self.unread += other.unread;
@@ -172,6 +178,7 @@ impl Verification {
             key: error.to_string(),
             expected: Expectation::NeverAcknowledged,
             found: None,
+            value: None,
             user: None,
         };
         self.show(discrepancy, each);
@@ -187,7 +194,28 @@ impl Verification {
     /// How many discrepancies there are, shown or not.
     #[must_use]
     pub fn discrepancy_count(&self) -> u64 {
-        self.lost + self.altered + self.duplicated + self.unexpected + self.unreadable
+        let defects = self.defects().into_iter();
+        defects.map(|(_, count)| count).sum::<u64>() + self.unreadable
+    }
+
+    /// How often each defect was found. What could not be read is none of them: nobody knows what is there.
+    #[must_use]
+    pub fn defects(&self) -> [(Defect, u64); 5] {
+        [
+            (Defect::Lost, self.lost),
+            (Defect::Altered, self.altered),
+            (Defect::Duplicated, self.duplicated),
+            (Defect::Unexpected, self.unexpected),
+            (Defect::Miscounted, self.miscounted),
+        ]
+    }
+
+    /// Counts every wrong content as a wrong sum: for things that are numbers to which effects add.
+    pub fn count_as_sums(&mut self) {
+        self.miscounted += std::mem::take(&mut self.altered);
+        for tally in self.kinds.values_mut() {
+            tally.miscounted += std::mem::take(&mut tally.altered);
+        }
     }
 }
 
@@ -204,6 +232,9 @@ pub struct Discrepancy {
     pub expected: Expectation,
     /// What is there; nothing if it is not.
     pub found: Option<Digest>,
+    /// What is there in the target's words, where that says more than a digest: a sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
     /// Whose effect it was.
     pub user: Option<u32>,
 }
@@ -218,14 +249,31 @@ pub enum Defect {
     Altered,
     /// There more than once.
     Duplicated,
-    /// There, although removed or never acknowledged.
+    /// There, although removed, refused or never acknowledged.
     Unexpected,
     /// It could not be read.
     Unreadable,
+    /// A number that is not what was added to it.
+    Miscounted,
+}
+
+impl Defect {
+    /// Its name, which is also that of its figure in thresholds.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Altered => "altered",
+            Self::Duplicated => "duplicated",
+            Self::Unexpected => "unexpected",
+            Self::Unreadable => "unreadable",
+            Self::Miscounted => "miscounted",
+        }
+    }
 }
 
 /// What the ledger says about a thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expectation {
     /// It is there with this content.
@@ -234,6 +282,10 @@ pub enum Expectation {
     Absent,
     /// Nothing: no user wrote it.
     NeverAcknowledged,
+    /// Nothing: the target refused the write, for this reason.
+    Refused(String),
+    /// This value, in the target's words: a sum, or the range of sums that unknown outcomes allow.
+    Value(String),
 }
 
 /// Compares the ledger with what was found, in one pass over `found`.
@@ -439,6 +491,7 @@ impl<'l, F: FnMut(&Discrepancy)> Pass<'l, F> {
             key: self.ledger.key(entry).to_owned(),
             expected,
             found: None,
+            value: None,
             user: Some(entry.user),
         });
     }
@@ -450,6 +503,7 @@ impl<'l, F: FnMut(&Discrepancy)> Pass<'l, F> {
             key: found.key.clone(),
             expected,
             found: Some(found.digest),
+            value: None,
             user,
         });
     }

@@ -22,6 +22,7 @@ pub(crate) enum Metric {
     Altered,
     Duplicated,
     Unexpected,
+    Miscounted,
     Indeterminate,
     Unreadable,
     Vacuous,
@@ -119,7 +120,7 @@ impl Scope {
 }
 
 /// Every figure but the percentiles, by name.
-pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 28] = [
+pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 29] = [
     ("min", Metric::Min, Dimension::Time, Scope::Phase),
     ("mean", Metric::Mean, Dimension::Time, Scope::Phase),
     ("max", Metric::Max, Dimension::Time, Scope::Phase),
@@ -168,6 +169,12 @@ pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 28] = [
     (
         "unexpected",
         Metric::Unexpected,
+        Dimension::Count,
+        Scope::Run,
+    ),
+    (
+        "miscounted",
+        Metric::Miscounted,
         Dimension::Count,
         Scope::Run,
     ),

@@ -43,7 +43,7 @@ fn a_removed_key_that_is_there_again_is_unexpected() {
     let discrepancy = &verification.discrepancies[0];
     assert_eq!(verification.unexpected, 1);
     assert_eq!(
-        (discrepancy.defect, discrepancy.expected),
+        (discrepancy.defect, discrepancy.expected.clone()),
         (Defect::Unexpected, Expectation::Absent)
     );
     assert_eq!(

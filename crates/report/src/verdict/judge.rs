@@ -3,7 +3,7 @@
 use load_engine::{Judgement, Ruling, RunRecord, Source, StepSummary, Threshold};
 
 use super::remedy::{remedy, remedy_for_all};
-use super::thresholds::{EFFECTS, parsed, replace};
+use super::thresholds::{EFFECTS, EFFECTS_OF_SERVICES, parsed, replace};
 use super::{Conclusion, Verdict, Violation};
 use crate::ScenarioResult;
 use crate::units::duration;
@@ -25,7 +25,12 @@ pub fn judge(scenarios: &[ScenarioResult], interrupted: bool, advised: &[Thresho
 impl ScenarioResult {
     /// Judges the scenario by these thresholds, and that no effect is wrong.
     pub fn judge(&mut self, thresholds: &[(Source, Threshold)]) {
-        let effects = parsed(&EFFECTS).map(|threshold| (Source::Effects, threshold));
+        let of_services: &[&str] = match &self.effects {
+            None => &[],
+            Some(_) => &EFFECTS_OF_SERVICES,
+        };
+        let effects = parsed(&EFFECTS).chain(parsed(of_services));
+        let effects = effects.map(|threshold| (Source::Effects, threshold));
         let all: Vec<_> = effects.chain(thresholds.iter().cloned()).collect();
         self.judgements = all
             .iter()
@@ -108,6 +113,10 @@ impl ScenarioResult {
             // Nothing was asked of the target: that is no failure of it, and no reason to pass.
             return false;
         }
+        if self.incomplete.is_some() && is_unknown {
+            // What was not measured because the run was not complete is no failure of the target.
+            return false;
+        }
         if !self.run.interrupted {
             return true;
         }
@@ -132,7 +141,9 @@ impl ScenarioResult {
             let mut own = self.judgements.iter();
             own.find_map(|own| own.reason.clone().filter(|_| !own.counts))
         };
-        let reason = if self.was_interrupted() {
+        let reason = if let Some(told) = &self.incomplete {
+            Some(told.clone())
+        } else if self.was_interrupted() {
             Some("interrupted before the end".to_owned())
         } else if run.operations() == 0 {
             Some("the target did no operation".to_owned())
@@ -211,6 +222,10 @@ fn overall(
         return (Conclusion::Fail, format!("{place} failed: {first}{more}"));
     }
     let inconclusive = |reason: &str| (Conclusion::Inconclusive, reason.to_owned());
+    let mut incomplete = scenarios.iter();
+    if let Some(told) = incomplete.find_map(|scenario| scenario.incomplete.as_deref()) {
+        return inconclusive(&format!("not complete: {told}"));
+    }
     if interrupted {
         return inconclusive("interrupted before the end");
     }

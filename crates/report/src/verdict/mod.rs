@@ -14,8 +14,8 @@ pub(crate) use self::judge::is_violation;
 pub use self::judge::judge;
 pub(crate) use self::remedy::remedy;
 pub use self::thresholds::{
-    ALWAYS, ALWAYS_OPEN, DEFAULT_ADVICE, DEFAULTS, EFFECTS, advice, describe_figure,
-    describe_judgement, figure_of, limited_by,
+    ALWAYS, ALWAYS_OPEN, DEFAULT_ADVICE, DEFAULTS, EFFECTS, EFFECTS_OF_SERVICES, advice,
+    describe_figure, describe_judgement, figure_of, limited_by,
 };
 pub(crate) use self::thresholds::{expression, limit, margin_of, observed, value};
 

@@ -16,7 +16,13 @@ pub(crate) fn remedy(judgement: &Judgement) -> &'static str {
         "lost" => "the target acknowledged a write and lost it",
         "altered" => "the stored data differs from the acknowledged write",
         "duplicated" => "something was written twice: look for a retry without a key",
-        "unexpected" => "something came back or came from elsewhere: look for a lost removal",
+        "unexpected" => {
+            "something came back, was refused and done all the same, or came from elsewhere: see the \
+             discrepancies"
+        }
+        "miscounted" => {
+            "a sum is not what was added: look for updates that read, add and write back"
+        }
         "unreadable" => "the target cannot read what it wrote: see the discrepancies",
         "vacuous" => "this write step wrote nothing: its measurements are meaningless",
         "error_rate" | "failed" | "failed_iterations" => "see the failure messages of each step",

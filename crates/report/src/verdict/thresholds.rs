@@ -14,6 +14,9 @@ pub const EFFECTS: [&str; 6] = [
     "vacuous == 0",
 ];
 
+/// What holds besides for services of others.
+pub const EFFECTS_OF_SERVICES: [&str; 1] = ["miscounted == 0"];
+
 /// What has to hold in a scenario that sets no thresholds of its own.
 pub const DEFAULTS: [&str; 3] = ["error_rate < 5%", "mean(*) < 100ms", "memory_peak < 500MB"];
 

@@ -192,6 +192,7 @@ fn lost_effects() -> Report {
         key: key.to_owned(),
         expected: Expectation::Present(Digest::of(key.as_bytes())),
         found: found.map(Digest::of),
+        value: None,
         user: Some(7),
     };
     found.discrepancies = vec![
@@ -309,6 +310,7 @@ fn hostile_names() -> Report {
         key: HOSTILE[3].to_owned(),
         expected: Expectation::Absent,
         found: None,
+        value: None,
         user: None,
     }];
     result.data_kept_in = Some(HOSTILE[1].to_owned());

@@ -1,3 +1,5 @@
+use load_engine::Defect;
+
 use super::findings::finding;
 use super::origin::origin;
 use super::scenario::section;
@@ -126,7 +128,7 @@ fn notes(report: &Report) -> Vec<String> {
 }
 
 fn overview(scenarios: &[ScenarioResult]) -> Table {
-    let columns = [
+    let mut columns = vec![
         "scenario",
         "verdict",
         "load",
@@ -141,18 +143,25 @@ fn overview(scenarios: &[ScenarioResult]) -> Table {
         "memory before → peak → after",
         "CPU",
     ];
+    let has_sums = scenarios
+        .iter()
+        .any(|result| result.verification.miscounted > 0);
+    if has_sums {
+        columns.push(Defect::Miscounted.name());
+    }
     let mut table = Table::new("Scenarios", &columns).with_text(&["verdict", "load"]);
-    table.rows = scenarios.iter().map(scenario_row).collect();
+    let rows = scenarios.iter();
+    table.rows = rows.map(|result| scenario_row(result, has_sums)).collect();
     table
 }
 
-fn scenario_row(result: &ScenarioResult) -> Vec<Cell> {
+fn scenario_row(result: &ScenarioResult, has_sums: bool) -> Vec<Cell> {
     let (run, found) = (&result.run, &result.verification);
     let failed = run.failed_operations() + run.failures.total();
     let wrong =
         |number: u64| Cell::number(count(number), number as f64).toned(Tone::bad_if(number > 0));
     let throughput = run.operations_per_second();
-    vec![
+    let mut row = vec![
         Cell::text(&result.name),
         Cell::text(mark(result.conclusion)).toned(Tone::of(result.conclusion)),
         Cell::text(&result.load),
@@ -176,7 +185,11 @@ fn scenario_row(result: &ScenarioResult) -> Vec<Cell> {
             cores(&run.monitor.summary),
             run.monitor.summary.cores_used.unwrap_or(0.0),
         ),
-    ]
+    ];
+    if has_sums {
+        row.push(wrong(found.miscounted));
+    }
+    row
 }
 
 /// A verdict in a word and a sign that needs no colour.

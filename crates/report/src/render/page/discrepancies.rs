@@ -27,17 +27,20 @@ pub(super) fn discrepancies(result: &ScenarioResult) -> Option<Discrepancies> {
 }
 
 fn row(item: &Discrepancy) -> Vec<Cell> {
-    let expected = match item.expected {
+    let expected = match &item.expected {
         Expectation::Present(digest) => digest.to_string(),
         Expectation::Absent => "removed".to_owned(),
         Expectation::NeverAcknowledged => "nothing".to_owned(),
+        Expectation::Refused(reason) => format!("nothing, refused: {reason}"),
+        Expectation::Value(value) => value.clone(),
     };
-    let found = item.found;
+    let digest = item.found.map(|digest| digest.to_string());
+    let found = item.value.clone().or(digest);
     vec![
         Cell::text(format!("{} {}", item.kind, item.key)),
-        Cell::text(format!("{:?}", item.defect).to_lowercase()),
+        Cell::text(item.defect.name()),
         Cell::text(expected),
-        Cell::text(found.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string())),
+        Cell::text(found.unwrap_or_else(|| "nothing".to_owned())),
         item.user.map_or_else(Cell::missing, |user| {
             Cell::number(user.to_string(), f64::from(user))
         }),

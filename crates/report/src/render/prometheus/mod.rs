@@ -161,7 +161,12 @@ fn effects<'r>(out: &mut Families<'r>, report: &'r Report) {
             ("unreadable", found.unreadable),
             ("indeterminate", found.indeterminate),
         ];
-        for (result, count) in counts {
+        // Only services of others have sums.
+        let of_services = [("miscounted", found.miscounted)];
+        let of_services = of_services
+            .into_iter()
+            .filter(|_| scenario.effects.is_some());
+        for (result, count) in counts.into_iter().chain(of_services) {
             out.sample(
                 name,
                 &[("scenario", &scenario.name), ("result", result)],
