@@ -188,6 +188,7 @@ pub use crate::record::histogram::{MAX_LATENCY_NS, empty_histogram};
 pub use crate::record::lag::RuntimeLag;
 pub use crate::record::latency::LatencySummary;
 pub use crate::record::open_summary::{ArrivalCounts, OpenSummary};
+pub use crate::record::parts::{PartSummary, Parts};
 pub use crate::record::phase::{PhaseStep, PhaseSummary};
 pub use crate::record::{
     CheckCount, FailureCount, FailureCounts, IntervalSummary, IterationCounts, RunRecord,

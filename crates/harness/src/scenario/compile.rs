@@ -140,6 +140,7 @@ fn thresholds(
     let phases = plan.phases.clone();
     let reader = ThresholdReader {
         steps: target.steps(),
+        parts: target.parts(),
         phases: &phases,
     };
     let mut thresholds = reader.all(spec, timed)?;

@@ -11,6 +11,8 @@ use super::spec::ScenarioSpec;
 /// Reads thresholds that may name these steps and phases.
 pub(super) struct ThresholdReader<'r> {
     pub(super) steps: &'r [StepSpec],
+    /// The names of times beside steps.
+    pub(super) parts: &'r [String],
     pub(super) phases: &'r [Phase],
 }
 
@@ -47,7 +49,7 @@ impl ThresholdReader<'_> {
             .map(|(number, rule)| {
                 let at = KeyPath::to("abort_on_fail").then(number).then("threshold");
                 let after = rule.after.map_or(Duration::ZERO, |time| time.0);
-                Ok((live(self.read(&rule.threshold, &at)?, &at)?, after))
+                Ok((self.live(self.read(&rule.threshold, &at)?, &at)?, after))
             })
             .collect()
     }
@@ -65,28 +67,36 @@ impl ThresholdReader<'_> {
             let at = phase.path().then("until");
             parse(text, &at)?;
             let threshold = self.read(&in_phase(text, &phase.name, &at)?, &at)?;
-            ends.push((number, live(threshold, &at)?.into()));
+            ends.push((number, self.live(threshold, &at)?.into()));
         }
         Ok(ends)
     }
 
     fn read(&self, text: &str, at: &KeyPath) -> Result<Threshold, SpecError> {
         let threshold = parse(text, at)?;
-        let checked = threshold.check_names(self.steps, self.phases);
+        let checked = threshold.check_names(self.steps, self.parts, self.phases);
         checked.map_err(|error| mistake(error, at.clone()))?;
         Ok(threshold)
     }
 }
 
-fn parse(text: &str, at: &KeyPath) -> Result<Threshold, SpecError> {
-    text.parse().map_err(|error| mistake(error, at.clone()))
+impl ThresholdReader<'_> {
+    /// A threshold that can be judged while the load goes on.
+    fn live(&self, threshold: Threshold, at: &KeyPath) -> Result<Threshold, SpecError> {
+        let checked = threshold.check_live();
+        checked.map_err(|error| mistake(error, at.clone()))?;
+        match threshold.names_part(self.parts) {
+            false => Ok(threshold),
+            true => Err(SpecError::new(
+                at.clone(),
+                "times beside steps are known only when the load is over, so they cannot end it",
+            )),
+        }
+    }
 }
 
-/// A threshold that can be judged while the load goes on.
-fn live(threshold: Threshold, at: &KeyPath) -> Result<Threshold, SpecError> {
-    let checked = threshold.check_live();
-    checked.map_err(|error| mistake(error, at.clone()))?;
-    Ok(threshold)
+fn parse(text: &str, at: &KeyPath) -> Result<Threshold, SpecError> {
+    text.parse().map_err(|error| mistake(error, at.clone()))
 }
 
 /// A mistake in a threshold, at its place in the text.

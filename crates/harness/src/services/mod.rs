@@ -6,6 +6,8 @@ mod dry_run;
 mod faults;
 mod hosts;
 mod judge;
+mod meter;
+mod prober;
 mod process;
 mod program;
 mod proof;
@@ -82,7 +84,8 @@ fn prepare(tables: OptionTables<'_>, load: &LoadFacts) -> Result<Arc<dyn Prepare
         .timed_steps()
         .map(|step| step.spec.clone())
         .collect();
-    Ok(Arc::new(Prepared { file, steps }))
+    let parts = program.parts;
+    Ok(Arc::new(Prepared { file, steps, parts }))
 }
 
 /// What services hold is with them, and not in a directory.
@@ -102,11 +105,17 @@ fn verify(
 struct Prepared {
     file: File,
     steps: Vec<StepSpec>,
+    /// The names of the times beside steps.
+    parts: Vec<String>,
 }
 
 impl PreparedTarget for Prepared {
     fn steps(&self) -> &[StepSpec] {
         &self.steps
+    }
+
+    fn parts(&self) -> &[String] {
+        &self.parts
     }
 
     fn disk_use(&self) -> DiskUse {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use drivers::{AnyDriver, AnyRequest, Code, Draw, JsonPath, Secrets, Slot, Template, Traits};
 use load_engine::{Mix, StepSpec, ThinkTime};
 
+use super::meter::StreamParts;
 use super::spec::StopSignal;
 
 /// A file, compiled for one run.
@@ -30,6 +31,8 @@ pub(super) struct Program {
     pub(super) user_data: Fields,
     /// What happens to services during the load, as it comes.
     pub(super) faults: Vec<Fault>,
+    /// The names of the times that are measured beside steps, by their numbers.
+    pub(super) parts: Vec<String>,
 }
 
 /// What happens to a service during the load.
@@ -60,6 +63,8 @@ pub(super) struct Service {
     pub(super) is_program: bool,
     /// Settings that it has to have.
     pub(super) require: Vec<(String, String)>,
+    /// The number of the time that connecting takes.
+    pub(super) connect_part: usize,
 }
 
 impl Service {
@@ -89,6 +94,8 @@ pub(super) struct Step {
     pub(super) poll: Option<Poll>,
     pub(super) repeat: u8,
     pub(super) think_time: ThinkTime,
+    /// The numbers of the times of a stream.
+    pub(super) stream_parts: Option<StreamParts>,
 }
 
 /// A request to one of the services.
@@ -181,6 +188,8 @@ pub(super) struct EffectKind {
     pub(super) read: Option<ReadPlan>,
     pub(super) delete: Option<Request>,
     pub(super) settle: Duration,
+    /// The number of the time until it is seen, if it may take some.
+    pub(super) visible_part: Option<usize>,
     /// Whether steps say what is in it.
     pub(super) has_content: bool,
     /// Whether it is a number that steps add to.

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use drivers::{Outcome, Slot, Value, Values};
 use load_engine::{
-    Discrepancy, Failure, Ledger, RunRecord, SHOWN_DISCREPANCIES, Verification, run_async,
+    Discrepancy, Failure, Ledger, Parts, RunRecord, SHOWN_DISCREPANCIES, Verification, run_async,
 };
 use report::{FaultReport, ScenarioResult};
 
 use super::faults;
 use super::hosts::Hosts;
+use super::prober;
 use super::program::{EffectKind, Program, Step};
 use super::proof::{self, Proof, Writes};
 use super::read::{Keys, Reader, Reading};
@@ -125,7 +126,10 @@ impl<'r> Services<'r> {
     ) -> Result<Loaded, Error> {
         let program = &Arc::clone(&self.program);
         let Prepared { run_values, before } = prepared;
-        let shared = Arc::new(Shared::new(program.effects.len()));
+        let phases = self.scenario.plan.phases.iter();
+        let phases = phases.map(|phase| phase.name.to_string());
+        let parts = Parts::new(program.parts.iter().cloned(), phases);
+        let shared = Arc::new(Shared::new(program.effects.len(), parts));
         let workload = Arc::new(FlowWorkload {
             program: Arc::clone(program),
             shared: Arc::clone(&shared),
@@ -136,14 +140,18 @@ impl<'r> Services<'r> {
         let longest = program.services.iter().map(|service| service.timeout).max();
         let drain = longest.unwrap_or_default() + DRAIN_MORE;
         let scenario = self.scenario;
-        let (outcome, faults) = faults::during(&mut self.hosts, &program.faults, |due| {
-            load_with(scenario, drain, progress, |plan, stop, watch| {
-                run_async(workload, plan, stop, |state| {
-                    due(state);
-                    watch(state);
+        let hosts = &mut self.hosts;
+        let loaded = prober::during(program, &run_values, &shared, || {
+            faults::during(hosts, &program.faults, |due| {
+                load_with(scenario, drain, progress, |plan, stop, watch| {
+                    run_async(workload, plan, stop, |state| {
+                        due(state);
+                        watch(state);
+                    })
                 })
             })
         });
+        let (outcome, faults) = loaded.map_err(|failure| scenario.failed("follow", failure))?;
         let mut outcome = outcome?;
         // Users that were cut off leave what they were about to do; their threads end with the runtimes.
         outcome
@@ -153,8 +161,10 @@ impl<'r> Services<'r> {
                 scenario: self.scenario.name.clone(),
                 source,
             })?;
+        let mut record = outcome.record;
+        record.parts = shared.parts.summaries();
         Ok(Loaded {
-            record: outcome.record,
+            record,
             ledger: outcome.ledger,
             left: shared.take(),
             shared,

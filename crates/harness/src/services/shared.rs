@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use drivers::{Reason, Values};
-use load_engine::{Effect, Ledger, LedgerEntry};
+use load_engine::{Effect, Ledger, LedgerEntry, Parts};
+
+use super::prober::Probes;
 
 /// What the users of a run leave beside the ledger of the engine.
-#[derive(Default)]
 pub(super) struct Shared {
     /// Of each of the file's effects.
     pub(super) tallies: Vec<Tally>,
+    /// Times beside those of steps.
+    pub(super) parts: Arc<Parts>,
+    /// Effects whose way into sight is followed.
+    pub(super) probes: Probes,
     left: Mutex<Left>,
 }
 
@@ -57,9 +62,11 @@ pub(super) struct RefusedWrite {
 }
 
 impl Shared {
-    pub(super) fn new(effects: usize) -> Self {
+    pub(super) fn new(effects: usize, parts: Parts) -> Self {
         Self {
             tallies: (0..effects).map(|_| Tally::default()).collect(),
+            parts: Arc::new(parts),
+            probes: Probes::default(),
             left: Mutex::default(),
         }
     }

@@ -1,12 +1,16 @@
 //! A user: its values, its connections, and how it makes requests.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use drivers::{
     Answer, AnyConnection, AnySession, Code, DrawContext, Outcome, Random, Reason, Values,
 };
 
+use load_engine::Parts;
+
 use super::judge::{capture, judge, want};
+use super::meter::Meter;
 use super::program::{Program, Request, Retry, Step};
 use crate::clock;
 
@@ -19,6 +23,8 @@ pub(super) struct User {
     pub(super) values: Values,
     pub(super) answer: Answer,
     links: Box<[Link]>,
+    /// What is measured beside steps; nothing of the coordinator.
+    pub(super) meter: Option<Meter>,
 }
 
 /// A user's connection to one service.
@@ -40,7 +46,15 @@ impl User {
             values,
             answer: Answer::default(),
             links: program.services.iter().map(link).collect(),
+            meter: None,
         }
+    }
+
+    /// A user whose times beside steps are measured.
+    pub(super) fn metered(program: &Program, values: Values, parts: &Arc<Parts>) -> Self {
+        let mut user = Self::new(program, values);
+        user.meter = Some(Meter::new(parts, &mut user.answer));
+        user
     }
 
     /// Opens the connection that a request needs, waiting first if the last attempt failed.
@@ -61,8 +75,12 @@ impl User {
             tokio::time::sleep(link.backoff).await;
         }
         self.answer.clear();
+        let began = Instant::now();
         match driver.connect(&self.values).await {
             Ok(connection) => {
+                if let Some(meter) = &self.meter {
+                    meter.book(program.services[service].connect_part, began.elapsed());
+                }
                 link.connection = Some(connection);
                 link.backoff = Duration::ZERO;
             }
@@ -229,7 +247,13 @@ impl User {
     }
 
     async fn attempt(&mut self, program: &Program, step: &Step, again: Option<u8>) -> Outcome {
+        if let Some(meter) = &self.meter {
+            meter.begin(step);
+        }
         let by_protocol = self.ask(program, &step.request).await;
+        if let Some(meter) = &self.meter {
+            meter.end(step, &self.answer);
+        }
         let outcome = judge(step, by_protocol, &self.answer, &self.values);
         if outcome != Outcome::Acknowledged {
             return outcome;

@@ -2,11 +2,12 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use drivers::{DrawContext, Outcome, Slot, Value, Values};
 use load_engine::{AsyncWorkload, Digest, Effect, Effects, Failure, Iteration, StepSpec};
 
+use super::prober::Probe;
 use super::program::{EffectPlan, Fields, Program, Step, Verb};
 use super::shared::{RefusedWrite, Shared, Tally};
 use super::user::{User, outside_iterations};
@@ -72,7 +73,7 @@ impl AsyncWorkload for FlowWorkload {
         values.set(Slot::USER, Value::Int(number.into()));
         Ok(FlowUser {
             number,
-            user: User::new(&self.program, values),
+            user: User::metered(&self.program, values, &self.shared.parts),
             is_set_up: self.program.user_setup.is_empty(),
             writes: Vec::new(),
             shared: Arc::clone(&self.shared),
@@ -80,6 +81,9 @@ impl AsyncWorkload for FlowWorkload {
     }
 
     async fn iterate(&self, user: &mut FlowUser, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        if let Some(meter) = &mut user.user.meter {
+            meter.phase = it.phase();
+        }
         if !user.is_set_up {
             self.set_up_user(user, it).await?;
         }
@@ -216,8 +220,28 @@ impl FlowWorkload {
             }
         }
         let result = pending.settle(outcome, failed, effects);
+        if outcome == Outcome::Acknowledged {
+            self.offer(user, step, &pending.writes);
+        }
         user.writes = std::mem::take(&mut pending.writes);
         result
+    }
+
+    /// Offers what was created to the prober.
+    fn offer(&self, user: &FlowUser, step: &Step, writes: &[Write]) {
+        let created = writes.iter().zip(&step.effects);
+        for (write, plan) in created.filter(|(_, plan)| plan.verb == Verb::Creates) {
+            if self.program.effects[plan.effect].visible_part.is_some() && !write.is_absent {
+                self.shared.probes.offer(|| Probe {
+                    effect: plan.effect,
+                    key: write.key().into_owned(),
+                    user: user.number,
+                    values: user.user.values.clone(),
+                    phase: user.user.meter.as_ref().map_or(0, |meter| meter.phase),
+                    acknowledged: Instant::now(),
+                });
+            }
+        }
     }
 
     fn kind(&self, plan: &EffectPlan) -> &'static str {

@@ -219,6 +219,11 @@ impl From<SpecError> for Mistake {
 pub(crate) trait PreparedTarget: Debug + Send + Sync {
     fn steps(&self) -> &[StepSpec];
 
+    /// The names of the times that it measures beside its steps.
+    fn parts(&self) -> &[String] {
+        &[]
+    }
+
     fn disk_use(&self) -> DiskUse;
 
     /// What it is, for a file without a title.

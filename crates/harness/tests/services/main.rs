@@ -8,6 +8,7 @@
 mod effects;
 mod incomplete;
 mod mistakes;
+mod parts;
 mod protocols;
 mod real;
 mod server;

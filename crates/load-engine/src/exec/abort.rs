@@ -29,7 +29,7 @@ pub(crate) fn check(plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {
 }
 
 fn check_threshold(threshold: &Threshold, plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {
-    threshold.check_names(steps, &plan.phases)?;
+    threshold.check_names(steps, &[], &plan.phases)?;
     threshold.check_live()
 }
 

@@ -182,7 +182,11 @@ pub(crate) fn observe(
     if let Some(value) = of_run(metric, record) {
         return Ok(Observation::Certain(value?));
     }
+    let beside = step.filter(|name| record.step(name).is_none());
     let figures = match phase {
+        _ if beside.is_some_and(|name| record.part(name).is_some()) => {
+            of_part(record, beside.unwrap_or_default(), phase)?
+        }
         None => of_steps(record, step)?,
         Some(phase) => of_phase(record, phase, step)?,
     };
@@ -423,6 +427,28 @@ fn of_phase(record: &RunRecord, phase: &str, step: Option<&str>) -> Result<Figur
             None => None,
         },
         latency: together(steps().map(|step| step.latency.clone()))?,
+    })
+}
+
+/// Times beside steps, of which nothing but the times is known.
+fn of_part(record: &RunRecord, name: &str, phase: Option<&str>) -> Result<Figures, Missing> {
+    let part = record.part(name);
+    let of_phase = phase.map(|phase| phase_of(record, phase)).transpose()?;
+    let latency = match of_phase {
+        None => part.map(|part| &part.time),
+        Some(phase) => part.and_then(|part| part.phases.get(&phase.name)),
+    };
+    let latency = latency.cloned().unwrap_or_default();
+    Ok(Figures {
+        attempted: latency.count,
+        failed: 0,
+        outside_failures: 0,
+        effects: 0,
+        completed: latency.count,
+        just_after: 0,
+        window_ns: record.window_ns(),
+        latency,
+        on_time: None,
     })
 }
 

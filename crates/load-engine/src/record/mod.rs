@@ -10,6 +10,7 @@ pub(crate) mod histogram;
 pub(crate) mod lag;
 pub(crate) mod latency;
 pub(crate) mod open_summary;
+pub(crate) mod parts;
 pub(crate) mod phase;
 pub(crate) mod recorder;
 pub(crate) mod summarise;
@@ -31,6 +32,7 @@ use crate::record::generator::GeneratorRecord;
 use crate::record::lag::RuntimeLag;
 use crate::record::latency::LatencySummary;
 use crate::record::open_summary::OpenSummary;
+use crate::record::parts::PartSummary;
 use crate::record::phase::PhaseSummary;
 
 /// Everything that a run measured. No number in it is ever NaN or infinite.
@@ -72,6 +74,9 @@ pub struct RunRecord {
     pub interval_ns: u64,
     /// Each declared step, in the workload's order.
     pub steps: Vec<StepSummary>,
+    /// Times that the workload measured beside its steps. They are in no total.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartSummary>,
     /// Operations that took at least 50 ms and ten times as long as is usual for their step: the longest
     /// 5,000, by their start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -103,6 +108,12 @@ impl RunRecord {
     #[must_use]
     pub fn step(&self, name: &str) -> Option<&StepSummary> {
         self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The times beside steps of this name.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Option<&PartSummary> {
+        self.parts.iter().find(|part| part.name == name)
     }
 
     /// The steps with this tag.

@@ -81,6 +81,11 @@ impl Quantile {
 }
 
 impl Metric {
+    /// Whether it is a time.
+    pub(crate) fn is_time(self) -> bool {
+        matches!(self, Self::Quantile(_) | Self::Min | Self::Mean | Self::Max)
+    }
+
     /// Whether the figure can be told, and means what it will mean, before the load is over.
     pub(crate) fn is_known_during_load(self) -> bool {
         matches!(

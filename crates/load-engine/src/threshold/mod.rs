@@ -39,7 +39,8 @@ use crate::threshold::quantity::Dimension;
 ///
 /// A limit can be a figure of the same dimension, by a factor if need be: `p99(a) <= 2 * p50(a)`,
 /// `p95(@ after) < 1.5 * p95(@ before)`. Of a step, `p99(create.failed)` is of its failures and
-/// `p99(create.service)` of its service time in any model.
+/// `p99(create.service)` of its service time in any model. Times that a workload measures beside its steps
+/// have names of the same form: `p95(say.first_event)`.
 ///
 /// `mean(*)` asks a figure of each step that was taken. A percentile needs as many operations as make
 /// it another figure than the maximum: 100 for p99, 1,000 for p99.9.
@@ -179,19 +180,37 @@ fn yes() -> bool {
 }
 
 impl Threshold {
-    /// Checks, before a run, that the step and the phase exist.
+    /// Checks, before a run, that the step and the phase exist. `parts` are the names of the times that the
+    /// workload measures beside its steps: see [`Parts`](crate::Parts).
     ///
     /// # Errors
     ///
-    /// When one does not; the error points at it.
-    pub fn check_names(&self, steps: &[StepSpec], phases: &[Phase]) -> Result<(), RunError> {
+    /// When one does not; the error points at it. Of a part, when it is asked for what is no time.
+    pub fn check_names(
+        &self,
+        steps: &[StepSpec],
+        parts: &[String],
+        phases: &[Phase],
+    ) -> Result<(), RunError> {
         let against = self.against.as_ref();
-        let named_steps = [&self.step].into_iter().chain(against.map(|of| &of.step));
-        for step in named_steps.flatten() {
+        let figures = [(self.metric, &self.step)].into_iter();
+        let figures = figures.chain(against.map(|of| (of.metric, &of.step)));
+        for (metric, step) in figures {
+            let Some(step) = step else { continue };
             let is_known = |name: &str| steps.iter().any(|known| *known.name == *name);
-            if !is_known(&step.text) && !is_known(part_of(&step.text).0) {
-                let names = steps.iter().map(|step| step.name.as_str());
-                return Err(self.mistake(step, unknown("step", &step.text, names)));
+            if is_known(&step.text) || is_known(part_of(&step.text).0) {
+                continue;
+            }
+            if !parts.contains(&step.text) {
+                return Err(self.mistake(step, unknown_step(&step.text, steps, parts)));
+            }
+            if !metric.is_time() && metric != Metric::Operations {
+                let problem = format!(
+                    "`{}` is a time beside steps: ask for a time, such as p95({0}), or for how many \
+                     there were, operations({0})",
+                    step.text
+                );
+                return Err(self.mistake(step, problem));
             }
         }
         let named_phases = [&self.phase].into_iter().chain(against.map(|of| &of.phase));
@@ -202,6 +221,14 @@ impl Threshold {
             }
         }
         Ok(())
+    }
+
+    /// Whether it asks for a time beside steps, of those with these names.
+    #[must_use]
+    pub fn names_part(&self, parts: &[String]) -> bool {
+        let against = self.against.as_ref().and_then(|of| of.step.as_ref());
+        let mut named = self.step.iter().chain(against);
+        named.any(|step| parts.contains(&step.text))
     }
 
     /// Checks, before a run, that the figure is known while the load goes on: times, `failed`,
@@ -286,6 +313,27 @@ impl JsonSchema for Threshold {
             "description": "A figure, a comparison and a limit, such as `p99(create) < 200ms`.",
         })
     }
+}
+
+/// That there is no step of this name: with the parts of a step or service that its beginning names, if it
+/// names one.
+fn unknown_step(name: &str, steps: &[StepSpec], parts: &[String]) -> String {
+    let owner = name.rsplit_once('.').map_or(name, |(owner, _)| owner);
+    let is_of_owner = |part: &str| part.rsplit_once('.').is_some_and(|(of, _)| of == owner);
+    let own: Vec<String> = match steps.iter().any(|step| *step.name == *owner) {
+        true => vec![format!("{owner}.failed"), format!("{owner}.service")],
+        false => Vec::new(),
+    };
+    let mut known = parts
+        .iter()
+        .map(String::as_str)
+        .filter(|part| is_of_owner(part))
+        .chain(own.iter().map(String::as_str))
+        .peekable();
+    if owner != name && known.peek().is_some() {
+        return unknown("part", name, known);
+    }
+    unknown("step", name, steps.iter().map(|step| step.name.as_str()))
 }
 
 pub(crate) fn unknown<'n>(what: &str, name: &str, known: impl Iterator<Item = &'n str>) -> String {

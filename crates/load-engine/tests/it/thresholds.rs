@@ -174,13 +174,13 @@ fn memory_that_was_watched_for_a_moment_says_nothing_of_a_leak() {
 #[test]
 fn names_can_be_checked_before_the_run() {
     let threshold: Threshold = "p99(fats @ rest) < 1s".parse().unwrap();
-    let error = threshold.check_names(&[FAST, SLOW], &[]).unwrap_err();
+    let error = threshold.check_names(&[FAST, SLOW], &[], &[]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "threshold `p99(fats @ rest) < 1s`, column 5: there is no step `fats`; there is `fast`, `slow step`"
     );
     let threshold: Threshold = "p99(fast @ rest) < 1s".parse().unwrap();
-    let error = threshold.check_names(&[FAST, SLOW], &[]).unwrap_err();
+    let error = threshold.check_names(&[FAST, SLOW], &[], &[]).unwrap_err();
     assert!(
         error
             .to_string()
@@ -249,11 +249,14 @@ fn a_limit_can_be_a_figure_of_the_same_run() {
     assert!(mistake("p99 < 2 * mean(*)").contains("a limit is one figure"));
     let steps = [FAST, SLOW];
     let unknown: Threshold = "p99(fast) < 2 * p99(fats)".parse().unwrap();
-    let error = unknown.check_names(&steps, &[]).unwrap_err().to_string();
+    let error = unknown
+        .check_names(&steps, &[], &[])
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("column 21") && error.contains("`fats`"),
         "{error}"
     );
     let part: Threshold = "p99(fast.failed) < 1s".parse().unwrap();
-    part.check_names(&steps, &[]).unwrap();
+    part.check_names(&steps, &[], &[]).unwrap();
 }

@@ -126,6 +126,10 @@ fn details(text: &mut Text, section: &Section) {
         }
         table(text, steps);
     }
+    if let Some(parts) = &section.parts {
+        text.paragraph(format!("{}:", parts.caption));
+        table(text, parts);
+    }
     if let Some(phases) = &section.phases {
         folded(text, phases);
     }

@@ -232,6 +232,7 @@ impl<'f> Effects<'f> {
             name: kept(known.name),
             read,
             delete: delete.transpose()?,
+            visible_part: None,
             settle: known.spec.settle.map_or(Duration::ZERO, |time| time.0),
             has_content: known.has_content.unwrap_or(false) || is_sum,
             is_sum,

@@ -20,7 +20,8 @@ use self::context::{Context, reach_of};
 use self::effects::Effects;
 use self::places::key_of;
 pub(super) use self::services::service_files;
-use super::program::{Flow, Program, Step};
+use super::meter;
+use super::program::{Flow, Program, Service, Step};
 use super::spec::StepSpec;
 use crate::scenario::key_path::unknown;
 use crate::{KeyPath, SpecError};
@@ -48,15 +49,17 @@ pub(super) fn compile(file: &File, constants: Constants) -> Result<Program, Spec
     let teardown = context.teardown(&mut scope)?;
     let mixes = mixes(file)?;
     let faults = faults::compile(file, &services)?;
+    let services = services.into_iter().map(|declared| declared.service);
+    let mut services: Vec<Service> = services.collect();
+    let (mut user_setup, mut flows, mut effects) = (user_setup, compiled_flows, effects);
+    let steps = meter::timed_steps(&mut user_setup, &mut flows);
+    let parts = meter::number(&mut services, steps, &mut effects);
     let constants = scope.constants();
     Ok(Program {
         run: constants.run().into(),
         secrets: constants.secrets().clone(),
-        services: services
-            .into_iter()
-            .map(|declared| declared.service)
-            .collect(),
-        flows: compiled_flows,
+        services,
+        flows,
         mixes,
         run_setup,
         user_setup,
@@ -67,6 +70,7 @@ pub(super) fn compile(file: &File, constants: Constants) -> Result<Program, Spec
         folder: file.load.permissions.folder.clone(),
         user_data,
         faults,
+        parts,
     })
 }
 

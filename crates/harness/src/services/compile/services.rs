@@ -213,6 +213,7 @@ fn declare(
         service: Service {
             name: service.name.as_str().into(),
             ready: ready.transpose()?,
+            connect_part: 0,
             require: require(spec, &at)?,
             is_program: spec.kind == "mcp" && service.options.contains_key("command"),
             driver,

@@ -89,6 +89,7 @@ impl Context<'_> {
             poll,
             repeat,
             think_time: think_time(spec.think_time, at)?,
+            stream_parts: None,
         })
     }
 

@@ -96,6 +96,12 @@ impl<'r> Iteration<'r> {
         Duration::from_nanos(self.clock.now_ns().saturating_sub(self.began_ns))
     }
 
+    /// The number of the plan's phase to which the iteration's figures belong, from 0.
+    #[must_use]
+    pub fn phase(&self) -> usize {
+        self.phase
+    }
+
     /// The number of the plan's phase that it is now, from 0; as many as there are when the last one is
     /// over. An iteration's figures belong to the phase in which it began, or was due, which may be an
     /// earlier one.

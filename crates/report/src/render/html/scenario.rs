@@ -69,6 +69,9 @@ pub(super) fn scenario(
     for (number, steps) in section.steps.iter().enumerate() {
         table(out, steps, if number == with_sparks { sparks } else { &[] });
     }
+    if let Some(parts) = &section.parts {
+        table(out, parts, &[]);
+    }
     phase_names(out, run);
     draw(out, &plots, &findings);
     if let Some(phases) = &section.phases {

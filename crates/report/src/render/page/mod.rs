@@ -76,6 +76,8 @@ pub(super) struct Section {
     pub(super) evidence: String,
     /// Response times in an open model, and service times.
     pub(super) steps: Vec<Table>,
+    /// Times beside those of the steps.
+    pub(super) parts: Option<Table>,
     pub(super) arrivals: Option<String>,
     pub(super) phases: Option<Table>,
     pub(super) failures: Vec<FailureNote>,

@@ -1,7 +1,7 @@
 use load_engine::{FailureCounts, Judgement, Model, Ruling, Source};
 
 use super::discrepancies::discrepancies;
-use super::steps::{phases, step_tables};
+use super::steps::{part_table, phases, step_tables};
 use super::{Cell, FailureNote, Section, Table, Tone};
 use crate::ScenarioResult;
 use crate::evidence::evidence;
@@ -18,6 +18,7 @@ pub(super) fn section(result: &ScenarioResult) -> Section {
         reason: result.reason.clone(),
         note: note(result),
         steps: step_tables(&run.steps),
+        parts: part_table(&run.parts),
         arrivals: arrivals(result),
         phases: phases(run),
         failures: run

@@ -1,4 +1,4 @@
-use load_engine::{LatencySummary, RunRecord, StepSummary};
+use load_engine::{LatencySummary, PartSummary, RunRecord, StepSummary};
 
 use super::{Cell, Table, Tone};
 use crate::render::times::supported;
@@ -19,6 +19,23 @@ pub(super) fn step_tables(steps: &[StepSummary]) -> Vec<Table> {
     let mut service = Table::new("Service times of the steps", &columns);
     service.rows = steps.iter().map(service_row).collect();
     response.into_iter().chain([service]).collect()
+}
+
+/// Times that were measured beside the steps, if there are some.
+pub(super) fn part_table(parts: &[PartSummary]) -> Option<Table> {
+    let measured = || parts.iter().filter(|part| part.time.count > 0);
+    measured().next()?;
+    let columns = [&["what", "times"], &TIMES[..]].concat();
+    let mut table = Table::new("Times beside the steps", &columns);
+    let row = |part: &PartSummary| {
+        let head = [
+            Cell::text(&part.name),
+            Cell::number(count(part.time.count), part.time.count as f64),
+        ];
+        head.into_iter().chain(times(&part.time)).collect()
+    };
+    table.rows = measured().map(row).collect();
+    Some(table)
 }
 
 fn service_row(step: &StepSummary) -> Vec<Cell> {

@@ -95,6 +95,22 @@ pub(super) fn write(lines: &mut Lines, run: &RunRecord) {
             lines.line(DIM, &row(step, &step.service_time, columns, name, false));
         }
     }
+    let mut parts = run
+        .parts
+        .iter()
+        .filter(|part| part.time.count > 0)
+        .peekable();
+    if parts.peek().is_some() {
+        lines.wrapped(DIM, "  times beside the steps, which are in no total", "");
+    }
+    for part in parts {
+        let step = StepSummary::default();
+        let title = elided(&visible(&part.name), name).into_owned();
+        lines.line(
+            PLAIN,
+            &cells(&title, &step, &part.time, columns, name, false),
+        );
+    }
 }
 
 fn row(
@@ -108,6 +124,18 @@ fn row(
         true => elided(&visible(&step.name), name).into_owned(),
         false => "  service time".to_owned(),
     };
+    cells(&title, step, times, columns, name, is_first)
+}
+
+/// A row with this title: the figures of these times, and those of the step in its first row.
+fn cells(
+    title: &str,
+    step: &StepSummary,
+    times: &LatencySummary,
+    columns: &[Column],
+    name: usize,
+    is_first: bool,
+) -> String {
     let cell = |column: &Column| {
         let figure = match column.figure {
             Figure::Step(of) if is_first => of(step),
