@@ -8,52 +8,7 @@ use std::time::{Duration, Instant};
 use drivers::Answer;
 use load_engine::Parts;
 
-use super::program::{EffectKind, Flow, Service, Step};
-
-/// The numbers of the times of a step whose answer is a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StreamParts {
-    first_byte: usize,
-    first_event: usize,
-    event_gap: usize,
-}
-
-/// Numbers every time that a file's run measures; gives their names.
-pub(super) fn number<'p>(
-    services: &mut [Service],
-    steps: impl Iterator<Item = &'p mut Step>,
-    effects: &mut [EffectKind],
-) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut part = |owner: &str, what: &str| {
-        names.push(format!("{owner}.{what}"));
-        names.len() - 1
-    };
-    for service in services {
-        service.connect_part = part(&service.name, "connect");
-    }
-    for step in steps.filter(|step| step.expect.is_stream) {
-        step.stream_parts = Some(StreamParts {
-            first_byte: part(&step.spec.name, "first_byte"),
-            first_event: part(&step.spec.name, "first_event"),
-            event_gap: part(&step.spec.name, "event_gap"),
-        });
-    }
-    for kind in effects {
-        let takes_time = !kind.settle.is_zero() && kind.read.is_some();
-        kind.visible_part = takes_time.then(|| part(kind.name, "visible"));
-    }
-    names
-}
-
-/// Every step that is timed, to be changed.
-pub(super) fn timed_steps<'p>(
-    user_setup: &'p mut [Step],
-    flows: &'p mut [Flow],
-) -> impl Iterator<Item = &'p mut Step> {
-    let of_flows = flows.iter_mut().flat_map(|flow| &mut flow.steps);
-    user_setup.iter_mut().chain(of_flows)
-}
+use super::program::Step;
 
 /// What a user of the load measures beside its steps.
 pub(super) struct Meter {

@@ -8,12 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use drivers::Values;
-use load_engine::Failure;
+use load_engine::{Failure, Parts};
 use tokio::task::LocalSet;
 
 use super::program::Program;
 use super::read::{Keys, Reader};
-use super::shared::Shared;
 
 /// How long the prober waits between two looks.
 const LOOK_EACH: Duration = Duration::from_millis(10);
@@ -55,7 +54,8 @@ impl Probes {
 pub(super) fn during<T>(
     program: &Arc<Program>,
     run_values: &Values,
-    shared: &Arc<Shared>,
+    probes: &Probes,
+    parts: &Parts,
     load: impl FnOnce() -> T,
 ) -> Result<T, Failure> {
     let is_asked = program
@@ -66,7 +66,6 @@ pub(super) fn during<T>(
         return Ok(load());
     }
     let (sender, inbox) = sync_channel(1);
-    let probes = &shared.probes;
     let set = |sender| *probes.sender.lock().unwrap_or_else(PoisonError::into_inner) = sender;
     set(Some(sender));
     // The first effect is followed however soon it comes.
@@ -78,7 +77,10 @@ pub(super) fn during<T>(
         let worker = thread::Builder::new()
             .name("harness:prober".to_owned())
             .spawn_scoped(scope, move || {
-                LocalSet::new().block_on(&runtime, follow_all(program, run_values, shared, &inbox));
+                LocalSet::new().block_on(
+                    &runtime,
+                    follow_all(program, run_values, probes, parts, &inbox),
+                );
             })?;
         let loaded = load();
         // The end of the channel is the prober's.
@@ -93,7 +95,8 @@ pub(super) fn during<T>(
 async fn follow_all(
     program: &Arc<Program>,
     run_values: &Values,
-    shared: &Shared,
+    probes: &Probes,
+    parts: &Parts,
     inbox: &Receiver<Probe>,
 ) {
     loop {
@@ -102,9 +105,9 @@ async fn follow_all(
         let (effect, phase, began) = (probe.effect, probe.phase, probe.acknowledged);
         follow(program, run_values, probe).await;
         if let Some(part) = program.effects[effect].visible_part {
-            shared.parts.book(part, phase, [began.elapsed()]);
+            parts.book(part, phase, [began.elapsed()]);
         }
-        shared.probes.is_free.store(true, Ordering::Release);
+        probes.is_free.store(true, Ordering::Release);
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use drivers::{AnyDriver, AnyRequest, Code, Draw, JsonPath, Secrets, Slot, Template, Traits};
 use load_engine::{Mix, StepSpec, ThinkTime};
 
-use super::meter::StreamParts;
 use super::spec::StopSignal;
 
 /// A file, compiled for one run.
@@ -96,6 +95,14 @@ pub(super) struct Step {
     pub(super) think_time: ThinkTime,
     /// The numbers of the times of a stream.
     pub(super) stream_parts: Option<StreamParts>,
+}
+
+/// The numbers of the times of a step whose answer is a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StreamParts {
+    pub(super) first_byte: usize,
+    pub(super) first_event: usize,
+    pub(super) event_gap: usize,
 }
 
 /// A request to one of the services.

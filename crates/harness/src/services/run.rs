@@ -141,7 +141,8 @@ impl<'r> Services<'r> {
         let drain = longest.unwrap_or_default() + DRAIN_MORE;
         let scenario = self.scenario;
         let hosts = &mut self.hosts;
-        let loaded = prober::during(program, &run_values, &shared, || {
+        let (probes, parts) = (&shared.probes, &shared.parts);
+        let loaded = prober::during(program, &run_values, probes, parts, || {
             faults::during(hosts, &program.faults, |due| {
                 load_with(scenario, drain, progress, |plan, stop, watch| {
                     run_async(workload, plan, stop, |state| {

@@ -6,6 +6,7 @@ mod data;
 mod effects;
 mod expect;
 mod faults;
+mod parts;
 mod places;
 mod services;
 mod steps;
@@ -20,7 +21,6 @@ use self::context::{Context, reach_of};
 use self::effects::Effects;
 use self::places::key_of;
 pub(super) use self::services::service_files;
-use super::meter;
 use super::program::{Flow, Program, Service, Step};
 use super::spec::StepSpec;
 use crate::scenario::key_path::unknown;
@@ -52,8 +52,7 @@ pub(super) fn compile(file: &File, constants: Constants) -> Result<Program, Spec
     let services = services.into_iter().map(|declared| declared.service);
     let mut services: Vec<Service> = services.collect();
     let (mut user_setup, mut flows, mut effects) = (user_setup, compiled_flows, effects);
-    let steps = meter::timed_steps(&mut user_setup, &mut flows);
-    let parts = meter::number(&mut services, steps, &mut effects);
+    let parts = parts::number(&mut services, &mut user_setup, &mut flows, &mut effects);
     let constants = scope.constants();
     Ok(Program {
         run: constants.run().into(),
