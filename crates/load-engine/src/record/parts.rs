@@ -18,14 +18,14 @@ use crate::record::latency::LatencySummary;
 /// use std::time::Duration;
 /// use load_engine::{Parts, RunRecord, Ruling, Threshold};
 ///
-/// let parts = Parts::new(["say.first_event".to_owned()], ["peak".to_owned()]);
+/// let parts = Parts::new(["say.first_event".to_owned()], []);
 /// for ms in [3, 5] {
 ///     parts.book(0, 0, [Duration::from_millis(ms)]);
 /// }
 /// let mut record = RunRecord::default();
 /// record.parts = parts.summaries();
 ///
-/// let late: Threshold = "max(say.first_event @ peak) < 4ms".parse()?;
+/// let late: Threshold = "max(say.first_event) < 4ms".parse()?;
 /// assert_eq!(late.judge(&record, None).ruling, Ruling::Violated);
 /// # Ok::<(), load_engine::RunError>(())
 /// ```
