@@ -1,6 +1,7 @@
 mod limits;
 mod load;
 mod search;
+mod server;
 mod simulate;
 mod values;
 
@@ -18,6 +19,7 @@ pub(crate) use self::load::LoadUrlArguments;
 pub(crate) use self::search::{
     BreakingPointArguments, ScalabilityArguments, SearchArguments, What,
 };
+pub(crate) use self::server::{ServeArguments, TokenArguments, TokenCommand};
 pub(crate) use self::simulate::SimulateArguments;
 use self::values::{embedded, init_from, loopback, percentage, run_id, runnable, threads, time};
 
@@ -67,6 +69,10 @@ pub(crate) enum Command {
     Checkpoint(CheckpointArguments),
     /// Predict what a plan would change, without executing it
     Simulate(SimulateArguments),
+    /// Serve approvals to agents and reviewers over HTTP
+    Serve(ServeArguments),
+    /// Make, list and revoke the tokens of a server
+    Token(TokenArguments),
     /// Print a JSON schema
     Schema(SchemaArguments),
     /// Print the completions for a shell

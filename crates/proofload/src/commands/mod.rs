@@ -10,8 +10,10 @@ mod load;
 pub(crate) mod report;
 mod salvage;
 mod search;
+mod serve;
 pub(crate) mod simulate;
 mod suite;
+mod token;
 mod trend;
 mod verify;
 
@@ -35,6 +37,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Salvage(salvage) => salvage::run(&salvage),
         Command::Checkpoint(checkpoint) => checkpoint::run(&checkpoint.command),
         Command::Simulate(simulate) => simulate::run(&simulate),
+        Command::Serve(serve) => serve::run(&serve),
+        Command::Token(token) => token::run(&token.command),
         Command::Completions(completions) => completions::print_completions(&completions),
         Command::Man(man) => completions::print_man(&man),
         Command::Schema(schema) => init::print_schema(&schema),

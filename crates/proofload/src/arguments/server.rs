@@ -1,0 +1,62 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use server::Role;
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Where everything is kept; made if it is missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Where to listen: an address of this machine alone; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value_t = server::DEFAULT_ADDRESS)]
+    pub(crate) listen: SocketAddr,
+    /// Say, once, that DIR was put back from a copy, and by whom: no approval from before it is used any more
+    #[arg(long, value_name = "NAME")]
+    pub(crate) restored_by: Option<String>,
+    /// The highest fencing token that the systems which are acted on have seen, if it is known
+    #[arg(long, value_name = "N", requires = "restored_by")]
+    pub(crate) highest_token: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArguments {
+    #[command(subcommand)]
+    pub(crate) command: TokenCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print it, once; it counts at once, also for a running server
+    Create {
+        /// Who calls with it: lower-case letters, digits, '-', '_', '.' and '@'
+        name: String,
+        /// agent asks and uses, reviewer decides, operator looks after the server
+        #[arg(long, value_name = "ROLE")]
+        role: Role,
+        /// How long it is good
+        #[arg(long, value_name = "N", default_value_t = 90)]
+        days: u16,
+        /// The directory of the server
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Print all tokens, without what they say
+    List {
+        /// The directory of the server
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a token: it is refused from then on
+    Revoke {
+        /// The token's id, from `token list`
+        id: String,
+        /// The directory of the server
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+}

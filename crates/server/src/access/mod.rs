@@ -1,0 +1,6 @@
+//! Who calls: tokens, and the guard in front of each route.
+
+pub(crate) mod guard;
+pub(crate) mod name;
+pub(crate) mod principal;
+pub(crate) mod tokens;

@@ -1,0 +1,29 @@
+//! The configuration as operators read it back.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::http::body;
+
+/// The configuration in effect. It holds no secrets.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct Effective {
+    dir: String,
+    listen: String,
+    connections: usize,
+    shutdown_deadline_s: u64,
+    max_body_bytes: usize,
+}
+
+impl Effective {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            dir: config.dir.display().to_string(),
+            listen: config.listen.to_string(),
+            connections: config.connections,
+            shutdown_deadline_s: config.shutdown_deadline.as_secs(),
+            max_body_bytes: body::MAX_BYTES,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why the server does not start, or a token is not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address can be reached from other machines, and the server speaks plain HTTP. Listen on
+    /// 127.0.0.1, and let a proxy on this machine speak TLS.
+    #[error(
+        "{address} is not an address of this machine alone, and tokens would cross the network readable: listen on \
+         127.0.0.1 and put a proxy that speaks TLS before it"
+    )]
+    NotLoopback {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
+    /// The address is in use, or not one of this machine's. Choose another one.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of the data directory cannot be read or written, or holds something else than it should.
+    #[error("{}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The policy, or the directory of reviewers. Correct it; the cause names the place.
+    #[error("{}", path.display())]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<approval_workflow::Error>,
+    },
+    /// The directory of reviewers is no TOML that describes one.
+    #[error("{}", path.display())]
+    Directory {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// The approvals cannot be opened or closed. If another process has them open, that is the server of
+    /// this directory: end it, or use it.
+    #[error("approvals in {}", path.display())]
+    Approvals {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: Box<approval_workflow::Error>,
+    },
+    /// The file of tokens cannot be read or written.
+    #[error("tokens in {}", path.display())]
+    Tokens {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A name that no token can be given to. Choose another one.
+    #[error("invalid name {name:?}: {fault}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A thread, the runtime or the signal handler could not be made.
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+}

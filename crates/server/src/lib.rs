@@ -1,0 +1,40 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Parts
+//!
+//! - [`Config`] says where the data is and where to listen; [`run`] opens and serves it until it is told to stop.
+//! - `http` is what all routes share: a route with its access and schema, problems, bodies, the accept loop.
+//! - `access` says who calls: [`Tokens`] holds their hashes, a guard in front of each route asks it.
+//! - `gate` holds the approval workflow and wakes those who wait for it.
+//! - `approvals`, `operations`: the routes. Each has a table of routes, from which both the router and the
+//!   description in OpenAPI are made, so that neither can lack what the other has.
+//!
+//! # A request's way
+//!
+//! ```text
+//! socket ─► accept loop ─► request id ─► guard ────────────────► handler ─► view or problem
+//!           time-outs,                   lane, token, role,      command on  as JSON
+//!           connections                  figures                 the gate
+//! ```
+//!
+//! Nothing is answered before it is on disk. A command is awaited in a task of its own, so that a caller who
+//! hangs up neither stops it nor makes a thread of the runtime wait for the disk.
+
+mod access;
+mod approvals;
+mod clock;
+mod config;
+mod data;
+mod effective;
+mod error;
+mod gate;
+mod http;
+mod operations;
+mod service;
+mod state;
+
+pub use crate::access::tokens::{NewToken, Role, TokenInfo, Tokens};
+pub use crate::config::{Config, DEFAULT_ADDRESS, Restored};
+pub use crate::data::DataDir;
+pub use crate::error::Error;
+pub use crate::service::{Ending, run};

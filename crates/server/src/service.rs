@@ -1,0 +1,199 @@
+//! A server from its start to its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::access::tokens::Tokens;
+use crate::config::Config;
+use crate::data::DataDir;
+use crate::effective::Effective;
+use crate::error::Error;
+use crate::gate::Gate;
+use crate::http::figures::Figures;
+use crate::http::lane::Lanes;
+use crate::http::route::{Route, router};
+use crate::http::{accept, openapi, reply};
+use crate::state::{App, AppState, RequestIds};
+use crate::{approvals, operations};
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All that was under way was answered, and the logs are closed.
+    Clean,
+    /// Some requests were cut off at the deadline. What was acknowledged is on disk.
+    Deadline,
+}
+
+/// Calls that wait for a change at a time, of all callers.
+const WAITS: usize = 4096;
+/// Threads for what waits for the disk, at most.
+const BLOCKING_THREADS: usize = 128;
+
+/// Serves a data directory until SIGTERM or SIGINT. `ready` is called once, with the address, when requests
+/// are answered.
+///
+/// # Errors
+///
+/// As [`DataDir`] and [`Tokens::open`]; [`Error::NotLoopback`], [`Error::Listen`], [`Error::Runtime`].
+pub fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<Ending, Error> {
+    config.check()?;
+    let data = DataDir::create(&config.dir)?;
+    let tokens = Tokens::open(data.path())?;
+    let workflow = data.open_approvals(config.restored.as_ref())?;
+    let gate = Gate::new(workflow).map_err(Error::Runtime)?;
+    let routes = routes();
+    let app = Arc::new(AppState {
+        gate,
+        tokens,
+        figures: Figures::default(),
+        lanes: Lanes::default(),
+        waits: Semaphore::new(WAITS),
+        request_ids: RequestIds::new(),
+        store_failed: AtomicBool::new(false),
+        is_stopping: AtomicBool::new(false),
+        effective: Effective::of(config),
+        openapi: serde_json::to_vec(&openapi::describe(&routes)).expect("it is JSON"),
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("server:worker")
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    let in_time = runtime.block_on(serve(config, routes, &app, ready))?;
+    runtime.shutdown_timeout(config.shutdown_deadline);
+    if let Some(app) = Arc::into_inner(app) {
+        let path = data.path().join("approvals");
+        let closed = app.gate.close();
+        closed.map_err(|source| Error::Approvals {
+            path,
+            source: Box::new(source),
+        })?;
+    }
+    Ok(if in_time {
+        Ending::Clean
+    } else {
+        Ending::Deadline
+    })
+}
+
+async fn serve(
+    config: &Config,
+    routes: Vec<Route>,
+    app: &App,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<bool, Error> {
+    let address = config.listen;
+    let fails = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(fails)?;
+    let address = listener.local_addr().map_err(fails)?;
+    let stop = stop(Arc::clone(app))?;
+    ready(address);
+    let router = layered(routes, app);
+    Ok(accept::serve(
+        listener,
+        router,
+        config.connections,
+        config.shutdown_deadline,
+        stop,
+    )
+    .await)
+}
+
+/// Ends when the process is told to end; those who wait are sent away then.
+fn stop(app: App) -> Result<impl Future<Output = ()>, Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        app.is_stopping.store(true, Ordering::SeqCst);
+        app.gate.ring_all();
+    })
+}
+
+/// Every route there is.
+fn routes() -> Vec<Route> {
+    [operations::routes(), approvals::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn layered(routes: Vec<Route>, app: &App) -> Router {
+    router(routes, app)
+        .fallback(reply::no_route)
+        .method_not_allowed_fallback(reply::no_method)
+        .layer(CatchPanicLayer::custom(reply::panicked))
+        .layer(from_fn_with_state(Arc::clone(app), reply::finish))
+        .with_state(Arc::clone(app))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::http::facts::Access;
+
+    /// Every reference in the description.
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(reference)) = members.get("$ref") {
+                    found.insert(reference.clone());
+                }
+                members
+                    .values()
+                    .for_each(|member| references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_description_has_every_route_once_and_all_that_it_refers_to() {
+        let routes = routes();
+        let description = openapi::describe(&routes);
+        let described = description["paths"].as_object().unwrap().values();
+        let described = described.map(|path| path.as_object().unwrap().len());
+        assert_eq!(
+            described.sum::<usize>(),
+            routes.len(),
+            "no route hides another"
+        );
+        let mut found = BTreeSet::new();
+        references(&description, &mut found);
+        assert!(found.len() > 5, "{found:?}");
+        for reference in found {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(description.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn every_route_says_what_it_does_and_who_may_call_it() {
+        for Route { facts, .. } in routes() {
+            assert!(!facts.summary.is_empty(), "{}", facts.path);
+            assert_ne!(facts.access, Access::Roles(&[]), "{}", facts.path);
+            let is_public = facts.access == Access::Public;
+            let tells_nothing =
+                facts.path.contains("/health") || facts.path.ends_with("openapi.json");
+            assert_eq!(is_public, tells_nothing, "{}", facts.path);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What every handler has: the gate, the tokens, the figures.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::Semaphore;
+
+use crate::access::tokens::{Tokens, random};
+use crate::effective::Effective;
+use crate::gate::Gate;
+use crate::http::figures::Figures;
+use crate::http::lane::Lanes;
+
+pub(crate) type App = Arc<AppState>;
+
+pub(crate) struct AppState {
+    pub(crate) gate: Gate,
+    pub(crate) tokens: Tokens,
+    pub(crate) figures: Figures,
+    pub(crate) lanes: Lanes,
+    /// Calls that wait for something to change.
+    pub(crate) waits: Semaphore,
+    pub(crate) request_ids: RequestIds,
+    /// Set for good once a log refused a write.
+    pub(crate) store_failed: AtomicBool,
+    pub(crate) is_stopping: AtomicBool,
+    /// What `GET /config` and `GET /openapi.json` answer, which does not change.
+    pub(crate) effective: Effective,
+    pub(crate) openapi: Vec<u8>,
+}
+
+/// Ids that differ also from those of a run before.
+#[derive(Debug)]
+pub(crate) struct RequestIds {
+    run: String,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    pub(crate) fn new() -> Self {
+        let (run, next) = (random::<6>(), AtomicU64::new(1));
+        Self { run, next }
+    }
+
+    pub(crate) fn next(&self) -> String {
+        format!(
+            "q-{}-{}",
+            self.run,
+            self.next.fetch_add(1, Ordering::Relaxed)
+        )
+    }
+}
