@@ -15,6 +15,9 @@ pub struct Config {
     pub dir: PathBuf,
     /// Where to listen: an address of this machine alone. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where people find the pages, if a proxy on this machine gives them another name than the address, such as
+    /// `https://gate.example.com`.
+    pub public_url: Option<String>,
     /// How many connections at a time; those above are closed at once.
     pub connections: usize,
     /// How long requests under way may take to end once the server is told to stop.
@@ -38,6 +41,7 @@ impl Config {
         Self {
             dir: dir.into(),
             listen: DEFAULT_ADDRESS,
+            public_url: None,
             connections: 4096,
             shutdown_deadline: Duration::from_secs(20),
             restored: None,
@@ -45,6 +49,9 @@ impl Config {
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
+        if let Some(url) = self.public_url.as_ref().filter(|url| !is_origin(url)) {
+            return Err(Error::PublicUrl { url: url.clone() });
+        }
         let address = self.listen;
         if address.ip().is_loopback() {
             Ok(())
@@ -52,6 +59,15 @@ impl Config {
             Err(Error::NotLoopback { address })
         }
     }
+}
+
+/// Whether it is a scheme and a host, with a port or without, and no more.
+fn is_origin(url: &str) -> bool {
+    let host = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    let host = host.map(|host| host.strip_suffix('/').unwrap_or(host));
+    host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']))
 }
 
 #[cfg(test)]

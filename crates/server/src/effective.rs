@@ -11,6 +11,8 @@ use crate::http::body;
 pub(crate) struct Effective {
     dir: String,
     listen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_url: Option<String>,
     connections: usize,
     shutdown_deadline_s: u64,
     max_body_bytes: usize,
@@ -21,6 +23,7 @@ impl Effective {
         Self {
             dir: config.dir.display().to_string(),
             listen: config.listen.to_string(),
+            public_url: config.public_url.clone(),
             connections: config.connections,
             shutdown_deadline_s: config.shutdown_deadline.as_secs(),
             max_body_bytes: body::MAX_BYTES,

@@ -16,6 +16,12 @@ pub enum Error {
         /// Where it was to listen.
         address: SocketAddr,
     },
+    /// The public address is not one of HTTP without a path. Give a scheme and a host.
+    #[error("{url:?} is not a public address such as https://gate.example.com")]
+    PublicUrl {
+        /// The text as given.
+        url: String,
+    },
     /// The address is in use, or not one of this machine's. Choose another one.
     #[error("cannot listen on {address}")]
     Listen {

@@ -6,7 +6,7 @@
 //! - `http` is what all routes share: a route with its access and schema, problems, bodies, the accept loop.
 //! - `access` says who calls: [`Tokens`] holds their hashes, a guard in front of each route asks it.
 //! - `gate` holds the approval workflow and wakes those who wait for it.
-//! - `approvals`, `operations`: the routes. Each has a table of routes, from which both the router and the
+//! - `approvals`, `operations`, `hooks`, `inbox`: the routes. Each has a table of routes, from which both the router and the
 //!   description in OpenAPI are made, so that neither can lack what the other has.
 //!
 //! # A request's way
@@ -28,7 +28,10 @@ mod data;
 mod effective;
 mod error;
 mod gate;
+mod hooks;
 mod http;
+mod inbox;
+mod local;
 mod operations;
 mod service;
 mod state;
@@ -37,4 +40,5 @@ pub use crate::access::tokens::{NewToken, Role, TokenInfo, Tokens};
 pub use crate::config::{Config, DEFAULT_ADDRESS, Restored};
 pub use crate::data::DataDir;
 pub use crate::error::Error;
+pub use crate::local::{Local, new_key};
 pub use crate::service::{Ending, run};

@@ -17,12 +17,15 @@ use crate::data::DataDir;
 use crate::effective::Effective;
 use crate::error::Error;
 use crate::gate::Gate;
+use crate::hooks::call::Calls;
 use crate::http::figures::Figures;
 use crate::http::lane::Lanes;
 use crate::http::route::{Route, router};
 use crate::http::{accept, openapi, reply};
+use crate::inbox::origin::Origins;
+use crate::inbox::session::Sessions;
 use crate::state::{App, AppState, RequestIds};
-use crate::{approvals, operations};
+use crate::{approvals, hooks, inbox, operations};
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,24 +48,7 @@ const BLOCKING_THREADS: usize = 128;
 ///
 /// As [`DataDir`] and [`Tokens::open`]; [`Error::NotLoopback`], [`Error::Listen`], [`Error::Runtime`].
 pub fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<Ending, Error> {
-    config.check()?;
-    let data = DataDir::create(&config.dir)?;
-    let tokens = Tokens::open(data.path())?;
-    let workflow = data.open_approvals(config.restored.as_ref())?;
-    let gate = Gate::new(workflow).map_err(Error::Runtime)?;
-    let routes = routes();
-    let app = Arc::new(AppState {
-        gate,
-        tokens,
-        figures: Figures::default(),
-        lanes: Lanes::default(),
-        waits: Semaphore::new(WAITS),
-        request_ids: RequestIds::new(),
-        store_failed: AtomicBool::new(false),
-        is_stopping: AtomicBool::new(false),
-        effective: Effective::of(config),
-        openapi: serde_json::to_vec(&openapi::describe(&routes)).expect("it is JSON"),
-    });
+    let (app, routes) = open(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("server:worker")
         .max_blocking_threads(BLOCKING_THREADS)
@@ -72,7 +58,7 @@ pub fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<Ending, Er
     let in_time = runtime.block_on(serve(config, routes, &app, ready))?;
     runtime.shutdown_timeout(config.shutdown_deadline);
     if let Some(app) = Arc::into_inner(app) {
-        let path = data.path().join("approvals");
+        let path = config.dir.join("approvals");
         let closed = app.gate.close();
         closed.map_err(|source| Error::Approvals {
             path,
@@ -84,6 +70,32 @@ pub fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<Ending, Er
     } else {
         Ending::Deadline
     })
+}
+
+/// Opens everything that a configuration names.
+pub(crate) fn open(config: &Config) -> Result<(App, Vec<Route>), Error> {
+    config.check()?;
+    let data = DataDir::create(&config.dir)?;
+    let tokens = Tokens::open(data.path())?;
+    let workflow = data.open_approvals(config.restored.as_ref())?;
+    let gate = Gate::new(workflow).map_err(Error::Runtime)?;
+    let routes = routes();
+    let app = Arc::new(AppState {
+        sessions: Sessions::default(),
+        origins: Origins::new(config.public_url.as_deref()),
+        calls: Calls::default(),
+        gate,
+        tokens,
+        figures: Figures::default(),
+        lanes: Lanes::default(),
+        waits: Semaphore::new(WAITS),
+        request_ids: RequestIds::new(),
+        store_failed: AtomicBool::new(false),
+        is_stopping: AtomicBool::new(false),
+        effective: Effective::of(config),
+        openapi: serde_json::to_vec(&openapi::describe(&routes)).expect("it is JSON"),
+    });
+    Ok((app, routes))
 }
 
 async fn serve(
@@ -125,13 +137,18 @@ fn stop(app: App) -> Result<impl Future<Output = ()>, Error> {
 
 /// Every route there is.
 fn routes() -> Vec<Route> {
-    [operations::routes(), approvals::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        operations::routes(),
+        approvals::routes(),
+        hooks::routes(),
+        inbox::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-fn layered(routes: Vec<Route>, app: &App) -> Router {
+pub(crate) fn layered(routes: Vec<Route>, app: &App) -> Router {
     router(routes, app)
         .fallback(reply::no_route)
         .method_not_allowed_fallback(reply::no_method)
@@ -171,9 +188,10 @@ mod tests {
         let description = openapi::describe(&routes);
         let described = description["paths"].as_object().unwrap().values();
         let described = described.map(|path| path.as_object().unwrap().len());
+        let for_programs = routes.iter().filter(|route| !route.facts.access.is_page());
         assert_eq!(
             described.sum::<usize>(),
-            routes.len(),
+            for_programs.count(),
             "no route hides another"
         );
         let mut found = BTreeSet::new();

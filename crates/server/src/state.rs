@@ -8,14 +8,20 @@ use tokio::sync::Semaphore;
 use crate::access::tokens::{Tokens, random};
 use crate::effective::Effective;
 use crate::gate::Gate;
+use crate::hooks::call::Calls;
 use crate::http::figures::Figures;
 use crate::http::lane::Lanes;
+use crate::inbox::origin::Origins;
+use crate::inbox::session::Sessions;
 
 pub(crate) type App = Arc<AppState>;
 
 pub(crate) struct AppState {
     pub(crate) gate: Gate,
     pub(crate) tokens: Tokens,
+    pub(crate) sessions: Sessions,
+    pub(crate) origins: Origins,
+    pub(crate) calls: Calls,
     pub(crate) figures: Figures,
     pub(crate) lanes: Lanes,
     /// Calls that wait for something to change.

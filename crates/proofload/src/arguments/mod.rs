@@ -1,3 +1,4 @@
+mod approvals;
 mod limits;
 mod load;
 mod search;
@@ -14,6 +15,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use harness::Overrides;
 
+pub(crate) use self::approvals::{
+    ApprovalsArguments, ApprovalsCommand, DecideArguments, HookArguments, Host, PlaceArguments,
+};
 pub(crate) use self::limits::LimitArguments;
 pub(crate) use self::load::LoadUrlArguments;
 pub(crate) use self::search::{
@@ -71,6 +75,10 @@ pub(crate) enum Command {
     Simulate(SimulateArguments),
     /// Serve approvals to agents and reviewers over HTTP
     Serve(ServeArguments),
+    /// List, show and decide requests for approval
+    Approvals(ApprovalsArguments),
+    /// Ask a server whether a call of an agent's tool may run, as a hook of the agent's host
+    Hook(HookArguments),
     /// Make, list and revoke the tokens of a server
     Token(TokenArguments),
     /// Print a JSON schema

@@ -12,6 +12,9 @@ pub(crate) struct ServeArguments {
     /// Where to listen: an address of this machine alone; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value_t = server::DEFAULT_ADDRESS)]
     pub(crate) listen: SocketAddr,
+    /// Where people find the inbox, if a proxy on this machine gives it another name
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
     /// Say, once, that DIR was put back from a copy, and by whom: no approval from before it is used any more
     #[arg(long, value_name = "NAME")]
     pub(crate) restored_by: Option<String>,

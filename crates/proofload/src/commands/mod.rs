@@ -1,10 +1,12 @@
 //! One module for each command.
 
 mod ab;
+mod approvals;
 mod calibrate;
 mod checkpoint;
 mod compare;
 pub(crate) mod completions;
+mod hook;
 mod init;
 mod load;
 pub(crate) mod report;
@@ -38,6 +40,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Checkpoint(checkpoint) => checkpoint::run(&checkpoint.command),
         Command::Simulate(simulate) => simulate::run(&simulate),
         Command::Serve(serve) => serve::run(&serve),
+        Command::Approvals(approvals) => approvals::run(&approvals),
+        Command::Hook(hook) => hook::run(&hook),
         Command::Token(token) => token::run(&token.command),
         Command::Completions(completions) => completions::print_completions(&completions),
         Command::Man(man) => completions::print_man(&man),

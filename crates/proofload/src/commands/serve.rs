@@ -8,6 +8,7 @@ use crate::terminal::{print, shown, tell};
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<Exit> {
     let mut config = Config::new(&arguments.dir);
     config.listen = arguments.listen;
+    config.public_url = arguments.public_url.clone();
     config.restored = arguments.restored_by.clone().map(|by| Restored {
         by,
         highest_token: arguments.highest_token,

@@ -1,7 +1,10 @@
 //! `proofload serve` from the outside: the real program, over real sockets.
 
+mod approvals;
 mod attacks;
 mod bodies;
+mod hook;
+mod inbox;
 mod kill;
 mod life;
 mod server;

@@ -49,6 +49,8 @@ impl Server {
     pub(crate) fn client(&self, token: &str) -> Client {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
             .timeout_global(Some(Duration::from_secs(90)))
             .build();
         Client {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::access::principal::{Principal, unauthenticated};
 use crate::access::tokens::Role;
@@ -26,7 +26,11 @@ pub(crate) async fn guard(
         Ok(_place) => next.run(request).await,
         Err(problem) => {
             app.figures.refused(problem.code);
-            problem.into_response()
+            if facts.access == Access::Session && problem.code == Code::Unauthenticated {
+                Redirect::to("/sign-in").into_response()
+            } else {
+                problem.into_response()
+            }
         }
     };
     app.figures.count(
@@ -45,11 +49,24 @@ fn enter<'a>(
 ) -> Result<impl Drop + use<'a>, Problem> {
     let place = app.lanes.enter(facts.lane).ok_or_else(overloaded)?;
     let allowed: Option<&[Role]> = match facts.access {
-        Access::Public => return Ok(place),
+        Access::Public | Access::Handler => return Ok(place),
+        Access::Page | Access::Session => {
+            app.origins.check(request.method(), request.headers())?;
+            if facts.access == Access::Session {
+                let session = app.sessions.of(&app.tokens, request.headers());
+                let session = session.ok_or_else(unauthenticated)?;
+                request.extensions_mut().insert(session);
+            }
+            return Ok(place);
+        }
         Access::Anyone => None,
         Access::Roles(roles) => Some(roles),
     };
-    let principal = authenticate(app, request.headers())?;
+    // Only code of this process can have put one there: see `Local`.
+    let principal = match request.extensions().get::<Principal>() {
+        Some(principal) => principal.clone(),
+        None => authenticate(app, request.headers())?,
+    };
     if allowed.is_some_and(|roles| !roles.contains(&principal.role)) {
         let detail = format!("a token of the role {} may not do this", principal.role);
         return Err(Problem::new(Code::InsufficientScope, detail));

@@ -127,6 +127,7 @@ impl fmt::Debug for NewToken {
 /// Whose token it is.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Bearer {
+    pub(crate) token_id: String,
     pub(crate) person: PersonId,
     pub(crate) role: Role,
 }
@@ -233,9 +234,17 @@ impl Tokens {
         Ok(kept
             .filter(|kept| is_good(kept, secret, now))
             .map(|kept| Bearer {
+                token_id: kept.id.clone(),
                 person: kept.name.clone(),
                 role: kept.role,
             }))
+    }
+
+    /// Whether a token that was good is so still.
+    pub(crate) fn is_live(&self, id: &str, now: Timestamp) -> Result<bool, Error> {
+        let kit = self.current()?;
+        let kept = kit.tokens.iter().find(|kept| kept.id == id);
+        Ok(kept.is_some_and(|kept| is_current(kept, now)))
     }
 
     fn current(&self) -> Result<Arc<Kit>, Error> {

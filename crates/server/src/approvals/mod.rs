@@ -1,13 +1,13 @@
 //! Approvals over HTTP: asking, deciding, using, reading.
 
 mod ask;
-mod decide;
+pub(crate) mod decide;
 mod emergency;
 mod history;
 mod read;
 mod refusal;
 mod spend;
-mod view;
+pub(crate) mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -264,12 +264,16 @@ fn reading() -> Vec<Route> {
 struct StatisticsBody(#[schemars(with = "serde_json::Map<String, serde_json::Value>")] Statistics);
 
 /// The id in a path; what is none names nothing.
-fn id(text: &str) -> Result<RequestId, Problem> {
+pub(crate) fn id(text: &str) -> Result<RequestId, Problem> {
     RequestId::new(text).map_err(|_| not_found())
 }
 
 /// The request, if the caller may see it: an agent sees its own, and cannot tell another's from none.
-async fn seen(app: &AppState, who: &Principal, id: &RequestId) -> Result<Arc<Request>, Problem> {
+pub(crate) async fn seen(
+    app: &AppState,
+    who: &Principal,
+    id: &RequestId,
+) -> Result<Arc<Request>, Problem> {
     let wanted = id.clone();
     let request = app.gate.blocking(move |gate| gate.get(&wanted)).await?;
     request

@@ -15,6 +15,19 @@ pub(crate) enum Access {
     Roles(&'static [Role]),
     /// Whoever has a valid token.
     Anyone,
+    /// The handler asks by itself: what it answers is never a problem.
+    Handler,
+    /// A page for whoever is not signed in.
+    Page,
+    /// A page for whoever is signed in.
+    Session,
+}
+
+impl Access {
+    /// Whether it is a page: for people, not for programs.
+    pub(crate) const fn is_page(self) -> bool {
+        matches!(self, Self::Page | Self::Session)
+    }
 }
 
 type Schemas = fn(&mut SchemaGenerator) -> Schema;

@@ -41,7 +41,7 @@ pub(crate) fn describe(routes: &[Route]) -> Value {
         .into_generator();
     let problem = schemas.subschema_for::<ProblemBody>();
     let mut paths: Map<String, Value> = Map::new();
-    for Route { facts, .. } in routes {
+    for Route { facts, .. } in routes.iter().filter(|route| !route.facts.access.is_page()) {
         let operation = operation(facts, &mut schemas, &json!(problem));
         let path = paths.entry(facts.path).or_insert_with(|| json!({}));
         path[facts.method] = operation;
@@ -69,7 +69,9 @@ fn operation(facts: &Facts, schemas: &mut SchemaGenerator, problem: &Value) -> V
     });
     match facts.access {
         Access::Public => operation["security"] = json!([]),
-        Access::Anyone => operation["security"] = json!([{ "token": [] }]),
+        Access::Anyone | Access::Handler | Access::Page | Access::Session => {
+            operation["security"] = json!([{ "token": [] }]);
+        }
         Access::Roles(roles) => {
             operation["security"] = json!([{ "token": [] }]);
             operation["x-roles"] = json!(roles);
@@ -129,6 +131,9 @@ fn responses(facts: &Facts, schemas: &mut SchemaGenerator, problem: &Value) -> V
 
 fn codes(facts: &Facts) -> Vec<Code> {
     let mut codes = EVERYWHERE.to_vec();
+    if facts.access == Access::Handler {
+        return Vec::new();
+    }
     if facts.access != Access::Public {
         codes.extend(WITH_TOKEN);
     }

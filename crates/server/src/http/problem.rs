@@ -49,6 +49,8 @@ codes! {
     IdempotencyKeyMissing "idempotency_key_missing" 400 AfterChange;
     Unauthenticated "unauthenticated" 401 Never;
     InsufficientScope "insufficient_scope" 403 Never;
+    CsrfFailed "csrf_failed" 403 AfterChange;
+    OriginRefused "origin_refused" 403 Never;
     SelfReview "self_review" 403 Never;
     DelegateOfRequester "delegate_of_requester" 403 Never;
     NotDelegate "not_delegate" 403 Never;
@@ -130,6 +132,10 @@ impl Problem {
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
         self
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// The object that is answered, under the request's id.

@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::hooks;
 use crate::http::json::json;
 use crate::http::problem::{self, Code, Problem};
 use crate::state::App;
@@ -21,19 +22,17 @@ const NO_SNIFF: (HeaderName, HeaderValue) = (
 /// Gives a request its id, and every answer what it must have.
 pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = app.request_ids.next();
+    let is_hook = hooks::asked_by_host(request.uri());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if problem.code == Code::StoreFailed {
             app.store_failed.store(true, Ordering::Relaxed);
         }
-        let body = json(problem.code.status(), &problem.body(&id));
-        let (parts, _) = response.into_parts();
-        response = body;
-        response.headers_mut().extend(parts.headers);
-        let media_type = HeaderValue::from_static(problem::MEDIA_TYPE);
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, media_type);
+        response = if is_hook {
+            hooks::refusal(&problem)
+        } else {
+            with_body(response, &problem, &id)
+        };
     }
     let headers = response.headers_mut();
     headers.insert(
@@ -45,6 +44,16 @@ pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next)
     let no_store = HeaderValue::from_static("no-store");
     headers.entry(header::CACHE_CONTROL).or_insert(no_store);
     response
+}
+
+/// The answer to a problem, with its body.
+fn with_body(response: Response, problem: &Problem, id: &str) -> Response {
+    let mut whole = json(problem.code.status(), &problem.body(id));
+    let (parts, _) = response.into_parts();
+    whole.headers_mut().extend(parts.headers);
+    let media_type = HeaderValue::from_static(problem::MEDIA_TYPE);
+    whole.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    whole
 }
 
 /// The answer in place of a handler that panicked.

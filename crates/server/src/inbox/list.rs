@@ -1,0 +1,86 @@
+//! What waits, what could do most harm first.
+
+use approval_workflow::{Page, Query, Status};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use maud::html;
+use serde::Deserialize;
+
+use crate::approvals::view::percent;
+use crate::clock;
+use crate::http::params::Params;
+use crate::http::problem::Problem;
+use crate::inbox::forms::SignedIn;
+use crate::inbox::layout;
+use crate::state::App;
+
+/// As many as a person looks through.
+const MOST: usize = 50;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Show {
+    #[default]
+    Mine,
+    All,
+    Approved,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct What {
+    #[serde(default)]
+    show: Show,
+}
+
+pub(crate) async fn page(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    Params(What { show }): Params<What>,
+) -> Result<Response, Problem> {
+    let person = session.principal.person.clone();
+    let now = clock::now();
+    let requests = app
+        .gate
+        .blocking(move |gate| match show {
+            Show::Mine => Ok(gate.riskiest(Some(&person), MOST, now)),
+            Show::All => Ok(gate.riskiest(None, MOST, now)),
+            Show::Approved => {
+                let query = Query::with_status(Status::Approved).newest_first();
+                gate.list(&query, Page::first(MOST), now)
+                    .map(|listing| listing.requests)
+            }
+        })
+        .await?;
+    let title = match show {
+        Show::Mine => "Waiting for you",
+        Show::All => "All that wait",
+        Show::Approved => "Approved, waiting for the agent",
+    };
+    let content = html! {
+        @if requests.is_empty() { p { "Nothing." } }
+        ul.requests {
+            @for request in &requests {
+                @let asked = &request.submission;
+                li {
+                    a href=(format!("/requests/{}", percent(asked.id.as_str()))) {
+                        strong { (layout::text(&asked.action.name)) }
+                        span.path { (layout::text(asked.action.path.as_str())) }
+                    }
+                    span { "asked by " (asked.requester.as_str()) }
+                    span class=(format!("sensitivity {}", asked.terms.sensitivity)) { (asked.terms.sensitivity) }
+                    @if show != Show::Approved { span { (layout::time_left(asked.decide_by(), now)) } }
+                }
+            }
+        }
+        @if requests.len() == MOST { p { "The first " (MOST) " of them." } }
+        p { a href="" { "Refresh" } }
+    };
+    Ok(layout::page(
+        StatusCode::OK,
+        title,
+        Some(&session),
+        &content,
+    ))
+}
