@@ -7,6 +7,7 @@ use crate::driver::{ActionSpec, Driver, Row, ServiceContext};
 use crate::error::SpecError;
 use crate::http::Http;
 use crate::lines::{Exec, Mcp};
+use crate::net::Address;
 use crate::outcome::{Failure, Outcome};
 use crate::postgres::Postgres;
 use crate::redis::Redis;

@@ -53,6 +53,8 @@ mod lines;
 mod postgres;
 mod redis;
 
+pub mod proxy;
+
 pub use answer::{Answer, EventTimes, LARGEST_PARSED, Wanted};
 pub use any::{AnyConnection, AnyDriver, AnyOptions, AnyRequest, AnySession, KINDS};
 pub use driver::{Action, ActionSpec, Driver, Purpose, Row, ServiceContext};
@@ -67,7 +69,7 @@ pub use lines::{
     McpOptions, McpRequest,
 };
 pub use names::{nearest, unknown as unknown_name};
-pub use net::Address;
+pub use net::{Address, Detour};
 pub use outcome::{Code, Failure, Outcome, Reason};
 pub use postgres::{
     Isolation, Postgres, PostgresConnection, PostgresOptions, PostgresRequest, SqlAction,

@@ -45,8 +45,11 @@ pub struct EffectReading {
 /// What was done to a service during the load.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultReport {
-    /// What: `kill`, `pause` or `restart`.
+    /// What: `kill`, `pause` or `restart`, or what the network did, such as `latency`.
     pub kind: String,
+    /// How much of it, if that can be more or less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// To which service.
     pub service: String,
     /// When it began, in milliseconds since the load did.
@@ -62,8 +65,10 @@ impl FaultReport {
     /// What was done and when, in a line for people.
     #[must_use]
     pub fn line(&self) -> String {
+        let detail = self.detail.as_ref();
+        let detail = detail.map_or_else(String::new, |detail| format!(" ({detail})"));
         let mut line = format!(
-            "fault: {} of {} from {:.1} s to {:.1} s",
+            "fault: {}{detail} of {} from {:.1} s to {:.1} s",
             self.kind,
             self.service,
             self.began_ms as f64 / 1e3,

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::net::Detour;
+
 /// What a driver is told about its service beyond the service's own keys.
 #[derive(Clone, Debug)]
 pub struct ServiceContext {
@@ -14,6 +16,8 @@ pub struct ServiceContext {
     pub folder: PathBuf,
     /// Hosts beyond loopback that may be connected to.
     pub allowed_hosts: Vec<String>,
+    /// Where connections go in place of the service's address.
+    pub detour: Detour,
 }
 
 impl ServiceContext {
@@ -25,6 +29,7 @@ impl ServiceContext {
             timeout: Duration::from_secs(30),
             folder: PathBuf::from("."),
             allowed_hosts: Vec::new(),
+            detour: Detour::default(),
         }
     }
 }

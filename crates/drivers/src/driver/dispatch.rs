@@ -106,6 +106,14 @@ macro_rules! drivers {
                 }
             }
 
+            /// See [`Driver::address`].
+            #[must_use]
+            pub fn address(&self) -> Option<&Address> {
+                match self {
+                    $(Self::$name(driver) => driver.address()),*
+                }
+            }
+
             /// See [`Driver::compile`].
             ///
             /// # Errors

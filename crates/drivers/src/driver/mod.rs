@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::answer::{Answer, Wanted};
 use crate::error::SpecError;
+use crate::net::Address;
 use crate::outcome::{Failure, Outcome};
 use crate::values::{Scope, Traits, Values};
 
@@ -58,6 +59,11 @@ pub trait Driver: Sized + Send + Sync + 'static {
         context: &ServiceContext,
         scope: &mut Scope,
     ) -> Result<Self, SpecError>;
+
+    /// Where it connects to; nothing of a program.
+    fn address(&self) -> Option<&Address> {
+        None
+    }
 
     /// Compiles an action, with slots for its placeholders. The guard is asked.
     ///

@@ -125,6 +125,7 @@ impl Driver for Http {
                 traits,
                 cookies: options.cookies,
                 timeout: context.timeout,
+                detour: context.detour.clone(),
                 folder: context.folder.clone(),
             },
             tls,
@@ -132,6 +133,10 @@ impl Driver for Http {
             connections: AtomicUsize::new(0),
             redirects: options.redirects,
         })
+    }
+
+    fn address(&self) -> Option<&Address> {
+        Some(&self.service.address)
     }
 
     fn compile(&self, action: &ActionSpec, scope: &mut Scope) -> Result<HttpRequest, SpecError> {
@@ -161,6 +166,7 @@ impl Driver for Http {
         let service = &self.service;
         let stream = connect(
             &service.address,
+            &service.detour,
             self.tls.as_ref(),
             &service.name,
             service.timeout,

@@ -11,7 +11,7 @@ use super::header::{Header, header_name};
 use super::{HttpOptions, Version};
 use crate::driver::ServiceContext;
 use crate::error::SpecError;
-use crate::net::{Address, Tls};
+use crate::net::{Address, Detour, Tls};
 use crate::outcome::Failure;
 use crate::template::{Encoding, Template};
 use crate::values::{Scope, Traits};
@@ -24,6 +24,7 @@ pub(super) struct Service {
     pub(super) traits: Traits,
     pub(super) cookies: bool,
     pub(super) timeout: Duration,
+    pub(super) detour: Detour,
     pub(super) folder: PathBuf,
 }
 

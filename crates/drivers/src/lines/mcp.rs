@@ -21,6 +21,7 @@ use crate::driver::{Action, ActionSpec, Driver, Row, ServiceContext, document};
 use crate::error::SpecError;
 use crate::json::JsonPath;
 use crate::names;
+use crate::net::Address;
 use crate::outcome::{Code, Failure, Outcome, Reason};
 use crate::template::Template;
 use crate::values::{Scope, Traits, Values};
@@ -156,6 +157,13 @@ impl Driver for Mcp {
                 text: JsonPath::parse("$.content[0].text")?,
             },
         })
+    }
+
+    fn address(&self) -> Option<&Address> {
+        match &self.transport {
+            Transport::Http(http) => http.address(),
+            Transport::Program { .. } => None,
+        }
     }
 
     fn compile(&self, action: &ActionSpec, scope: &mut Scope) -> Result<McpRequest, SpecError> {

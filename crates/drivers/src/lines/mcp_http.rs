@@ -12,6 +12,7 @@ use crate::error::SpecError;
 use crate::http::{
     Http, HttpAction, HttpConnection, HttpOptions, HttpRequest, HttpSession, Version, Versions,
 };
+use crate::net::Address;
 use crate::outcome::{Code, Failure, Outcome, Reason};
 use crate::template::Template;
 use crate::values::{Scope, Traits, Values};
@@ -92,6 +93,11 @@ impl McpHttp {
 
     pub(super) fn set_checked(&self) {
         self.is_checked.store(true, Ordering::Release);
+    }
+
+    /// Where it connects to.
+    pub(super) fn address(&self) -> Option<&Address> {
+        self.http.address()
     }
 
     pub(super) fn is_open(&self, session: &mut McpSession) -> bool {

@@ -6,26 +6,30 @@ use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use super::{Address, Stream, Tls};
+use super::{Address, Detour, Stream, Tls};
 use crate::outcome::{Code, Failure};
 
-/// Opens a socket. `service` names it in messages; `tls` is there if the address asks for it.
+/// Opens a socket, by the detour if there is one. `service` names it in messages; `tls` is there if the address asks for it.
 pub(crate) async fn connect(
     address: &Address,
+    detour: &Detour,
     tls: Option<&Tls>,
     service: &str,
     within: Duration,
 ) -> Result<Stream, Failure> {
     let opened = async {
-        let Some(port) = address.port else {
-            return match UnixStream::connect(&*address.host).await {
-                Ok(stream) => Ok(Stream::Unix(stream)),
-                Err(error) => Err(no_connection(address, service, &error)),
-            };
-        };
         let host = address.host.trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, port))
-            .await
+        let connected = match (detour.get(), address.port) {
+            (Some(proxy), _) => TcpStream::connect(proxy).await,
+            (None, Some(port)) => TcpStream::connect((host, port)).await,
+            (None, None) => {
+                return match UnixStream::connect(&*address.host).await {
+                    Ok(stream) => Ok(Stream::Unix(stream)),
+                    Err(error) => Err(no_connection(address, service, &error)),
+                };
+            }
+        };
+        let stream = connected
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(|error| no_connection(address, service, &error))?;
         match tls {

@@ -17,7 +17,7 @@ use crate::answer::Answer;
 use crate::driver::{Action, ActionSpec, Driver, Purpose, Row, ServiceContext};
 use crate::error::SpecError;
 use crate::guard::{check_database, check_host};
-use crate::net::{Address, Scheme, connect};
+use crate::net::{Address, Detour, Scheme, connect};
 use crate::outcome::{Code, Failure, Outcome};
 use crate::values::{Scope, Traits, Values};
 
@@ -43,6 +43,7 @@ pub struct Postgres {
     address: Address,
     config: Config,
     timeout: Duration,
+    detour: Detour,
     /// How many statements were compiled.
     statements: AtomicUsize,
 }
@@ -121,8 +122,13 @@ impl Driver for Postgres {
             address,
             config,
             timeout: context.timeout,
+            detour: context.detour.clone(),
             statements: AtomicUsize::new(0),
         })
+    }
+
+    fn address(&self) -> Option<&Address> {
+        Some(&self.address)
     }
 
     fn compile(
@@ -167,7 +173,7 @@ impl Driver for Postgres {
     }
 
     async fn connect(&self, _: &Values) -> Result<PostgresConnection, Failure> {
-        let stream = connect(&self.address, None, &self.name, self.timeout).await?;
+        let stream = connect(&self.address, &self.detour, None, &self.name, self.timeout).await?;
         match timeout(self.timeout, self.config.connect_raw(stream, NoTls)).await {
             Ok(Ok((client, wire))) => Ok(PostgresConnection::new(client, wire)),
             Ok(Err(error)) => Err(of_connecting(&error)),

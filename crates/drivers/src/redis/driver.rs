@@ -11,7 +11,7 @@ use crate::answer::Answer;
 use crate::driver::{Action, ActionSpec, Driver, Purpose, Row, ServiceContext, document};
 use crate::error::SpecError;
 use crate::guard::{check_host, check_redis, check_redis_database};
-use crate::net::{Address, Scheme, Tls, connect};
+use crate::net::{Address, Detour, Scheme, Tls, connect};
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::template::{Encoding, Template};
 use crate::values::{Scope, Traits, Values};
@@ -70,6 +70,7 @@ pub struct Redis {
     allow: Vec<String>,
     tls: Option<Tls>,
     timeout: Duration,
+    detour: Detour,
 }
 
 /// A compiled command, pipeline or listing.
@@ -126,7 +127,12 @@ impl Driver for Redis {
             allow: options.allow,
             tls,
             timeout: context.timeout,
+            detour: context.detour.clone(),
         })
+    }
+
+    fn address(&self) -> Option<&Address> {
+        Some(&self.address)
     }
 
     fn compile(&self, action: &ActionSpec, scope: &mut Scope) -> Result<RedisRequest, SpecError> {
@@ -190,7 +196,14 @@ impl Driver for Redis {
     }
 
     async fn connect(&self, _: &Values) -> Result<RedisConnection, Failure> {
-        let stream = connect(&self.address, self.tls.as_ref(), &self.name, self.timeout).await?;
+        let stream = connect(
+            &self.address,
+            &self.detour,
+            self.tls.as_ref(),
+            &self.name,
+            self.timeout,
+        )
+        .await?;
         let mut connection = RedisConnection::new(stream, self.timeout);
         if let Some(password) = &self.address.password {
             let user = self.address.user.as_deref().unwrap_or("default");

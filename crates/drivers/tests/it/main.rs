@@ -3,6 +3,7 @@
 
 mod hostile;
 mod http2;
+mod proxy;
 mod requests;
 mod service;
 mod tls;

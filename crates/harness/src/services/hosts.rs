@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use drivers::proxy::FaultProxy;
 use drivers::{Code, Outcome, Slot, Value, Values};
 use load_engine::Failure;
 use tokio::runtime::Runtime;
@@ -11,6 +12,7 @@ use tokio::task::LocalSet;
 
 use super::process::{self, Running};
 use super::program::Program;
+use super::proxies::Proxies;
 use super::spec::StopSignal;
 
 /// How often a service that is on its way up is asked.
@@ -24,6 +26,8 @@ pub(super) struct Hosts {
     runtime: Runtime,
     /// What was started, service by service.
     running: Vec<Option<Running>>,
+    /// What leads to services whose network has faults.
+    proxies: Proxies,
 }
 
 impl Hosts {
@@ -36,6 +40,7 @@ impl Hosts {
             program: Arc::clone(program),
             dir: dir.to_owned(),
             runtime,
+            proxies: Proxies::default(),
         })
     }
 
@@ -52,7 +57,13 @@ impl Hosts {
         for number in 0..self.program.services.len() {
             self.wait_until_ready(number)?;
         }
+        self.proxies = Proxies::start(&self.program)?;
         Ok(())
+    }
+
+    /// The proxy before a service whose network has faults.
+    pub(super) fn proxy(&self, number: usize) -> Option<&FaultProxy> {
+        self.proxies.of(number)
     }
 
     pub(super) fn start_one(&mut self, number: usize) -> Result<(), Failure> {
@@ -73,7 +84,9 @@ impl Hosts {
         let service = &program.services[number];
         let until = Instant::now() + service.timeout;
         loop {
-            let Err(NotReady { failure, is_final }) = self.wait(ready(&program, number)) else {
+            let Err(NotReady { failure, is_final }) =
+                self.wait(ready(&program, number, self.proxy(number)))
+            else {
                 return Ok(());
             };
             if let Some(running) = &mut self.running[number] {
@@ -150,8 +163,19 @@ struct NotReady {
 }
 
 /// Asks a service whether it is ready.
-async fn ready(program: &Program, number: usize) -> Result<(), NotReady> {
+async fn ready(
+    program: &Program,
+    number: usize,
+    proxy: Option<&FaultProxy>,
+) -> Result<(), NotReady> {
     let service = &program.services[number];
+    if let Some(proxy) = proxy {
+        // A proxy takes connections whether or not the service does.
+        proxy.reaches().await.map_err(|error| NotReady {
+            is_final: false,
+            failure: Failure::new(format!("it takes no connection: {error}")),
+        })?;
+    }
     let mut values = Values::default();
     values.set(Slot::USER, Value::Int(0));
     let mut connection = service

@@ -11,6 +11,7 @@ mod prober;
 mod process;
 mod program;
 mod proof;
+mod proxies;
 mod read;
 mod run;
 mod secrets;

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use drivers::{AnyDriver, AnyRequest, Code, Draw, JsonPath, Secrets, Slot, Template, Traits};
+use drivers::proxy::ActiveFault;
+use drivers::{
+    AnyDriver, AnyRequest, Code, Detour, Draw, JsonPath, Secrets, Slot, Template, Traits,
+};
 use load_engine::{Mix, StepSpec, ThinkTime};
 
 use super::spec::StopSignal;
@@ -42,6 +45,10 @@ pub(super) struct Fault {
     pub(super) kind: FaultKind,
     pub(super) service: usize,
     pub(super) service_name: Box<str>,
+    /// What the network does, if it is that: over a proxy.
+    pub(super) network: Option<ActiveFault>,
+    /// What is told of it besides its kind.
+    pub(super) detail: Option<String>,
 }
 
 pub(super) use super::spec::FaultKind;
@@ -62,6 +69,8 @@ pub(super) struct Service {
     pub(super) is_program: bool,
     /// Settings that it has to have.
     pub(super) require: Vec<(String, String)>,
+    /// Leads its connections to a proxy.
+    pub(super) detour: Detour,
     /// The number of the time that connecting takes.
     pub(super) connect_part: usize,
 }

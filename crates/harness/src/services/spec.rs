@@ -56,11 +56,30 @@ pub(super) struct FaultSpec {
     /// To which service; the only one that it can happen to.
     #[serde(default)]
     pub(super) service: Option<String>,
+    /// How much: a time of `latency`, a size of `limit_data`, a size per second of `bandwidth`.
+    #[serde(default)]
+    pub(super) value: Option<String>,
+    /// To which share of connections, of requests for `drop_answer` and `duplicate` (100%).
+    #[serde(default)]
+    pub(super) share: Option<String>,
+    /// Which way, of `latency`, `bandwidth`, `timeout` and `limit_data` (both).
+    #[serde(default)]
+    pub(super) direction: Option<DirectionSpec>,
+}
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum DirectionSpec {
+    /// To the service.
+    Requests,
+    /// From the service.
+    Answers,
 }
 
 /// What can happen to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum FaultKind {
     /// It is restarted.
     Restart,
@@ -68,6 +87,20 @@ pub(super) enum FaultKind {
     Kill,
     /// It is stopped where it is, and goes on after a time.
     Pause,
+    /// What is sent to it and what it sends arrives later.
+    Latency,
+    /// So many bytes a second get through.
+    Bandwidth,
+    /// Nothing gets through until it is over.
+    Timeout,
+    /// Its connections are reset.
+    ResetPeer,
+    /// Its connections are closed after so many bytes.
+    LimitData,
+    /// Requests reach it, and the connection is reset before the answer comes.
+    DropAnswer,
+    /// Requests reach it twice.
+    Duplicate,
 }
 
 impl FaultKind {
@@ -77,6 +110,13 @@ impl FaultKind {
             Self::Restart => "restart",
             Self::Kill => "kill",
             Self::Pause => "pause",
+            Self::Latency => "latency",
+            Self::Bandwidth => "bandwidth",
+            Self::Timeout => "timeout",
+            Self::ResetPeer => "reset_peer",
+            Self::LimitData => "limit_data",
+            Self::DropAnswer => "drop_answer",
+            Self::Duplicate => "duplicate",
         }
     }
 }

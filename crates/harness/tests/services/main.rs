@@ -8,6 +8,7 @@
 mod effects;
 mod incomplete;
 mod mistakes;
+mod network;
 mod parts;
 mod protocols;
 mod real;

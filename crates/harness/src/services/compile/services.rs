@@ -214,6 +214,7 @@ fn declare(
             name: service.name.as_str().into(),
             ready: ready.transpose()?,
             connect_part: 0,
+            detour: context.detour.clone(),
             require: require(spec, &at)?,
             is_program: spec.kind == "mcp" && service.options.contains_key("command"),
             driver,
