@@ -72,10 +72,11 @@ const QUICK: [Recorded; 5] = [
             ("recall related", 40, 0, 0),
             ("recall similar", 60, 0, 0),
             ("recall by metadata", 40, 0, 0),
+            ("update", 20, 0, 20),
             ("forget", 20, 0, 40),
         ],
-        160,
-        120,
+        180,
+        140,
     ),
 ];
 

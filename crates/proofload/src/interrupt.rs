@@ -39,6 +39,12 @@ impl Interrupt {
         Self(flag)
     }
 
+    /// As Ctrl-C does, to whoever listens.
+    pub(crate) fn raise() {
+        // It fails for signals that do not exist only.
+        let _ = signal_hook::low_level::raise(SIGINT);
+    }
+
     pub(crate) fn came(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

@@ -3,9 +3,11 @@
 //! names, paths, arguments and files.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
+#[cfg(target_os = "linux")]
+use std::{sync::mpsc, thread, time::Duration};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
@@ -15,17 +17,7 @@ const ATTACK: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}3J\u{9d}0;owned\u{9c}\u{
 
 /// What the command prints on a terminal, with its own styles taken out.
 fn on_terminal(arguments: &[&str]) -> String {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&ours).unwrap();
-    unlockpt(&ours).unwrap();
-    let name = ptsname(&ours, Vec::new()).unwrap();
-    let theirs = || {
-        File::options()
-            .read(true)
-            .write(true)
-            .open(name.to_str().unwrap())
-            .unwrap()
-    };
+    let (mut ours, theirs) = pair();
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("proofload"))
         .args(arguments)
         .env("TERM", "xterm")
@@ -35,7 +27,6 @@ fn on_terminal(arguments: &[&str]) -> String {
         .stderr(theirs())
         .spawn()
         .unwrap();
-    let mut ours = File::from(ours);
     let (mut printed, mut buffer) = (Vec::new(), [0; 4096]);
     // The end is an error once nobody holds the other side.
     while let Ok(read @ 1..) = ours.read(&mut buffer) {
@@ -223,4 +214,83 @@ fn what_files_say_is_shown_and_not_obeyed() {
         "a history in JSON",
         &on_terminal(&["trend", "--json", "--out", path(dir.path())]),
     );
+}
+
+/// A pseudo-terminal's two sides: ours, and what a program gets.
+fn pair() -> (File, impl Fn() -> File) {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let open = move || {
+        File::options()
+            .read(true)
+            .write(true)
+            .open(name.to_str().unwrap())
+            .unwrap()
+    };
+    (File::from(ours), open)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_key_ends_the_load_with_its_report_and_the_terminal_is_as_it_was() {
+    use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
+
+    let dir = TempDir::new().unwrap();
+    let (mut ours, theirs) = pair();
+    let keys = theirs();
+    tcsetwinsize(
+        &keys,
+        Winsize {
+            ws_row: 30,
+            ws_col: 100,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        },
+    )
+    .unwrap();
+    let usual = tcgetattr(&keys).unwrap().local_modes;
+    // Keys come to the program that has the terminal, which `setsid` of util-linux gives it.
+    let mut child = Command::new("setsid")
+        .args(["--ctty", "--wait"])
+        .arg(assert_cmd::cargo::cargo_bin!("proofload"))
+        .args(["run", "storage", "--duration", "120s", "--out"])
+        .arg(dir.path().join("run"))
+        .env("TERM", "xterm")
+        .stdin(theirs())
+        .stdout(theirs())
+        .stderr(theirs())
+        .spawn()
+        .unwrap();
+    // On a thread of its own, since a terminal that we hold open has no end.
+    let (tell, told) = mpsc::channel();
+    let mut screen = ours.try_clone().unwrap();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(read @ 1..) = screen.read(&mut buffer) {
+            if tell.send(buffer[..read].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    let (mut printed, mut pressed) = (Vec::new(), false);
+    while child.try_wait().unwrap().is_none() {
+        printed.extend(
+            told.recv_timeout(Duration::from_millis(50))
+                .into_iter()
+                .flatten(),
+        );
+        if !pressed && String::from_utf8_lossy(&printed).contains("q ends the load") {
+            pressed = true;
+            assert!(tcgetattr(&keys).unwrap().local_modes != usual);
+            ours.write_all(b"q").unwrap();
+        }
+    }
+    let status = child.wait().unwrap();
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    assert!(pressed, "{printed:?}");
+    assert_eq!(status.code(), Some(130), "{printed}");
+    assert_eq!(tcgetattr(&keys).unwrap().local_modes, usual);
+    assert!(dir.path().join("run/latest/report.json").exists(), "{printed}");
 }

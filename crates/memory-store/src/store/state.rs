@@ -80,6 +80,28 @@ impl MemoryStore {
             .sqlite("read the state", self.readers.path())
     }
 
+    /// The value that a key of a run's state had at a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownCheckpoint`], and if the database cannot be read.
+    pub fn state_at(
+        &self,
+        run: &AgentRun,
+        checkpoint: CheckpointId,
+        key: &str,
+    ) -> Result<Option<Versioned>> {
+        let reader = self.readers.lend();
+        let snapshot = reader.snapshot()?;
+        StateReader::new(&snapshot, run)
+            .and_then(|state| state.get_at(checkpoint, key))
+            .sqlite("read a checkpoint", self.readers.path())?
+            .ok_or_else(|| Error::UnknownCheckpoint {
+                run: Box::new(run.clone()),
+                checkpoint,
+            })
+    }
+
     /// The keys of a run's state, in their order.
     ///
     /// # Errors

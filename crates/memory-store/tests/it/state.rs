@@ -124,6 +124,17 @@ fn a_checkpoint_is_returned_to_and_so_is_what_was_restored_over() {
     assert_eq!(difference, expected);
     assert!(store.diff(&run, after, after).unwrap().is_empty());
 
+    let value_at = |checkpoint, key| {
+        let found = store.state_at(&run, checkpoint, key).unwrap();
+        found.map(|found| String::from_utf8(found.value).unwrap())
+    };
+    assert_eq!(value_at(before, "changed").as_deref(), Some("old"));
+    assert_eq!(value_at(after, "changed").as_deref(), Some("new"));
+    assert_eq!(value_at(before, "removed").as_deref(), Some("was here"));
+    assert_eq!(value_at(after, "removed"), None);
+    let unknown = store.state_at(&run, CheckpointId::new(77), "changed");
+    assert!(matches!(unknown, Err(Error::UnknownCheckpoint { .. })));
+
     drop(store);
     let store = MemoryStore::open(directory.path()).unwrap();
     let labels: Vec<String> = store

@@ -24,6 +24,9 @@ use self::state::State;
 /// Time between two frames.
 const FRAME: Duration = Duration::from_millis(250);
 
+/// The key that ends the load as Ctrl-C does, with what there is.
+const QUIT: u8 = b'q';
+
 /// Tells of the load in the way that the arguments and the terminal allow: drawn where it can be,
 /// and else in lines.
 ///
@@ -101,6 +104,11 @@ impl Live {
         if self.screen.is_none() {
             self.screen = (self.enter)().ok();
         }
+        let pressed = self.screen.as_mut().and_then(Screen::pressed);
+        if pressed.as_ref().is_some_and(|keys| keys.contains(&QUIT)) {
+            Interrupt::raise();
+        }
+        self.state.reads_keys = pressed.is_some();
         let shown = self
             .screen
             .as_mut()

@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) record: Option<Arc<RunRecord>>,
     pub(crate) judgements: Vec<Judgement>,
     pub(crate) findings: Vec<Finding>,
+    /// Whether keys are read, so that they may be told of.
+    pub(crate) reads_keys: bool,
     thresholds: Vec<Threshold>,
     past: VecDeque<(Duration, u64)>,
     /// What the last look found: a finding counts when the next look finds it too.

@@ -148,6 +148,20 @@ fn a_load_is_drawn_with_its_thresholds_and_findings() {
 }
 
 #[test]
+fn keys_are_told_where_they_are_read_and_there_is_room() {
+    let mut state = state(open(), &[]);
+    let told = "rate ? of 600/s asked, iterations over the last 2 s              q ends the load";
+    assert!(!drawn(&state, 80, 21).contains("ends the load"));
+    state.reads_keys = true;
+    assert_eq!(drawn(&state, 80, 21).lines().nth(2), Some(told));
+    let narrow = drawn(&state, 60, 21);
+    assert_eq!(
+        narrow.lines().nth(2).unwrap(),
+        "rate ? of 600/s asked, iterations over the last 2 s"
+    );
+}
+
+#[test]
 fn the_default_thresholds_are_judged_step_by_step() {
     let model = Model::elapsed(NonZeroU32::new(40).unwrap(), Duration::from_secs(20));
     let drawn = drawn(&state(model, &report::DEFAULTS), 80, 30);

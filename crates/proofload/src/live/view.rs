@@ -24,6 +24,9 @@ const LARGE_PLOT: u16 = 24;
 /// From so many columns on, the two plots stand side by side.
 const SIDE_BY_SIDE: u16 = 72;
 
+/// The keys that there are.
+const KEYS: &str = "q ends the load";
+
 /// Messages of failures that are shown, the most frequent ones.
 const MESSAGES: usize = 3;
 
@@ -120,6 +123,14 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, state: &State) {
         None => String::new(),
     };
     let line = format!("rate {achieved}{asked}, iterations over the last 2 s");
+    let room = usize::from(rate.width).saturating_sub(line.chars().count());
+    if state.reads_keys && room > KEYS.len() {
+        frame.render_widget(Line::styled(KEYS, MUTED).right_aligned(), rate);
+    }
+    let rate = Rect {
+        width: rate.width.min(line.chars().count() as u16),
+        ..rate
+    };
     frame.render_widget(Line::raw(line), rate);
 
     let seconds = match state.model.as_ref().and_then(Model::length) {

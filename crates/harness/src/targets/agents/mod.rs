@@ -253,7 +253,7 @@ impl AgentsTarget {
             self.store.with(|store| {
                 let id = store.checkpoint(&agent.run, label.as_str(), now())?;
                 let key = checkpoint_key(&agent.run, id);
-                let digest = Digest::of(label.as_bytes());
+                let digest = checkpoint_digest(&label, agent.state);
                 self.journal.created(effects, MADE, &key, digest);
                 Ok(id)
             })
@@ -322,6 +322,13 @@ fn agent_run(user: u32) -> Result<AgentRun, Failure> {
 
 fn checkpoint_key(run: &AgentRun, id: CheckpointId) -> String {
     format!("{run}#{id}")
+}
+
+/// A checkpoint is its label and the state that it keeps: so a state is proven by each checkpoint that was
+/// made of it, also when it was written over since.
+fn checkpoint_digest(label: &str, state: Option<Digest>) -> Digest {
+    let state = state.map_or_else(|| "none".to_owned(), |state| state.to_string());
+    Digest::of(format!("{state} {label}").as_bytes())
 }
 
 fn now() -> Timestamp {
@@ -402,7 +409,9 @@ impl AgentsTarget {
                 }
             }
             for checkpoint in store.checkpoints(run)? {
-                let digest = Digest::of(checkpoint.label.as_bytes());
+                let state = store.state_at(run, checkpoint.id, KEY)?;
+                let state = state.map(|state| Digest::of(&state.value));
+                let digest = checkpoint_digest(&checkpoint.label, state);
                 let key = checkpoint_key(run, checkpoint.id);
                 found.push(Found::new(MADE, key, digest));
             }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use load_engine::{Digest, Failure, Found, Iteration, Rng, StepSpec, Workload};
 use memory_store::{
-    Edge, Entry, Filter, MemoryDigest, MemoryId, MemoryStore, Namespace, NewMemory, Query,
+    Edge, Entry, Filter, Memory, MemoryDigest, MemoryId, MemoryStore, Namespace, NewMemory, Query,
     Relation, Timestamp, Traversal,
 };
 
@@ -21,6 +21,7 @@ const LINK: StepSpec = StepSpec::effectful("link");
 const RELATED: StepSpec = StepSpec::new("recall related");
 const SIMILAR: StepSpec = StepSpec::new("recall similar");
 const WHERE: StepSpec = StepSpec::new("recall by metadata");
+const UPDATE: StepSpec = StepSpec::effectful("update");
 const FORGET: StepSpec = StepSpec::effectful("forget");
 
 /// The kinds of the effects in the ledger.
@@ -54,6 +55,7 @@ struct Own {
     id: MemoryId,
     digest: MemoryDigest,
     vector: Vec<f32>,
+    version: u32,
 }
 
 impl MemoryTarget {
@@ -70,13 +72,46 @@ impl MemoryTarget {
         let digest = memory.digest();
         let own = it.step(&REMEMBER, |effects| {
             let id = self.store.remember(memory)?;
-            let key = memory_key(&agent.namespace, id);
+            let key = memory_key(&agent.namespace, id, FIRST);
             self.journal
                 .created(effects, MEMORY, &key, ledger_digest(digest));
-            Ok(Own { id, digest, vector })
+            Ok(Own {
+                id,
+                digest,
+                vector,
+                version: FIRST,
+            })
         })?;
         agent.memories.push(own.clone());
         Ok(own)
+    }
+
+    /// Corrects one of the user's memories. What was known before stays in its history, so each version is
+    /// a thing of its own, to be found after the load.
+    fn update(&self, agent: &mut Agent, it: &mut Iteration<'_>) -> Result<(), Failure> {
+        let own = agent.any(it.rng())?;
+        // Until the update is acknowledged nobody knows which version it has.
+        agent.memories.retain(|kept| kept.id != own.id);
+        let text = format!("{} saw {:016x} after all", agent.name, it.rng().next_u64());
+        let memory = NewMemory::new(agent.namespace.clone(), text, now())
+            .tag("load")
+            .attribute("agent", agent.name.as_str())
+            .vector(own.vector.clone());
+        let digest = memory.digest();
+        let key = memory_key(&agent.namespace, own.id, own.version + 1);
+        let version = it.step(&UPDATE, |effects| {
+            self.journal.attempted(effects, MEMORY, &key);
+            let version = self.store.update_if(own.id, own.version, memory)?;
+            self.journal
+                .created(effects, MEMORY, &key, ledger_digest(digest));
+            Ok(version)
+        })?;
+        agent.memories.push(Own {
+            digest,
+            version,
+            ..own
+        });
+        Ok(())
     }
 
     fn get(&self, agent: &Agent, it: &mut Iteration<'_>) -> Result<(), Failure> {
@@ -156,7 +191,8 @@ impl MemoryTarget {
         self.by_metadata(agent, &own, it)?;
         agent.memories.retain(|kept| kept.id != own.id);
         self.forget(agent, &anchor, &own, it)?;
-        self.is_gone(agent, &anchor, &own, it)
+        self.is_gone(agent, &anchor, &own, it)?;
+        self.update(agent, it)
     }
 
     fn forget(
@@ -169,7 +205,7 @@ impl MemoryTarget {
         // The edge goes with its end.
         let (namespace, relation) = (agent.namespace.clone(), self.relation.clone());
         let edge = edge_key(&Edge::new(namespace, anchor.id, relation, own.id, now()));
-        let memory = memory_key(&agent.namespace, own.id);
+        let memory = memory_key(&agent.namespace, own.id, own.version);
         it.step(&FORGET, |effects| {
             self.journal.attempted(effects, MEMORY, &memory);
             self.journal.attempted(effects, EDGE, &edge);
@@ -263,6 +299,7 @@ impl Workload for MemoryTarget {
                 let own = self.remember(agent, it)?;
                 self.by_metadata(agent, &own, it)
             }
+            Turn::Update => self.update(agent, it),
             Turn::Across => self.across(agent, it),
         }
     }
@@ -280,7 +317,15 @@ impl Target for MemoryTarget {
             .disagreements
             .into_iter()
             .map(|found| Err(Failure::new(format!("tiers disagree: {found}"))));
-        let entries = self.store.iter_all()?.map(|entry| Ok(found(&entry?)));
+        let entries = self.store.iter_all()?.flat_map(|entry| {
+            let found = entry
+                .map_err(Failure::from)
+                .and_then(|entry| self.found(&entry));
+            match found {
+                Ok(found) => found.into_iter().map(Ok).collect(),
+                Err(failure) => vec![Err(failure)],
+            }
+        });
         Ok(Box::new(disagreements.chain(entries)))
     }
 }
@@ -319,24 +364,50 @@ impl RegisteredTarget for MemoryTarget {
     }
 }
 
-fn found(entry: &Entry) -> Found {
-    match entry {
-        Entry::Edge(edge, digest) => Found::new(EDGE, edge_key(edge), ledger_digest(*digest)),
-        Entry::Memory(memory, digest) => Found::new(
-            MEMORY,
-            memory_key(&memory.namespace, memory.id),
-            ledger_digest(*digest),
-        ),
-        _ => Found::new(
-            "entry of an unknown kind",
-            format!("{entry:?}"),
-            Digest::of(b""),
-        ),
+impl MemoryTarget {
+    /// What an entry proves: of a memory that was updated, each version that is known of it.
+    fn found(&self, entry: &Entry) -> Result<Vec<Found>, Failure> {
+        let one = match entry {
+            Entry::Edge(edge, digest) => Found::new(EDGE, edge_key(edge), ledger_digest(*digest)),
+            Entry::Memory(memory, _) if memory.version > FIRST => return self.versions(memory),
+            Entry::Memory(memory, digest) => found(memory, *digest),
+            _ => Found::new(
+                "entry of an unknown kind",
+                format!("{entry:?}"),
+                Digest::of(b""),
+            ),
+        };
+        Ok(vec![one])
+    }
+
+    fn versions(&self, memory: &Memory) -> Result<Vec<Found>, Failure> {
+        let history = self.store.history(&memory.namespace, memory.id)?;
+        if history.last().map(|version| &version.fact) != Some(memory) {
+            return Err(Failure::new(format!(
+                "memory {}/{} is not the last of its history",
+                memory.namespace, memory.id
+            )));
+        }
+        let versions = history.iter().map(|version| &version.fact);
+        Ok(versions
+            .map(|version| found(version, version.digest()))
+            .collect())
     }
 }
 
-fn memory_key(namespace: &Namespace, id: MemoryId) -> String {
-    format!("{namespace}/{id}")
+fn found(memory: &Memory, digest: MemoryDigest) -> Found {
+    let key = memory_key(&memory.namespace, memory.id, memory.version);
+    Found::new(MEMORY, key, ledger_digest(digest))
+}
+
+/// The version that a memory has when it was never updated.
+const FIRST: u32 = 1;
+
+fn memory_key(namespace: &Namespace, id: MemoryId, version: u32) -> String {
+    match version {
+        FIRST => format!("{namespace}/{id}"),
+        later => format!("{namespace}/{id}@{later}"),
+    }
 }
 
 fn edge_key(edge: &Edge) -> String {

@@ -2,10 +2,10 @@ use load_engine::{Iteration, StepSpec};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{FORGET, GET, LINK, MemoryTarget, RELATED, REMEMBER, SIMILAR, WHERE};
+use super::{FORGET, GET, LINK, MemoryTarget, RELATED, REMEMBER, SIMILAR, UPDATE, WHERE};
 use crate::targets::phased::{MixTable, Phased, Weights};
 
-const STEPS: [StepSpec; 7] = [REMEMBER, GET, LINK, RELATED, SIMILAR, WHERE, FORGET];
+const STEPS: [StepSpec; 8] = [REMEMBER, GET, LINK, RELATED, SIMILAR, WHERE, UPDATE, FORGET];
 
 /// What a user does in turn. With 100 users: 100 times across all tiers, then 1,000 operations on the
 /// cache, 500 on the relations, 300 on the similarity tier and 800 on the metadata. The turn that has
@@ -26,16 +26,18 @@ pub(crate) enum Turn {
     Relations,
     Similarity,
     Metadata,
+    Update,
     Across,
 }
 
 impl Turn {
     /// Each turn with its name in a mix.
-    pub(crate) const ALL: [(&'static str, Self); 5] = [
+    pub(crate) const ALL: [(&'static str, Self); 6] = [
         ("cache", Self::Cache),
         ("relations", Self::Relations),
         ("similarity", Self::Similarity),
         ("metadata", Self::Metadata),
+        ("update", Self::Update),
         ("across", Self::Across),
     ];
 
@@ -45,6 +47,7 @@ impl Turn {
             Self::Relations => vec![REMEMBER, LINK, RELATED],
             Self::Similarity => vec![REMEMBER, SIMILAR],
             Self::Metadata => vec![REMEMBER, WHERE],
+            Self::Update => vec![REMEMBER, UPDATE],
             Self::Across => STEPS.to_vec(),
         }
     }
@@ -55,7 +58,7 @@ impl Turn {
 #[serde(deny_unknown_fields)]
 pub struct MemoryOptions {
     /// How often each turn comes, in proportion to the others: cache, relations, similarity, metadata,
-    /// across (a fixed order).
+    /// update, across (a fixed order).
     #[serde(default)]
     pub(super) mix: MixTable,
 }

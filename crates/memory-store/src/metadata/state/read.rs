@@ -49,6 +49,26 @@ impl<'c> StateReader<'c> {
         Ok(Some(Versioned { version, value }))
     }
 
+    /// A key's value as of a checkpoint; none if the run has no such checkpoint.
+    pub(crate) fn get_at(
+        &self,
+        checkpoint: CheckpointId,
+        key: &str,
+    ) -> rusqlite::Result<Option<Option<Versioned>>> {
+        let Some(head) = self.head else {
+            return Ok(None);
+        };
+        let Some(position) = checkpoint_position(self.connection, head.run, checkpoint)? else {
+            return Ok(None);
+        };
+        let found = find(self.connection, position, key)?;
+        let read = |(version, value): (u64, StoredValue)| {
+            let value = value.read(self.connection)?;
+            Ok(Versioned { version, value })
+        };
+        found.map(read).transpose().map(Some)
+    }
+
     /// Every key with a value, at the head.
     pub(crate) fn keys(&self) -> rusqlite::Result<Vec<String>> {
         let Some(head) = self.head else {
