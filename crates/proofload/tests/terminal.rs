@@ -264,9 +264,10 @@ fn a_key_ends_the_load_with_its_report_and_the_terminal_is_as_it_was() {
         .spawn()
         .unwrap();
     // On a thread of its own, since a terminal that we hold open has no end.
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(1024);
     let mut screen = ours.try_clone().unwrap();
-    thread::spawn(move || {
+    let reader = thread::Builder::new().name("test:screen".to_owned());
+    let reader = reader.spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(read @ 1..) = screen.read(&mut buffer) {
             if tell.send(buffer[..read].to_vec()).is_err() {
@@ -274,6 +275,7 @@ fn a_key_ends_the_load_with_its_report_and_the_terminal_is_as_it_was() {
             }
         }
     });
+    reader.unwrap();
     let (mut printed, mut pressed) = (Vec::new(), false);
     while child.try_wait().unwrap().is_none() {
         printed.extend(
@@ -292,5 +294,8 @@ fn a_key_ends_the_load_with_its_report_and_the_terminal_is_as_it_was() {
     assert!(pressed, "{printed:?}");
     assert_eq!(status.code(), Some(130), "{printed}");
     assert_eq!(tcgetattr(&keys).unwrap().local_modes, usual);
-    assert!(dir.path().join("run/latest/report.json").exists(), "{printed}");
+    assert!(
+        dir.path().join("run/latest/report.json").exists(),
+        "{printed}"
+    );
 }

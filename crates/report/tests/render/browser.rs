@@ -1,5 +1,6 @@
 //! The page in a real browser. Where there is no Chromium the test says that it did not run, unless
-//! `PROOFLOAD_REQUIRE_CHROMIUM` is set; `PROOFLOAD_CHROMIUM` names another one.
+//! `PROOFLOAD_REQUIRE_CHROMIUM` is set; `PROOFLOAD_CHROMIUM` names another one. The same holds for axe-core, which
+//! `cargo xtask services` installs, and `PROOFLOAD_REQUIRE_SERVICES`.
 
 use std::fs;
 use std::io::Write as _;
@@ -127,4 +128,73 @@ fn the_picture_of_a_page_is_taken() {
     let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
     assert_eq!((number(16), number(20)), (1240, 1600));
     assert!(png.len() > 20_000, "{} bytes are no page", png.len());
+}
+
+/// The script of axe-core, if it is installed.
+fn axe() -> Option<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.services");
+    let found = fs::read_to_string(folder.join("axe_playwright_python/axe.min.js")).ok();
+    if found.is_none() {
+        let required = std::env::var_os("PROOFLOAD_REQUIRE_SERVICES").is_some();
+        assert!(
+            !required,
+            "no axe-core, although PROOFLOAD_REQUIRE_SERVICES is set: run `cargo xtask services`"
+        );
+        let line = b"the page was not looked at by axe-core: run `cargo xtask services`\n";
+        std::io::stderr().write_all(line).unwrap();
+    }
+    found
+}
+
+/// What axe-core says keeps people from using a page of which all details are open, a line each.
+fn violations(browser: &Path, axe: &str, page: &str, size: &str) -> Vec<String> {
+    const RUN: &str = "document.querySelectorAll('details').forEach(one => one.open = true);
+        axe.run(document, {resultTypes: ['violations']}).then(found => {
+            const place = document.createElement('pre');
+            place.id = 'axe';
+            place.textContent = found.violations.map(one => one.nodes.map(node =>
+                one.id + ': ' + node.target).join('\\n')).join('\\n');
+            document.body.append(place);
+        });";
+    // The policy of the page lets no other script in: it is what is tested elsewhere, not here.
+    let (before, policy) = page
+        .split_once("<meta http-equiv=\"Content-Security-Policy\"")
+        .unwrap();
+    let (_, after) = policy.split_once('>').unwrap();
+    let (body, end) = after.rsplit_once("</body>").unwrap();
+    let axe = axe.replace("</script", "<\\/script");
+    let page = format!("{before}{body}<script>{axe}</script><script>{RUN}</script></body>{end}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.html");
+    fs::write(&path, page).unwrap();
+    let size = format!("--window-size={size}");
+    let budget = "--virtual-time-budget=30000";
+    let output = open(browser, &path, &["--dump-dom", &size, budget]);
+    let dom = String::from_utf8(output.stdout).unwrap();
+    let (_, found) = dom
+        .split_once("<pre id=\"axe\">")
+        .expect("axe-core ran to its end");
+    let (found, _) = found.split_once("</pre>").unwrap();
+    found.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn axe_core_finds_nothing_on_a_screen_and_on_a_phone() {
+    let (Some(browser), Some(axe)) = (chromium(), axe()) else {
+        return;
+    };
+    for name in ["fail", "lost_effects", "empty"] {
+        let page = render::html(&load(name));
+        for size in ["1240,900", "390,844"] {
+            let found = violations(&browser, &axe, &page, size);
+            assert_eq!(found, [""; 0], "{name} at {size}");
+        }
+    }
+    // It does find what is wrong.
+    let page = render::html(&load("pass")).replace("</body>", "<img src=\"data:,\"></body>");
+    let found = violations(&browser, &axe, &page, "1240,900");
+    assert!(
+        found.iter().any(|line| line.starts_with("image-alt")),
+        "{found:?}"
+    );
 }

@@ -192,7 +192,7 @@ fn rows(out: &mut String, rows: &[TimeRow]) {
         return;
     }
     out.push_str(
-        "<details><summary>The plots as a table</summary><div class=\"wide\" role=\"region\" \
+        "<details><summary>The plots as a table</summary><div class=\"wide\" role=\"group\" \
          aria-label=\"The run over time\" tabindex=\"0\"><table><caption>The run over time; of \
          latencies the highest in each row</caption><thead><tr><th scope=\"col\">from</th>\
          <th scope=\"col\" class=\"n\">throughput</th><th scope=\"col\" class=\"n\">failed</th>\

@@ -81,7 +81,7 @@ fn head(out: &mut String, table: &Table, extra: Option<&str>) {
     let caption = markup(&table.caption);
     let _ = write!(
         out,
-        "<div class=\"wide\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\
+        "<div class=\"wide\" role=\"group\" aria-label=\"{caption}\" tabindex=\"0\">\
          <table data-sorts><caption>{caption}</caption><thead><tr>"
     );
     for column in &table.columns {
