@@ -25,7 +25,7 @@ impl Examination {
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <title>{headline}</title><style>{STYLE}</style></head><body>\n<h1>{headline}</h1>\n<p>{}</p>\n",
+             <title>{headline}</title><style>{STYLE}</style></head><body><main>\n<h1>{headline}</h1>\n<p>{}</p>\n",
             markup(&self.about())
         );
         if !self.findings.is_empty() {
@@ -45,7 +45,7 @@ impl Examination {
         }
         let _ = write!(
             page,
-            "<h2>Plan</h2>\n<div class=\"graph\">{}</div>\n",
+            "<h2>Plan</h2>\n<div class=\"graph\" role=\"group\" aria-label=\"The plan as a graph\" tabindex=\"0\">{}</div>\n",
             self.to_svg()
         );
         if self.is_imported() {
@@ -53,7 +53,7 @@ impl Examination {
         } else {
             let _ = write!(
                 page,
-                "<h2>Steps</h2>\n<pre>{}</pre>\n",
+                "<h2>Steps</h2>\n<pre tabindex=\"0\">{}</pre>\n",
                 html_lines(&self.to_text())
             );
         }
@@ -64,7 +64,7 @@ impl Examination {
             }
             page.push_str("</ul>\n");
         }
-        page.push_str("</body></html>\n");
+        page.push_str("</main></body></html>\n");
         page
     }
 
@@ -82,7 +82,7 @@ impl Examination {
                 let _ = write!(page, "<p>{}</p>", markup(&notes_of(resource)));
             }
             let all = attribute_lines(&resource.attributes);
-            page.push_str("<pre>");
+            page.push_str("<pre tabindex=\"0\">");
             for line in all.iter().take(SHOWN_LINES) {
                 let _ = writeln!(
                     page,
@@ -97,7 +97,7 @@ impl Examination {
         }
         push_more(page, "<p>", self.resources.len(), SHOWN);
         if !self.outputs.is_empty() {
-            page.push_str("<h2>Outputs</h2>\n<pre>");
+            page.push_str("<h2>Outputs</h2>\n<pre tabindex=\"0\">");
             for line in attribute_lines(&self.outputs).iter().take(SHOWN) {
                 let _ = writeln!(
                     page,

@@ -162,6 +162,7 @@ impl Coordinator<'_, '_> {
             failed: 0,
             interrupted: false,
             abort: None,
+            overslept_ns: 0,
             recorders: Vec::new(),
             ledgers: Vec::new(),
             lags: Vec::new(),
@@ -189,6 +190,7 @@ impl Coordinator<'_, '_> {
                     self.to_tear_down += 1;
                     load.ended_ns = load.ended_ns.max(end.at_ns);
                     load.user_ends_ns[user as usize] = Some(end.at_ns);
+                    load.overslept_ns += end.overslept_ns;
                     load.interrupted |= end.interrupted;
                 }
                 Ok(UserReport::Panicked(failure)) => {

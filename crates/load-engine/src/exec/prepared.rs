@@ -68,6 +68,7 @@ impl Prepared {
             .monitor
             .finish(load.monitor_began_ns, Some(load.cpu_ns), wall_ns)
             .map_err(monitor_panicked)?;
+        let overslept_share = load.overslept_share().filter(|share| *share > 0.0);
         let (mut record, ledger, spilled) = total(load, context)?;
         record.wall_ns = wall_ns;
         record.monitor = monitored;
@@ -82,6 +83,7 @@ impl Prepared {
         if context.clock.is_simulated() {
             record.generator = record.generator.of_simulated_time();
         }
+        record.generator.overslept_share = overslept_share;
         Ok((record, ledger, spilled))
     }
 }

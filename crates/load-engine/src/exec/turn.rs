@@ -14,6 +14,8 @@ pub(crate) enum Turn {
 #[derive(Clone, Copy)]
 pub(crate) struct UserEnd {
     pub(crate) at_ns: u64,
+    /// How much later than its think time ended it went on, all in all.
+    pub(crate) overslept_ns: u64,
     /// Whether it was stopped before it was through.
     pub(crate) interrupted: bool,
 }

@@ -31,6 +31,7 @@ impl<'c> Turns<'c> {
                 stages,
                 think: context.plan.think_time,
                 thinks_until_ns: None,
+                overslept_ns: 0,
             })
         };
         match (&context.plan.model, &context.arrival_queue) {
@@ -58,12 +59,16 @@ impl<'c> Turns<'c> {
     }
 
     pub(crate) fn user_end(&self, it: &Iteration<'_>, interrupted: bool) -> UserEnd {
-        let at_ns = match self {
-            Self::Closed(_) => it.last_ns(),
+        let (at_ns, overslept_ns) = match self {
+            Self::Closed(closed) => (it.last_ns(), closed.overslept_ns),
             // Who waits for an arrival that does not come does nothing.
-            Self::Open(arrivals) => arrivals.ended_ns,
+            Self::Open(arrivals) => (arrivals.ended_ns, 0),
         };
-        UserEnd { at_ns, interrupted }
+        UserEnd {
+            at_ns,
+            overslept_ns,
+            interrupted,
+        }
     }
 
     /// Books an iteration that has ended.
@@ -90,6 +95,8 @@ pub(crate) struct Closed<'c> {
     stages: &'c [UserStage],
     think: ThinkTime,
     thinks_until_ns: Option<u64>,
+    /// The time by which it came late out of its thoughts.
+    overslept_ns: u64,
 }
 
 impl Closed<'_> {
@@ -112,6 +119,7 @@ impl Closed<'_> {
             if now_ns < until_ns {
                 return pause(until_ns.min(deadline_ns));
             }
+            self.overslept_ns += now_ns - until_ns;
             self.thinks_until_ns = None;
         }
         match self.next_start(now_ns, skipped_ns) {

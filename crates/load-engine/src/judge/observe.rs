@@ -420,7 +420,14 @@ fn of_phase(record: &RunRecord, phase: &str, step: Option<&str>) -> Result<Figur
         completed: steps()
             .map(|step| step.completed.unwrap_or(step.attempted()))
             .sum(),
-        just_after: 0,
+        just_after: match Lateness::of(record) {
+            Some(late) => {
+                let own = record.steps.iter();
+                let own = own.filter(|own| step.is_none_or(|name| own.name == name));
+                late.just_after_phase(phase, &own.collect::<Vec<_>>())
+            }
+            None => 0,
+        },
         window_ns: phase.end_ns.saturating_sub(phase.start_ns),
         on_time: match Lateness::of(record) {
             Some(late) => Some((late.earliest_in_phase(phase, steps())?, late.upper_factor())),

@@ -38,6 +38,10 @@ pub struct GeneratorRecord {
     /// The same of tasks that waited for memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_pressure_share: Option<f64>,
+    /// By how much users of a closed model came late out of their think time, as a share of all users'
+    /// time: so much less load was put on than the plan asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overslept_share: Option<f64>,
 }
 
 impl GeneratorRecord {
@@ -63,6 +67,7 @@ impl GeneratorRecord {
             throttled_share: monitor.share_of_load(|sample| sample.throttled_ns),
             cpu_pressure_share: monitor.share_of_load(|sample| sample.cpu_pressure_ns),
             memory_pressure_share: monitor.share_of_load(|sample| sample.memory_pressure_ns),
+            overslept_share: None,
         }
     }
 

@@ -286,3 +286,60 @@ fn tags_are_in_the_record() {
     assert_eq!(record.steps[0].tags["kind"], "read");
     assert!(record.steps[1].tags.is_empty());
 }
+
+/// A clock on which everybody who sleeps wakes late.
+struct LateClock(SimulatedClock, Duration);
+
+impl Clock for LateClock {
+    fn now_ns(&self) -> u64 {
+        self.0.now_ns()
+    }
+
+    fn sleep_until(&self, instant_ns: u64) {
+        self.0.sleep_until(instant_ns + self.1.as_nanos() as u64);
+    }
+
+    fn is_simulated(&self) -> bool {
+        true
+    }
+
+    fn enlist(&self, threads: u32) {
+        self.0.enlist(threads);
+    }
+
+    fn retire(&self) {
+        self.0.retire();
+    }
+}
+
+#[test]
+fn users_who_come_late_out_of_their_think_time_are_counted() {
+    let model = Model::iterations(2.try_into().unwrap(), 10.try_into().unwrap());
+    let plan = Plan::new("late", model).think_time(ThinkTime::Constant(Duration::from_millis(400)));
+    let share = |late_ms| {
+        let clock = LateClock(SimulatedClock::new(), Duration::from_millis(late_ms));
+        let (record, _) = run_on(&clock, &Idle, &plan, &StopHandle::new(), |_| {}).unwrap();
+        record.generator.overslept_share
+    };
+    // 100 of each 500 ms.
+    assert_eq!(share(100), Some(0.2));
+    assert_eq!(share(0), None);
+}
+
+struct Idle;
+
+impl Workload for Idle {
+    type User = ();
+
+    fn steps(&self) -> Vec<StepSpec> {
+        vec![StepSpec::new("idle")]
+    }
+
+    fn set_up(&self, _: u32) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn iterate(&self, (): &mut (), _: &mut Iteration<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+}

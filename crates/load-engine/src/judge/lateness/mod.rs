@@ -106,6 +106,22 @@ impl<'r> Lateness<'r> {
         steps.iter().map(of_step).sum()
     }
 
+    /// The same of a phase: how many successes completed within the largest lateness after its end. Of an
+    /// interval that is longer than that, the same share as of its time.
+    pub(crate) fn just_after_phase(&self, phase: &PhaseSummary, steps: &[&StepSummary]) -> u64 {
+        let end_ns = phase.end_ns;
+        let last = (end_ns / self.interval_ns) as usize;
+        let late_ns = self.most_between(last.saturating_sub(self.reach), last);
+        let near = |own: &IntervalSummary| -> f64 {
+            let from_ns = own.start_ns.max(end_ns);
+            let to_ns = (own.start_ns + self.interval_ns).min(end_ns + late_ns);
+            let share = to_ns.saturating_sub(from_ns) as f64 / self.interval_ns as f64;
+            own.latency.count as f64 * share
+        };
+        let intervals = steps.iter().flat_map(|step| &step.intervals);
+        intervals.map(near).sum::<f64>().ceil() as u64
+    }
+
     /// What a measured figure may have to be multiplied by at the most.
     pub(crate) fn upper_factor(&self) -> f64 {
         let open = self.record.open.as_ref();

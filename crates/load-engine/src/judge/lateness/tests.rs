@@ -102,6 +102,34 @@ fn only_lateness_shortly_before_counts() {
     assert_eq!(judge("p10 < 100ms", &record).ruling, Ruling::Unknown);
 }
 
+/// The same at a phase's end, of which the seconds know how many completed shortly after it.
+#[test]
+fn what_completed_within_the_lateness_after_a_phase_leaves_its_rate_open() {
+    let responses: Vec<_> = (0..200).map(|n| (n * SECOND / 100, 5 * MS)).collect();
+    let phase = |late_ns| {
+        let mut late = record(&responses, vec![late_ns; 2]);
+        let mut phase = PhaseSummary::default();
+        phase.name = "first".to_owned();
+        phase.end_ns = SECOND;
+        phase.steps = vec![PhaseStep::default()];
+        phase.steps[0].name = "call".to_owned();
+        phase.steps[0].completed = Some(100);
+        phase.steps[0].latency = summary((0..100).map(|_| 5 * MS));
+        late.phases = vec![phase];
+        late
+    };
+    assert_eq!(
+        judge("rate(@ first) > 105/s", &phase(0)).ruling,
+        Ruling::Violated
+    );
+    let open = judge("rate(@ first) > 105/s", &phase(90 * MS));
+    assert_eq!((open.ruling, open.counts), (Ruling::Unknown, false));
+    assert_eq!(
+        judge("rate(@ first) > 110/s", &phase(90 * MS)).ruling,
+        Ruling::Violated
+    );
+}
+
 /// One server: responses of arrivals that are sent at these times, by when they were due.
 fn served(due: &[u64], sent: &[u64], service: &[u64]) -> Vec<(u64, u64)> {
     let mut free = 0;

@@ -31,6 +31,9 @@ const MIN_WATCHED_NS: i64 = 1_000_000_000;
 
 const MAX_THROTTLED_SHARE: f64 = 0.05;
 
+/// Users of a closed model who come late out of their think time put on less load than the plan asks for.
+const MAX_OVERSLEPT_SHARE: f64 = 0.1;
+
 /// How many times what was reported an omission has to be before it is worth a warning.
 const MIN_OMISSION: f64 = 2.0;
 
@@ -72,6 +75,11 @@ pub enum GeneratorLimit {
     /// A limit of its control group kept the process from running.
     Throttled {
         /// The share of the load's time.
+        share: f64,
+    },
+    /// The target is another process, and users of a closed model came late out of their think time.
+    LateUsers {
+        /// The share of all users' time.
         share: f64,
     },
 }
@@ -124,6 +132,13 @@ impl fmt::Display for GeneratorLimit {
                 write!(
                     f,
                     "a limit of its control group kept the process waiting for {percent:.0} % of the time"
+                )
+            }
+            Self::LateUsers { share } => {
+                let percent = share * 100.0;
+                write!(
+                    f,
+                    "users spent {percent:.0} % of their time late after their think time"
                 )
             }
         }
@@ -233,7 +248,11 @@ impl RunRecord {
             above(stolen_share, MAX_STOLEN_SHARE).map(|share| GeneratorLimit::StolenTime { share });
         let throttled = above(generator.throttled_share, MAX_THROTTLED_SHARE)
             .map(|share| GeneratorLimit::Throttled { share });
-        full.into_iter().chain(stolen).chain(throttled)
+        // A target in this process may be what keeps users from coming back.
+        let overslept_share = generator.overslept_share.filter(|_| self.target.is_some());
+        let late = above(overslept_share, MAX_OVERSLEPT_SHARE)
+            .map(|share| GeneratorLimit::LateUsers { share });
+        full.into_iter().chain(stolen).chain(throttled).chain(late)
     }
 
     /// What a closed model hid of each step; nothing for an open one, which hides nothing.

@@ -78,6 +78,7 @@ fn a_machine_that_withheld_its_processors_is_a_reason() {
     let mut record = RunRecord::default();
     record.generator.machine_share = Some(0.97);
     record.generator.cpu_pressure_share = Some(0.9);
+    record.generator.overslept_share = Some(0.9);
     assert_eq!(
         record.generator_limits(),
         [],
@@ -95,6 +96,7 @@ fn a_machine_that_withheld_its_processors_is_a_reason() {
     );
     record.monitor.samples[1].at_ns = 5_000 * MS as i64;
     record.generator.throttled_share = Some(0.3);
+    record.generator.overslept_share = Some(0.25);
     let mut lag = empty_histogram();
     lag.record(40 * MS).unwrap();
     record.runtime_lag = Some(RuntimeLag {
@@ -110,6 +112,7 @@ fn a_machine_that_withheld_its_processors_is_a_reason() {
             "the generator used 97 % of the machine's processor time",
             "the host took 20 % of the processor time away",
             "a limit of its control group kept the process waiting for 30 % of the time",
+            "users spent 25 % of their time late after their think time",
         ]
     );
 }
