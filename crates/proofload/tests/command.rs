@@ -129,7 +129,7 @@ fn a_load_can_end_by_time() {
 #[test]
 fn a_limit_that_is_exceeded_fails_and_is_named() {
     let out = TempDir::new().unwrap();
-    let output = quick("storage", out.path(), &["--max-mean-latency", "0"]);
+    let output = quick("storage", out.path(), &["--max-mean-latency", "1ns"]);
     assert_eq!(output.status.code(), Some(1));
     let summary = stdout(&output);
     assert!(summary.contains("✗ mean(*) <= 0ms (append): "), "{summary}");
@@ -145,10 +145,10 @@ fn a_saved_report_is_judged_again_by_other_limits() {
     quick("storage", out.path(), &[]);
     let latest = out.path().join("latest");
     assert_eq!(proofload(&["report", text(&latest)]).status.code(), Some(0));
-    let strict = proofload(&["report", text(&latest), "--max-memory", "0.001"]);
+    let strict = proofload(&["report", text(&latest), "--max-memory", "1kB"]);
     assert_eq!(strict.status.code(), Some(1));
     assert!(
-        stdout(&strict).contains("✗ memory_peak <= 0.001MB: "),
+        stdout(&strict).contains("✗ memory_peak <= 1kB: "),
         "{}",
         stdout(&strict)
     );
@@ -162,7 +162,7 @@ fn a_saved_report_is_judged_again_by_other_limits() {
 #[test]
 fn advice_names_its_figure_and_limit_and_fails_nothing() {
     let out = TempDir::new().unwrap();
-    let output = quick("storage", out.path(), &["--advise-memory", "1"]);
+    let output = quick("storage", out.path(), &["--advise-memory", "1MB"]);
     assert_eq!(output.status.code(), Some(0));
     let summary = stdout(&output);
     let words: Vec<&str> = summary.split_whitespace().collect();
@@ -176,7 +176,7 @@ fn advice_names_its_figure_and_limit_and_fails_nothing() {
         "{summary}"
     );
     assert!(
-        summary.ends_with("--quick --advise-memory 1\n"),
+        summary.ends_with("--quick --advise-memory 1MB\n"),
         "the command repeats it: {summary}"
     );
 }

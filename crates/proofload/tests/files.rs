@@ -99,7 +99,7 @@ fn a_run_leaves_its_page_and_says_where() {
             "storage",
             "--quick",
             "--max-mean-latency",
-            "100000",
+            "100s",
             "--out",
         ])
         .arg(out.path())

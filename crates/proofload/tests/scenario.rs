@@ -197,7 +197,7 @@ fn flags_add_thresholds_to_a_file_or_go_before_those_on_the_same_figure() {
         "run",
         "s.toml",
         "--max-memory",
-        "0.001",
+        "1kB",
         "--max-error-rate",
         "7%",
     ];
@@ -207,8 +207,8 @@ fn flags_add_thresholds_to_a_file_or_go_before_those_on_the_same_figure() {
     for line in [
         "✓ operations(append) == 40: 40",
         "✓ error_rate <= 7%: 0.000 %",
-        "✗ memory_peak <= 0.001MB: ",
-        "repeat: proofload run s.toml --max-error-rate 7% --max-memory 0.001\n",
+        "✗ memory_peak <= 1kB: ",
+        "repeat: proofload run s.toml --max-error-rate 7% --max-memory 1kB\n",
     ] {
         assert!(summary.contains(line), "{line}\n{summary}");
     }
@@ -216,6 +216,18 @@ fn flags_add_thresholds_to_a_file_or_go_before_those_on_the_same_figure() {
     fs::write(dir.path().join("s.toml"), own).unwrap();
     let looser = proofload(dir.path(), &["run", "s.toml", "--max-memory", "2GB"]);
     assert_eq!(looser.status.code(), Some(0), "{}", stdout(&looser));
+}
+
+/// Two scenarios of one name would be one series of Prometheus and one suite of JUnit.
+#[test]
+fn two_scenarios_of_one_name_are_refused_before_anything_runs() {
+    let dir = with(APPENDS);
+    fs::write(dir.path().join("t.toml"), APPENDS).unwrap();
+    let output = proofload(dir.path(), &["run", "s.toml", "t.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = "s.toml and t.toml are both named `appends`: give one another name";
+    assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "");
 }
 
 #[test]

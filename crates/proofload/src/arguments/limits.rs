@@ -2,23 +2,24 @@ use clap::Args;
 use harness::FlagThreshold;
 use load_engine::Threshold;
 
-/// Thresholds by flags. A number without a unit has the unit that the help names.
+/// Thresholds by flags, in the units of scenario files.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Thresholds")]
 pub(crate) struct LimitArguments {
-    /// Most failed operations in a scenario, in percent [default: 5%]
+    /// Most failed operations in a scenario, such as 5% [default: 5%]
     #[arg(long, value_name = "SHARE", value_parser = error_rate, allow_negative_numbers = true)]
     max_error_rate: Option<Limit>,
-    /// Longest mean latency of a step, in milliseconds [default: 100ms]
+    /// Longest mean latency of a step, such as 100ms [default: 100ms]
     #[arg(long, value_name = "TIME", value_parser = mean_latency, allow_negative_numbers = true)]
     max_mean_latency: Option<Limit>,
-    /// Most resident memory in a scenario, in megabytes [default: 500MB]
+    /// Most resident memory in a scenario, such as 500MB [default: 500MB]
     #[arg(long, value_name = "SIZE", value_parser = memory, allow_negative_numbers = true)]
     max_memory: Option<Limit>,
-    /// Failed operations over all scenarios from which advice is given, in percent [default: 1%]
+    /// Failed operations over all scenarios from which advice is given, such as 1%
+    /// [default: 1%]
     #[arg(long, value_name = "SHARE", value_parser = error_rate, allow_negative_numbers = true)]
     advise_error_rate: Option<Limit>,
-    /// Resident memory from which advice is given, in megabytes [default: 1000MB]
+    /// Resident memory from which advice is given, such as 1GB [default: 1000MB]
     #[arg(long, value_name = "SIZE", value_parser = memory, allow_negative_numbers = true)]
     advise_memory: Option<Limit>,
 }
@@ -61,21 +62,19 @@ fn given(flags: &[(&str, &Option<Limit>)]) -> Vec<FlagThreshold> {
 }
 
 fn error_rate(value: &str) -> Result<Limit, String> {
-    limit("error_rate", value, "%", "5 or 5%")
+    limit("error_rate", value, "5%")
 }
 
 fn mean_latency(value: &str) -> Result<Limit, String> {
-    limit("mean(*)", value, "ms", "100 or 100ms")
+    limit("mean(*)", value, "100ms")
 }
 
 fn memory(value: &str) -> Result<Limit, String> {
-    limit("memory_peak", value, "MB", "500 or 500MB")
+    limit("memory_peak", value, "500MB")
 }
 
-fn limit(figure: &str, value: &str, unit: &str, such_as: &str) -> Result<Limit, String> {
-    let bare = value.parse::<f64>().is_ok();
-    let quantity = format!("{value}{}", if bare { unit } else { "" });
-    let threshold = format!("{figure} <= {quantity}").parse();
+fn limit(figure: &str, value: &str, such_as: &str) -> Result<Limit, String> {
+    let threshold = format!("{figure} <= {value}").parse();
     Ok(Limit {
         value: value.to_owned(),
         threshold: threshold.map_err(|error: load_engine::RunError| match error {
@@ -92,22 +91,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_number_has_the_flags_unit_and_others_are_read_as_everywhere() {
+    fn a_flag_has_the_units_of_a_file() {
         let text = |limit: Result<Limit, String>| limit.map(|limit| limit.threshold.to_string());
-        assert_eq!(text(error_rate("7")), Ok("error_rate <= 7%".to_owned()));
+        for value in ["0.5%", "7%"] {
+            assert_eq!(
+                text(error_rate(value)),
+                Ok(format!("error_rate <= {value}"))
+            );
+        }
+        // As in a file, a number below 1 is a share: this is 5 %.
         assert_eq!(
-            text(error_rate("0.5%")),
-            Ok("error_rate <= 0.5%".to_owned())
+            text(error_rate("0.05")),
+            Ok("error_rate <= 0.05".to_owned())
         );
-        assert_eq!(text(mean_latency("20")), Ok("mean(*) <= 20ms".to_owned()));
         assert_eq!(text(mean_latency("1.5s")), Ok("mean(*) <= 1.5s".to_owned()));
         assert_eq!(text(memory("64MiB")), Ok("memory_peak <= 64MiB".to_owned()));
-        for refused in ["-1", "150", "many"] {
-            let told = text(error_rate(refused)).unwrap_err();
-            assert!(
-                told.starts_with("expected a value such as 5 or 5%: "),
-                "{told}"
-            );
+        for (refused, problem) in [
+            (error_rate("7"), "did you mean 7 %?"),
+            (error_rate("150%"), "100 %"),
+            (error_rate("-1%"), ""),
+            (error_rate("many"), "a number is missing"),
+            (mean_latency("20"), "needs a unit"),
+        ] {
+            let told = text(refused).unwrap_err();
+            assert!(told.starts_with("expected a value such as "), "{told}");
+            assert!(told.contains(problem), "{told}");
         }
     }
 }

@@ -9,9 +9,16 @@ use crate::stored::{NAMES, load, path, updates};
 /// A renderer, and the ending of what it writes.
 type Renderer = (&'static str, fn(&Report) -> String);
 
-const RENDERERS: [Renderer; 6] = [
+const RENDERERS: [Renderer; 8] = [
     ("txt", |report| {
         anstream::adapter::strip_str(&render::terminal(report)).to_string()
+    }),
+    // A narrow terminal and a wide one.
+    ("40.txt", |report| {
+        anstream::adapter::strip_str(&render::terminal_in(report, 40)).to_string()
+    }),
+    ("160.txt", |report| {
+        anstream::adapter::strip_str(&render::terminal_in(report, 160)).to_string()
     }),
     // Not `.md`: what looks like a link in a hostile name is none.
     ("md.txt", render::markdown),

@@ -108,14 +108,18 @@ fn what_completed_within_the_lateness_after_a_phase_leaves_its_rate_open() {
     let responses: Vec<_> = (0..200).map(|n| (n * SECOND / 100, 5 * MS)).collect();
     let phase = |late_ns| {
         let mut late = record(&responses, vec![late_ns; 2]);
-        let mut phase = PhaseSummary::default();
-        phase.name = "first".to_owned();
-        phase.end_ns = SECOND;
-        phase.steps = vec![PhaseStep::default()];
-        phase.steps[0].name = "call".to_owned();
-        phase.steps[0].completed = Some(100);
-        phase.steps[0].latency = summary((0..100).map(|_| 5 * MS));
-        late.phases = vec![phase];
+        let step = PhaseStep {
+            name: "call".to_owned(),
+            completed: Some(100),
+            latency: summary((0..100).map(|_| 5 * MS)),
+            ..PhaseStep::default()
+        };
+        late.phases = vec![PhaseSummary {
+            name: "first".to_owned(),
+            end_ns: SECOND,
+            steps: vec![step],
+            ..PhaseSummary::default()
+        }];
         late
     };
     assert_eq!(
