@@ -132,7 +132,7 @@ fn a_limit_that_is_exceeded_fails_and_is_named() {
     let output = quick("storage", out.path(), &["--max-mean-latency", "1ns"]);
     assert_eq!(output.status.code(), Some(1));
     let summary = stdout(&output);
-    assert!(summary.contains("✗ mean(*) <= 0ms (append): "), "{summary}");
+    assert!(summary.contains("✗ mean(*) <= 1ns (append): "), "{summary}");
     assert!(
         summary.contains("→ fewer users or a faster disk"),
         "{summary}"
