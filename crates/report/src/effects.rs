@@ -42,6 +42,41 @@ pub struct EffectReading {
     pub verification: Verification,
 }
 
+/// A request whose answer is the same before, during and after the load.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InvariantReport {
+    /// Its name in the file.
+    pub name: String,
+    /// How often it was asked.
+    pub asked: u64,
+    /// How often there was no answer, such as while its service was restarted.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unanswered: u64,
+    /// How often it did not hold.
+    pub violated: u64,
+    /// When that was first, and what the answer was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_violation: Option<String>,
+}
+
+impl InvariantReport {
+    /// How often it was asked and held, in a line for people.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut line = format!("invariant {}: asked {} times", self.name, self.asked);
+        if self.unanswered > 0 {
+            line.push_str(&format!(", {} without an answer", self.unanswered));
+        }
+        match (&self.first_violation, self.violated) {
+            (Some(first), violated) => {
+                line.push_str(&format!(", violated {violated} times, first {first}"));
+            }
+            (None, _) => line.push_str(", held in each answer"),
+        }
+        line
+    }
+}
+
 /// What was done to a service during the load.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultReport {

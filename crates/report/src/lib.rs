@@ -28,7 +28,7 @@ mod verdict;
 
 mod error;
 
-pub use crate::effects::{EffectReading, EffectReport, FaultReport};
+pub use crate::effects::{EffectReading, EffectReport, FaultReport, InvariantReport};
 pub use crate::error::Error;
 pub use crate::findings::finding::{
     Evidence, Figure, Finding, FindingKind, Grade, PlotKind, Span, Strength, Unit,

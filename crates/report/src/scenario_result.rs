@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Conclusion;
-use crate::effects::{EffectReport, FaultReport};
+use crate::effects::{EffectReport, FaultReport, InvariantReport};
 
 /// What one scenario measured and what was found afterwards.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,9 @@ pub struct ScenarioResult {
     /// How each effect of external services was read back; nothing of other targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effects: Option<Vec<EffectReport>>,
+    /// What the file's invariants gave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invariants: Vec<InvariantReport>,
     /// What was done to services during the load.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultReport>,
@@ -71,6 +74,7 @@ impl ScenarioResult {
             run,
             verification,
             effects: None,
+            invariants: Vec::new(),
             faults: Vec::new(),
             incomplete: None,
             discrepancies_file: None,
@@ -89,10 +93,13 @@ impl ScenarioResult {
             return Vec::new();
         };
         if effects.is_empty() {
-            return vec!["no effect was verified: the file names none".to_owned()];
+            let none = "no effect was verified: the file names none".to_owned();
+            let invariants = self.invariants.iter().map(InvariantReport::line);
+            return [none].into_iter().chain(invariants).collect();
         }
         let lines = effects.iter().map(EffectReport::line);
         lines
+            .chain(self.invariants.iter().map(InvariantReport::line))
             .chain(self.faults.iter().map(FaultReport::line))
             .chain(effects.iter().filter_map(EffectReport::blind_spots))
             .collect()

@@ -37,7 +37,14 @@ const TARGET_KEYS: [&str; 1] = ["kind"];
 
 /// The tables of a file that puts the load on services. Together they are the options of the target that
 /// services are.
-pub(super) const SERVICE_TABLES: [&str; 5] = ["services", "flows", "effects", "setup", "teardown"];
+pub(super) const SERVICE_TABLES: [&str; 6] = [
+    "services",
+    "flows",
+    "effects",
+    "invariants",
+    "setup",
+    "teardown",
+];
 
 /// The target that a file with `[services]` means.
 const SERVICES: &str = "services";

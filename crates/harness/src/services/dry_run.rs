@@ -52,6 +52,11 @@ pub(super) fn show(program: &Program) -> Result<String, Failure> {
             }
         }
     }
+    for invariant in &program.invariants {
+        let title = format!("invariant {}", invariant.name);
+        let request = &invariant.step.request;
+        show_request(program, request, &title, &user.values, &mut text)?;
+    }
     for step in &program.teardown {
         show_step(program, step, "teardown", "s", &mut user, &mut text)?;
     }

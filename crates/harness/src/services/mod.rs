@@ -5,6 +5,7 @@ mod compile;
 mod dry_run;
 mod faults;
 mod hosts;
+mod invariants;
 mod judge;
 mod meter;
 mod prober;

@@ -31,10 +31,20 @@ pub(super) struct Program {
     pub(super) folder: PathBuf,
     /// The fields of a record that each user has for good, if its set-up names some.
     pub(super) user_data: Fields,
+    pub(super) invariants: Vec<Invariant>,
     /// What happens to services during the load, as it comes.
     pub(super) faults: Vec<Fault>,
     /// The names of the times that are measured beside steps, by their numbers.
     pub(super) parts: Vec<String>,
+}
+
+/// A request whose answer is always the same.
+pub(super) struct Invariant {
+    pub(super) name: Box<str>,
+    pub(super) step: Step,
+    /// Whether the file says what the answer is; else it is the one before the load.
+    pub(super) has_expect: bool,
+    pub(super) every: Duration,
 }
 
 /// What happens to a service during the load.
@@ -204,6 +214,10 @@ pub(super) struct EffectKind {
     pub(super) read: Option<ReadPlan>,
     pub(super) delete: Option<Request>,
     pub(super) settle: Duration,
+    /// Whether a listing gives a user's effects in the order of their acknowledgement.
+    pub(super) is_ordered: bool,
+    /// The effect with which it is there or not.
+    pub(super) together_with: Option<usize>,
     /// The number of the time until it is seen, if it may take some.
     pub(super) visible_part: Option<usize>,
     /// Whether steps say what is in it.

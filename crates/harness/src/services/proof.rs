@@ -1,6 +1,6 @@
 //! Readings of effects against the ledger, and what both readings come to.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use drivers::Reason;
@@ -115,6 +115,7 @@ impl Proof {
         stage: &str,
         writes: &Writes,
         reading: Reading,
+        beside: &[Discrepancy],
         mut each: impl FnMut(&Discrepancy),
     ) {
         let known = &mut self.known;
@@ -129,6 +130,13 @@ impl Proof {
             Some((_, error)) => unread(writes, error, &mut note),
             None => compare(writes, &reading, &mut note),
         };
+        for found in beside {
+            match found.defect {
+                Defect::Partial => verification.partial += 1,
+                _ => verification.out_of_order += 1,
+            }
+            note(found);
+        }
         // They are the whole result's, which shows each once.
         verification.discrepancies.clear();
         self.report.readings.push(EffectReading {
@@ -161,6 +169,8 @@ impl Proof {
         sum.duplicated = most(|found| found.duplicated, Defect::Duplicated);
         sum.unexpected = most(|found| found.unexpected, Defect::Unexpected);
         sum.miscounted = most(|found| found.miscounted, Defect::Miscounted);
+        sum.out_of_order = most(|found| found.out_of_order, Defect::OutOfOrder);
+        sum.partial = most(|found| found.partial, Defect::Partial);
         sum.unreadable = most(|found| found.unreadable, Defect::Unreadable);
         sum.abandoned = self
             .report
@@ -290,6 +300,105 @@ impl Writes {
     }
 }
 
+/// What is wrong beside what is there: order, and parts of which one is there and the other is not.
+pub(super) fn beside(
+    program: &Program,
+    effect: usize,
+    writes: &[Writes],
+    readings: &[Option<Reading>],
+) -> Vec<Discrepancy> {
+    let kind = &program.effects[effect];
+    let Some(reading) = &readings[effect] else {
+        return Vec::new();
+    };
+    let mut wrong = Vec::new();
+    if kind.is_ordered {
+        out_of_order(&writes[effect], reading, &mut wrong);
+    }
+    let other = kind.together_with;
+    if let Some((other, Some(of_other))) = other.map(|other| (other, &readings[other])) {
+        let names = (kind.name, program.effects[other].name);
+        partial(
+            names,
+            [&writes[effect], &writes[other]],
+            [reading, of_other],
+            &mut wrong,
+        );
+    }
+    wrong
+}
+
+/// Rows of one user that come before a row that was acknowledged earlier.
+fn out_of_order(writes: &Writes, reading: &Reading, wrong: &mut Vec<Discrepancy>) {
+    let entries = writes.ledger.iter();
+    // Of a write beside the ledger of the engine nobody knows when it was acknowledged.
+    let created = entries
+        .filter(|entry| matches!(entry.effect, Effect::Created(_)) && entry.settled_ns != u64::MAX);
+    let acknowledged: HashMap<String, (u32, u64)> = created
+        .map(|entry| (entry.key.into_owned(), (entry.user, entry.settled_ns)))
+        .collect();
+    let mut newest: HashMap<u32, (u64, &str)> = HashMap::new();
+    for found in &reading.found {
+        let Some((user, at)) = acknowledged.get(&found.key) else {
+            continue;
+        };
+        let (latest, key) = newest.entry(*user).or_insert((*at, &found.key));
+        if at < latest {
+            wrong.push(Discrepancy {
+                defect: Defect::OutOfOrder,
+                kind: writes.kind.to_owned(),
+                key: found.key.clone(),
+                expected: Expectation::Value(format!("before {key}")),
+                found: Some(found.digest),
+                value: Some(format!("after {key}")),
+                user: Some(*user),
+            });
+        } else {
+            (*latest, *key) = (*at, &found.key);
+        }
+    }
+}
+
+/// Keys that steps wrote to both effects, or tried to, and that are in one of them only.
+fn partial(
+    (name, other): (&str, &str),
+    [writes, of_other]: [&Writes; 2],
+    [reading, other_reading]: [&Reading; 2],
+    wrong: &mut Vec<Discrepancy>,
+) {
+    if !reading.unreadable.is_empty() || !other_reading.unreadable.is_empty() {
+        // What could not be read is neither there nor not.
+        return;
+    }
+    let keys = |reading: &Reading| -> HashSet<String> {
+        reading
+            .found
+            .iter()
+            .map(|found| found.key.clone())
+            .collect()
+    };
+    let (here, there) = (keys(reading), keys(other_reading));
+    for (key, user) in &writes.keys {
+        let (is_here, is_there) = (here.contains(key), there.contains(key));
+        if is_here == is_there || !of_other.keys.contains_key(key) {
+            continue;
+        }
+        let (one, missing) = match is_here {
+            true => (name, other),
+            false => (other, name),
+        };
+        wrong.push(Discrepancy {
+            defect: Defect::Partial,
+            kind: name.to_owned(),
+            key: key.clone(),
+            expected: Expectation::Value(format!("both `{name}` and `{other}`, or neither")),
+            found: None,
+            value: Some(format!("`{one}` without `{missing}`")),
+            user: Some(*user),
+        });
+    }
+}
+
 /// Whether a reading shows what it has to, so that waiting would change nothing.
 pub(super) fn is_right(writes: &Writes, reading: &Reading) -> bool {
     reading.unreadable.is_empty() && compare(writes, reading, &mut |_| {}).holds()
@@ -332,6 +441,8 @@ pub(super) fn total(proofs: &[Proof]) -> Verification {
         total.lost += sum.lost;
         total.altered += sum.altered;
         total.miscounted += sum.miscounted;
+        total.out_of_order += sum.out_of_order;
+        total.partial += sum.partial;
         total.duplicated += sum.duplicated;
         total.unexpected += sum.unexpected;
         total.indeterminate += sum.indeterminate;
@@ -353,6 +464,12 @@ fn cannot_see(kind: &EffectKind) -> Vec<String> {
     }
     if !kind.has_content {
         blind.push("altered content".to_owned());
+    }
+    if kind.is_ordered {
+        blind.push("order between users".to_owned());
+    }
+    if kind.together_with.is_some() {
+        blind.push("a part that was missing and came in time".to_owned());
     }
     if kind.is_sum {
         blind.push("errors that cancel each other".to_owned());

@@ -13,6 +13,7 @@ use report::{FaultReport, ScenarioResult};
 
 use super::faults;
 use super::hosts::Hosts;
+use super::invariants::{self, Checks};
 use super::prober;
 use super::program::{EffectKind, Program, Step};
 use super::proof::{self, Proof, Writes};
@@ -40,6 +41,7 @@ struct Prepared {
     run_values: Values,
     /// What sums were, effect by effect.
     before: Vec<BTreeMap<String, String>>,
+    checks: Checks,
 }
 
 /// What the load left.
@@ -51,6 +53,7 @@ struct Loaded {
     run_values: Values,
     /// What sums were before the load, effect by effect.
     before: Vec<BTreeMap<String, String>>,
+    checks: Checks,
     faults: Vec<FaultReport>,
 }
 
@@ -108,7 +111,13 @@ impl<'r> Services<'r> {
         self.once(&self.program.run_setup, &mut run_values)
             .map_err(|failure| self.scenario.failed("set up", failure))?;
         let before = self.sums_before(&run_values)?;
-        Ok(Prepared { run_values, before })
+        let checks = self.wait(Checks::before(&self.program, &run_values));
+        let checks = checks.map_err(|failure| self.scenario.failed("check", failure))?;
+        Ok(Prepared {
+            run_values,
+            before,
+            checks,
+        })
     }
 
     /// What is told of a run whose set-up failed.
@@ -125,7 +134,11 @@ impl<'r> Services<'r> {
         progress: &mut dyn Progress,
     ) -> Result<Loaded, Error> {
         let program = &Arc::clone(&self.program);
-        let Prepared { run_values, before } = prepared;
+        let Prepared {
+            run_values,
+            before,
+            mut checks,
+        } = prepared;
         let phases = self.scenario.plan.phases.iter();
         let phases = phases.map(|phase| phase.name.to_string());
         let parts = Parts::new(program.parts.iter().cloned(), phases);
@@ -142,7 +155,7 @@ impl<'r> Services<'r> {
         let scenario = self.scenario;
         let hosts = &mut self.hosts;
         let (probes, parts) = (&shared.probes, &shared.parts);
-        let loaded = prober::during(program, &run_values, probes, parts, || {
+        let load = || {
             faults::during(hosts, &program.faults, |due| {
                 load_with(scenario, drain, progress, |plan, stop, watch| {
                     run_async(workload, plan, stop, |state| {
@@ -151,8 +164,11 @@ impl<'r> Services<'r> {
                     })
                 })
             })
-        });
-        let (outcome, faults) = loaded.map_err(|failure| scenario.failed("follow", failure))?;
+        };
+        let watched = || invariants::during(program, &run_values, &mut checks, load);
+        let loaded = prober::during(program, &run_values, probes, parts, watched);
+        let failed = |failure| scenario.failed("watch", failure);
+        let (outcome, faults) = loaded.map_err(failed)?.map_err(failed)?;
         let mut outcome = outcome?;
         // Users that were cut off leave what they were about to do; their threads end with the runtimes.
         outcome
@@ -171,6 +187,7 @@ impl<'r> Services<'r> {
             shared,
             run_values,
             before,
+            checks,
             faults,
         })
     }
@@ -239,6 +256,7 @@ impl<'r> Services<'r> {
             shared,
             run_values,
             before,
+            mut checks,
             faults,
         } = loaded;
         let program = Arc::clone(&self.program);
@@ -259,6 +277,7 @@ impl<'r> Services<'r> {
             users: Arc::new(std::mem::take(&mut left.users)),
         };
         let mut wrong = Wrong::new(&self.scenario.discrepancies);
+        self.wait(checks.ask_all(&program, &reader.run_values, "at the end"));
         self.read("end", ended, &reader, &writes, &mut proofs, &mut wrong);
         let mut problem = None;
         if program
@@ -274,12 +293,18 @@ impl<'r> Services<'r> {
                             service.is_some_and(|number| program.services[number].restarts());
                     }
                     let stage = "after restart";
+                    self.wait(checks.ask_all(&program, &reader.run_values, stage));
                     self.read(stage, ended, &reader, &writes, &mut proofs, &mut wrong);
                 }
                 Err(failure) => problem = Some(self.scenario.failed("restart", failure)),
             }
         }
         let mut verification = proof::total(&proofs);
+        let (violated, unreadable) = checks.counts();
+        verification.violated += violated;
+        verification.unreadable += unreadable;
+        let (invariants, violations) = checks.finish();
+        violations.iter().for_each(|found| wrong.add(found));
         let (shown, file) = wrong.finish();
         verification.discrepancies = shown;
         let discrepancies_file = kept(file, &mut problem).flatten();
@@ -293,6 +318,7 @@ impl<'r> Services<'r> {
         check_sums(&self.scenario.name, &record, &verification)?;
         let mut result = self.result(record, verification, proofs, discrepancies_file);
         result.faults = faults;
+        result.invariants = invariants;
         Ok((result, problem))
     }
 
@@ -322,10 +348,18 @@ impl<'r> Services<'r> {
         proofs: &mut [Proof],
         wrong: &mut Wrong<'_>,
     ) {
-        for (number, (proof, writes)) in proofs.iter_mut().zip(writes).enumerate() {
-            if self.program.effects[number].read.is_some() {
-                let reading = self.settled(number, ended, reader, writes);
-                proof.add(stage, writes, reading, |found| wrong.add(found));
+        let read = |(number, writes): (usize, &Writes)| {
+            let has_read = self.program.effects[number].read.is_some();
+            has_read.then(|| self.settled(number, ended, reader, writes))
+        };
+        let mut readings: Vec<Option<Reading>> = writes.iter().enumerate().map(read).collect();
+        let numbers = 0..readings.len();
+        let beside = numbers.map(|number| proof::beside(&self.program, number, writes, &readings));
+        let beside: Vec<Vec<Discrepancy>> = beside.collect();
+        for (number, proof) in proofs.iter_mut().enumerate() {
+            if let Some(reading) = readings[number].take() {
+                let (writes, beside) = (&writes[number], &beside[number]);
+                proof.add(stage, writes, reading, beside, |found| wrong.add(found));
             }
         }
     }

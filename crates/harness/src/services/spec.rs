@@ -19,6 +19,9 @@ pub(super) struct FlowsSpec {
     /// Effects that steps leave, and how they are read back.
     #[serde(default)]
     pub(super) effects: BTreeMap<String, EffectSpec>,
+    /// Requests whose answer is the same before, during and after the load.
+    #[serde(default)]
+    pub(super) invariants: BTreeMap<String, InvariantSpec>,
     /// Steps before the load: once, or once for each user.
     #[serde(default)]
     pub(super) setup: Vec<StepSpec>,
@@ -411,6 +414,67 @@ pub(super) struct EffectSpec {
     /// How long after the load it may take until an effect is seen (not at all).
     #[serde(default)]
     pub(super) settle: Option<Time>,
+    /// Whether a listing gives each user's effects in the order in which they were acknowledged (false).
+    #[serde(default)]
+    pub(super) ordered: bool,
+    /// Another effect of the same keys: both are there, or neither.
+    #[serde(default)]
+    pub(super) together_with: Option<String>,
+}
+
+/// A request whose answer is always the same.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InvariantSpec {
+    /// The service that is asked; the only one that understands the action.
+    #[serde(default)]
+    pub(super) service: Option<String>,
+    /// An HTTP message: the request line, headers, an empty line.
+    #[serde(default)]
+    pub(super) http: Option<String>,
+    /// A Redis command as a list of texts, or a pipeline as a list of commands.
+    #[serde(default)]
+    pub(super) redis: Option<CommandsSpec>,
+    /// A statement of SQL that reads.
+    #[serde(default)]
+    pub(super) sql: Option<String>,
+    /// A tool of an MCP service.
+    #[serde(default)]
+    pub(super) call: Option<String>,
+    /// The arguments of `call`, as JSON ({}).
+    #[serde(default)]
+    pub(super) args: Option<String>,
+    /// A line of JSON for a program.
+    #[serde(default)]
+    pub(super) exec: Option<String>,
+    /// What the answer has to be, as in a step (the answer before the load).
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub(super) expect: BTreeMap<String, toml::Value>,
+    /// How long to wait between two requests (1s).
+    #[serde(default)]
+    pub(super) every: Option<Time>,
+    /// How long one request may take (the service's).
+    #[serde(default)]
+    pub(super) timeout: Option<Time>,
+}
+
+impl InvariantSpec {
+    /// The step that asks for it.
+    pub(super) fn step(&self) -> StepSpec {
+        StepSpec {
+            service: self.service.clone(),
+            http: self.http.clone(),
+            redis: self.redis.clone(),
+            sql: self.sql.clone().map(SqlSpec::One),
+            call: self.call.clone(),
+            args: self.args.clone(),
+            exec: self.exec.clone(),
+            expect: self.expect.clone(),
+            timeout: self.timeout,
+            ..StepSpec::default()
+        }
+    }
 }
 
 /// A request that reads effects, and where they are in its answer.

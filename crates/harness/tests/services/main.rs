@@ -12,6 +12,7 @@ mod network;
 mod parts;
 mod protocols;
 mod real;
+mod relations;
 mod server;
 mod steps;
 

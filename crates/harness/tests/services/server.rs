@@ -35,9 +35,13 @@ pub(crate) enum Lie {
     CannotList,
     /// It lists nothing before it was asked four times.
     Lags,
+    /// Its total is wrong the second time that it is asked.
+    Leaks,
+    /// It lists each page backwards.
+    Reorders,
 }
 
-const LIES: [(&str, Lie); 10] = [
+const LIES: [(&str, Lie); 12] = [
     ("none", Lie::None),
     ("drops", Lie::Drops),
     ("alters", Lie::Alters),
@@ -48,6 +52,8 @@ const LIES: [(&str, Lie); 10] = [
     ("keeps-removed", Lie::KeepsRemoved),
     ("cannot-list", Lie::CannotList),
     ("lags", Lie::Lags),
+    ("leaks", Lie::Leaks),
+    ("reorders", Lie::Reorders),
 ];
 
 impl FromStr for Lie {
@@ -80,6 +86,8 @@ struct State {
     asked: u64,
     logins: u64,
     listed: u64,
+    totals: u64,
+    receipts: Vec<String>,
 }
 
 impl Shop {
@@ -147,6 +155,16 @@ impl Shop {
                 state.listed += 1;
                 self.list(&state, request)
             }
+            ("GET", None) if path == "/total" => {
+                state.totals += 1;
+                let leaks = self.lie == Lie::Leaks && state.totals == 2;
+                (200, json!({ "total": if leaks { 99 } else { 100 } }))
+            }
+            ("GET", None) if path == "/receipts" => {
+                let items = state.receipts.iter();
+                let items: Vec<Value> = items.map(|key| json!({ "reference": key })).collect();
+                (200, json!({ "items": items }))
+            }
             ("POST", None) if path == "/tally" => {
                 let order = request.json();
                 let key = order["reference"].as_str().unwrap();
@@ -193,7 +211,10 @@ impl Shop {
             return self.store(state, &key, quantity);
         }
         match self.lie {
-            Lie::Drops => (201, json!({ "id": state.next })),
+            Lie::Drops => {
+                state.receipts.push(key);
+                (201, json!({ "id": state.next }))
+            }
             Lie::Alters => self.store(state, &key, json!(0)),
             Lie::Duplicates => {
                 self.store(state, &key, quantity.clone());
@@ -225,6 +246,7 @@ impl Shop {
             let row = json!({ "reference": key, "quantity": quantity });
             file.write_all(format!("{row}\n").as_bytes()).unwrap();
         }
+        state.receipts.push(key.to_owned());
         let number = state.insert(key, quantity);
         (201, json!({ "id": format!("o-{number}") }))
     }
@@ -250,11 +272,14 @@ impl Shop {
         });
         let page: Vec<_> = rows.take(21).collect();
         let next = page.get(20).map(|(number, _)| number.to_string());
-        let items: Vec<Value> = page
+        let mut items: Vec<Value> = page
             .iter()
             .take(20)
             .map(|(_, (key, quantity))| json!({ "reference": key, "quantity": quantity }))
             .collect();
+        if self.lie == Lie::Reorders {
+            items.reverse();
+        }
         (200, json!({ "items": items, "next": next }))
     }
 

@@ -70,6 +70,15 @@ pub struct Verification {
     /// Sums that are not what was added to them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub miscounted: u64,
+    /// Things that are not in the order in which their user's writes were acknowledged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub out_of_order: u64,
+    /// Things of which one part is there and another is not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub partial: u64,
+    /// Answers that violated an invariant.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub violated: u64,
     /// Last written by an operation that was never acknowledged: there or not, neither is wrong.
     pub indeterminate: u64,
     /// Errors while the target was read.
@@ -152,6 +161,9 @@ impl Verification {
         self.duplicated += other.duplicated;
         self.unexpected += other.unexpected;
         self.miscounted += other.miscounted;
+        self.out_of_order += other.out_of_order;
+        self.partial += other.partial;
+        self.violated += other.violated;
         self.indeterminate += other.indeterminate;
         self.unreadable += other.unreadable;
         self.unread += other.unread;
@@ -200,13 +212,16 @@ impl Verification {
 
     /// How often each defect was found. What could not be read is none of them: nobody knows what is there.
     #[must_use]
-    pub fn defects(&self) -> [(Defect, u64); 5] {
+    pub fn defects(&self) -> [(Defect, u64); 8] {
         [
             (Defect::Lost, self.lost),
             (Defect::Altered, self.altered),
             (Defect::Duplicated, self.duplicated),
             (Defect::Unexpected, self.unexpected),
             (Defect::Miscounted, self.miscounted),
+            (Defect::OutOfOrder, self.out_of_order),
+            (Defect::Partial, self.partial),
+            (Defect::Violated, self.violated),
         ]
     }
 
@@ -255,10 +270,16 @@ pub enum Defect {
     Unreadable,
     /// A number that is not what was added to it.
     Miscounted,
+    /// It is not where its user's acknowledgements put it.
+    OutOfOrder,
+    /// One part of it is there, and another is not.
+    Partial,
+    /// An invariant does not hold.
+    Violated,
 }
 
 impl Defect {
-    /// Its name, which is also that of its figure in thresholds.
+    /// Its name, for people. In thresholds spaces are underscores.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -268,6 +289,9 @@ impl Defect {
             Self::Unexpected => "unexpected",
             Self::Unreadable => "unreadable",
             Self::Miscounted => "miscounted",
+            Self::OutOfOrder => "out of order",
+            Self::Partial => "partial",
+            Self::Violated => "violated",
         }
     }
 }

@@ -23,6 +23,9 @@ pub(crate) enum Metric {
     Duplicated,
     Unexpected,
     Miscounted,
+    OutOfOrder,
+    Partial,
+    Violated,
     Indeterminate,
     Unreadable,
     Vacuous,
@@ -125,7 +128,7 @@ impl Scope {
 }
 
 /// Every figure but the percentiles, by name.
-pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 29] = [
+pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 32] = [
     ("min", Metric::Min, Dimension::Time, Scope::Phase),
     ("mean", Metric::Mean, Dimension::Time, Scope::Phase),
     ("max", Metric::Max, Dimension::Time, Scope::Phase),
@@ -183,6 +186,14 @@ pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 29] = [
         Dimension::Count,
         Scope::Run,
     ),
+    (
+        "out_of_order",
+        Metric::OutOfOrder,
+        Dimension::Count,
+        Scope::Run,
+    ),
+    ("partial", Metric::Partial, Dimension::Count, Scope::Run),
+    ("violated", Metric::Violated, Dimension::Count, Scope::Run),
     (
         "indeterminate",
         Metric::Indeterminate,

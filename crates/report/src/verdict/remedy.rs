@@ -20,6 +20,11 @@ pub(crate) fn remedy(judgement: &Judgement) -> &'static str {
             "something came back, was refused and done all the same, or came from elsewhere: see the \
              discrepancies"
         }
+        "out_of_order" => {
+            "one user's writes are listed in another order than they were acknowledged"
+        }
+        "partial" => "one part was done and the other was not: look for what undoes the first",
+        "violated" => "an answer that should never change did: see the discrepancies",
         "miscounted" => {
             "a sum is not what was added: look for updates that read, add and write back"
         }

@@ -15,7 +15,12 @@ pub const EFFECTS: [&str; 6] = [
 ];
 
 /// What holds besides for services of others.
-pub const EFFECTS_OF_SERVICES: [&str; 1] = ["miscounted == 0"];
+pub const EFFECTS_OF_SERVICES: [&str; 4] = [
+    "miscounted == 0",
+    "out_of_order == 0",
+    "partial == 0",
+    "violated == 0",
+];
 
 /// What has to hold in a scenario that sets no thresholds of its own.
 pub const DEFAULTS: [&str; 3] = ["error_rate < 5%", "mean(*) < 100ms", "memory_peak < 500MB"];

@@ -212,6 +212,12 @@ impl<'f> Effects<'f> {
                            ${key} and values of one user";
             return Err(SpecError::new(at.then("read"), problem));
         }
+        let is_listing = |read: &ReadPlan| read.scope != ReadScope::PerKey;
+        if known.spec.ordered && !read.as_ref().is_some_and(is_listing) {
+            let problem = "an order needs a listing: this `read` asks for one key";
+            return Err(SpecError::of_key(at.then("ordered"), problem));
+        }
+        let together_with = self.together_with(known, &at)?;
         let delete = known.spec.delete.as_ref().map(|delete| {
             let at = at.then("delete");
             scope.begin_step(&format!("delete {}", known.name));
@@ -232,12 +238,30 @@ impl<'f> Effects<'f> {
             name: kept(known.name),
             read,
             delete: delete.transpose()?,
+            is_ordered: known.spec.ordered,
+            together_with,
             visible_part: None,
             settle: known.spec.settle.map_or(Duration::ZERO, |time| time.0),
             has_content: known.has_content.unwrap_or(false) || is_sum,
             is_sum,
             has_captured_keys: known.has_captured_keys,
         })
+    }
+
+    /// The effect with which another one is there or not.
+    fn together_with(&self, known: &Known<'_>, at: &KeyPath) -> Result<Option<usize>, SpecError> {
+        let Some(name) = &known.spec.together_with else {
+            return Ok(None);
+        };
+        let at = at.then("together_with");
+        let other = self.find(name, &at)?;
+        let has_read = |known: &Known<'_>| known.spec.read.is_some();
+        let is_itself = self.known[other].name == known.name;
+        if is_itself || !has_read(known) || !has_read(&self.known[other]) {
+            let problem = "both need a `read`, and the same keys";
+            return Err(SpecError::new(at, problem));
+        }
+        Ok(Some(other))
     }
 
     fn read(

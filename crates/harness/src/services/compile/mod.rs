@@ -6,6 +6,7 @@ mod data;
 mod effects;
 mod expect;
 mod faults;
+mod invariants;
 mod parts;
 mod places;
 mod services;
@@ -47,6 +48,7 @@ pub(super) fn compile(file: &File, constants: Constants) -> Result<Program, Spec
     scope.forget_after(lasting);
     scope.limit(Reach::Run);
     let teardown = context.teardown(&mut scope)?;
+    let invariants = invariants::compile(file, &services, &mut scope)?;
     let mixes = mixes(file)?;
     let faults = faults::compile(file, &services)?;
     let services = services.into_iter().map(|declared| declared.service);
@@ -68,6 +70,7 @@ pub(super) fn compile(file: &File, constants: Constants) -> Result<Program, Spec
         seed: file.load.seed,
         folder: file.load.permissions.folder.clone(),
         user_data,
+        invariants,
         faults,
         parts,
     })
@@ -94,7 +97,8 @@ impl Context<'_> {
             let at = KeyPath::to("setup").then(number);
             let reach = reach_of(spec);
             scope.limit(reach);
-            let step = self.step(spec, &at, None, steps::Place::SetUp(reach), scope)?;
+            let name = format!("setup {}", number + 1);
+            let step = self.step(spec, &at, Some(&name), steps::Place::SetUp(reach), scope)?;
             match reach {
                 Reach::Run => of_run.push(step),
                 _ => {
@@ -142,7 +146,8 @@ impl Context<'_> {
         specs
             .map(|(number, spec)| {
                 let at = KeyPath::to("teardown").then(number);
-                self.step(spec, &at, None, steps::Place::TearDown, scope)
+                let name = format!("teardown {}", number + 1);
+                self.step(spec, &at, Some(&name), steps::Place::TearDown, scope)
             })
             .collect()
     }

@@ -143,19 +143,24 @@ fn overview(scenarios: &[ScenarioResult]) -> Table {
         "memory before → peak → after",
         "CPU",
     ];
-    let has_sums = scenarios
+    // Defects that only services of others can have, where one has them.
+    let mut rare: Vec<Defect> = Vec::new();
+    for (defect, count) in scenarios
         .iter()
-        .any(|result| result.verification.miscounted > 0);
-    if has_sums {
-        columns.push(Defect::Miscounted.name());
+        .flat_map(|result| result.verification.defects())
+    {
+        if count > 0 && !columns.contains(&defect.name()) {
+            columns.push(defect.name());
+            rare.push(defect);
+        }
     }
     let mut table = Table::new("Scenarios", &columns).with_text(&["verdict", "load"]);
     let rows = scenarios.iter();
-    table.rows = rows.map(|result| scenario_row(result, has_sums)).collect();
+    table.rows = rows.map(|result| scenario_row(result, &rare)).collect();
     table
 }
 
-fn scenario_row(result: &ScenarioResult, has_sums: bool) -> Vec<Cell> {
+fn scenario_row(result: &ScenarioResult, rare: &[Defect]) -> Vec<Cell> {
     let (run, found) = (&result.run, &result.verification);
     let failed = run.failed_operations() + run.failures.total();
     let wrong =
@@ -186,9 +191,9 @@ fn scenario_row(result: &ScenarioResult, has_sums: bool) -> Vec<Cell> {
             run.monitor.summary.cores_used.unwrap_or(0.0),
         ),
     ];
-    if has_sums {
-        row.push(wrong(found.miscounted));
-    }
+    let of_rare = found.defects().into_iter();
+    let of_rare = of_rare.filter(|(defect, _)| rare.contains(defect));
+    row.extend(of_rare.map(|(_, count)| wrong(count)));
     row
 }
 

@@ -161,8 +161,13 @@ fn effects<'r>(out: &mut Families<'r>, report: &'r Report) {
             ("unreadable", found.unreadable),
             ("indeterminate", found.indeterminate),
         ];
-        // Only services of others have sums.
-        let of_services = [("miscounted", found.miscounted)];
+        // Only services of others have these.
+        let of_services = [
+            ("miscounted", found.miscounted),
+            ("out_of_order", found.out_of_order),
+            ("partial", found.partial),
+            ("violated", found.violated),
+        ];
         let of_services = of_services
             .into_iter()
             .filter(|_| scenario.effects.is_some());
