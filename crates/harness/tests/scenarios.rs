@@ -97,7 +97,11 @@ const MORE: [&str; 2] = [
 ];
 
 /// Files for services of others, which a test of this crate does not start. Each is read and shown.
-const SERVICES: [&str; 2] = ["services/mcp-memory-server.toml", "services/redis-set.toml"];
+const SERVICES: [&str; 3] = [
+    "services/gate.toml",
+    "services/mcp-memory-server.toml",
+    "services/redis-set.toml",
+];
 
 #[test]
 fn files_for_services_of_others_make_sense() {

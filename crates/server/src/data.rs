@@ -20,6 +20,7 @@ const STARTER: &str = include_str!("starter.toml");
 /// - `policy.toml`: which actions need whom; written at the first start.
 /// - `directory.toml`: the reviewers, their groups and delegations. Without it everybody with a reviewer's
 ///   token may review what somebody else asked for.
+/// - `schemas/*.toml`: what actions do, for those that come with facts.
 /// - `approvals/`: the log of the gate. `access/`: hashes of tokens.
 /// - `secrets/approvals`: the key that snapshots and hidden values depend on. Back it up elsewhere.
 #[derive(Debug, Clone)]

@@ -54,6 +54,14 @@ pub enum Error {
         /// What is wrong, and where.
         source: Box<toml::de::Error>,
     },
+    /// The schemas that say what actions do. Correct the file; the cause names the place.
+    #[error("{}", path.display())]
+    Schemas {
+        /// The file or the folder.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<forensic_simulator::Error>,
+    },
     /// The approvals cannot be opened or closed. If another process has them open, that is the server of
     /// this directory: end it, or use it.
     #[error("approvals in {}", path.display())]

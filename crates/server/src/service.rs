@@ -24,8 +24,9 @@ use crate::http::route::{Route, router};
 use crate::http::{accept, openapi, reply};
 use crate::inbox::origin::Origins;
 use crate::inbox::session::Sessions;
+use crate::simulations::forecast::Forecaster;
 use crate::state::{App, AppState, RequestIds};
-use crate::{approvals, hooks, inbox, operations};
+use crate::{approvals, hooks, inbox, operations, simulations};
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,10 +78,12 @@ pub(crate) fn open(config: &Config) -> Result<(App, Vec<Route>), Error> {
     config.check()?;
     let data = DataDir::create(&config.dir)?;
     let tokens = Tokens::open(data.path())?;
+    let forecaster = Forecaster::open(&data.path().join("schemas"))?;
     let workflow = data.open_approvals(config.restored.as_ref())?;
     let gate = Gate::new(workflow).map_err(Error::Runtime)?;
     let routes = routes();
     let app = Arc::new(AppState {
+        forecaster: Arc::new(forecaster),
         sessions: Sessions::default(),
         origins: Origins::new(config.public_url.as_deref()),
         calls: Calls::default(),
@@ -140,6 +143,7 @@ fn routes() -> Vec<Route> {
     [
         operations::routes(),
         approvals::routes(),
+        simulations::routes(),
         hooks::routes(),
         inbox::routes(),
     ]

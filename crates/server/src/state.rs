@@ -13,12 +13,14 @@ use crate::http::figures::Figures;
 use crate::http::lane::Lanes;
 use crate::inbox::origin::Origins;
 use crate::inbox::session::Sessions;
+use crate::simulations::forecast::Forecaster;
 
 pub(crate) type App = Arc<AppState>;
 
 pub(crate) struct AppState {
     pub(crate) gate: Gate,
     pub(crate) tokens: Tokens,
+    pub(crate) forecaster: Arc<Forecaster>,
     pub(crate) sessions: Sessions,
     pub(crate) origins: Origins,
     pub(crate) calls: Calls,

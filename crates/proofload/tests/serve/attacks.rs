@@ -46,6 +46,7 @@ fn body_for(path: &str, asked: &Value) -> Value {
         "approvals" | "claims" => json!({ "action": refund() }),
         "check" => json!({ "digest": asked["digest"] }),
         "decisions" => json!({ "verdict": "approve", "shown": asked["digest"] }),
+        "simulations" => json!({ "plan": {} }),
         "receipts" => json!({ "token": 1, "outcome": "succeeded" }),
         "tokens" => json!({ "name": "mallory", "role": "operator" }),
         "withdrawal" => json!({}),

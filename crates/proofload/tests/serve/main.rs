@@ -7,5 +7,7 @@ mod hook;
 mod inbox;
 mod kill;
 mod life;
+mod scenario;
 mod server;
+mod simulate;
 mod way;

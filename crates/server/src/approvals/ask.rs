@@ -16,6 +16,7 @@ use crate::http::body::Json;
 use crate::http::key::Key;
 use crate::http::params::Segment;
 use crate::http::problem::{Code, Problem};
+use crate::simulations::forecast;
 use crate::state::App;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -34,6 +35,10 @@ pub(crate) struct NewApproval {
     /// Parameters whose values are bound, and never written.
     #[serde(default)]
     secrets: Vec<String>,
+    /// What the action acts on, key by key, as it is now. With it, the action is simulated first: reviewers see what
+    /// would change, and a claim is refused if other facts then predict anything else.
+    #[serde(default)]
+    facts: Option<Map<String, Value>>,
     /// The request in whose place this one is made.
     #[serde(default)]
     supersedes: Option<String>,
@@ -43,11 +48,12 @@ pub(crate) async fn request(
     State(app): State<App>,
     who: Principal,
     Key(key): Key,
-    Json(wanted): Json<NewApproval>,
+    Json(mut wanted): Json<NewApproval>,
 ) -> Result<Response, Problem> {
     if let Err(error) = wanted.action.digest() {
         return Err(Problem::new(Code::ActionInvalid, error.to_string()));
     }
+    predict(&app, &mut wanted).await?;
     let supersedes: Option<RequestId> = match wanted.supersedes {
         None => None,
         // Another's is not told apart from none.
@@ -66,6 +72,48 @@ pub(crate) async fn request(
         .command(|gate| async move { gate.request_async(new).await })
         .await?;
     Ok(view::answer(&app, &who, &asked, StatusCode::CREATED))
+}
+
+/// Simulates the action, if facts came with it, and binds the request to what is predicted.
+async fn predict(app: &App, wanted: &mut NewApproval) -> Result<(), Problem> {
+    let refused = |pointer: &str, detail: &str| {
+        Problem::new(Code::InvalidField, detail).with("pointer", pointer)
+    };
+    if wanted.context.contains_key(forecast::FIELD) {
+        let pointer = format!("/context/{}", forecast::FIELD);
+        return Err(refused(
+            &pointer,
+            "this field is the server's: send facts, and it simulates",
+        ));
+    }
+    let Some(facts) = wanted.facts.take() else {
+        return Ok(());
+    };
+    if !wanted.secrets.is_empty() {
+        return Err(refused(
+            "/facts",
+            "what is predicted is kept, so an action with secrets is not simulated",
+        ));
+    }
+    if wanted.binding.report.is_some() || wanted.binding.effects.is_some() {
+        return Err(refused(
+            "/facts",
+            "a request is bound to one simulation, its own or the server's",
+        ));
+    }
+    let forecast = app.forecaster.of_action(&wanted.action, facts).await?;
+    let reads = std::mem::take(&mut wanted.binding.reads);
+    let plan = wanted.binding.plan;
+    wanted.binding = forecast.binding;
+    wanted.binding.plan = plan;
+    // What was read by the simulation is known better than what the caller says of the same key.
+    for (key, version) in reads {
+        wanted.binding.reads.entry(key).or_insert(version);
+    }
+    wanted
+        .context
+        .insert(forecast::FIELD.to_owned(), forecast.summary);
+    Ok(())
 }
 
 pub(crate) async fn withdraw(

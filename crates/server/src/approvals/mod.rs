@@ -97,6 +97,8 @@ fn asking() -> Vec<Route> {
                 Code::ActionInvalid,
                 Code::ContextTooDeep,
                 Code::SecretRepeated,
+                Code::PlanInvalid,
+                Code::WorldInvalid,
                 Code::NotFound,
                 Code::NotRequester,
                 Code::AlreadySettled,
@@ -128,6 +130,8 @@ fn asking() -> Vec<Route> {
             .refuses(&[
                 Code::NotRequester,
                 Code::NotExecutable,
+                Code::PlanInvalid,
+                Code::WorldInvalid,
                 Code::ActionInvalid,
                 Code::InvalidText,
             ]),

@@ -94,6 +94,10 @@ pub(crate) struct NewClaim {
     #[serde(default)]
     #[schemars(with = "Map<String, Value>")]
     seen: Binding,
+    /// What the action acts on, as it is now, for an approval that was simulated: it is simulated again, and refused
+    /// if anything else is predicted.
+    #[serde(default)]
+    facts: Option<Map<String, Value>>,
     /// The action's place in the approved plan.
     #[serde(default)]
     #[schemars(with = "Option<Map<String, Value>>")]
@@ -111,9 +115,21 @@ pub(crate) async fn claim(
     Json(wanted): Json<NewClaim>,
 ) -> Result<Response, Problem> {
     let id = id(&text)?;
-    own(&app, &who, &id).await?;
+    let asked = own(&app, &who, &id).await?;
+    let mut seen = wanted.seen;
+    if let Some(facts) = wanted.facts {
+        let now = app
+            .forecaster
+            .of_action(&wanted.action, facts)
+            .await?
+            .binding;
+        // The report is the one that the approval rests on; effects and reads are those of now.
+        seen.report = asked.submission.binding.report;
+        seen.effects = now.effects;
+        seen.reads.extend(now.reads);
+    }
     let wanted = Use {
-        seen: wanted.seen,
+        seen,
         step: wanted.step,
         seen_token: wanted.seen_token.map(FencingToken),
         key: Some(key),

@@ -81,6 +81,8 @@ codes! {
     SecondFactorReplayed "second_factor_replayed" 422 AfterChange;
     SignatureInvalid "signature_invalid" 422 AfterChange;
     SecretRepeated "secret_repeated" 422 AfterChange;
+    PlanInvalid "plan_invalid" 422 AfterChange;
+    WorldInvalid "world_invalid" 422 AfterChange;
     IdempotencyKeyReused "idempotency_key_reused" 422 AfterChange;
     SecondFactorLocked "second_factor_locked" 429 SameRequest;
     TooManyWaits "too_many_waits" 429 SameRequest;

@@ -1,6 +1,8 @@
 //! What waits, what could do most harm first.
 
-use approval_workflow::{Page, Query, Status};
+use std::sync::Arc;
+
+use approval_workflow::{Page, Query, Request, Status};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -13,10 +15,13 @@ use crate::http::params::Params;
 use crate::http::problem::Problem;
 use crate::inbox::forms::SignedIn;
 use crate::inbox::layout;
+use crate::inbox::prediction;
 use crate::state::App;
 
 /// As many as a person looks through.
 const MOST: usize = 50;
+/// What can be undone is told from what cannot among so many, those of the highest sensitivity.
+const SORTED: usize = 200;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,8 +49,8 @@ pub(crate) async fn page(
     let requests = app
         .gate
         .blocking(move |gate| match show {
-            Show::Mine => Ok(gate.riskiest(Some(&person), MOST, now)),
-            Show::All => Ok(gate.riskiest(None, MOST, now)),
+            Show::Mine => Ok(most_final(gate.riskiest(Some(&person), SORTED, now))),
+            Show::All => Ok(most_final(gate.riskiest(None, SORTED, now))),
             Show::Approved => {
                 let query = Query::with_status(Status::Approved).newest_first();
                 gate.list(&query, Page::first(MOST), now)
@@ -68,6 +73,7 @@ pub(crate) async fn page(
                         strong { (layout::text(&asked.action.name)) }
                         span.path { (layout::text(asked.action.path.as_str())) }
                     }
+                    @if let Some(undoing) = prediction::undoing(request) { span { (undoing) } }
                     span { "asked by " (asked.requester.as_str()) }
                     span class=(format!("sensitivity {}", asked.terms.sensitivity)) { (asked.terms.sensitivity) }
                     @if show != Show::Approved { span { (layout::time_left(asked.decide_by(), now)) } }
@@ -83,4 +89,11 @@ pub(crate) async fn page(
         Some(&session),
         &content,
     ))
+}
+
+/// Those that cannot be undone first; among equals, the order stays.
+fn most_final(mut requests: Vec<Arc<Request>>) -> Vec<Arc<Request>> {
+    requests.sort_by_key(|request| prediction::rank(request));
+    requests.truncate(MOST);
+    requests
 }

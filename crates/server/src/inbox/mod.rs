@@ -8,6 +8,7 @@ mod forms;
 mod layout;
 mod list;
 pub(crate) mod origin;
+mod prediction;
 mod request;
 pub(crate) mod session;
 mod sign_in;

@@ -21,6 +21,7 @@ use crate::http::params::Segment;
 use crate::http::problem::Problem;
 use crate::inbox::forms::{Guarded, SignedIn, read_guarded};
 use crate::inbox::layout::{self, moment, text, time_left};
+use crate::inbox::prediction;
 use crate::inbox::session::Session;
 use crate::state::{App, AppState};
 
@@ -128,6 +129,7 @@ fn show(
             p.problem role="alert" { (text(problem.detail())) }
         }
         p.state { (state(&seen, request)) }
+        @if seen.status == Status::Pending { (prediction::section(request)) }
         dl {
             dt { "Action" } dd { code { (text(asked.action.path.as_str())) } }
             @if !asked.action.description.is_empty() {
