@@ -1,5 +1,6 @@
 //! What a record says about the target and about the generator.
 
+pub(crate) mod interval;
 pub(crate) mod lateness;
 pub(crate) mod leak;
 pub(crate) mod observe;
@@ -132,6 +133,7 @@ impl Threshold {
             limit: rounded(limit, 6),
             unit: self.dimension.unit().to_owned(),
             reason,
+            close: None,
         }
     }
 
@@ -205,6 +207,27 @@ impl Threshold {
                 observed: Some(value),
             }),
         }
+    }
+}
+
+impl Judgement {
+    /// Says whether the limit lies within the figure's 95 % interval: of a percentile of the whole run, the
+    /// only one of which that is known. It takes every histogram of the record, so it is for a run that is
+    /// over.
+    pub fn mark_close(&mut self, record: &RunRecord) {
+        let threshold = &self.threshold;
+        let Metric::Quantile(quantile) = threshold.metric else {
+            return;
+        };
+        // A phase has no histograms by time.
+        if self.ruling == Ruling::Unknown || threshold.phase.is_some() {
+            return;
+        }
+        let named = threshold.step.as_ref().map(|name| name.text.as_str());
+        let step = self.step.as_deref().or(named);
+        // A damaged histogram is told of where the figure itself is read.
+        let interval = interval::interval(record, step, quantile).ok().flatten();
+        self.close = interval.filter(|(low, high)| (*low..=*high).contains(&self.limit));
     }
 }
 

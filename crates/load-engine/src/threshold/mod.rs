@@ -173,6 +173,10 @@ pub struct Judgement {
     pub unit: String,
     /// Why the threshold is not decided.
     pub reason: Option<String>,
+    /// The ends of a percentile's 95 % interval, in `unit`, where the limit lies between them: another run
+    /// of the same may come out otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close: Option<(f64, f64)>,
 }
 
 fn yes() -> bool {

@@ -70,6 +70,7 @@ impl ScenarioResult {
         let judged = threshold.judge_each(&self.run, Some(&self.verification));
         let marked = judged.into_iter().map(|mut judgement| {
             judgement.source = source;
+            judgement.mark_close(&self.run);
             self.count_vacuous(&mut judgement);
             judgement.counts &= self.counts(&judgement);
             // What the generator could not ask for says nothing of the target; what was lost still does,

@@ -118,11 +118,20 @@ pub(crate) fn margin_of(judgement: &Judgement) -> String {
         Ruling::Violated => "over the limit",
         Ruling::Unknown => return String::new(),
     };
-    match judgement.observed.and_then(|value| ratio(judgement, value)) {
+    let margin = match judgement.observed.and_then(|value| ratio(judgement, value)) {
         Some((times, _)) if judgement.ruling == Ruling::Held => format!("{times:.1}× {word}"),
         Some((times, true)) => format!("{times:.1}× below the limit"),
         Some((times, false)) => format!("{times:.1}× {word}"),
         None => String::new(),
+    };
+    let Some((low, high)) = judgement.close else {
+        return margin;
+    };
+    let [low, high] = [low, high].map(|end| figure(end, &judgement.unit));
+    let close = format!("close: its 95 % interval is {low} to {high}");
+    match margin.is_empty() {
+        true => close,
+        false => format!("{margin}, {close}"),
     }
 }
 
