@@ -41,6 +41,10 @@ impl Meter {
         self.parts.book(part, self.phase, [time]);
     }
 
+    pub(super) fn fail(&self, part: usize) {
+        self.parts.fail(part, self.phase);
+    }
+
     /// A request of this step is about to be sent.
     pub(super) fn begin(&self, step: &Step) {
         let gap = step.stream_parts.map(|parts| parts.event_gap);

@@ -8,6 +8,7 @@ mod hosts;
 mod invariants;
 mod judge;
 mod meter;
+mod pool;
 mod prober;
 mod process;
 mod program;

@@ -1,5 +1,6 @@
 //! What a file is compiled to: services, flows and effects with every name resolved.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -79,10 +80,21 @@ pub(super) struct Service {
     pub(super) is_program: bool,
     /// Settings that it has to have.
     pub(super) require: Vec<(String, String)>,
+    /// Connections that users share.
+    pub(super) pool: Option<PoolPlan>,
     /// Leads its connections to a proxy.
     pub(super) detour: Detour,
     /// The number of the time that connecting takes.
     pub(super) connect_part: usize,
+}
+
+/// Connections that users share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PoolPlan {
+    pub(super) size: NonZeroUsize,
+    pub(super) wait: Duration,
+    /// The number of the time that waiting takes.
+    pub(super) wait_part: usize,
 }
 
 impl Service {

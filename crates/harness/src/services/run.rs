@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use drivers::{Outcome, Slot, Value, Values};
 use load_engine::{
-    Discrepancy, Failure, Ledger, Parts, RunRecord, SHOWN_DISCREPANCIES, Verification, run_async,
+    Discrepancy, Failure, Ledger, Parts, Plan, RunRecord, SHOWN_DISCREPANCIES, Verification,
+    run_async,
 };
 use report::{FaultReport, ScenarioResult};
 
 use super::faults;
 use super::hosts::Hosts;
 use super::invariants::{self, Checks};
+use super::pool::Threads;
 use super::prober;
 use super::program::{EffectKind, Program, Step};
 use super::proof::{self, Proof, Writes};
@@ -149,6 +151,7 @@ impl<'r> Services<'r> {
             journal: journal.clone(),
             run_values: run_values.clone(),
             data,
+            threads: Threads::default(),
         });
         let longest = program.services.iter().map(|service| service.timeout).max();
         let drain = longest.unwrap_or_default() + DRAIN_MORE;
@@ -158,6 +161,7 @@ impl<'r> Services<'r> {
         let load = || {
             faults::during(hosts, &program.faults, |due| {
                 load_with(scenario, drain, progress, |plan, stop, watch| {
+                    let plan = &on_few_threads(program, plan);
                     run_async(workload, plan, stop, |state| {
                         due(state);
                         watch(state);
@@ -411,6 +415,14 @@ impl<'r> Services<'r> {
             ..ScenarioResult::new(&scenario.name, record, verification)
         }
     }
+}
+
+/// The plan with as few threads as the smallest pool has connections: each of them has one at least.
+fn on_few_threads(program: &Program, plan: &Plan) -> Plan {
+    let pools = program.services.iter().filter_map(|service| service.pool);
+    let mut plan = plan.clone();
+    plan.most_runtimes = pools.map(|pool| pool.size).min();
+    plan
 }
 
 /// What was done, unless it failed: then the first such problem of a run is kept.

@@ -133,6 +133,9 @@ pub(super) struct ServiceSpec {
     /// How long connecting may take, and a request of a step that does not say (30s).
     #[serde(default)]
     pub(super) timeout: Option<Time>,
+    /// Connections that users share (one of each user's own).
+    #[serde(default)]
+    pub(super) pool: Option<PoolSpec>,
     /// A program and its arguments, without a shell, that is the service: started before the load and
     /// stopped after it.
     #[serde(default)]
@@ -158,6 +161,17 @@ pub(super) struct ServiceSpec {
     /// What answers mean, in steps that do not say.
     #[serde(default)]
     pub(super) outcomes: BTreeMap<String, OutcomeSpec>,
+}
+
+/// Connections that users share.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PoolSpec {
+    /// How many there are at most.
+    pub(super) size: u32,
+    /// How long a step may wait for one (the service's `timeout`).
+    #[serde(default)]
+    pub(super) wait: Option<Time>,
 }
 
 /// A signal that ends a program.
@@ -318,7 +332,11 @@ pub(super) enum CaptureSpec {
 
 /// One effect or several.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "`effect` expects a table such as { creates = \"order\", key = \"${id}\" }, with `creates`, `updates`, \
+                 `removes` or `adds`, `key`, and if need be `content` or `by`; or a list of them"
+)]
 pub(super) enum EffectsSpec {
     /// One.
     One(StepEffectSpec),

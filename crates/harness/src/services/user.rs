@@ -143,6 +143,16 @@ impl User {
         Some((connection, &mut link.session, &self.values))
     }
 
+    /// Takes a connection of a pool for one step, or none where the pool has room for a new one.
+    pub(super) fn lend(&mut self, service: usize, connection: Option<AnyConnection>) {
+        self.links[service].connection = connection;
+    }
+
+    /// Gives the connection of a step to its pool.
+    pub(super) fn take_back(&mut self, service: usize) -> Option<AnyConnection> {
+        self.links[service].connection.take()
+    }
+
     /// Drops a connection whose exchange did not end well.
     pub(super) fn drop_link(&mut self, service: usize) {
         self.links[service].connection = None;

@@ -1,12 +1,14 @@
 //! Flows as a workload of the engine: what a user does in an iteration, and what of it enters the ledger.
 
 use std::io::Write as _;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use drivers::{DrawContext, Outcome, Slot, Value, Values};
 use load_engine::{AsyncWorkload, Digest, Effect, Effects, Failure, Iteration, StepSpec};
 
+use super::pool::{Lease, Pools, Threads};
 use super::prober::Probe;
 use super::program::{EffectPlan, Fields, Program, Step, Verb};
 use super::shared::{RefusedWrite, Shared, Tally};
@@ -23,6 +25,8 @@ pub(super) struct FlowWorkload {
     pub(super) run_values: Values,
     /// The records of `[data]`, each for one user or one iteration.
     pub(super) data: Option<DataFeed>,
+    /// The threads among which pools are divided.
+    pub(super) threads: Threads,
 }
 
 /// A user of the load.
@@ -33,6 +37,8 @@ pub(super) struct FlowUser {
     is_set_up: bool,
     writes: Vec<Write>,
     shared: Arc<Shared>,
+    /// Connections that it shares with the other users of its thread.
+    pools: Rc<Pools>,
 }
 
 /// One write of a step: its key and content as text, whose buffers serve all steps of a user.
@@ -77,6 +83,7 @@ impl AsyncWorkload for FlowWorkload {
             is_set_up: self.program.user_setup.is_empty(),
             writes: Vec::new(),
             shared: Arc::clone(&self.shared),
+            pools: Pools::of_thread(&self.program, &self.threads),
         })
     }
 
@@ -175,12 +182,49 @@ impl FlowWorkload {
             tokio::time::sleep(Duration::from_nanos(think_ns)).await;
         }
         user.user.draw(step, context)?;
+        let service = step.request.service;
+        let lease = self.lease(user, service).await?;
         // Connecting is in no step: a step's time begins with its first request.
-        user.user.connect(&self.program, step.request.service).await;
-        it.step_async(&step.spec, async |effects| {
-            self.perform(user, step, context, effects).await
-        })
-        .await
+        user.user.connect(&self.program, service).await;
+        let done = it
+            .step_async(&step.spec, async |effects| {
+                self.perform(user, step, context, effects).await
+            })
+            .await;
+        if let Some(lease) = lease {
+            let connection = user.user.take_back(service);
+            user.pools.give_back(service, lease, connection);
+        }
+        done
+    }
+
+    /// Waits for a place in the pool of a service, if it has one.
+    async fn lease(&self, user: &mut FlowUser, service: usize) -> Result<Option<Lease>, Failure> {
+        let of_service = &self.program.services[service];
+        let Some(pool) = &of_service.pool else {
+            return Ok(None);
+        };
+        let began = Instant::now();
+        let taken = user.pools.take(service, pool.size.get(), &self.threads);
+        let taken = tokio::time::timeout(pool.wait, taken).await;
+        let meter = user.user.meter.as_ref();
+        match taken {
+            Ok(Some((lease, connection))) => {
+                if let Some(meter) = meter {
+                    meter.book(pool.wait_part, began.elapsed());
+                }
+                user.user.lend(service, connection);
+                Ok(Some(lease))
+            }
+            Ok(None) | Err(_) => {
+                if let Some(meter) = meter {
+                    meter.fail(pool.wait_part);
+                }
+                let (name, wait) = (&of_service.name, pool.wait);
+                let told = format!("`{name}` had no free connection within {wait:?}");
+                Err(Failure::new(told))
+            }
+        }
     }
 
     /// Does a step, and enters what became of its writes.

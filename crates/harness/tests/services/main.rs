@@ -6,10 +6,12 @@
 )]
 
 mod effects;
+mod eleven;
 mod incomplete;
 mod mistakes;
 mod network;
 mod parts;
+mod pools;
 mod protocols;
 mod real;
 mod relations;

@@ -146,9 +146,10 @@ fn an_unknown_part_is_told_with_those_there_are() {
         "ask.toml:3:20: there is no step `asc`; there is `ask`"
     );
     assert_eq!(
-        told("error_rate(ask.first_event) < 1%"),
-        "ask.toml:3:27: `ask.first_event` is a time beside steps: ask for a time, such as \
-         p95(ask.first_event), or for how many there were, operations(ask.first_event)"
+        told("rate(ask.first_event) < 1/s"),
+        "ask.toml:3:21: `ask.first_event` is a time beside steps: ask for a time, such as \
+         p95(ask.first_event), or for operations(ask.first_event), failed(ask.first_event) or \
+         error_rate(ask.first_event)"
     );
     let ends = asked().replace(
         "[services.model]",

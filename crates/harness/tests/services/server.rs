@@ -39,9 +39,11 @@ pub(crate) enum Lie {
     Leaks,
     /// It lists each page backwards.
     Reorders,
+    /// It takes its time for each order.
+    Dawdles,
 }
 
-const LIES: [(&str, Lie); 12] = [
+const LIES: [(&str, Lie); 13] = [
     ("none", Lie::None),
     ("drops", Lie::Drops),
     ("alters", Lie::Alters),
@@ -54,6 +56,7 @@ const LIES: [(&str, Lie); 12] = [
     ("lags", Lie::Lags),
     ("leaks", Lie::Leaks),
     ("reorders", Lie::Reorders),
+    ("dawdles", Lie::Dawdles),
 ];
 
 impl FromStr for Lie {
@@ -202,6 +205,9 @@ impl Shop {
     }
 
     fn place(&self, state: &mut State, request: &Request) -> (u16, Value) {
+        if self.lie == Lie::Dawdles {
+            thread::sleep(std::time::Duration::from_millis(20));
+        }
         let order = request.json();
         let key = order["reference"].as_str().unwrap().to_owned();
         let quantity = order["quantity"].clone();

@@ -204,7 +204,7 @@ pub fn run_async<W: AsyncWorkload>(
 ) -> Result<Outcome, RunError> {
     let prepared = Prepared::new(plan, workload.steps())?;
     // Users that take turns on a thread write to one place.
-    let runtimes = runtimes();
+    let runtimes = runtimes(plan);
     let (context, timer) = context_of_tasks(&prepared, plan, stop, Some(runtimes))?;
     let start =
         |reports| tasks::start(&context, &timer, &workload, &reports).inspect(|_| drop(workload));
@@ -265,8 +265,10 @@ pub fn run_pooled<W: Workload<User: 'static> + Send + 'static>(
     conclude(prepared, &context, &mut on_progress, start)
 }
 
-fn runtimes() -> usize {
-    available_parallelism().map_or(1, NonZeroUsize::get)
+fn runtimes(plan: &Plan) -> usize {
+    let processors = available_parallelism().map_or(1, NonZeroUsize::get);
+    plan.most_runtimes
+        .map_or(processors, |most| processors.min(most.get()))
 }
 
 /// A context of tasks, and what wakes them. Without a number of writers each user has a place of its own
@@ -286,7 +288,7 @@ fn context_of_tasks(
     let timer = Arc::new(timer);
     let clock = ClockOf::Owned(Box::new(clock));
     let context = RunContext::new(plan, stop.inner(), clock, prepared.steps.clone(), writers)
-        .with_timer(Arc::clone(&timer), runtimes())
+        .with_timer(Arc::clone(&timer), runtimes(plan))
         .with_spill(spill_of(plan)?);
     Ok((Arc::new(context), timer))
 }

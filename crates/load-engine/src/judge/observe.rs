@@ -449,9 +449,14 @@ fn of_part(record: &RunRecord, name: &str, phase: Option<&str>) -> Result<Figure
         Some(phase) => part.and_then(|part| part.phases.get(&phase.name)),
     };
     let latency = latency.cloned().unwrap_or_default();
+    let failed = match of_phase {
+        None => part.map(|part| part.failed),
+        Some(phase) => part.and_then(|part| part.failed_in.get(&phase.name).copied()),
+    };
+    let failed = failed.unwrap_or_default();
     Ok(Figures {
-        attempted: latency.count,
-        failed: 0,
+        attempted: latency.count + failed,
+        failed,
         outside_failures: 0,
         effects: 0,
         completed: latency.count,

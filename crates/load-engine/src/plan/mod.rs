@@ -8,6 +8,7 @@ pub(crate) mod pacing;
 pub(crate) mod phase;
 pub(crate) mod schedule;
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::error::RunError;
@@ -54,6 +55,8 @@ pub struct Plan {
     pub watched: Option<u32>,
     /// Where the ledger goes when it is too much for memory; it stays there if this is not set.
     pub spill: Option<SpillPolicy>,
+    /// On how many of tokio's runtimes users are tasks at most; on one for each processor if it is not set.
+    pub most_runtimes: Option<NonZeroUsize>,
     /// Whether [`Progress`](crate::Progress) brings the record so far, about once a second.
     pub record_so_far: bool,
 }
@@ -74,6 +77,7 @@ impl Plan {
             grace: None,
             watched: None,
             spill: None,
+            most_runtimes: None,
             record_so_far: false,
         }
     }

@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::numbers::is_zero;
 use crate::record::histogram::{MAX_LATENCY_NS, empty_histogram};
 use crate::record::latency::LatencySummary;
 
@@ -44,8 +45,10 @@ struct Part {
 #[derive(Debug)]
 struct Times {
     all: Histogram<u64>,
+    failed: u64,
     /// By the number of the phase; made when there is a time of it.
     phases: Box<[Option<Histogram<u64>>]>,
+    failed_in: Box<[u64]>,
 }
 
 impl Parts {
@@ -59,7 +62,9 @@ impl Parts {
             name,
             times: Mutex::new(Times {
                 all: empty_histogram(),
+                failed: 0,
                 phases: vec![None; phases.len()].into(),
+                failed_in: vec![0; phases.len()].into(),
             }),
         };
         Self {
@@ -71,7 +76,7 @@ impl Parts {
     /// Books times of the part with this number, in the phase with this number if there is one.
     pub fn book(&self, part: usize, phase: usize, times: impl IntoIterator<Item = Duration>) {
         let mut of_part = self.parts[part].lock();
-        let Times { all, phases } = &mut *of_part;
+        let Times { all, phases, .. } = &mut *of_part;
         let mut in_phase = phases.get_mut(phase);
         for time in times {
             let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
@@ -81,6 +86,15 @@ impl Parts {
                 let histogram = histogram.get_or_insert_with(empty_histogram);
                 histogram.saturating_record(ns);
             }
+        }
+    }
+
+    /// Counts what took no time because it failed, such as a wait that was given up.
+    pub fn fail(&self, part: usize, phase: usize) {
+        let mut of_part = self.parts[part].lock();
+        of_part.failed += 1;
+        if let Some(failed) = of_part.failed_in.get_mut(phase) {
+            *failed += 1;
         }
     }
 
@@ -94,10 +108,16 @@ impl Parts {
                 let times = times.as_ref()?;
                 Some((name.clone(), LatencySummary::of(times)))
             });
+            let failed_in = self.phases.iter().zip(&times.failed_in);
+            let failed_in = failed_in.filter(|(_, failed)| **failed > 0);
             PartSummary {
                 name: part.name.clone(),
                 time: LatencySummary::of(&times.all),
+                failed: times.failed,
                 phases: phases.collect(),
+                failed_in: failed_in
+                    .map(|(name, failed)| (name.clone(), *failed))
+                    .collect(),
             }
         });
         measured.collect()
@@ -118,7 +138,13 @@ pub struct PartSummary {
     pub name: String,
     /// All of them.
     pub time: LatencySummary,
+    /// How often it failed, and so has no time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed: u64,
     /// Those of each phase in which there were some.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub phases: BTreeMap<String, LatencySummary>,
+    /// How often it failed in each phase in which it did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failed_in: BTreeMap<String, u64>,
 }

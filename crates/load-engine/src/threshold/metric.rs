@@ -89,6 +89,14 @@ impl Metric {
         matches!(self, Self::Quantile(_) | Self::Min | Self::Mean | Self::Max)
     }
 
+    /// Whether it counts what was timed beside steps.
+    pub(crate) fn is_count_of_parts(self) -> bool {
+        matches!(
+            self,
+            Self::Operations | Self::Succeeded | Self::Failed | Self::ErrorRate
+        )
+    }
+
     /// Whether the figure can be told, and means what it will mean, before the load is over.
     pub(crate) fn is_known_during_load(self) -> bool {
         matches!(

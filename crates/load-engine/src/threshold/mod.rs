@@ -208,10 +208,10 @@ impl Threshold {
             if !parts.contains(&step.text) {
                 return Err(self.mistake(step, unknown_step(&step.text, steps, parts)));
             }
-            if !metric.is_time() && metric != Metric::Operations {
+            if !metric.is_time() && !metric.is_count_of_parts() {
                 let problem = format!(
-                    "`{}` is a time beside steps: ask for a time, such as p95({0}), or for how many \
-                     there were, operations({0})",
+                    "`{}` is a time beside steps: ask for a time, such as p95({0}), or for \
+                     operations({0}), failed({0}) or error_rate({0})",
                     step.text
                 );
                 return Err(self.mistake(step, problem));

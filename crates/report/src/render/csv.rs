@@ -61,7 +61,8 @@ fn steps(report: &Report) -> String {
         for part in &scenario.run.parts {
             let (count, times) = (part.time.count, latency(&part.time));
             let names = format!("{},{}", text(&scenario.name), text(&part.name));
-            let _ = writeln!(out, "{names},{count},{count},0,0,beside,{times}");
+            let (all, failed) = (count + part.failed, part.failed);
+            let _ = writeln!(out, "{names},{all},{count},{failed},0,beside,{times}");
         }
     }
     out

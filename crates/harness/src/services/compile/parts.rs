@@ -16,6 +16,9 @@ pub(super) fn number(
     };
     for service in services {
         service.connect_part = part(&service.name, "connect");
+        if let Some(pool) = &mut service.pool {
+            pool.wait_part = part(&service.name, "wait");
+        }
     }
     let of_flows = flows.iter_mut().flat_map(|flow| &mut flow.steps);
     let steps = user_setup.iter_mut().chain(of_flows);

@@ -1,5 +1,6 @@
 //! Services: the keys that every kind has, and those of the protocol.
 
+use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::super::program::Service;
+use super::super::program::{PoolPlan, Service};
 use super::super::spec::ServiceSpec;
 use super::places::placed;
 use crate::scenario::key_path::{unknown, unknown_field};
@@ -214,6 +215,7 @@ fn declare(
             name: service.name.as_str().into(),
             ready: ready.transpose()?,
             connect_part: 0,
+            pool: pool(spec, &driver, context.timeout, &at)?,
             detour: context.detour.clone(),
             require: require(spec, &at)?,
             is_program: spec.kind == "mcp" && service.options.contains_key("command"),
@@ -226,6 +228,32 @@ fn declare(
         spec: spec.clone(),
         at,
     })
+}
+
+/// The connections that users share.
+fn pool(
+    spec: &ServiceSpec,
+    driver: &AnyDriver,
+    timeout: Duration,
+    at: &KeyPath,
+) -> Result<Option<PoolPlan>, SpecError> {
+    let Some(pool) = spec.pool else {
+        return Ok(None);
+    };
+    let at = at.then("pool");
+    if driver.address().is_none() {
+        let problem = "a pool is of connections to a `url`, and this service is a program";
+        return Err(SpecError::of_key(at, problem));
+    }
+    let Some(size) = NonZeroUsize::new(pool.size as usize) else {
+        let problem = "a pool has at least 1 connection";
+        return Err(SpecError::new(at.then("size"), problem));
+    };
+    Ok(Some(PoolPlan {
+        size,
+        wait: pool.wait.map_or(timeout, |time| time.0),
+        wait_part: 0,
+    }))
 }
 
 /// The settings that a service has to have, as texts.

@@ -23,14 +23,19 @@ pub(super) fn step_tables(steps: &[StepSummary]) -> Vec<Table> {
 
 /// Times that were measured beside the steps, if there are some.
 pub(super) fn part_table(parts: &[PartSummary]) -> Option<Table> {
-    let measured = || parts.iter().filter(|part| part.time.count > 0);
+    let measured = || {
+        parts
+            .iter()
+            .filter(|part| part.time.count + part.failed > 0)
+    };
     measured().next()?;
-    let columns = [&["what", "times"], &TIMES[..]].concat();
+    let columns = [&["what", "times", "failed"], &TIMES[..]].concat();
     let mut table = Table::new("Times beside the steps", &columns);
     let row = |part: &PartSummary| {
         let head = [
             Cell::text(&part.name),
             Cell::number(count(part.time.count), part.time.count as f64),
+            Cell::number(count(part.failed), part.failed as f64),
         ];
         head.into_iter().chain(times(&part.time)).collect()
     };

@@ -98,17 +98,19 @@ pub(super) fn write(lines: &mut Lines, run: &RunRecord) {
     let mut parts = run
         .parts
         .iter()
-        .filter(|part| part.time.count > 0)
+        .filter(|part| part.time.count + part.failed > 0)
         .peekable();
     if parts.peek().is_some() {
         lines.wrapped(DIM, "  times beside the steps, which are in no total", "");
     }
     for part in parts {
-        let step = StepSummary::default();
+        let mut step = StepSummary::default();
+        step.attempted = part.time.count + part.failed;
+        step.failed = part.failed;
         let title = elided(&visible(&part.name), name).into_owned();
         lines.line(
             PLAIN,
-            &cells(&title, &step, &part.time, columns, name, false),
+            &cells(&title, &step, &part.time, columns, name, true),
         );
     }
 }
