@@ -21,7 +21,7 @@ const STARTER: &str = include_str!("starter.toml");
 /// - `directory.toml`: the reviewers, their groups and delegations. Without it everybody with a reviewer's
 ///   token may review what somebody else asked for.
 /// - `schemas/*.toml`: what actions do, for those that come with facts.
-/// - `approvals/`: the log of the gate. `access/`: hashes of tokens.
+/// - `approvals/`: the log of the gate. `streams/`: the logs of records. `memory/`: what agents remember. `access/`: hashes of tokens.
 /// - `secrets/approvals`: the key that snapshots and hidden values depend on. Back it up elsewhere.
 #[derive(Debug, Clone)]
 pub struct DataDir(PathBuf);

@@ -62,6 +62,22 @@ pub enum Error {
         /// What is wrong.
         source: Box<forensic_simulator::Error>,
     },
+    /// The memories cannot be opened or closed.
+    #[error("memories in {}", path.display())]
+    Memories {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: Box<memory_store::Error>,
+    },
+    /// A stream cannot be closed. What was acknowledged is on disk.
+    #[error("streams in {}", path.display())]
+    Streams {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: Box<jsonl_storage::Error>,
+    },
     /// The approvals cannot be opened or closed. If another process has them open, that is the server of
     /// this directory: end it, or use it.
     #[error("approvals in {}", path.display())]

@@ -1,6 +1,6 @@
 //! The routes without a socket: for commands over the directory of a server that is not running.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use approval_workflow::PersonId;
@@ -28,6 +28,7 @@ pub struct Local {
     runtime: Runtime,
     /// None once it is closed.
     open: Option<(Router, App)>,
+    dir: PathBuf,
 }
 
 impl std::fmt::Debug for Local {
@@ -66,6 +67,7 @@ impl Local {
             person,
             runtime,
             open: Some((router, app)),
+            dir: dir.to_owned(),
         })
     }
 
@@ -104,7 +106,7 @@ impl Drop for Local {
             drop(router);
             if let Some(app) = Arc::into_inner(app) {
                 // What was acknowledged is on disk; a snapshot that cannot be written costs time at the next opening.
-                let _ = app.gate.close();
+                let _ = service::close(app, &self.dir);
             }
         }
     }

@@ -1,11 +1,13 @@
 //! A server from its start to its end.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use memory_store::MemoryStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -24,9 +26,10 @@ use crate::http::route::{Route, router};
 use crate::http::{accept, openapi, reply};
 use crate::inbox::origin::Origins;
 use crate::inbox::session::Sessions;
+use crate::records::streams::Streams;
 use crate::simulations::forecast::Forecaster;
 use crate::state::{App, AppState, RequestIds};
-use crate::{approvals, hooks, inbox, operations, simulations};
+use crate::{approvals, hooks, inbox, memories, operations, records, simulations};
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,12 +62,7 @@ pub fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<Ending, Er
     let in_time = runtime.block_on(serve(config, routes, &app, ready))?;
     runtime.shutdown_timeout(config.shutdown_deadline);
     if let Some(app) = Arc::into_inner(app) {
-        let path = config.dir.join("approvals");
-        let closed = app.gate.close();
-        closed.map_err(|source| Error::Approvals {
-            path,
-            source: Box::new(source),
-        })?;
+        close(app, &config.dir)?;
     }
     Ok(if in_time {
         Ending::Clean
@@ -80,6 +78,11 @@ pub(crate) fn open(config: &Config) -> Result<(App, Vec<Route>), Error> {
     let tokens = Tokens::open(data.path())?;
     let forecaster = Forecaster::open(&data.path().join("schemas"))?;
     let workflow = data.open_approvals(config.restored.as_ref())?;
+    let path = data.path().join("memory");
+    let memory = MemoryStore::open(&path).map_err(|source| Error::Memories {
+        path,
+        source: Box::new(source),
+    })?;
     let gate = Gate::new(workflow).map_err(Error::Runtime)?;
     let routes = routes();
     let app = Arc::new(AppState {
@@ -89,6 +92,8 @@ pub(crate) fn open(config: &Config) -> Result<(App, Vec<Route>), Error> {
         calls: Calls::default(),
         gate,
         tokens,
+        streams: Streams::new(data.path().join("streams")),
+        memory,
         figures: Figures::default(),
         lanes: Lanes::default(),
         waits: Semaphore::new(WAITS),
@@ -99,6 +104,23 @@ pub(crate) fn open(config: &Config) -> Result<(App, Vec<Route>), Error> {
         openapi: serde_json::to_vec(&openapi::describe(&routes)).expect("it is JSON"),
     });
     Ok((app, routes))
+}
+
+/// Closes every store, all of them also if one fails.
+pub(crate) fn close(app: AppState, dir: &Path) -> Result<(), Error> {
+    let streams = app.streams.close().map_err(|source| Error::Streams {
+        path: dir.join("streams"),
+        source: Box::new(source),
+    });
+    let memory = app.memory.close().map_err(|source| Error::Memories {
+        path: dir.join("memory"),
+        source: Box::new(source),
+    });
+    let approvals = app.gate.close().map_err(|source| Error::Approvals {
+        path: dir.join("approvals"),
+        source: Box::new(source),
+    });
+    approvals.and(memory).and(streams)
 }
 
 async fn serve(
@@ -143,6 +165,8 @@ fn routes() -> Vec<Route> {
     [
         operations::routes(),
         approvals::routes(),
+        records::routes(),
+        memories::routes(),
         simulations::routes(),
         hooks::routes(),
         inbox::routes(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use memory_store::MemoryStore;
 use tokio::sync::Semaphore;
 
 use crate::access::tokens::{Tokens, random};
@@ -13,6 +14,7 @@ use crate::http::figures::Figures;
 use crate::http::lane::Lanes;
 use crate::inbox::origin::Origins;
 use crate::inbox::session::Sessions;
+use crate::records::streams::Streams;
 use crate::simulations::forecast::Forecaster;
 
 pub(crate) type App = Arc<AppState>;
@@ -20,6 +22,8 @@ pub(crate) type App = Arc<AppState>;
 pub(crate) struct AppState {
     pub(crate) gate: Gate,
     pub(crate) tokens: Tokens,
+    pub(crate) streams: Streams,
+    pub(crate) memory: MemoryStore,
     pub(crate) forecaster: Arc<Forecaster>,
     pub(crate) sessions: Sessions,
     pub(crate) origins: Origins,

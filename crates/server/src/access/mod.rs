@@ -3,4 +3,5 @@
 pub(crate) mod guard;
 pub(crate) mod name;
 pub(crate) mod principal;
+pub(crate) mod share;
 pub(crate) mod tokens;

@@ -5,6 +5,9 @@ use unicode_security::confusable_detection::skeleton;
 
 use crate::error::Error;
 
+/// Streams and namespaces of this beginning are shared by all agents, so nobody has the name.
+pub(crate) const TEAM: &str = "team";
+
 /// The name, if a token may be given to it.
 pub(crate) fn check(text: &str) -> Result<PersonId, Error> {
     let fault = |fault: &str| Error::Name {
@@ -18,6 +21,9 @@ pub(crate) fn check(text: &str) -> Result<PersonId, Error> {
         return Err(fault(
             "it has characters beyond a-z, 0-9, '-', '_', '.' and '@'",
         ));
+    }
+    if text == TEAM {
+        return Err(fault("it is what all agents share"));
     }
     Ok(person)
 }

@@ -412,6 +412,7 @@ mod tests {
         assert!(refused("build-bot", Role::Reviewer).contains("has a token as agent"));
         assert!(refused("bui1d-bot", Role::Reviewer).contains("looks like build-bot"));
         assert!(refused("Build-Bot", Role::Reviewer).contains("upper-case"));
+        assert!(refused("team", Role::Agent).contains("all agents share"));
         tokens
             .create("build-bot", Role::Agent, DAY)
             .expect("a second token of the same agent");

@@ -31,7 +31,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
     let failed = app.store_failed.load(Ordering::Relaxed);
     let reasons = [
         stopping.then_some("the server is shutting down"),
-        failed.then_some("the log of approvals refused a write: free the disk, then restart"),
+        failed.then_some("a store refused a write: look at the disk, then restart"),
     ];
     answer(reasons.into_iter().flatten().collect())
 }
