@@ -105,6 +105,32 @@ fn the_same_runs_twice_show_no_difference_and_others_do() {
     );
 }
 
+/// Nobody knows how much two runs differ, but by a history how much eight did.
+#[test]
+fn two_runs_beside_a_history_of_eight_show_how_far_apart_those_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = scenario(dir.path(), "one");
+    let out = dir.path().join("out");
+    let out = out.to_str().unwrap();
+    let latest = dir.path().join("out/latest");
+    let latest = latest.to_str().unwrap();
+    let compared = || stdout(&proofload(&["compare", latest, latest]));
+    for number in 1..=8 {
+        let ran = proofload(&["run", &file, "--out", out]);
+        assert_eq!(ran.status.code(), Some(0), "{}", stdout(&ran));
+        assert_eq!(
+            compared().contains("| 90 % of runs like A |"),
+            number == 8,
+            "{}",
+            compared()
+        );
+    }
+    let text = compared();
+    assert!(text.starts_with("How much two runs of one program differ is not known"));
+    let p50 = text.lines().find(|line| line.contains("p50")).unwrap();
+    assert!(p50.contains(" to "), "{p50}");
+}
+
 #[test]
 fn what_is_no_run_is_refused() {
     let dir = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use report::Report;
 use report::comparison::{Comparison, Statement, comparison_in_words};
+use report::history::{HISTORY_FILE, History};
 
 use crate::arguments::CompareArguments;
 use crate::exit::Exit;
@@ -12,7 +13,12 @@ use crate::terminal::{print, print_json};
 pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<Exit> {
     let (a, b) = (rounds(&arguments.a)?, rounds(&arguments.b)?);
     let names = [&arguments.a, &arguments.b].map(|path| path.display().to_string());
-    let comparison = Comparison::of((&names[0], &a), (&names[1], &b));
+    let mut comparison = Comparison::of((&names[0], &a), (&names[1], &b));
+    if let ([one], true) = (a.as_slice(), comparison.is_of_single_runs())
+        && let Some(history) = history_beside(&arguments.a)
+    {
+        comparison = comparison.beside(&history, one);
+    }
     show(&within(comparison, arguments.no_worse_than), arguments.json)
 }
 
@@ -36,6 +42,15 @@ pub(crate) fn show(comparison: &Comparison, json: bool) -> anyhow::Result<Exit> 
         Statement::NotWorse => Exit::Held,
         Statement::Undecided => Exit::Inconclusive,
     })
+}
+
+/// The history in the folder in which a run was saved, if there is one that can be read: without it the
+/// comparison only says less.
+fn history_beside(run: &Path) -> Option<History> {
+    let file = if run.is_file() { run.parent()? } else { run };
+    // `latest` stands for a run.
+    let folder = file.canonicalize().ok()?;
+    History::read(&folder.parent()?.join(HISTORY_FILE)).ok()
 }
 
 /// One run, or every run in a folder by the order of their names, which is that of time.

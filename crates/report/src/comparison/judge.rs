@@ -91,6 +91,7 @@ fn effect(pair: Pair, differences: &[f64], tests: usize, smallest: Option<f64>) 
             .map(|(noise, times)| worse_by(noise * times)),
         p: p_value(differences),
         change: Change::NotShown,
+        usual: None,
     }
 }
 

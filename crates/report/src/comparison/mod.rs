@@ -26,6 +26,7 @@ pub use self::figures::{Metric, Subject, figures_of_steps};
 use self::figures::{Paired, paired, unmatched};
 pub(crate) use self::figures::{of_scenario, of_step};
 pub use self::render::comparison_in_words;
+use crate::history::History;
 use crate::{Report, ScenarioResult};
 
 /// The chance that two equal things are told apart somewhere in a comparison.
@@ -104,6 +105,9 @@ pub struct Effect {
     /// What it comes to.
     #[serde(alias = "ruling")]
     pub change: Change,
+    /// From where to where 90 % of earlier runs like A were, if there were enough of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual: Option<[f64; 2]>,
 }
 
 /// What an effect comes to.
@@ -160,6 +164,15 @@ impl Comparison {
             defects,
             margin: None,
         }
+    }
+
+    /// Adds how earlier runs like this one of A differ, where the history has enough of them.
+    #[must_use]
+    pub fn beside(mut self, history: &History, a: &Report) -> Self {
+        for effect in &mut self.effects {
+            effect.usual = history.usual(a, &effect.subject);
+        }
+        self
     }
 
     /// Asks whether B is no worse by more than a share of A, instead of whether it differs.

@@ -137,6 +137,18 @@ fn single(text: &mut String, comparison: &Comparison) {
             ratio(effect, effect.effect),
         ]
     }));
+    if effects.iter().any(|effect| effect.usual.is_some()) {
+        rows[0].push("90 % of runs like A".to_owned());
+        for (row, effect) in rows[1..].iter_mut().zip(&effects) {
+            row.push(effect.usual.map_or_else(
+                || "–".to_owned(),
+                |[low, high]| {
+                    let (low, high) = (value(effect, Some(low)), value(effect, Some(high)));
+                    format!("{low} to {high}")
+                },
+            ));
+        }
+    }
     text.push_str(&aligned(&rows));
 }
 

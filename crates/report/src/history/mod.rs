@@ -247,6 +247,26 @@ impl History {
         of_command().filter(same).collect()
     }
 
+    /// From where to where 90 % of the runs of a report's command were: of the same scenarios, on the same
+    /// machine. Nothing of fewer than eight.
+    #[must_use]
+    pub fn usual(&self, report: &Report, subject: &Subject) -> Option<[f64; 2]> {
+        const LEAST: usize = 8;
+        let own = HistoryEntry::of(report);
+        let same = |entry: &&HistoryEntry| {
+            entry.command == own.command
+                && entry.scenarios == own.scenarios
+                && entry.machine == own.machine
+        };
+        let runs = self.entries.iter().filter(same);
+        let mut values: Vec<f64> = runs.filter_map(|entry| entry.value(subject)).collect();
+        values.sort_by(f64::total_cmp);
+        let of = values.len();
+        // The nearest ranks of 5 and 95 %.
+        let at = |percent: usize| values[(of * percent).div_ceil(100).max(1) - 1];
+        (of >= LEAST).then(|| [at(5), at(95)])
+    }
+
     /// How many runs of a command are left out of its trends: other scenarios, another machine, or a line of
     /// an earlier version, whose figures were defined otherwise.
     #[must_use]
