@@ -26,7 +26,6 @@ pub use self::figures::{Metric, Subject, figures_of_steps};
 use self::figures::{Paired, paired, unmatched};
 pub(crate) use self::figures::{of_scenario, of_step};
 pub use self::render::comparison_in_words;
-use crate::history::History;
 use crate::{Report, ScenarioResult};
 
 /// The chance that two equal things are told apart somewhere in a comparison.
@@ -166,11 +165,12 @@ impl Comparison {
         }
     }
 
-    /// Adds how earlier runs like this one of A differ, where the history has enough of them.
+    /// Adds how far apart earlier runs like A's were, where that is known: as by
+    /// [`History::usual`](crate::history::History::usual).
     #[must_use]
-    pub fn beside(mut self, history: &History, a: &Report) -> Self {
+    pub fn beside(mut self, usual: impl Fn(&Subject) -> Option<[f64; 2]>) -> Self {
         for effect in &mut self.effects {
-            effect.usual = history.usual(a, &effect.subject);
+            effect.usual = usual(&effect.subject);
         }
         self
     }
