@@ -229,6 +229,10 @@ fn whatever_is_wrong_is_answered_by_200_and_a_refusal() {
     ] {
         denied(&agent, "POST", path, body);
     }
+    // Also where nothing of it would have to be read.
+    for path in [path, "/hooks/claude-code?wait=1d"] {
+        denied(&server.client(""), "POST", path, &huge);
+    }
     for path in [
         "/hooks/claude-code?wait=1d",
         "/hooks/claude-code?colour=red",

@@ -56,10 +56,13 @@ pub(crate) struct Wait {
 
 pub(crate) async fn answer(
     State(app): State<App>,
-    Params(Wait { wait }): Params<Wait>,
+    wait: Result<Params<Wait>, Problem>,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
+    // First of all: a host that is cut off while it sends sees no refusal, and lets the call pass.
+    let bytes = body::read(request.into_body()).await?;
+    let Params(Wait { wait }) = wait?;
     let who = authenticate(&app, &headers)?;
     if !who.is(Role::Agent) {
         let detail = format!(
@@ -69,7 +72,7 @@ pub(crate) async fn answer(
         return Err(Problem::new(Code::InsufficientScope, detail));
     }
     let wait = wait.as_deref().map_or(Ok(USUAL_WAIT), parse_wait)?;
-    let payload: Payload = serde_json::from_slice(&body::read(request.into_body()).await?)
+    let payload: Payload = serde_json::from_slice(&bytes)
         .map_err(|error| Problem::new(Code::InvalidJson, error.to_string()))?;
     let answer = match payload.hook_event_name.as_str() {
         event @ ("PreToolUse" | "PermissionRequest") => {

@@ -1,8 +1,10 @@
 //! JSON bodies: bounded in size and time, and refused with the field that is wrong.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
@@ -12,6 +14,9 @@ use crate::http::problem::{Code, Problem};
 
 /// The largest body. An action and its context have smaller limits of their own.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
+/// What is read of a body above that, and thrown away: a connection that is closed while the client still sends is
+/// reset, and the client may never see why.
+const MOST_DRAINED: usize = 16 << 20;
 /// How long a body may take to arrive.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
@@ -39,15 +44,35 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Reads a whole body within the limits.
 pub(crate) async fn read(body: Body) -> Result<Vec<u8>, Problem> {
-    let reading = tokio::time::timeout(MAX_TIME, to_bytes(body, MAX_BYTES));
-    let Ok(read) = reading.await else {
+    let read = tokio::time::timeout(MAX_TIME, collect(body)).await;
+    read.unwrap_or_else(|_| {
         let detail = format!("the body did not arrive within {} s", MAX_TIME.as_secs());
-        return Err(Problem::new(Code::RequestTimeout, detail));
-    };
-    read.map(Into::into).map_err(|_| {
-        let detail = format!("the body has more than {MAX_BYTES} bytes, or ended early");
-        Problem::new(Code::TooLarge, detail)
+        Err(Problem::new(Code::RequestTimeout, detail))
     })
+}
+
+async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
+    let mut body = pin!(body);
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let frame = frame.map_err(|error| {
+            Problem::new(Code::InvalidJson, format!("the body ended early: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        length += data.len();
+        if length <= MAX_BYTES {
+            bytes.extend_from_slice(&data);
+        } else if length > MOST_DRAINED {
+            break;
+        }
+    }
+    if length > MAX_BYTES {
+        let detail = format!("the body has more than {MAX_BYTES} bytes");
+        return Err(Problem::new(Code::TooLarge, detail));
+    }
+    Ok(bytes)
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
