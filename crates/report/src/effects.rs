@@ -15,6 +15,9 @@ pub struct EffectReport {
     pub refused: u64,
     /// How often nobody knows: it might be found.
     pub unknown: u64,
+    /// How often it was read during the load.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub reads: u64,
     /// What was read, one reading after the other; none of an effect that nothing reads.
     pub readings: Vec<EffectReading>,
     /// How it was read: what that cannot show.
@@ -129,6 +132,9 @@ impl EffectReport {
             "{}: {} acknowledged, {} refused, {} unknown",
             self.name, self.acknowledged, self.refused, self.unknown
         );
+        if self.reads > 0 {
+            line.push_str(&format!("; {} reads during the load", self.reads));
+        }
         for reading in &self.readings {
             line.push_str(&reading.part());
         }

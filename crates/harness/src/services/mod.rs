@@ -19,6 +19,7 @@ mod run;
 mod secrets;
 mod shared;
 mod spec;
+mod stale;
 mod user;
 mod workload;
 

@@ -202,6 +202,7 @@ pub(super) enum Verb {
     Updates,
     Removes,
     Adds,
+    Reads,
 }
 
 /// What is tried again.

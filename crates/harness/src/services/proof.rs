@@ -16,8 +16,8 @@ use super::shared::{RefusedWrite, Shared, Sum, Tally};
 
 /// What the load did to one effect.
 pub(super) struct Writes {
-    kind: &'static str,
-    ledger: Ledger,
+    pub(super) kind: &'static str,
+    pub(super) ledger: Ledger,
     /// Keys that were written or tried, refused ones included, and by whom.
     pub(super) keys: Keys,
     /// Writes that may have been done under keys that nobody knows.
@@ -133,6 +133,7 @@ impl Proof {
         for found in beside {
             match found.defect {
                 Defect::Partial => verification.partial += 1,
+                Defect::Stale => verification.stale += 1,
                 _ => verification.out_of_order += 1,
             }
             note(found);
@@ -169,6 +170,7 @@ impl Proof {
         sum.duplicated = most(|found| found.duplicated, Defect::Duplicated);
         sum.unexpected = most(|found| found.unexpected, Defect::Unexpected);
         sum.miscounted = most(|found| found.miscounted, Defect::Miscounted);
+        sum.stale = most(|found| found.stale, Defect::Stale);
         sum.out_of_order = most(|found| found.out_of_order, Defect::OutOfOrder);
         sum.partial = most(|found| found.partial, Defect::Partial);
         sum.unreadable = most(|found| found.unreadable, Defect::Unreadable);
@@ -441,6 +443,7 @@ pub(super) fn total(proofs: &[Proof]) -> Verification {
         total.lost += sum.lost;
         total.altered += sum.altered;
         total.miscounted += sum.miscounted;
+        total.stale += sum.stale;
         total.out_of_order += sum.out_of_order;
         total.partial += sum.partial;
         total.duplicated += sum.duplicated;

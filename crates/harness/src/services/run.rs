@@ -21,6 +21,7 @@ use super::program::{EffectKind, Program, Step};
 use super::proof::{self, Proof, Writes};
 use super::read::{Keys, Reader, Reading};
 use super::shared::{Left, Shared};
+use super::stale;
 use super::user::{User, outside_iterations};
 use super::workload::FlowWorkload;
 use crate::prove::{DiscrepancyFile, check_sums, load_with};
@@ -282,7 +283,20 @@ impl<'r> Services<'r> {
         };
         let mut wrong = Wrong::new(&self.scenario.discrepancies);
         self.wait(checks.ask_all(&program, &reader.run_values, "at the end"));
-        self.read("end", ended, &reader, &writes, &mut proofs, &mut wrong);
+        let reads = std::mem::take(&mut left.reads);
+        for seen in &reads {
+            proofs[seen.effect].report.reads += 1;
+        }
+        let stale = stale::reads(&writes, &reads);
+        self.read(
+            "end",
+            ended,
+            &reader,
+            &writes,
+            stale,
+            &mut proofs,
+            &mut wrong,
+        );
         let mut problem = None;
         if program
             .services
@@ -298,7 +312,16 @@ impl<'r> Services<'r> {
                     }
                     let stage = "after restart";
                     self.wait(checks.ask_all(&program, &reader.run_values, stage));
-                    self.read(stage, ended, &reader, &writes, &mut proofs, &mut wrong);
+                    let none = BTreeMap::new();
+                    self.read(
+                        stage,
+                        ended,
+                        &reader,
+                        &writes,
+                        none,
+                        &mut proofs,
+                        &mut wrong,
+                    );
                 }
                 Err(failure) => problem = Some(self.scenario.failed("restart", failure)),
             }
@@ -349,6 +372,7 @@ impl<'r> Services<'r> {
         ended: Instant,
         reader: &Reader,
         writes: &[Writes],
+        mut stale: BTreeMap<&'static str, Vec<Discrepancy>>,
         proofs: &mut [Proof],
         wrong: &mut Wrong<'_>,
     ) {
@@ -359,7 +383,10 @@ impl<'r> Services<'r> {
         let mut readings: Vec<Option<Reading>> = writes.iter().enumerate().map(read).collect();
         let numbers = 0..readings.len();
         let beside = numbers.map(|number| proof::beside(&self.program, number, writes, &readings));
-        let beside: Vec<Vec<Discrepancy>> = beside.collect();
+        let mut beside: Vec<Vec<Discrepancy>> = beside.collect();
+        for (beside, writes) in beside.iter_mut().zip(writes) {
+            beside.extend(stale.remove(writes.kind).into_iter().flatten());
+        }
         for (number, proof) in proofs.iter_mut().enumerate() {
             if let Some(reading) = readings[number].take() {
                 let (writes, beside) = (&writes[number], &beside[number]);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use drivers::{Reason, Values};
-use load_engine::{Effect, Ledger, LedgerEntry, Parts};
+use load_engine::{Digest, Effect, Ledger, LedgerEntry, Parts};
 
 use super::prober::Probes;
 
@@ -37,6 +37,8 @@ pub(super) struct Left {
     pub(super) entries: Ledger,
     /// Writes that were refused: their keys must not be found.
     pub(super) refused: Vec<RefusedWrite>,
+    /// What was read during the load.
+    pub(super) reads: Vec<SeenContent>,
     /// What was added, by effect and key.
     pub(super) sums: BTreeMap<(usize, String), Sum>,
     /// The values of each user that was set up.
@@ -50,6 +52,18 @@ pub(super) struct Sum {
     pub(super) acknowledged: i128,
     /// The least and the most that may have been added besides.
     pub(super) unknown: (i128, i128),
+}
+
+/// What a read during the load gave.
+#[derive(Clone, Debug)]
+pub(super) struct SeenContent {
+    pub(super) effect: usize,
+    pub(super) key: String,
+    /// Nothing, if there was none.
+    pub(super) content: Option<Digest>,
+    /// When it began, on the run's clock.
+    pub(super) began_ns: u64,
+    pub(super) user: u32,
 }
 
 /// A write that was refused.
@@ -82,6 +96,10 @@ impl Shared {
             started_ns: 0,
             settled_ns: u64::MAX,
         });
+    }
+
+    pub(super) fn saw(&self, seen: SeenContent) {
+        self.lock().reads.push(seen);
     }
 
     pub(super) fn refuse(&self, refused: RefusedWrite) {

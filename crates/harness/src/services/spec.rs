@@ -335,7 +335,7 @@ pub(super) enum CaptureSpec {
 #[serde(
     untagged,
     expecting = "`effect` expects a table such as { creates = \"order\", key = \"${id}\" }, with `creates`, `updates`, \
-                 `removes` or `adds`, `key`, and if need be `content` or `by`; or a list of them"
+                 `removes`, `adds` or `reads`, `key`, and if need be `content` or `by`; or a list of them"
 )]
 pub(super) enum EffectsSpec {
     /// One.
@@ -360,6 +360,9 @@ pub(super) struct StepEffectSpec {
     /// It adds to one, whose content is a number.
     #[serde(default)]
     pub(super) adds: Option<String>,
+    /// It reads one, whose `content` is a captured value: no write may have replaced that before.
+    #[serde(default)]
+    pub(super) reads: Option<String>,
     /// Which one.
     #[serde(default)]
     pub(super) key: Option<String>,

@@ -11,7 +11,7 @@ use load_engine::{AsyncWorkload, Digest, Effect, Effects, Failure, Iteration, St
 use super::pool::{Lease, Pools, Threads};
 use super::prober::Probe;
 use super::program::{EffectPlan, Fields, Program, Step, Verb};
-use super::shared::{RefusedWrite, Shared, Tally};
+use super::shared::{RefusedWrite, SeenContent, Shared, Tally};
 use super::user::{User, outside_iterations};
 use crate::targets::DataFeed;
 use crate::{Journal, clock};
@@ -323,8 +323,9 @@ impl Write {
             Verb::Removes => Effect::Removed,
             _ if self.is_absent => Effect::Removed,
             Verb::Creates => Effect::Created(Digest::of(&self.content)),
-            // What it comes to is told by the sums; the ledger knows that something was written.
-            Verb::Adds | Verb::Updates => Effect::Updated(Digest::of(&self.content)),
+            // What it comes to is told by the sums; the ledger knows that something was written. A read is not
+            // entered.
+            Verb::Adds | Verb::Updates | Verb::Reads => Effect::Updated(Digest::of(&self.content)),
         }
     }
 }
@@ -349,6 +350,12 @@ impl Pending<'_> {
     ) -> Result<(), Failure> {
         self.is_settled = true;
         for (plan, write) in self.step.effects.iter().zip(&self.writes) {
+            if plan.verb == Verb::Reads {
+                if outcome == Outcome::Acknowledged {
+                    self.saw(plan, write, effects.started_ns());
+                }
+                continue;
+            }
             let tally = &self.workload.shared.tallies[plan.effect];
             match outcome {
                 Outcome::Acknowledged => {
@@ -385,6 +392,16 @@ impl Pending<'_> {
             (Outcome::Acknowledged, Some(failed)) => Err(Failure::new(failed)),
             (outcome, _) => Err(Failure::new(outcome.to_string())),
         }
+    }
+
+    fn saw(&self, plan: &EffectPlan, write: &Write, began_ns: u64) {
+        self.workload.shared.saw(SeenContent {
+            effect: plan.effect,
+            key: write.key().into_owned(),
+            content: (!write.is_absent).then(|| Digest::of(&write.content)),
+            began_ns,
+            user: self.user,
+        });
     }
 
     fn add_to_sum(&self, plan: &EffectPlan, write: &Write, is_acknowledged: bool) {
@@ -425,7 +442,8 @@ impl Drop for Pending<'_> {
         if self.is_settled {
             return;
         }
-        for (plan, write) in self.step.effects.iter().zip(&self.writes) {
+        let writes = self.step.effects.iter().zip(&self.writes);
+        for (plan, write) in writes.filter(|(plan, _)| plan.verb != Verb::Reads) {
             let shared = &self.workload.shared;
             let tally = &shared.tallies[plan.effect];
             Tally::add(&tally.unknown);

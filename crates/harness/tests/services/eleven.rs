@@ -14,7 +14,7 @@ const FILES: [(&str, Option<&str>); 11] = [
         Some("`memory_growth` is a figure of the whole run"),
     ),
     ("02-chat.toml", Some("`elapsed` is no figure")),
-    ("03-redis.toml", Some("`effect` expects a table such as")),
+    ("03-redis.toml", None),
     ("04-postgres.toml", None),
     ("05-mcp.toml", Some("unknown field `version`")),
     ("06-mixed.toml", Some("there is no kind of service `file`")),

@@ -138,7 +138,7 @@ fn every_mistake_is_told_with_its_place() {
         (
             "POST /orders",
             "GET /orders",
-            "15:1: a GET is not expected to write: use another method",
+            "15:1: a GET is not expected to write: name the effect `reads`, or use another method",
         ),
         (
             "creates = \"order\"",
@@ -148,7 +148,7 @@ fn every_mistake_is_told_with_its_place() {
         (
             "creates = \"order\", ",
             "",
-            "15:10: an effect has one verb: `creates`, `updates`, `removes` or `adds`",
+            "15:10: an effect has one verb: `creates`, `updates`, `removes`, `adds` or `reads`",
         ),
         (
             "key = \"${id}\", ",

@@ -137,6 +137,38 @@ fn a_users_effects_are_listed_in_the_order_of_their_acknowledgement() {
     assert!(page.contains("out of order"), "{page}");
 }
 
+/// Each user writes a key of its own and reads it again.
+fn with_reads() -> String {
+    LISTED
+        .replace(
+            "POST /orders\n\n{ \"reference\": \"${id}\", \"quantity\": ${quantity} }",
+            "PUT /orders/${run}-${user}\n\n{ \"quantity\": \"${id}\" }",
+        )
+        .replace("status = 201", "status = 200")
+        .replace(
+            "effect = { creates = \"order\", key = \"${id}\", content = \"${quantity}\" }",
+            "effect = { updates = \"order\", key = \"${run}-${user}\", content = \"${id}\" }\n\
+             [[flows.order]]\nname = \"look\"\nhttp = \"GET /orders/${run}-${user}\"\n\
+             capture = { seen = \"$.quantity\" }\n\
+             effect = { reads = \"order\", key = \"${run}-${user}\", content = \"${seen}\" }",
+        )
+}
+
+#[test]
+fn a_read_that_gives_what_was_replaced_before_it_is_stale() {
+    let (result, page) = told(Lie::None, &with_reads());
+    assert!(result.effects_hold(), "{page}");
+    let effect = &result.effects.as_ref().unwrap()[0];
+    assert_eq!((effect.acknowledged, effect.reads), (100, 100), "{page}");
+    assert!(page.contains("100 reads during the load"), "{page}");
+    let (result, page) = told(Lie::Caches, &with_reads());
+    assert!((1..=10).contains(&result.verification.stale), "{page}");
+    assert_eq!(result.verification.lost, 0, "{page}");
+    assert_eq!(result.conclusion, Conclusion::Fail, "{page}");
+    let found = &result.verification.discrepancies[0];
+    assert_eq!((found.defect, found.user.is_some()), (Defect::Stale, true));
+}
+
 #[test]
 fn mistakes_are_told_at_their_keys() {
     let shop = Shop::new(Lie::None);
@@ -167,6 +199,10 @@ fn mistakes_are_told_at_their_keys() {
         (
             with_receipt().replace("together_with = \"order\"", "together_with = \"ordr\""),
             "there is no effect `ordr`, there is `order`, `receipt`; did you mean `order`?",
+        ),
+        (
+            with_reads().replace(", content = \"${seen}\"", ""),
+            "`reads` needs the `content` that was read, such as content = \"${value}\"",
         ),
         (
             with_invariant("").replace("GET /total", "GET /total?n=${int(1, 5)}"),

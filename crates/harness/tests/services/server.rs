@@ -41,9 +41,11 @@ pub(crate) enum Lie {
     Reorders,
     /// It takes its time for each order.
     Dawdles,
+    /// It answers each tenth question for an order with what was there before.
+    Caches,
 }
 
-const LIES: [(&str, Lie); 13] = [
+const LIES: [(&str, Lie); 14] = [
     ("none", Lie::None),
     ("drops", Lie::Drops),
     ("alters", Lie::Alters),
@@ -57,6 +59,7 @@ const LIES: [(&str, Lie); 13] = [
     ("leaks", Lie::Leaks),
     ("reorders", Lie::Reorders),
     ("dawdles", Lie::Dawdles),
+    ("caches", Lie::Caches),
 ];
 
 impl FromStr for Lie {
@@ -91,6 +94,8 @@ struct State {
     listed: u64,
     totals: u64,
     receipts: Vec<String>,
+    before: BTreeMap<String, Value>,
+    questions: u64,
 }
 
 impl Shop {
@@ -183,13 +188,18 @@ impl Shop {
                 state.insert(key, json!(before + by));
                 (200, json!({}))
             }
-            ("GET", Some(key)) => state.get(key).map_or((404, json!({})), |quantity| {
-                (
-                    200,
-                    json!({ "reference": key, "quantity": quantity, "status": "shipped" }),
-                )
-            }),
+            ("GET", Some(key)) => self
+                .ask(&mut state, key)
+                .map_or((404, json!({})), |quantity| {
+                    (
+                        200,
+                        json!({ "reference": key, "quantity": quantity, "status": "shipped" }),
+                    )
+                }),
             ("PUT", Some(key)) => {
+                if let Some(before) = state.get(key) {
+                    state.before.insert(key.to_owned(), before);
+                }
                 state.remove(key);
                 state.insert(key, request.json()["quantity"].clone());
                 (200, json!({}))
@@ -202,6 +212,13 @@ impl Shop {
             }
             _ => (404, json!({ "error": path })),
         }
+    }
+
+    fn ask(&self, state: &mut State, key: &str) -> Option<Value> {
+        state.questions += 1;
+        let caches = self.lie == Lie::Caches && state.questions.is_multiple_of(10);
+        let before = state.before.get(key).filter(|_| caches);
+        before.cloned().or_else(|| state.get(key))
     }
 
     fn place(&self, state: &mut State, request: &Request) -> (u16, Value) {

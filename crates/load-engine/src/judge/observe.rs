@@ -298,6 +298,7 @@ fn verified(metric: Metric, verification: Option<&Verification>) -> Option<Resul
         Metric::Duplicated => |v| v.duplicated,
         Metric::Unexpected => |v| v.unexpected,
         Metric::Miscounted => |v| v.miscounted,
+        Metric::Stale => |v| v.stale,
         Metric::OutOfOrder => |v| v.out_of_order,
         Metric::Partial => |v| v.partial,
         Metric::Violated => |v| v.violated,

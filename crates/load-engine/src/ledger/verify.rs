@@ -70,6 +70,9 @@ pub struct Verification {
     /// Sums that are not what was added to them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub miscounted: u64,
+    /// Reads during the load that gave what a write had replaced which was acknowledged before they began.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stale: u64,
     /// Things that are not in the order in which their user's writes were acknowledged.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub out_of_order: u64,
@@ -161,6 +164,7 @@ impl Verification {
         self.duplicated += other.duplicated;
         self.unexpected += other.unexpected;
         self.miscounted += other.miscounted;
+        self.stale += other.stale;
         self.out_of_order += other.out_of_order;
         self.partial += other.partial;
         self.violated += other.violated;
@@ -212,13 +216,14 @@ impl Verification {
 
     /// How often each defect was found. What could not be read is none of them: nobody knows what is there.
     #[must_use]
-    pub fn defects(&self) -> [(Defect, u64); 8] {
+    pub fn defects(&self) -> [(Defect, u64); 9] {
         [
             (Defect::Lost, self.lost),
             (Defect::Altered, self.altered),
             (Defect::Duplicated, self.duplicated),
             (Defect::Unexpected, self.unexpected),
             (Defect::Miscounted, self.miscounted),
+            (Defect::Stale, self.stale),
             (Defect::OutOfOrder, self.out_of_order),
             (Defect::Partial, self.partial),
             (Defect::Violated, self.violated),
@@ -270,6 +275,8 @@ pub enum Defect {
     Unreadable,
     /// A number that is not what was added to it.
     Miscounted,
+    /// A read gave what had been replaced before it began.
+    Stale,
     /// It is not where its user's acknowledgements put it.
     OutOfOrder,
     /// One part of it is there, and another is not.
@@ -289,6 +296,7 @@ impl Defect {
             Self::Unexpected => "unexpected",
             Self::Unreadable => "unreadable",
             Self::Miscounted => "miscounted",
+            Self::Stale => "stale",
             Self::OutOfOrder => "out of order",
             Self::Partial => "partial",
             Self::Violated => "violated",

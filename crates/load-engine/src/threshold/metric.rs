@@ -23,6 +23,7 @@ pub(crate) enum Metric {
     Duplicated,
     Unexpected,
     Miscounted,
+    Stale,
     OutOfOrder,
     Partial,
     Violated,
@@ -136,7 +137,7 @@ impl Scope {
 }
 
 /// Every figure but the percentiles, by name.
-pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 32] = [
+pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 33] = [
     ("min", Metric::Min, Dimension::Time, Scope::Phase),
     ("mean", Metric::Mean, Dimension::Time, Scope::Phase),
     ("max", Metric::Max, Dimension::Time, Scope::Phase),
@@ -194,6 +195,7 @@ pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 32] = [
         Dimension::Count,
         Scope::Run,
     ),
+    ("stale", Metric::Stale, Dimension::Count, Scope::Run),
     (
         "out_of_order",
         Metric::OutOfOrder,

@@ -31,7 +31,7 @@ use crate::threshold::quantity::Dimension;
 /// - `rate` (successes that completed in the scheduled window, a second of it), `iteration_rate`,
 ///   `offered_rate` (arrivals that were due), `drained` (completed after the window), `error_rate`, `operations`, `succeeded`, `failed`, `effects`, `iterations` and
 ///   `failed_iterations`;
-/// - of the verification, `verified`, `lost`, `altered`, `duplicated`, `unexpected`, `miscounted`, `out_of_order`,
+/// - of the verification, `verified`, `lost`, `altered`, `duplicated`, `unexpected`, `miscounted`, `stale`, `out_of_order`,
 ///   `partial`, `violated` (invariants), `indeterminate`, `unreadable`, and of the record `vacuous` steps;
 /// - of an open model, `dropped` and `late_starts`;
 /// - `memory_peak`, `memory_growth` (from before set-up to after tear-down), `memory_leak` (by how much

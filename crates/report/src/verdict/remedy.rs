@@ -20,6 +20,9 @@ pub(crate) fn remedy(judgement: &Judgement) -> &'static str {
             "something came back, was refused and done all the same, or came from elsewhere: see the \
              discrepancies"
         }
+        "stale" => {
+            "a read gave what an acknowledged write had replaced: look for a cache or a replica"
+        }
         "out_of_order" => {
             "one user's writes are listed in another order than they were acknowledged"
         }

@@ -15,8 +15,9 @@ pub const EFFECTS: [&str; 6] = [
 ];
 
 /// What holds besides for services of others.
-pub const EFFECTS_OF_SERVICES: [&str; 4] = [
+pub const EFFECTS_OF_SERVICES: [&str; 5] = [
     "miscounted == 0",
+    "stale == 0",
     "out_of_order == 0",
     "partial == 0",
     "violated == 0",

@@ -81,11 +81,13 @@ impl<'f> Effects<'f> {
             .unwrap_or_default()
             .split_whitespace()
             .next();
-        if !plans.is_empty()
+        if plans.iter().any(|plan| plan.verb != Verb::Reads)
             && let Some(method) = method
             && SAFE.contains(&method)
         {
-            let problem = format!("a {method} is not expected to write: use another method");
+            let problem = format!(
+                "a {method} is not expected to write: name the effect `reads`, or use another method"
+            );
             return Err(SpecError::of_key(at_effect, problem));
         }
         Ok(plans.into())
@@ -102,12 +104,14 @@ impl<'f> Effects<'f> {
             ("updates", Verb::Updates, &spec.updates),
             ("removes", Verb::Removes, &spec.removes),
             ("adds", Verb::Adds, &spec.adds),
+            ("reads", Verb::Reads, &spec.reads),
         ];
         let mut named = verbs
             .into_iter()
             .filter_map(|(key, verb, name)| Some((key, verb, name.as_deref()?)));
         let (Some((verb_key, verb, name)), None) = (named.next(), named.next()) else {
-            let problem = "an effect has one verb: `creates`, `updates`, `removes` or `adds`";
+            let problem =
+                "an effect has one verb: `creates`, `updates`, `removes`, `adds` or `reads`";
             return Err(SpecError::new(at.clone(), problem));
         };
         let effect = self.find(name, &at.then(verb_key))?;
@@ -138,6 +142,19 @@ impl<'f> Effects<'f> {
         let content = content
             .map(|(key, content)| text(key, &content, scope))
             .transpose()?;
+        if verb == Verb::Reads {
+            if content.is_none() {
+                let problem =
+                    "`reads` needs the `content` that was read, such as content = \"${value}\"";
+                return Err(SpecError::new(at.clone(), problem));
+            }
+            return Ok(EffectPlan {
+                verb,
+                effect,
+                key,
+                content,
+            });
+        }
         let known = &mut self.known[effect];
         if *known.is_sum.get_or_insert(verb == Verb::Adds) != (verb == Verb::Adds) {
             let problem =

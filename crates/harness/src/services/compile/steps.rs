@@ -5,7 +5,7 @@ use std::time::Duration;
 use drivers::{Code, Purpose, Reach, Scope, Traits, Var};
 use load_engine::{StepSpec as EngineStep, ThinkTime};
 
-use super::super::program::{Capture, Poll, Retry, Source, Step};
+use super::super::program::{Capture, Poll, Retry, Source, Step, Verb};
 use super::super::spec::{CaptureSpec, CodeSpec, RetrySpec, StepSpec};
 use super::asked::Asked;
 use super::context::{Context, reach_of};
@@ -79,7 +79,7 @@ impl Context<'_> {
             return Err(SpecError::new(at.then("repeat"), problem));
         }
         Ok(Step {
-            spec: EngineStep::named(name, !effects.is_empty()),
+            spec: EngineStep::named(name, effects.iter().any(|plan| plan.verb != Verb::Reads)),
             request,
             draws: scope.take_draws(),
             expect,

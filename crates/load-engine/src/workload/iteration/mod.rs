@@ -378,6 +378,12 @@ impl Effects<'_> {
         }
     }
 
+    /// When the step began, in nanoseconds of the run's clock, as the ledger's entries have it.
+    #[must_use]
+    pub fn started_ns(&self) -> u64 {
+        self.started_ns
+    }
+
     /// Says whether the entry could be made.
     fn push(&mut self, kind: &'static str, key: &str, effect: Effect) -> bool {
         let noted = self

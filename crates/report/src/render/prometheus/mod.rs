@@ -164,6 +164,7 @@ fn effects<'r>(out: &mut Families<'r>, report: &'r Report) {
         // Only services of others have these.
         let of_services = [
             ("miscounted", found.miscounted),
+            ("stale", found.stale),
             ("out_of_order", found.out_of_order),
             ("partial", found.partial),
             ("violated", found.violated),
