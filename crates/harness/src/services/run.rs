@@ -288,15 +288,12 @@ impl<'r> Services<'r> {
             proofs[seen.effect].report.reads += 1;
         }
         let stale = stale::reads(&writes, &reads);
-        self.read(
-            "end",
+        let stage = Stage {
+            name: "end",
             ended,
-            &reader,
-            &writes,
             stale,
-            &mut proofs,
-            &mut wrong,
-        );
+        };
+        self.read(stage, &reader, &writes, &mut proofs, &mut wrong);
         let mut problem = None;
         if program
             .services
@@ -312,16 +309,12 @@ impl<'r> Services<'r> {
                     }
                     let stage = "after restart";
                     self.wait(checks.ask_all(&program, &reader.run_values, stage));
-                    let none = BTreeMap::new();
-                    self.read(
-                        stage,
+                    let stage = Stage {
+                        name: stage,
                         ended,
-                        &reader,
-                        &writes,
-                        none,
-                        &mut proofs,
-                        &mut wrong,
-                    );
+                        stale: BTreeMap::new(),
+                    };
+                    self.read(stage, &reader, &writes, &mut proofs, &mut wrong);
                 }
                 Err(failure) => problem = Some(self.scenario.failed("restart", failure)),
             }
@@ -368,29 +361,29 @@ impl<'r> Services<'r> {
 
     fn read(
         &self,
-        stage: &str,
-        ended: Instant,
+        mut stage: Stage,
         reader: &Reader,
         writes: &[Writes],
-        mut stale: BTreeMap<&'static str, Vec<Discrepancy>>,
         proofs: &mut [Proof],
         wrong: &mut Wrong<'_>,
     ) {
         let read = |(number, writes): (usize, &Writes)| {
             let has_read = self.program.effects[number].read.is_some();
-            has_read.then(|| self.settled(number, ended, reader, writes))
+            has_read.then(|| self.settled(number, stage.ended, reader, writes))
         };
         let mut readings: Vec<Option<Reading>> = writes.iter().enumerate().map(read).collect();
         let numbers = 0..readings.len();
         let beside = numbers.map(|number| proof::beside(&self.program, number, writes, &readings));
         let mut beside: Vec<Vec<Discrepancy>> = beside.collect();
         for (beside, writes) in beside.iter_mut().zip(writes) {
-            beside.extend(stale.remove(writes.kind).into_iter().flatten());
+            beside.extend(stage.stale.remove(writes.kind).into_iter().flatten());
         }
         for (number, proof) in proofs.iter_mut().enumerate() {
             if let Some(reading) = readings[number].take() {
                 let (writes, beside) = (&writes[number], &beside[number]);
-                proof.add(stage, writes, reading, beside, |found| wrong.add(found));
+                proof.add(stage.name, writes, reading, beside, |found| {
+                    wrong.add(found)
+                });
             }
         }
     }
@@ -450,6 +443,16 @@ fn on_few_threads(program: &Program, plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     plan.most_runtimes = pools.map(|pool| pool.size).min();
     plan
+}
+
+/// One reading of all effects.
+struct Stage {
+    /// When it is, in the report.
+    name: &'static str,
+    /// When the load ended.
+    ended: Instant,
+    /// Reads during the load that are told of with it, by effect.
+    stale: BTreeMap<&'static str, Vec<Discrepancy>>,
 }
 
 /// What was done, unless it failed: then the first such problem of a run is kept.
