@@ -382,7 +382,7 @@ impl<'r> Services<'r> {
             if let Some(reading) = readings[number].take() {
                 let (writes, beside) = (&writes[number], &beside[number]);
                 proof.add(stage.name, writes, reading, beside, |found| {
-                    wrong.add(found)
+                    wrong.add(found);
                 });
             }
         }
