@@ -449,6 +449,8 @@ pub(super) fn total(proofs: &[Proof]) -> Verification {
         total.duplicated += sum.duplicated;
         total.unexpected += sum.unexpected;
         total.indeterminate += sum.indeterminate;
+        total.unknown = Some(total.unknown.unwrap_or(0) + proof.report.unknown);
+        total.refused += proof.report.refused;
         total.unreadable += sum.unreadable;
         total.abandoned |= sum.abandoned;
     }

@@ -41,6 +41,15 @@ fn an_answer_that_is_lost_is_unknown_and_what_was_done_is_held_against_nobody() 
     );
     let step = result.run.step("place").unwrap();
     assert_eq!(step.failed, effect.unknown + effect.refused, "{page}");
+    let threshold: load_engine::Threshold = "unknown_rate < 1%".parse().unwrap();
+    let judged = threshold.judge(&result.run, Some(found));
+    let attempted = effect.acknowledged + effect.refused + effect.unknown;
+    let share = effect.unknown as f64 / attempted as f64;
+    assert!(
+        (judged.observed.unwrap() - share).abs() < 1e-6,
+        "{judged:?}"
+    );
+    assert_eq!(judged.ruling, load_engine::Ruling::Violated);
     assert!(
         page.contains("unknown: the connection was reset before an answer"),
         "{page}"

@@ -436,7 +436,12 @@ fn fail_unfinished(
             phase(since_ns)
         }
     };
-    recorder.count_in_phase(phase, false, context.phases.is_over(phase, ended_ns));
+    recorder.count_in_phase(
+        phase,
+        false,
+        context.phases.is_over(phase, ended_ns),
+        ended_ns,
+    );
 }
 
 /// Every user's thread reports before it ends, so this is a defect of the engine.

@@ -207,6 +207,8 @@ fn phases(context: &RunContext<'_>, began_ns: u64, counts: &[PhaseCounts]) -> Ve
             failed: counts.failed,
             in_flight: counts.in_flight,
             outside_failures: counts.outside_failures,
+            last_ended_ns: Some(counts.ended_ns.saturating_sub(began_ns))
+                .filter(|_| counts.completed + counts.failed > 0),
             steps: context.steps.iter().enumerate().map(step).collect(),
         });
         start_ns = end_ns;

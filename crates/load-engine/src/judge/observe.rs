@@ -179,6 +179,12 @@ pub(crate) fn observe(
     if metric == Metric::MemoryLeak {
         return memory_leak(record, phase).map(Observation::Certain);
     }
+    if metric == Metric::Elapsed {
+        return elapsed(record, phase).map(Observation::Certain);
+    }
+    if metric == Metric::UnknownRate {
+        return unknown_rate(verification).map(Observation::Certain);
+    }
     if let Some(value) = of_run(metric, record) {
         return Ok(Observation::Certain(value?));
     }
@@ -256,6 +262,32 @@ pub(crate) fn quantile_of(histogram: &Histogram<u64>, quantile: Quantile) -> u64
         }
     }
     histogram.max()
+}
+
+/// How long it took from the beginning to the end of the last iteration that began in a phase. One that never
+/// ended went on for as long as anybody looked.
+fn elapsed(record: &RunRecord, phase: Option<&str>) -> Result<f64, Missing> {
+    let Some(name) = phase else {
+        return Ok(record.wall_ns as f64);
+    };
+    let phase = phase_of(record, name)?;
+    let ended_ns = phase
+        .last_ended_ns
+        .ok_or_else(|| Missing::from(format!("no iteration began in phase `{name}`")))?;
+    Ok(ended_ns.saturating_sub(phase.start_ns) as f64)
+}
+
+/// The share of attempted writes of which nobody knows whether they were made.
+fn unknown_rate(verification: Option<&Verification>) -> Result<f64, Missing> {
+    let found = verification.ok_or("the effects were not verified")?;
+    let unknown = found
+        .unknown
+        .ok_or("writes of unknown outcome are counted of services only")?;
+    let attempted = found.effects + found.refused + unknown;
+    if attempted == 0 {
+        return Err("no write was attempted".into());
+    }
+    Ok(share(unknown, attempted))
 }
 
 /// By how much the floors of memory rose, if they leak.
@@ -354,6 +386,10 @@ fn of_run(metric: Metric, record: &RunRecord) -> Option<Result<f64, Missing>> {
             let growth = growth.map(|(after, before)| after.saturating_sub(before) as f64);
             (growth, "memory was not measured")
         }
+        Metric::RuntimeLag => (
+            record.runtime_lag.as_ref().map(|lag| lag.lag.p99_ns as f64),
+            "users are threads here, which wait for no runtime",
+        ),
         Metric::Cores => (memory.cores_used, "processor time was not measured"),
         _ => return None,
     };

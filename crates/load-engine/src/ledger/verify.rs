@@ -84,6 +84,13 @@ pub struct Verification {
     pub violated: u64,
     /// Last written by an operation that was never acknowledged: there or not, neither is wrong.
     pub indeterminate: u64,
+    /// Writes to services that were refused, and so were not made.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
+    /// Writes to services of which nobody knows whether they were made: they failed, or were never answered.
+    /// Of targets in Rust they are not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<u64>,
     /// Errors while the target was read.
     pub unreadable: u64,
     /// Keys that were not reached, since reading was given up.
@@ -169,6 +176,11 @@ impl Verification {
         self.partial += other.partial;
         self.violated += other.violated;
         self.indeterminate += other.indeterminate;
+        self.refused += other.refused;
+        self.unknown = self.unknown.or(other.unknown).map(|own| {
+            let both = self.unknown.zip(other.unknown);
+            both.map_or(own, |(one, two)| one + two)
+        });
         self.unreadable += other.unreadable;
         self.unread += other.unread;
         self.matched += other.matched;

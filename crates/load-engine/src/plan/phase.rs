@@ -40,15 +40,18 @@ pub(crate) struct PhaseCounts {
     pub(crate) failed: u64,
     pub(crate) in_flight: u64,
     pub(crate) outside_failures: u64,
+    /// When the last of them ended, by the run's clock.
+    pub(crate) ended_ns: u64,
 }
 
 impl PhaseCounts {
-    pub(crate) fn one(succeeded: bool, late: bool) -> Self {
+    pub(crate) fn one(succeeded: bool, late: bool, ended_ns: u64) -> Self {
         Self {
             completed: u64::from(succeeded),
             failed: u64::from(!succeeded),
             in_flight: u64::from(late),
             outside_failures: 0,
+            ended_ns,
         }
     }
 
@@ -57,6 +60,7 @@ impl PhaseCounts {
         self.failed += other.failed;
         self.in_flight += other.in_flight;
         self.outside_failures += other.outside_failures;
+        self.ended_ns = self.ended_ns.max(other.ended_ns);
     }
 }
 

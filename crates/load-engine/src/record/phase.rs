@@ -28,6 +28,9 @@ pub struct PhaseSummary {
     /// Iterations that began in it and failed outside every step.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub outside_failures: u64,
+    /// When the last of its iterations ended, from the start of the load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ended_ns: Option<u64>,
     /// Each declared step, in the workload's order.
     pub steps: Vec<PhaseStep>,
 }

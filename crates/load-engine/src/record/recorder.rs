@@ -82,10 +82,16 @@ impl Recorder {
         self.interval_end_ns = self.next_turn(began_ns);
     }
 
-    /// Counts an iteration of a phase, and whether it ended when the phase was over.
-    pub(crate) fn count_in_phase(&mut self, phase: usize, succeeded: bool, late: bool) {
+    /// Counts an iteration of a phase, when it ended, and whether the phase was over then.
+    pub(crate) fn count_in_phase(
+        &mut self,
+        phase: usize,
+        succeeded: bool,
+        late: bool,
+        ended_ns: u64,
+    ) {
         if let Some(counts) = self.phases.get_mut(phase) {
-            counts.add(PhaseCounts::one(succeeded, late));
+            counts.add(PhaseCounts::one(succeeded, late, ended_ns));
         }
     }
 

@@ -39,6 +39,9 @@ pub(crate) enum Metric {
     MemoryGrowth,
     MemoryLeak,
     Cores,
+    Elapsed,
+    RuntimeLag,
+    UnknownRate,
 }
 
 /// A quantile, exactly: 99.9 % of a binary fraction is a little more than 999 of 1,000.
@@ -137,7 +140,7 @@ impl Scope {
 }
 
 /// Every figure but the percentiles, by name.
-pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 33] = [
+pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 36] = [
     ("min", Metric::Min, Dimension::Time, Scope::Phase),
     ("mean", Metric::Mean, Dimension::Time, Scope::Phase),
     ("max", Metric::Max, Dimension::Time, Scope::Phase),
@@ -256,6 +259,24 @@ pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 33] = [
         Scope::PhaseOnly,
     ),
     ("cores", Metric::Cores, Dimension::Cores, Scope::Run),
+    (
+        "elapsed",
+        Metric::Elapsed,
+        Dimension::Time,
+        Scope::PhaseOnly,
+    ),
+    (
+        "runtime_lag",
+        Metric::RuntimeLag,
+        Dimension::Time,
+        Scope::Run,
+    ),
+    (
+        "unknown_rate",
+        Metric::UnknownRate,
+        Dimension::Share,
+        Scope::Run,
+    ),
 ];
 
 #[cfg(test)]

@@ -343,3 +343,33 @@ impl Workload for Idle {
         Ok(())
     }
 }
+
+#[test]
+fn a_phase_has_elapsed_when_the_last_iteration_that_began_in_it_has_ended() {
+    let model = Model::open(load_engine::Schedule::constant(1.0, 4 * SECOND), users(10));
+    let mut plan = Plan::new("elapsed", model);
+    plan.phases = vec![
+        load_engine::Phase::new("first", 2 * SECOND),
+        load_engine::Phase::new("second", 2 * SECOND),
+    ];
+    let record = simulate(Duration::from_millis(1_500), &plan);
+    let judge = |text: &str| {
+        let threshold: load_engine::Threshold = text.parse().unwrap();
+        threshold.judge(&record, None)
+    };
+    // Arrivals are due at 0 and 1 s, and at 2 and 3 s; each takes 1.5 s.
+    for phase in ["first", "second"] {
+        let judged = judge(&format!("elapsed(@ {phase}) < 2.6s"));
+        assert_eq!(judged.observed, Some(2.5e9), "{judged:?}");
+        assert_eq!(judged.ruling, load_engine::Ruling::Held);
+    }
+    assert_eq!(judge("elapsed < 4s").observed, Some(4.5e9));
+    let lag = judge("runtime_lag < 10ms");
+    assert_eq!(lag.ruling, load_engine::Ruling::Unknown);
+    assert!(lag.reason.unwrap().contains("users are threads"));
+    let unknown = judge("unknown_rate < 1%");
+    assert_eq!(
+        unknown.reason.as_deref(),
+        Some("the effects were not verified")
+    );
+}

@@ -1,6 +1,6 @@
 //! What was known before.
 
-use rusqlite::{Row, named_params};
+use rusqlite::{Connection, Row, named_params};
 
 use crate::error::{Result, SqliteContext};
 use crate::model::edge::Edge;
@@ -16,10 +16,10 @@ use super::rows::{
 
 /// Every version of a memory, the oldest first.
 pub(crate) fn find_versions(
-    readers: &ReaderPool,
+    connection: &Connection,
     namespace: &Namespace,
     id: MemoryId,
-) -> Result<Vec<Version<Memory>>> {
+) -> rusqlite::Result<Vec<Version<Memory>>> {
     let sql = format!(
         "SELECT {MEMORY_COLUMNS}, m.replaced_at FROM versions m
          WHERE m.ns = (SELECT ns FROM namespaces WHERE name = :name) AND m.id = :id
@@ -28,20 +28,15 @@ pub(crate) fn find_versions(
          WHERE m.ns = (SELECT ns FROM namespaces WHERE name = :name) AND m.id = :id
          ORDER BY 11"
     );
-    let reader = readers.lend();
-    let read = || {
-        let mut statement = reader.prepare_cached(&sql)?;
-        let version = |row: &Row<'_>| {
-            Ok(Version {
-                fact: memory_from_row(row, namespace)?,
-                replaced_at: optional_moment(row, AFTER_MEMORY)?,
-            })
-        };
-        let names = named_params! { ":name": namespace.as_str(), ":id": id.to_sql() };
-        statement.query_map(names, version)?.collect()
+    let mut statement = connection.prepare_cached(&sql)?;
+    let version = |row: &Row<'_>| {
+        Ok(Version {
+            fact: memory_from_row(row, namespace)?,
+            replaced_at: optional_moment(row, AFTER_MEMORY)?,
+        })
     };
-    let versions: rusqlite::Result<_> = read();
-    versions.sqlite("read the history of a memory", readers.path())
+    let names = named_params! { ":name": namespace.as_str(), ":id": id.to_sql() };
+    statement.query_map(names, version)?.collect()
 }
 
 /// Every version of the edges of a source, relation and target, in the order of their recording.

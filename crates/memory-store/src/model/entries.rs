@@ -7,11 +7,13 @@ use rusqlite::{Connection, params};
 use crate::error::{Result, SqliteContext};
 use crate::metadata::{
     AFTER_EDGE, EDGE_COLUMNS, MEMORY_COLUMNS, StoredMemory, begin_reading, edge_from_row,
-    open_for_verification, stored_memory_from_row,
+    find_versions, open_for_verification, stored_memory_from_row,
 };
 use crate::model::digest::MemoryDigest;
 use crate::model::edge::Edge;
 use crate::model::memory::Memory;
+use crate::model::names::{MemoryId, Namespace};
+use crate::model::time::Version;
 
 /// Rows read at a time: enough to make a statement's start-up cost small, little enough to hold.
 const PAGE: u16 = 256;
@@ -58,6 +60,17 @@ impl Entries {
             page: Vec::new().into_iter(),
             position: Position::Memories(0),
         })
+    }
+
+    /// Every version of a memory, as [`MemoryStore::history`](crate::MemoryStore::history), from the same
+    /// snapshot.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn history(&self, namespace: &Namespace, id: MemoryId) -> Result<Vec<Version<Memory>>> {
+        find_versions(&self.connection, namespace, id)
+            .sqlite("read the history of a memory", &self.path)
     }
 
     /// Reads the next page that is not empty; none at the end.

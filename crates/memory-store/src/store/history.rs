@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use action::Timestamp;
 
-use crate::error::Result;
+use crate::error::{Result, SqliteContext};
 use crate::metadata::{PreparedMemory, find_versions};
 use crate::model::memory::{Memory, NewMemory};
 use crate::model::millis::floor;
@@ -154,7 +154,8 @@ impl MemoryStore {
     ///
     /// If the database cannot be read.
     pub fn history(&self, namespace: &Namespace, id: MemoryId) -> Result<Vec<Version<Memory>>> {
-        find_versions(&self.readers, namespace, id)
+        find_versions(&self.readers.lend(), namespace, id)
+            .sqlite("read the history of a memory", self.readers.path())
     }
 
     /// Removes what has expired by a moment, in all namespaces and from all tiers; how many

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use load_engine::{Digest, Failure, Found, Iteration, Rng, StepSpec, Workload};
 use memory_store::{
-    Edge, Entry, Filter, Memory, MemoryDigest, MemoryId, MemoryStore, Namespace, NewMemory, Query,
-    Relation, Timestamp, Traversal,
+    Edge, Entries, Entry, Filter, Memory, MemoryDigest, MemoryId, MemoryStore, Namespace,
+    NewMemory, Query, Relation, Timestamp, Traversal,
 };
 
 use self::turns::{MemoryOptions, MemoryUse, Turn};
@@ -317,16 +317,16 @@ impl Target for MemoryTarget {
             .disagreements
             .into_iter()
             .map(|found| Err(Failure::new(format!("tiers disagree: {found}"))));
-        let entries = self.store.iter_all()?.flat_map(|entry| {
-            let found = entry
-                .map_err(Failure::from)
-                .and_then(|entry| self.found(&entry));
-            match found {
-                Ok(found) => found.into_iter().map(Ok).collect(),
-                Err(failure) => vec![Err(failure)],
-            }
+        let mut entries = self.store.iter_all()?;
+        let proven = std::iter::from_fn(move || {
+            let entry = entries.next()?.map_err(Failure::from);
+            Some(entry.and_then(|entry| proven(&entry, &entries)))
         });
-        Ok(Box::new(disagreements.chain(entries)))
+        let found = proven.flat_map(|proven| match proven {
+            Ok(found) => found.into_iter().map(Ok).collect(),
+            Err(failure) => vec![Err(failure)],
+        });
+        Ok(Box::new(disagreements.chain(found)))
     }
 }
 
@@ -364,35 +364,33 @@ impl RegisteredTarget for MemoryTarget {
     }
 }
 
-impl MemoryTarget {
-    /// What an entry proves: of a memory that was updated, each version that is known of it.
-    fn found(&self, entry: &Entry) -> Result<Vec<Found>, Failure> {
-        let one = match entry {
-            Entry::Edge(edge, digest) => Found::new(EDGE, edge_key(edge), ledger_digest(*digest)),
-            Entry::Memory(memory, _) if memory.version > FIRST => return self.versions(memory),
-            Entry::Memory(memory, digest) => found(memory, *digest),
-            _ => Found::new(
-                "entry of an unknown kind",
-                format!("{entry:?}"),
-                Digest::of(b""),
-            ),
-        };
-        Ok(vec![one])
-    }
+/// What an entry proves: of a memory that was updated, each version that is known of it.
+fn proven(entry: &Entry, all: &Entries) -> Result<Vec<Found>, Failure> {
+    let one = match entry {
+        Entry::Edge(edge, digest) => Found::new(EDGE, edge_key(edge), ledger_digest(*digest)),
+        Entry::Memory(memory, _) if memory.version > FIRST => return versions(memory, all),
+        Entry::Memory(memory, digest) => found(memory, *digest),
+        _ => Found::new(
+            "entry of an unknown kind",
+            format!("{entry:?}"),
+            Digest::of(b""),
+        ),
+    };
+    Ok(vec![one])
+}
 
-    fn versions(&self, memory: &Memory) -> Result<Vec<Found>, Failure> {
-        let history = self.store.history(&memory.namespace, memory.id)?;
-        if history.last().map(|version| &version.fact) != Some(memory) {
-            return Err(Failure::new(format!(
-                "memory {}/{} is not the last of its history",
-                memory.namespace, memory.id
-            )));
-        }
-        let versions = history.iter().map(|version| &version.fact);
-        Ok(versions
-            .map(|version| found(version, version.digest()))
-            .collect())
+fn versions(memory: &Memory, all: &Entries) -> Result<Vec<Found>, Failure> {
+    let history = all.history(&memory.namespace, memory.id)?;
+    if history.last().map(|version| &version.fact) != Some(memory) {
+        return Err(Failure::new(format!(
+            "memory {}/{} is not the last of its history",
+            memory.namespace, memory.id
+        )));
     }
+    let versions = history.iter().map(|version| &version.fact);
+    Ok(versions
+        .map(|version| found(version, version.digest()))
+        .collect())
 }
 
 fn found(memory: &Memory, digest: MemoryDigest) -> Found {

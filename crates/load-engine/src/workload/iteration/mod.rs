@@ -219,8 +219,9 @@ impl<'r> Iteration<'r> {
     pub(crate) fn end(&mut self, succeeded: bool) {
         if !self.context.phases.is_empty() {
             let late = self.context.phases.is_over(self.phase, self.last_ns);
+            let (phase, ended_ns) = (self.phase, self.last_ns);
             self.recorder
-                .with(|recorder| recorder.count_in_phase(self.phase, succeeded, late));
+                .with(|recorder| recorder.count_in_phase(phase, succeeded, late, ended_ns));
         }
         self.counter.end(succeeded);
     }
@@ -230,7 +231,7 @@ impl<'r> Iteration<'r> {
         self.touch();
         let late = self.context.phases.is_over(self.phase, self.last_ns);
         self.recorder.with(|recorder| {
-            recorder.count_in_phase(self.phase, succeeded, late);
+            recorder.count_in_phase(self.phase, succeeded, late, self.last_ns);
             book(recorder, self.last_ns);
             self.counter.end(succeeded);
         });
