@@ -130,15 +130,26 @@ impl Backend for FsBackend {
 
     /// An advisory lock, which the kernel gives free when the process ends in whatever way.
     fn lock(&self) -> io::Result<Lock> {
+        Ok(match HeldLock::take(&self.dir)? {
+            Ok(held) => Lock::Held(Box::new(held)),
+            Err(holder) => Lock::Taken { holder },
+        })
+    }
+}
+
+/// The file that is locked.
+#[derive(Debug)]
+struct HeldLock(File);
+
+impl HeldLock {
+    /// Locks a directory, or says who has it.
+    fn take(dir: &Path) -> io::Result<Result<Self, String>> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let (mut file, _) = open_regular(&options, &self.dir.join(LOCK))?;
+        let (mut file, _) = open_regular(&options, &dir.join(LOCK))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let holder = holder(&mut file);
-                return Ok(Lock::Taken { holder });
-            }
+            Err(TryLockError::WouldBlock) => return Ok(Err(holder(&mut file))),
             Err(TryLockError::Error(error)) => return Err(error),
         }
         // The number only helps whoever finds the lock taken, so a full disk does not matter.
@@ -146,7 +157,15 @@ impl Backend for FsBackend {
             .set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| writeln!(file, "{}", std::process::id()));
-        Ok(Lock::Held(Box::new(file)))
+        Ok(Ok(Self(file)))
+    }
+}
+
+impl Drop for HeldLock {
+    fn drop(&mut self) {
+        // Closing alone would not do: a child process that is just being started has a copy of the descriptor
+        // until its exec, and would hold the lock with it. If unlocking fails, closing is all that is left.
+        let _ = self.0.unlock();
     }
 }
 
@@ -232,5 +251,23 @@ fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_descriptor_in_a_child_that_is_being_started_keeps_nobody_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = HeldLock::take(dir.path()).unwrap().unwrap();
+        let copy = held.0.try_clone().unwrap();
+        let holder = HeldLock::take(dir.path()).unwrap().unwrap_err();
+        assert_eq!(holder, std::process::id().to_string());
+        drop(held);
+        let again = HeldLock::take(dir.path()).unwrap();
+        assert!(again.is_ok(), "{again:?}");
+        drop(copy);
     }
 }

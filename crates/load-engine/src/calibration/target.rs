@@ -18,7 +18,17 @@ pub(super) struct Target<'c> {
     schedule: Option<Schedule>,
     /// From when a call was due to when it was answered, by a book of its own: not the engine's
     /// histograms, which are what is to be checked.
-    book: Mutex<Vec<u64>>,
+    book: Mutex<Vec<Took>>,
+}
+
+/// How long a call took. The engine reads its clock after the target's last reading and before the next one, and
+/// the machine may take the processor away in between: so what the engine reports is between the two.
+#[derive(Clone, Copy)]
+pub(super) struct Took {
+    /// By the target's last reading.
+    pub(super) least_ns: u64,
+    /// By the first reading after the step.
+    pub(super) most_ns: u64,
 }
 
 impl<'c> Target<'c> {
@@ -33,7 +43,7 @@ impl<'c> Target<'c> {
         }
     }
 
-    pub(super) fn into_book(self) -> Vec<u64> {
+    pub(super) fn into_book(self) -> Vec<Took> {
         self.book
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner)
@@ -54,7 +64,7 @@ impl Workload for Target<'_> {
     fn iterate(&self, (): &mut (), it: &mut Iteration<'_>) -> Result<(), Failure> {
         let number = it.index();
         let began_ns = self.clock.now_ns() - it.elapsed().as_nanos() as u64;
-        let took_ns = it.step(&CALL, |_| {
+        let (due_ns, least_ns) = it.step(&CALL, |_| {
             let begins_ns = self.clock.now_ns() - began_ns;
             let answered_ns = self.delay.answered_ns(number, begins_ns);
             self.clock.sleep_until(began_ns + answered_ns);
@@ -62,12 +72,14 @@ impl Workload for Target<'_> {
                 Some(schedule) => schedule.time_of(number).as_nanos() as u64,
                 None => begins_ns,
             };
-            Ok(self.clock.now_ns() - began_ns - due_ns)
+            Ok((due_ns, self.clock.now_ns() - began_ns - due_ns))
         })?;
+        let most_ns = self.clock.now_ns() - began_ns - due_ns;
+        let took = Took { least_ns, most_ns };
         // Not in the step: after a stall hundreds of threads want the book at once, and on a busy machine
         // the engine would report how long they waited for it, which the book does not say.
         let book = self.book.lock();
-        book.unwrap_or_else(PoisonError::into_inner).push(took_ns);
+        book.unwrap_or_else(PoisonError::into_inner).push(took);
         Ok(())
     }
 }
