@@ -45,6 +45,14 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// What [`Target::effects`] gives.
 pub type EffectsFound<'t> = Box<dyn Iterator<Item = Result<Found, Failure>> + 't>;
 
+/// What was found in one place of a target, thing by thing, or the one error with which it was read.
+pub(crate) fn found_in(place: Result<Vec<Found>, Failure>) -> Vec<Result<Found, Failure>> {
+    match place {
+        Ok(found) => found.into_iter().map(Ok).collect(),
+        Err(failure) => vec![Err(failure)],
+    }
+}
+
 /// One scenario, ready to run.
 #[derive(Debug, Clone)]
 pub struct ScenarioRun {

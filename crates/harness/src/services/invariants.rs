@@ -1,15 +1,15 @@
 //! Invariants: requests whose answer is the same before, during and after the load.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use drivers::{Outcome, Values, Wanted, canonical};
 use load_engine::{Defect, Discrepancy, Expectation, Failure, SHOWN_DISCREPANCIES};
 use report::InvariantReport;
 use tokio::sync::watch;
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 
+use super::beside::beside;
 use super::judge::{judge, want};
 use super::program::{Invariant, Program};
 use super::user::User;
@@ -203,24 +203,19 @@ pub(super) fn during<T>(
     if checks.checks.is_empty() {
         return Ok(load());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let (stop, stopped) = watch::channel(());
-    thread::scope(|scope| {
-        let begun = std::mem::take(&mut checks.checks);
-        let worker = thread::Builder::new()
-            .name("harness:invariants".to_owned())
-            .spawn_scoped(scope, move || {
-                LocalSet::new().block_on(&runtime, ask_each(program, values, begun, stopped))
-            })?;
-        let loaded = load();
-        drop(stop);
-        checks.checks = worker
-            .join()
-            .map_err(|_| Failure::new("checking invariants panicked"))?;
-        Ok(loaded)
-    })
+    let begun = std::mem::take(&mut checks.checks);
+    let (loaded, asked) = beside(
+        "harness:invariants",
+        move || ask_each(program, values, begun, stopped),
+        || {
+            let loaded = load();
+            drop(stop);
+            loaded
+        },
+    )?;
+    checks.checks = asked;
+    Ok(loaded)
 }
 
 /// Asks each invariant until the load is over; gives them in the file's order.

@@ -1,6 +1,7 @@
 //! Services that others wrote, as a target: a file says how they are asked, and how their effects are read
 //! back.
 
+mod beside;
 mod compile;
 mod dry_run;
 mod faults;

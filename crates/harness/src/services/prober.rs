@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use drivers::Values;
 use load_engine::{Failure, Parts};
-use tokio::task::LocalSet;
 
+use super::beside::beside;
 use super::program::Program;
 use super::read::{Keys, Reader};
 
@@ -70,26 +69,17 @@ pub(super) fn during<T>(
     set(Some(sender));
     // The first effect is followed however soon it comes.
     probes.is_free.store(true, Ordering::Release);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    thread::scope(|scope| {
-        let worker = thread::Builder::new()
-            .name("harness:prober".to_owned())
-            .spawn_scoped(scope, move || {
-                LocalSet::new().block_on(
-                    &runtime,
-                    follow_all(program, run_values, probes, parts, &inbox),
-                );
-            })?;
-        let loaded = load();
-        // The end of the channel is the prober's.
-        set(None);
-        worker
-            .join()
-            .map_err(|_| Failure::new("the prober panicked"))?;
-        Ok(loaded)
-    })
+    let (loaded, ()) = beside(
+        "harness:prober",
+        || follow_all(program, run_values, probes, parts, inbox),
+        || {
+            let loaded = load();
+            // The end of the channel is the prober's.
+            set(None);
+            loaded
+        },
+    )?;
+    Ok(loaded)
 }
 
 async fn follow_all(
@@ -97,7 +87,7 @@ async fn follow_all(
     run_values: &Values,
     probes: &Probes,
     parts: &Parts,
-    inbox: &Receiver<Probe>,
+    inbox: Receiver<Probe>,
 ) {
     loop {
         // Nothing else is on this thread that could be kept waiting.

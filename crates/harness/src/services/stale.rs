@@ -55,14 +55,7 @@ fn keys(writes: &Writes) -> HashMap<String, Key> {
             .or_default()
             .add(&entry);
     }
-    for key in keys.values_mut() {
-        key.begun.sort_unstable();
-        let mut latest = 0;
-        for (_, begun) in &mut key.begun {
-            latest = latest.max(*begun);
-            *begun = latest;
-        }
-    }
+    keys.values_mut().for_each(Key::order);
     keys
 }
 
@@ -84,6 +77,16 @@ impl Key {
         self.begun.push((entry.settled_ns, entry.started_ns));
         let last = self.written.entry(content).or_default();
         *last = (*last).max(entry.settled_ns);
+    }
+
+    /// Brings the writes into the order of their acknowledgement, when all are there.
+    fn order(&mut self) {
+        self.begun.sort_unstable();
+        let mut latest = 0;
+        for (_, begun) in &mut self.begun {
+            latest = latest.max(*begun);
+            *begun = latest;
+        }
     }
 
     /// Whether a write began after every write of the content was acknowledged, and was acknowledged before
@@ -125,12 +128,7 @@ mod tests {
                 settled_ns: *settled_ns,
             });
         }
-        key.begun.sort_unstable();
-        let mut latest = 0;
-        for (_, begun) in &mut key.begun {
-            latest = latest.max(*begun);
-            *begun = latest;
-        }
+        key.order();
         key
     }
 

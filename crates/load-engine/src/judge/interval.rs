@@ -5,9 +5,9 @@
 //! latencies are alike, so n is divided by the design effect (Kish, *Survey Sampling*, 1965): how much more
 //! blocks of time differ than chance lets them.
 
-use hdrhistogram::Histogram;
-
 use crate::error::RunError;
+use crate::judge::binomial_tail;
+use crate::judge::observe::value_at;
 use crate::record::histogram::empty_histogram;
 use crate::record::{RunRecord, StepSummary};
 use crate::threshold::metric::Quantile;
@@ -104,42 +104,25 @@ fn design_effect(counts: &[(u64, u64)], quantile: f64) -> f64 {
 
 /// The ranks between which the percentile lies with 95 %; none if one end is open.
 fn ranks(n: u64, quantile: f64) -> Option<(u64, u64)> {
-    // Counted from above, where there are fewer.
+    if quantile < 0.5 {
+        // The same from the other end: counted where there are fewer.
+        let (low, high) = ranks(n, 1.0 - quantile)?;
+        return Some((n + 1 - high, n + 1 - low));
+    }
     let above = 1.0 - quantile;
     let (mean, variance) = (n as f64 * above, n as f64 * above * quantile);
     let (few, many) = if variance > NORMAL_FROM {
         let reach = DEVIATIONS * variance.sqrt() + 0.5;
         ((mean - reach).floor() as u64, (mean + reach).ceil() as u64)
     } else {
-        let mut chance = quantile.powf(n as f64);
-        let (mut below, mut few, mut many) = (0.0, None, n + 1);
-        for count in 0..=n {
-            if 1.0 - below <= EACH_END {
-                many = count;
-                break;
-            }
-            below += chance;
-            if below <= EACH_END {
-                few = Some(count);
-            }
-            chance *= (n - count) as f64 / (count + 1) as f64 * above / quantile;
-        }
-        (few?, many)
+        let at_least = |count| binomial_tail(n, above, count);
+        let many = (0..=n).find(|count| at_least(*count) <= EACH_END);
+        let is_few = |count: &u64| 1.0 - at_least(count + 1) <= EACH_END;
+        let few = (0..=n).take_while(is_few).last()?;
+        (few, many.unwrap_or(n + 1))
     };
     let low = (n + 1).checked_sub(many).filter(|low| *low > 0)?;
     Some((low, n.checked_sub(few)?))
-}
-
-/// The value of a rank, from 1 on, to the upper end of its bucket.
-fn value_at(histogram: &Histogram<u64>, rank: u64) -> u64 {
-    let mut seen = 0;
-    for bucket in histogram.iter_recorded() {
-        seen += bucket.count_at_value();
-        if seen >= rank {
-            return histogram.highest_equivalent(bucket.value_iterated_to());
-        }
-    }
-    histogram.max()
 }
 
 #[cfg(test)]
@@ -159,6 +142,9 @@ mod tests {
             assert!(low < least, "{low}");
         }
         assert_eq!(ranks(6, 0.5), Some((1, 6)));
+        // And from below, where `0.01` to the power of so many is 0.
+        let (low, high) = ranks(5_000, 0.99).unwrap();
+        assert_eq!(ranks(5_000, 0.01), Some((5_001 - high, 5_001 - low)));
         // Where the two ways of counting meet, they agree to a rank or two.
         let near = [10_100, 10_102].map(|n| ranks(n, 0.99).unwrap());
         assert!(near[0].0.abs_diff(near[1].0) <= 4 && near[0].1.abs_diff(near[1].1) <= 4);

@@ -253,7 +253,11 @@ fn scoped(metric: Metric, figures: &Figures) -> Result<Observation, Missing> {
 
 /// The nearest rank: a value that is in the data, to the upper end of its bucket.
 pub(crate) fn quantile_of(histogram: &Histogram<u64>, quantile: Quantile) -> u64 {
-    let rank = quantile.rank(histogram.len());
+    value_at(histogram, quantile.rank(histogram.len()))
+}
+
+/// The value of a rank, from 1 on, to the upper end of its bucket.
+pub(crate) fn value_at(histogram: &Histogram<u64>, rank: u64) -> u64 {
     let mut seen = 0;
     for bucket in histogram.iter_recorded() {
         seen += bucket.count_at_value();
@@ -419,6 +423,7 @@ fn of_steps(record: &RunRecord, step: Option<&str>) -> Result<Figures, Missing> 
         Part::Service => step.service_time.clone(),
         Part::Failed => step.failure_time.clone().unwrap_or_default(),
     };
+    let late = Lateness::of(record);
     Ok(Figures {
         attempted: steps.iter().map(|step| step.attempted).sum(),
         failed: steps.iter().map(|step| step.failed).sum(),
@@ -428,10 +433,10 @@ fn of_steps(record: &RunRecord, step: Option<&str>) -> Result<Figures, Missing> 
         },
         effects: steps.iter().map(|step| step.effects).sum(),
         completed: steps.iter().map(|step| step.completed()).sum(),
-        just_after: Lateness::of(record).map_or(0, |late| late.just_after(&steps)),
+        just_after: late.as_ref().map_or(0, |late| late.just_after(&steps)),
         window_ns: record.window_ns(),
         // Service times and those of failures have no bounds: lateness is not in them, or not known.
-        on_time: match Lateness::of(record).filter(|_| part == Part::Whole) {
+        on_time: match late.filter(|_| part == Part::Whole) {
             Some(late) => Some((late.earliest(&steps)?, late.upper_factor())),
             None => None,
         },
@@ -449,6 +454,7 @@ fn of_phase(record: &RunRecord, phase: &str, step: Option<&str>) -> Result<Figur
         let all = phase.steps.iter();
         all.filter(|other| step.is_none_or(|name| other.name == name))
     };
+    let late = Lateness::of(record);
     Ok(Figures {
         attempted: steps().map(PhaseStep::attempted).sum(),
         failed: steps().map(|step| step.failed).sum(),
@@ -460,7 +466,7 @@ fn of_phase(record: &RunRecord, phase: &str, step: Option<&str>) -> Result<Figur
         completed: steps()
             .map(|step| step.completed.unwrap_or(step.attempted()))
             .sum(),
-        just_after: match Lateness::of(record) {
+        just_after: match &late {
             Some(late) => {
                 let own = record.steps.iter();
                 let own = own.filter(|own| step.is_none_or(|name| own.name == name));
@@ -469,7 +475,7 @@ fn of_phase(record: &RunRecord, phase: &str, step: Option<&str>) -> Result<Figur
             None => 0,
         },
         window_ns: phase.end_ns.saturating_sub(phase.start_ns),
-        on_time: match Lateness::of(record) {
+        on_time: match &late {
             Some(late) => Some((late.earliest_in_phase(phase, steps())?, late.upper_factor())),
             None => None,
         },

@@ -177,10 +177,10 @@ impl Verification {
         self.violated += other.violated;
         self.indeterminate += other.indeterminate;
         self.refused += other.refused;
-        self.unknown = self.unknown.or(other.unknown).map(|own| {
-            let both = self.unknown.zip(other.unknown);
-            both.map_or(own, |(one, two)| one + two)
-        });
+        self.unknown = match (self.unknown, other.unknown) {
+            (Some(own), Some(others)) => Some(own + others),
+            (own, others) => own.or(others),
+        };
         self.unreadable += other.unreadable;
         self.unread += other.unread;
         self.matched += other.matched;

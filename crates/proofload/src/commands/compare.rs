@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<Exit> {
     if let ([one], true) = (a.as_slice(), comparison.is_of_single_runs())
         && let Some(history) = history_beside(&arguments.a)
     {
-        comparison = comparison.beside(|subject| history.usual(one, subject));
+        comparison = comparison.beside(history.usual(one));
     }
     show(&within(comparison, arguments.no_worse_than), arguments.json)
 }

@@ -124,14 +124,11 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, state: &State) {
     };
     let line = format!("rate {achieved}{asked}, iterations over the last 2 s");
     let room = usize::from(rate.width).saturating_sub(line.chars().count());
+    let mut words = vec![Span::raw(line)];
     if state.reads_keys && room > KEYS.len() {
-        frame.render_widget(Line::styled(KEYS, MUTED).right_aligned(), rate);
+        words.push(Span::styled(format!("{KEYS:>room$}"), MUTED));
     }
-    let rate = Rect {
-        width: rate.width.min(line.chars().count() as u16),
-        ..rate
-    };
-    frame.render_widget(Line::raw(line), rate);
+    frame.render_widget(Line::from(words), rate);
 
     let seconds = match state.model.as_ref().and_then(Model::length) {
         Some(length) => format!(

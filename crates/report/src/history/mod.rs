@@ -235,36 +235,39 @@ impl History {
         commands
     }
 
-    /// The runs of a command that can be put beside its last one: of the same scenarios, on the same machine.
+    /// The runs of a command that can be put beside its last one.
     fn comparable(&self, command: &str) -> Vec<&HistoryEntry> {
-        let of_command = || self.entries.iter().filter(|entry| entry.command == command);
-        let Some(last) = of_command().next_back() else {
-            return Vec::new();
-        };
-        let same = |entry: &&HistoryEntry| {
-            entry.scenarios == last.scenarios && entry.machine == last.machine
-        };
-        of_command().filter(same).collect()
+        let mut runs = self.entries.iter().rev();
+        match runs.find(|entry| entry.command == command) {
+            Some(last) => self.like(last),
+            None => Vec::new(),
+        }
     }
 
-    /// From where to where 90 % of the runs of a report's command were: of the same scenarios, on the same
-    /// machine. Nothing of fewer than eight.
-    #[must_use]
-    pub fn usual(&self, report: &Report, subject: &Subject) -> Option<[f64; 2]> {
-        const LEAST: usize = 8;
-        let own = HistoryEntry::of(report);
+    /// The runs of one command that can be put beside one of them: of the same scenarios, on the same machine.
+    fn like(&self, run: &HistoryEntry) -> Vec<&HistoryEntry> {
         let same = |entry: &&HistoryEntry| {
-            entry.command == own.command
-                && entry.scenarios == own.scenarios
-                && entry.machine == own.machine
+            entry.command == run.command
+                && entry.scenarios == run.scenarios
+                && entry.machine == run.machine
         };
-        let runs = self.entries.iter().filter(same);
-        let mut values: Vec<f64> = runs.filter_map(|entry| entry.value(subject)).collect();
-        values.sort_by(f64::total_cmp);
-        let of = values.len();
-        // The nearest ranks of 5 and 95 %.
-        let at = |percent: usize| values[(of * percent).div_ceil(100).max(1) - 1];
-        (of >= LEAST).then(|| [at(5), at(95)])
+        self.entries.iter().filter(same).collect()
+    }
+
+    /// Tells of each figure from where to where 90 % of the runs like this one were, where there are eight or
+    /// more that have it.
+    pub fn usual(&self, report: &Report) -> impl Fn(&Subject) -> Option<[f64; 2]> {
+        const LEAST: usize = 8;
+        let runs = self.like(&HistoryEntry::of(report));
+        move |subject| {
+            let values = runs.iter().filter_map(|entry| entry.value(subject));
+            let mut values: Vec<f64> = values.collect();
+            values.sort_by(f64::total_cmp);
+            let of = values.len();
+            // The nearest ranks of 5 and 95 %.
+            let at = |percent: usize| values[(of * percent).div_ceil(100).max(1) - 1];
+            (of >= LEAST).then(|| [at(5), at(95)])
+        }
     }
 
     /// How many runs of a command are left out of its trends: other scenarios, another machine, or a line of

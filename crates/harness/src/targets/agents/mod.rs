@@ -19,7 +19,7 @@ use self::pool::{Lease, Pool};
 use super::data_feed::DataFeed;
 use super::phased::{MixTable, Phased, Weights};
 use super::registry::{DiskUse, LoadFacts, OpenContext, RegisteredTarget};
-use crate::prove::EffectsFound;
+use crate::prove::{EffectsFound, found_in};
 use crate::scenario::{KeyPath, Size, SpecError, Time};
 use crate::{Journal, Target, clock};
 
@@ -384,11 +384,7 @@ impl Target for AgentsTarget {
     fn effects(&self) -> Result<EffectsFound<'_>, Failure> {
         let runs = (0..self.usage.agents).map(agent_run);
         Ok(Box::new(runs.flat_map(|run| {
-            let found = run.and_then(|run| self.effects_of(&run));
-            match found {
-                Ok(found) => found.into_iter().map(Ok).collect(),
-                Err(failure) => vec![Err(failure)],
-            }
+            found_in(run.and_then(|run| self.effects_of(&run)))
         })))
     }
 }

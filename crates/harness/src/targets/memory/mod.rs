@@ -11,7 +11,7 @@ use memory_store::{
 use self::turns::{MemoryOptions, MemoryUse, Turn};
 use super::phased::{PhaseMix, Phased};
 use super::registry::{LoadFacts, OpenContext, RegisteredTarget};
-use crate::prove::EffectsFound;
+use crate::prove::{EffectsFound, found_in};
 use crate::scenario::SpecError;
 use crate::{Journal, Target, clock};
 
@@ -322,11 +322,7 @@ impl Target for MemoryTarget {
             let entry = entries.next()?.map_err(Failure::from);
             Some(entry.and_then(|entry| proven(&entry, &entries)))
         });
-        let found = proven.flat_map(|proven| match proven {
-            Ok(found) => found.into_iter().map(Ok).collect(),
-            Err(failure) => vec![Err(failure)],
-        });
-        Ok(Box::new(disagreements.chain(found)))
+        Ok(Box::new(disagreements.chain(proven.flat_map(found_in))))
     }
 }
 
