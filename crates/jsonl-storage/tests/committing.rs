@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use jsonl_storage::{Durability, Error, Log, LogOptions, Seq};
 
@@ -36,6 +37,39 @@ fn a_commit_is_told_before_anybody_who_waits_for_it_goes_on() {
             }
         });
         assert_eq!(told.load(Ordering::SeqCst), 400);
+    }
+}
+
+/// Who asks and does not sleep sees no outcome before the function has ended, however long it takes, and
+/// although somebody syncs meanwhile.
+#[test]
+fn nobody_sees_an_outcome_before_a_slow_function_has_ended() {
+    for level in [Durability::Synced, Durability::Flushed] {
+        let (_dir, log) = open(level);
+        let told = Arc::new(AtomicU64::new(0));
+        let last = Arc::clone(&told);
+        log.on_commit(move |seq| {
+            thread::sleep(Duration::from_millis(2));
+            last.store(seq.0, Ordering::SeqCst);
+        });
+        for value in 0..20 {
+            let ticket = log.submit(&value).unwrap();
+            thread::scope(|scope| {
+                let named = |name: &str| thread::Builder::new().name(name.to_owned());
+                let append = || assert!(log.append(&value).is_ok());
+                named("committing-test:append")
+                    .spawn_scoped(scope, append)
+                    .unwrap();
+                let sync = || log.sync().unwrap();
+                named("committing-test:sync")
+                    .spawn_scoped(scope, sync)
+                    .unwrap();
+                while ticket.outcome().is_none() {
+                    thread::yield_now();
+                }
+                assert!(told.load(Ordering::SeqCst) >= ticket.seq().0);
+            });
+        }
     }
 }
 

@@ -177,7 +177,9 @@ impl Committer {
         });
         match acted {
             Ok(last) => {
-                self.durable.store(last.0, Ordering::Release);
+                // Of what a leader has just written and not told of yet, it tells itself.
+                let told = last.min(self.written());
+                self.durable.fetch_max(told.0, Ordering::AcqRel);
                 Ok(())
             }
             Err(Fault::Full(error)) => Err(error),
@@ -318,7 +320,7 @@ impl Committer {
 
         let watch = Stopwatch::start();
         match self.with_tail(&mut writer, |tail| tail.append(&batch, last, link)) {
-            Ok(()) => self.publish(last),
+            Ok(()) => {}
             Err(Fault::Full(error)) => {
                 let good = (writer.tail.last, writer.tail.link);
                 return Err(self.take_back(batch, good, error));
@@ -330,8 +332,9 @@ impl Committer {
         batch.clear(self.bounds.bytes);
         writer.spare = batch;
         drop(writer);
-        // While this thread leads: whoever waits is woken when it no longer does.
+        // In this order: who does not sleep yet looks at the number, and goes on as soon as it is there.
         self.hook.call(last);
+        self.publish(last);
         Ok(())
     }
 

@@ -273,7 +273,7 @@ impl<T: Serialize + DeserializeOwned> Log<T> {
     }
 
     /// Has a function called after each commit, with the number of the last record that is then as
-    /// durable as the log's level says, and before those who wait for it are woken: for what all of
+    /// durable as the log's level says, and before anybody who waits for it goes on: for what all of
     /// them would do otherwise, one after the other. Only the first function that is given is kept.
     ///
     /// One thread at a time calls it, and everybody else waits for its end: it must be short, and must
