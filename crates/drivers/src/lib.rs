@@ -48,6 +48,7 @@ mod any;
 pub mod guard;
 mod net;
 
+mod file;
 mod http;
 mod lines;
 mod postgres;
@@ -59,6 +60,7 @@ pub use answer::{Answer, EventTimes, LARGEST_PARSED, Wanted};
 pub use any::{AnyConnection, AnyDriver, AnyOptions, AnyRequest, AnySession, KINDS};
 pub use driver::{Action, ActionSpec, Driver, Purpose, Row, ServiceContext};
 pub use error::{PathPart, SpecError};
+pub use file::{FileAction, FileConnection, FileOptions, FileRequest, Files};
 pub use http::{
     Http, HttpAction, HttpConnection, HttpOptions, HttpRequest, HttpSession, PartSpec, StreamKind,
     Version, Versions,

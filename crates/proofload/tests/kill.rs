@@ -188,6 +188,75 @@ fn loses_nothing_to_a_kill(scenario: &str) {
     );
 }
 
+/// Notes that name themselves at both ends, in a load that goes on for longer than the test.
+const FILES: &str = r#"
+name = "notes"
+[services.disk]
+kind = "file"
+[[flows.write]]
+vars = { text = "${text(9000)}" }
+write_file = "${id}.txt"
+content = "${id} ${text} ${id}"
+effect = { creates = "note", key = "${id}.txt", content = "${id} ${text} ${id}" }
+[effects.note]
+read.list_files = "*.txt"
+[[phases]]
+name = "load"
+for = "1h"
+users = 20
+"#;
+
+#[test]
+fn files_that_were_acknowledged_are_whole_after_whoever_wrote_them_was_killed() {
+    let dir = TempDir::new().unwrap();
+    let (out, journal) = (dir.path().join("out"), dir.path().join("journal"));
+    let file = dir.path().join("notes.toml");
+    fs::write(&file, FILES).unwrap();
+    let mut child = proofload()
+        .arg("run")
+        .arg(&file)
+        .arg("--out")
+        .arg(&out)
+        .arg("--journal")
+        .arg(&journal)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for_acknowledgements(&mut child, &journal);
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let is_whole = |path: &Path| {
+        let content = fs::read_to_string(path).unwrap();
+        let id = path.file_stem().unwrap().to_str().unwrap();
+        content.len() == 9000 + 2 * (id.len() + 1)
+            && content.starts_with(&format!("{id} "))
+            && content.ends_with(&format!(" {id}"))
+    };
+    let disk = data_of(&out).join("disk");
+    let mut acknowledged = 0;
+    for line in fs::read_to_string(&journal).unwrap().lines() {
+        // The last line may have been cut.
+        let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else {
+            continue;
+        };
+        if let Some(key) = line["key"]
+            .as_str()
+            .filter(|_| line["effect"] != "attempted")
+        {
+            assert!(is_whole(&disk.join(key)), "{key}");
+            acknowledged += 1;
+        }
+    }
+    assert!(acknowledged >= ENOUGH, "{acknowledged}");
+    // What was under way is there whole or not at all.
+    let names = fs::read_dir(&disk).unwrap();
+    let names = names.map(|entry| entry.unwrap().path());
+    let listed = names.filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
+    listed.for_each(|path| assert!(is_whole(&path), "{}", path.display()));
+}
+
 #[test]
 fn a_killed_storage_run_loses_no_acknowledged_record() {
     loses_nothing_to_a_kill("storage");

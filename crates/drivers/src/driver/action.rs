@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::file::FileAction;
 use crate::http::HttpAction;
 use crate::lines::{CallAction, ExecAction};
 use crate::postgres::SqlAction;
@@ -21,6 +22,8 @@ pub enum Action {
     Sql(SqlAction),
     /// `exec`.
     Exec(ExecAction),
+    /// `write_file`, `read_file`, `remove_file` and `list_files`.
+    File(FileAction),
 }
 
 impl Action {
@@ -34,6 +37,10 @@ impl Action {
             Self::Call(_) => "call",
             Self::Sql(_) => "sql",
             Self::Exec(_) => "exec",
+            Self::File(FileAction::Write { .. }) => "write_file",
+            Self::File(FileAction::Read(_)) => "read_file",
+            Self::File(FileAction::Remove(_)) => "remove_file",
+            Self::File(FileAction::List(_)) => "list_files",
         }
     }
 }

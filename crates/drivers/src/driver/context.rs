@@ -16,6 +16,8 @@ pub struct ServiceContext {
     pub folder: PathBuf,
     /// Hosts beyond loopback that may be connected to.
     pub allowed_hosts: Vec<String>,
+    /// Folders beyond the run's own that files may be in.
+    pub allowed_paths: Vec<PathBuf>,
     /// Where connections go in place of the service's address.
     pub detour: Detour,
 }
@@ -29,6 +31,7 @@ impl ServiceContext {
             timeout: Duration::from_secs(30),
             folder: PathBuf::from("."),
             allowed_hosts: Vec::new(),
+            allowed_paths: Vec::new(),
             detour: Detour::default(),
         }
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::Spanned;
@@ -39,6 +39,8 @@ pub struct Overrides {
     pub set: Vec<String>,
     /// Hosts beyond this machine that services may be at.
     pub allow_hosts: Vec<String>,
+    /// Folders beyond the run's own that services of files may be in.
+    pub allow_paths: Vec<PathBuf>,
     /// Whether a file may start no program.
     pub no_commands: bool,
     /// Whether effects may be without a `read`: then nothing of them is proved.
@@ -90,6 +92,10 @@ impl Overrides {
         for host in &self.allow_hosts {
             arguments.push_str(&format!(" --allow-host {}", quoted(host)));
         }
+        for path in &self.allow_paths {
+            let path = path.display().to_string();
+            arguments.push_str(&format!(" --allow-path {}", quoted(&path)));
+        }
         // A run's id is not repeated: what the first run left would be taken for the second one's.
         for (flag, is_set) in [
             (" --no-commands", self.no_commands),
@@ -105,6 +111,7 @@ impl Overrides {
         Permissions {
             folder: folder.to_owned(),
             allow_hosts: self.allow_hosts.clone(),
+            allow_paths: self.allow_paths.clone(),
             no_commands: self.no_commands,
             unverified: self.unverified,
             run_id: self.run_id.clone(),

@@ -125,7 +125,11 @@ impl PreparedTarget for Prepared {
 
     fn disk_use(&self) -> DiskUse {
         DiskUse {
-            writes_nothing: true,
+            writes_nothing: self
+                .file
+                .services
+                .iter()
+                .all(|service| service.spec.kind != "file"),
             ..DiskUse::default()
         }
     }

@@ -278,7 +278,7 @@ impl Reader {
 
 /// Whether a code says that there is nothing under a key.
 fn is_absence(code: Code) -> bool {
-    matches!(code, Code::Status(404 | 410))
+    matches!(code, Code::Status(404 | 410)) || code == Code::word("ENOENT")
 }
 
 /// Takes rows out of answers.

@@ -238,6 +238,18 @@ pub(super) struct StepSpec {
     /// A line of JSON for a program.
     #[serde(default)]
     pub(super) exec: Option<String>,
+    /// A file to write whole, with `content`.
+    #[serde(default)]
+    pub(super) write_file: Option<String>,
+    /// What is in a file that is written.
+    #[serde(default)]
+    pub(super) content: Option<String>,
+    /// A file to read; its content is a text.
+    #[serde(default)]
+    pub(super) read_file: Option<String>,
+    /// A file to remove.
+    #[serde(default)]
+    pub(super) remove_file: Option<String>,
     /// The parts of a `multipart/form-data` body: a text, or { file = "PATH" }.
     #[serde(default)]
     pub(super) multipart: Option<BTreeMap<String, PartSpec>>,
@@ -468,6 +480,9 @@ pub(super) struct InvariantSpec {
     /// A line of JSON for a program.
     #[serde(default)]
     pub(super) exec: Option<String>,
+    /// A file to read; its content is a text.
+    #[serde(default)]
+    pub(super) read_file: Option<String>,
     /// What the answer has to be, as in a step (the answer before the load).
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
@@ -491,6 +506,7 @@ impl InvariantSpec {
             call: self.call.clone(),
             args: self.args.clone(),
             exec: self.exec.clone(),
+            read_file: self.read_file.clone(),
             expect: self.expect.clone(),
             timeout: self.timeout,
             ..StepSpec::default()
@@ -523,6 +539,12 @@ pub(super) struct ReadSpec {
     /// A line of JSON for a program.
     #[serde(default)]
     pub(super) exec: Option<String>,
+    /// A file to read; its content is a text.
+    #[serde(default)]
+    pub(super) read_file: Option<String>,
+    /// A pattern of files, such as "*.json": each is a row with its `$.key`, the path, and its `$.content`.
+    #[serde(default)]
+    pub(super) list_files: Option<String>,
     /// A pattern of Redis keys: each is a row with its `$.key` and, if it is a text, its `$.content`.
     #[serde(default)]
     pub(super) scan: Option<String>,
@@ -568,6 +590,9 @@ pub(super) struct RequestSpec {
     /// A line of JSON for a program.
     #[serde(default)]
     pub(super) exec: Option<String>,
+    /// A file to remove.
+    #[serde(default)]
+    pub(super) remove_file: Option<String>,
     /// How long one attempt may take (the service's).
     #[serde(default)]
     pub(super) timeout: Option<Time>,

@@ -96,6 +96,8 @@ pub struct Permissions {
     pub folder: PathBuf,
     /// Hosts beyond this machine that services may be at.
     pub allow_hosts: Vec<String>,
+    /// Folders beyond the run's own that services of files may be in.
+    pub allow_paths: Vec<PathBuf>,
     /// Whether it may start no program.
     pub no_commands: bool,
     /// Whether effects may be without a `read`.

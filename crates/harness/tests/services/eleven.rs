@@ -17,7 +17,7 @@ const FILES: [(&str, Option<&str>); 11] = [
     ("03-redis.toml", None),
     ("04-postgres.toml", None),
     ("05-mcp.toml", Some("unknown field `version`")),
-    ("06-mixed.toml", Some("there is no kind of service `file`")),
+    ("06-mixed.toml", None),
     ("07-chat-stream.toml", None),
     ("08-orders.toml", None),
     ("09-bank.toml", None),

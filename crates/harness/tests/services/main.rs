@@ -7,6 +7,7 @@
 
 mod effects;
 mod eleven;
+mod files;
 mod incomplete;
 mod mistakes;
 mod network;

@@ -48,7 +48,7 @@ fn every_mistake_is_told_with_its_place() {
         (
             "kind = \"http\"",
             "kind = \"htpt\"",
-            "4:8: there is no kind of service `htpt`, there is `http`, `redis`, `postgres`, `mcp`, `exec`; did you mean `http`?",
+            "4:8: there is no kind of service `htpt`, there is `http`, `redis`, `postgres`, `mcp`, `exec`, `file`; did you mean `http`?",
         ),
         (
             "url = ",

@@ -72,6 +72,6 @@ fn mistakes_are_told_at_their_keys() {
                    [[flows.a]]\nexec = \"{}\"\n[model]\nusers = 1\niterations = 1\n";
     assert_eq!(
         told(program),
-        "orders.toml:5:1: a pool is of connections to a `url`, and this service is a program"
+        "orders.toml:5:1: a pool is of connections to a `url`, which this service does not have"
     );
 }

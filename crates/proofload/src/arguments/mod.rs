@@ -25,7 +25,9 @@ pub(crate) use self::search::{
 };
 pub(crate) use self::server::{ServeArguments, TokenArguments, TokenCommand};
 pub(crate) use self::simulate::SimulateArguments;
-use self::values::{embedded, init_from, loopback, percentage, run_id, runnable, threads, time};
+use self::values::{
+    absolute, embedded, init_from, loopback, percentage, run_id, runnable, threads, time,
+};
 
 /// Load tests that verify the effects of what they measured
 ///
@@ -247,6 +249,9 @@ pub(crate) struct ServiceArguments {
     /// Put a load on a service at this host, which is not this machine; may be given several times
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<String>,
+    /// Write files in this folder, which is not the run's own; may be given several times
+    #[arg(long, value_name = "PATH", value_parser = absolute)]
+    allow_path: Vec<PathBuf>,
     /// Refuse files that start programs
     #[arg(long)]
     no_commands: bool,
@@ -263,6 +268,7 @@ impl ServiceArguments {
     pub(crate) fn overrides(&self) -> Overrides {
         Overrides {
             allow_hosts: self.allow_host.clone(),
+            allow_paths: self.allow_path.clone(),
             no_commands: self.no_commands,
             unverified: self.unverified,
             run_id: self.run_id.clone(),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use harness::{ScenarioFile, Time};
@@ -48,6 +49,11 @@ pub(super) fn threads(text: &str) -> Result<NonZeroU32, String> {
         Some(number) if number.get() <= MOST_THREADS => Ok(number),
         _ => Err(format!("expected 1 to {MOST_THREADS} threads")),
     }
+}
+
+/// A path as it is seen from everywhere.
+pub(super) fn absolute(text: &str) -> Result<PathBuf, String> {
+    std::path::absolute(text).map_err(|error| error.to_string())
 }
 
 pub(super) fn time(text: &str) -> Result<Duration, String> {

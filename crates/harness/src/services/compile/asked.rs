@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use drivers::{
-    Action, ActionSpec, AnyRequest, CallAction, ExecAction, HttpAction, Purpose, RedisAction,
-    Scope, SqlAction,
+    Action, ActionSpec, AnyRequest, CallAction, ExecAction, FileAction, HttpAction, Purpose,
+    RedisAction, Scope, SqlAction,
 };
 
 use super::super::program::Request;
@@ -31,6 +31,43 @@ struct Actions<'s> {
     call: Option<&'s String>,
     args: Option<&'s String>,
     exec: Option<&'s String>,
+    files: FileActions<'s>,
+}
+
+/// The keys of a table that are about files.
+#[derive(Default)]
+struct FileActions<'s> {
+    write: Option<&'s String>,
+    content: Option<&'s String>,
+    read: Option<&'s String>,
+    remove: Option<&'s String>,
+    list: Option<&'s String>,
+}
+
+impl FileActions<'_> {
+    fn all(&self, at: &KeyPath) -> Result<[Option<FileAction>; 4], SpecError> {
+        let write = match (self.write, self.content) {
+            (Some(path), Some(content)) => Some(FileAction::Write {
+                path: path.clone(),
+                content: content.clone(),
+            }),
+            (Some(_), None) => {
+                let problem = "`write_file` needs `content`";
+                return Err(SpecError::of_key(at.then("write_file"), problem));
+            }
+            (None, Some(_)) => {
+                let problem = "`content` belongs to `write_file`";
+                return Err(SpecError::of_key(at.then("content"), problem));
+            }
+            (None, None) => None,
+        };
+        Ok([
+            write,
+            self.read.cloned().map(FileAction::Read),
+            self.remove.cloned().map(FileAction::Remove),
+            self.list.cloned().map(FileAction::List),
+        ])
+    }
 }
 
 impl Actions<'_> {
@@ -59,7 +96,8 @@ impl Actions<'_> {
             self.exec
                 .map(|line| Action::Exec(ExecAction { line: line.clone() })),
         ];
-        let mut actions = all.into_iter().flatten();
+        let files = self.files.all(at)?.map(|file| file.map(Action::File));
+        let mut actions = all.into_iter().chain(files).flatten();
         match (actions.next(), actions.next()) {
             (only, None) => Ok(only),
             (Some(one), Some(other)) => {
@@ -111,6 +149,13 @@ impl<'s> Asked<'s> {
             call: spec.call.as_ref(),
             args: spec.args.as_ref(),
             exec: spec.exec.as_ref(),
+            files: FileActions {
+                write: spec.write_file.as_ref(),
+                content: spec.content.as_ref(),
+                read: spec.read_file.as_ref(),
+                remove: spec.remove_file.as_ref(),
+                list: None,
+            },
         };
         Ok(Self {
             service: spec.service.as_deref(),
@@ -129,6 +174,11 @@ impl<'s> Asked<'s> {
             call: spec.call.as_ref(),
             args: spec.args.as_ref(),
             exec: spec.exec.as_ref(),
+            files: FileActions {
+                read: spec.read_file.as_ref(),
+                list: spec.list_files.as_ref(),
+                ..FileActions::default()
+            },
         };
         Ok(Self {
             service: spec.service.as_deref(),
@@ -147,6 +197,10 @@ impl<'s> Asked<'s> {
             call: spec.call.as_ref(),
             args: spec.args.as_ref(),
             exec: spec.exec.as_ref(),
+            files: FileActions {
+                remove: spec.remove_file.as_ref(),
+                ..FileActions::default()
+            },
         };
         Ok(Self {
             service: spec.service.as_deref(),
@@ -195,8 +249,8 @@ fn actions(services: &[Declared]) -> Vec<&'static str> {
         .iter()
         .flat_map(|declared| declared.service.driver.actions())
         .copied()
-        // It lists, which only a `read` does.
-        .filter(|action| *action != "scan")
+        // These list, which only a `read` does.
+        .filter(|action| !matches!(*action, "scan" | "list_files"))
         .collect();
     actions.sort_unstable();
     actions.dedup();

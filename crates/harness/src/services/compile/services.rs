@@ -171,6 +171,7 @@ fn declare(
         timeout: spec.timeout.map_or(TIMEOUT, |time| time.0),
         folder: permissions.folder.clone(),
         allowed_hosts: permissions.allow_hosts.clone(),
+        allowed_paths: permissions.allow_paths.clone(),
         ..ServiceContext::new(&service.name)
     };
     if permissions.no_commands && service.options.contains_key("command") {
@@ -242,7 +243,7 @@ fn pool(
     };
     let at = at.then("pool");
     if driver.address().is_none() {
-        let problem = "a pool is of connections to a `url`, and this service is a program";
+        let problem = "a pool is of connections to a `url`, which this service does not have";
         return Err(SpecError::of_key(at, problem));
     }
     let Some(size) = NonZeroUsize::new(pool.size as usize) else {

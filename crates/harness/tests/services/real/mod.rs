@@ -2,6 +2,8 @@
 
 mod postgres;
 mod postgres_server;
+mod redis;
+mod redis_server;
 
 use std::env;
 use std::path::{Path, PathBuf};
