@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use approval_workflow::PersonId;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
@@ -19,12 +18,12 @@ use crate::error::Error;
 use crate::service;
 use crate::state::App;
 
-/// A directory, open in this process, with one person who looks at it and decides.
+/// A directory, open in this process, with one person who looks at it and decides, or one agent.
 ///
-/// Nothing vouches for who the person is but the right to write to the directory, which would be enough to append to
+/// Nothing vouches for who it is but the right to write to the directory, which would be enough to append to
 /// its log.
 pub struct Local {
-    person: PersonId,
+    principal: Principal,
     runtime: Runtime,
     /// None once it is closed.
     open: Option<(Router, App)>,
@@ -34,7 +33,7 @@ pub struct Local {
 impl std::fmt::Debug for Local {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Local")
-            .field("person", &self.person)
+            .field("principal", &self.principal)
             .finish_non_exhaustive()
     }
 }
@@ -46,13 +45,22 @@ pub fn new_key() -> String {
 }
 
 impl Local {
-    /// Opens a directory for a person. As long as it is open, no server can open it.
+    /// Opens a directory for a reviewer. As long as it is open, no server can open it.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_as`](Self::open_as).
+    pub fn open(dir: &Path, person: &str) -> Result<Self, Error> {
+        Self::open_as(dir, person, Role::Reviewer)
+    }
+
+    /// Opens a directory for somebody in a role.
     ///
     /// # Errors
     ///
     /// As [`run`](crate::run); [`Error::File`] if there is no such directory.
-    pub fn open(dir: &Path, person: &str) -> Result<Self, Error> {
-        let person = name::check(person)?;
+    pub fn open_as(dir: &Path, name: &str, role: Role) -> Result<Self, Error> {
+        let person = name::check(name)?;
         if let Err(source) = std::fs::read_dir(dir) {
             let path = dir.to_owned();
             return Err(Error::File { path, source });
@@ -64,29 +72,47 @@ impl Local {
             .build();
         let runtime = runtime.map_err(Error::Runtime)?;
         Ok(Self {
-            person,
+            principal: Principal { person, role },
             runtime,
             open: Some((router, app)),
             dir: dir.to_owned(),
         })
     }
 
-    /// Calls a route as the person, a reviewer; the status and the body.
+    /// Calls a route with JSON, under a new key; the status and the body.
     #[must_use]
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
-        let principal = Principal {
-            person: self.person.clone(),
-            role: Role::Reviewer,
-        };
-        let request = Request::builder()
+        let key = new_key();
+        let headers = [
+            (header::CONTENT_TYPE.as_str(), "application/json"),
+            ("idempotency-key", key.as_str()),
+        ];
+        let body = body.map(Value::to_string).unwrap_or_default();
+        self.send(method, path, &headers, &body)
+    }
+
+    /// Calls a route; the status and the body.
+    ///
+    /// # Panics
+    ///
+    /// If the path or a header is not of plain ASCII.
+    #[must_use]
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> (u16, String) {
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .extension(principal)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("idempotency-key", new_key());
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+            .extension(self.principal.clone());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let request = request
-            .body(body)
+            .body(Body::from(body.to_owned()))
             .expect("the command makes paths of ASCII");
         let (router, _) = self.open.as_ref().expect("it is open until it is dropped");
         self.runtime.block_on(async {

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::{Extension, Router};
 use memory_store::MemoryStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,10 +26,12 @@ use crate::http::route::{Route, router};
 use crate::http::{accept, openapi, reply};
 use crate::inbox::origin::Origins;
 use crate::inbox::session::Sessions;
+use crate::mcp::Api;
+use crate::mcp::tools::Tools;
 use crate::records::streams::Streams;
 use crate::simulations::forecast::Forecaster;
 use crate::state::{App, AppState, RequestIds};
-use crate::{approvals, hooks, inbox, memories, operations, records, simulations};
+use crate::{approvals, hooks, inbox, mcp, memories, operations, records, simulations};
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +104,7 @@ pub(crate) fn open(config: &Config) -> Result<(App, Vec<Route>), Error> {
         is_stopping: AtomicBool::new(false),
         effective: Effective::of(config),
         openapi: serde_json::to_vec(&openapi::describe(&routes)).expect("it is JSON"),
+        tools: Tools::of(&routes.iter().map(|route| &route.facts).collect::<Vec<_>>()),
     });
     Ok((app, routes))
 }
@@ -161,7 +164,13 @@ fn stop(app: App) -> Result<impl Future<Output = ()>, Error> {
 }
 
 /// Every route there is.
-fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
+    let mut all = without_mcp();
+    all.extend(mcp::routes());
+    all
+}
+
+fn without_mcp() -> Vec<Route> {
     [
         operations::routes(),
         approvals::routes(),
@@ -176,7 +185,13 @@ fn routes() -> Vec<Route> {
     .collect()
 }
 
+/// The router, whose tools of MCP have another one to call their routes through.
 pub(crate) fn layered(routes: Vec<Route>, app: &App) -> Router {
+    let api = Api(finished(without_mcp(), app));
+    finished(routes, app).layer(Extension(api))
+}
+
+fn finished(routes: Vec<Route>, app: &App) -> Router {
     router(routes, app)
         .fallback(reply::no_route)
         .method_not_allowed_fallback(reply::no_method)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use memory_store::MemoryStore;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::access::tokens::{Tokens, random};
 use crate::effective::Effective;
@@ -12,8 +12,10 @@ use crate::gate::Gate;
 use crate::hooks::call::Calls;
 use crate::http::figures::Figures;
 use crate::http::lane::Lanes;
+use crate::http::problem::{Code, Problem};
 use crate::inbox::origin::Origins;
 use crate::inbox::session::Sessions;
+use crate::mcp::tools::Tools;
 use crate::records::streams::Streams;
 use crate::simulations::forecast::Forecaster;
 
@@ -39,6 +41,15 @@ pub(crate) struct AppState {
     /// What `GET /config` and `GET /openapi.json` answer, which does not change.
     pub(crate) effective: Effective,
     pub(crate) openapi: Vec<u8>,
+    pub(crate) tools: Tools,
+}
+
+impl AppState {
+    /// A place among the calls that wait.
+    pub(crate) fn wait(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let place = self.waits.try_acquire();
+        place.map_err(|_| Problem::new(Code::TooManyWaits, "too many calls wait for a decision"))
+    }
 }
 
 /// Ids that differ also from those of a run before.

@@ -98,3 +98,16 @@ pub(crate) struct HookArguments {
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "50s")]
     pub(crate) wait: Duration,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct McpArguments {
+    /// The server; the token of an agent is read from PROOFLOAD_TOKEN
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8787")]
+    pub(crate) server: String,
+    /// The directory of a server that is not running, in place of a server
+    #[arg(long, value_name = "DIR", requires = "name", conflicts_with = "server")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Which agent calls, with --dir
+    #[arg(long = "as", value_name = "NAME", requires = "dir")]
+    pub(crate) name: Option<String>,
+}

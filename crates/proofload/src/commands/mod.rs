@@ -9,6 +9,7 @@ pub(crate) mod completions;
 mod hook;
 mod init;
 mod load;
+mod mcp;
 pub(crate) mod report;
 mod salvage;
 mod search;
@@ -42,6 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Serve(serve) => serve::run(&serve),
         Command::Approvals(approvals) => approvals::run(&approvals),
         Command::Hook(hook) => hook::run(&hook),
+        Command::Mcp(mcp) => mcp::run(&mcp),
         Command::Token(token) => token::run(&token.command),
         Command::Completions(completions) => completions::print_completions(&completions),
         Command::Man(man) => completions::print_man(&man),

@@ -7,6 +7,7 @@ mod hook;
 mod inbox;
 mod kill;
 mod life;
+mod mcp;
 mod memory;
 mod scenario;
 mod server;

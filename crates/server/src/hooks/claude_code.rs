@@ -24,7 +24,7 @@ use crate::http::params::Params;
 use crate::http::problem::{Code, Problem};
 use crate::state::{App, AppState};
 
-const USUAL_WAIT: Duration = Duration::from_secs(50);
+pub(crate) const USUAL_WAIT: Duration = Duration::from_secs(50);
 const MOST_WAIT: Duration = Duration::from_secs(3600);
 
 /// What Claude Code reads: `hookSpecificOutput` with the decision, or nothing after a report.
@@ -76,10 +76,8 @@ pub(crate) async fn answer(
         .map_err(|error| Problem::new(Code::InvalidJson, error.to_string()))?;
     let answer = match payload.hook_event_name.as_str() {
         event @ ("PreToolUse" | "PermissionRequest") => {
-            let _place = app.waits.try_acquire().map_err(|_| {
-                Problem::new(Code::TooManyWaits, "too many calls wait for a decision")
-            })?;
-            match decide(&app, &who, &call(&payload)?, wait).await? {
+            let _place = app.wait()?;
+            match decide(&app, &who, &payload.call()?, wait).await? {
                 Verdict::Allow(reason) => allow(event, &reason),
                 Verdict::Deny(reason) => deny(event, &reason),
             }
@@ -111,25 +109,33 @@ fn parse_wait(text: &str) -> Result<Duration, Problem> {
     })
 }
 
-/// The action that a call is: its arguments are the parameters, each name once.
-fn call(payload: &Payload) -> Result<Call, Problem> {
-    let arguments = payload.tool_input.as_deref().map_or("{}", RawValue::get);
+impl Payload {
+    fn call(&self) -> Result<Call, Problem> {
+        let arguments = self.tool_input.as_deref().map_or("{}", RawValue::get);
+        let (session, id) = (self.session_id.clone(), self.tool_use_id.clone());
+        call(&self.tool_name, arguments, session, id)
+    }
+}
+
+/// The action that a call is: its arguments, as JSON, are the parameters, each name once.
+pub(crate) fn call(
+    tool: &str,
+    arguments: &str,
+    session: String,
+    id: String,
+) -> Result<Call, Problem> {
     let text = format!(
         r#"{{"path":{},"name":{},"parameters":{arguments}}}"#,
-        json!(path(&payload.tool_name)),
-        json!(payload.tool_name),
+        json!(path(tool)),
+        json!(tool),
     );
-    let action: Action = serde_json::from_str(&text).map_err(|error| {
-        Problem::new(
-            Code::ActionInvalid,
-            format!("{}: {error}", payload.tool_name),
-        )
-    })?;
+    let action: Action = serde_json::from_str(&text)
+        .map_err(|error| Problem::new(Code::ActionInvalid, format!("{tool}: {error}")))?;
     Ok(Call {
         host: "claude-code",
         action,
-        session: payload.session_id.clone(),
-        id: payload.tool_use_id.clone(),
+        session,
+        id,
     })
 }
 
@@ -201,7 +207,7 @@ mod tests {
             r#"{{"hook_event_name":"PreToolUse","session_id":"s","tool_name":{},"tool_input":{input},"cwd":"/x"}}"#,
             json!(tool)
         );
-        call(&serde_json::from_str(&text).unwrap())
+        serde_json::from_str::<Payload>(&text).unwrap().call()
     }
 
     #[test]

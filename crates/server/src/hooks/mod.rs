@@ -4,8 +4,8 @@
 //! So whatever goes wrong here, a missing token, overload, a defect, is answered by 200 and a refusal.
 
 pub(crate) mod call;
-mod claude_code;
-mod decide;
+pub(crate) mod claude_code;
+pub(crate) mod decide;
 
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;

@@ -30,7 +30,7 @@ impl Access {
     }
 }
 
-type Schemas = fn(&mut SchemaGenerator) -> Schema;
+pub(crate) type Schemas = fn(&mut SchemaGenerator) -> Schema;
 
 /// What the guard, the figures and the description have to know of a route.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The description of all routes in OpenAPI 3.1, made from the table that the router is made from.
 
-use schemars::generate::SchemaSettings;
+use schemars::generate::{Contract, SchemaSettings};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
@@ -36,10 +36,11 @@ struct ProblemBody {
 
 /// The description.
 pub(crate) fn describe(routes: &[Route]) -> Value {
-    let mut schemas = SchemaSettings::draft2020_12()
-        .with(|settings| settings.definitions_path = "/components/schemas".into())
-        .into_generator();
-    let problem = schemas.subschema_for::<ProblemBody>();
+    let mut schemas = Schemas {
+        taken: generator(Contract::Deserialize),
+        given: generator(Contract::Serialize),
+    };
+    let problem = schemas.given.subschema_for::<ProblemBody>();
     let mut paths: Map<String, Value> = Map::new();
     for Route { facts, .. } in routes.iter().filter(|route| !route.facts.access.is_page()) {
         let operation = operation(facts, &mut schemas, &json!(problem));
@@ -54,13 +55,35 @@ pub(crate) fn describe(routes: &[Route]) -> Value {
         },
         "paths": paths,
         "components": {
-            "schemas": schemas.take_definitions(true),
+            "schemas": schemas.definitions(),
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
         },
     })
 }
 
-fn operation(facts: &Facts, schemas: &mut SchemaGenerator, problem: &Value) -> Value {
+/// What is taken and what is given: a member that is left out when it is empty is always there in neither.
+struct Schemas {
+    taken: SchemaGenerator,
+    given: SchemaGenerator,
+}
+
+impl Schemas {
+    fn definitions(&mut self) -> Map<String, Value> {
+        let mut all = self.taken.take_definitions(true);
+        all.extend(self.given.take_definitions(true));
+        all
+    }
+}
+
+fn generator(contract: Contract) -> SchemaGenerator {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.contract = contract;
+    });
+    settings.into_generator()
+}
+
+fn operation(facts: &Facts, schemas: &mut Schemas, problem: &Value) -> Value {
     let mut operation = json!({
         "summary": facts.summary,
         "operationId": format!("{}{}", facts.method, facts.path.replace(['/', '{', '}', '-', '.'], "_")),
@@ -78,7 +101,7 @@ fn operation(facts: &Facts, schemas: &mut SchemaGenerator, problem: &Value) -> V
         }
     }
     if let Some(takes) = facts.takes {
-        let content = json!({ "application/json": { "schema": takes(schemas) } });
+        let content = json!({ "application/json": { "schema": takes(&mut schemas.taken) } });
         operation["requestBody"] = json!({ "required": true, "content": content });
     }
     operation
@@ -105,11 +128,11 @@ fn parameters(facts: &Facts) -> Vec<Value> {
     all
 }
 
-fn responses(facts: &Facts, schemas: &mut SchemaGenerator, problem: &Value) -> Value {
+fn responses(facts: &Facts, schemas: &mut Schemas, problem: &Value) -> Value {
     let mut responses = Map::new();
     let good = match facts.gives {
         Some(gives) => {
-            let content = json!({ facts.media_type: { "schema": gives(schemas) } });
+            let content = json!({ facts.media_type: { "schema": gives(&mut schemas.given) } });
             json!({ "description": "Done", "content": content })
         }
         None if facts.status == 204 => json!({ "description": "Done" }),

@@ -28,6 +28,15 @@ impl Origins {
             .is_some_and(|url| url.starts_with("https://"))
     }
 
+    /// Where the pages are, for whoever called under a name that was checked.
+    pub(crate) fn base(&self, headers: &HeaderMap) -> String {
+        let host = headers
+            .get(header::HOST)
+            .and_then(|value| value.to_str().ok());
+        let local = || format!("http://{}", host.unwrap_or("localhost"));
+        self.public.clone().unwrap_or_else(local)
+    }
+
     /// Refuses a page's call that comes from elsewhere.
     pub(crate) fn check(&self, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
