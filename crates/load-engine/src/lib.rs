@@ -190,6 +190,7 @@ pub use crate::record::latency::LatencySummary;
 pub use crate::record::open_summary::{ArrivalCounts, OpenSummary};
 pub use crate::record::parts::{PartSummary, Parts};
 pub use crate::record::phase::{PhaseStep, PhaseSummary};
+pub use crate::record::service_memory::{MemorySample, ServiceMemory};
 pub use crate::record::{
     CheckCount, FailureCount, FailureCounts, IntervalSummary, IterationCounts, RunRecord,
     SlowOperation, StepSummary, StoredEffects,
@@ -197,7 +198,7 @@ pub use crate::record::{
 pub use crate::search::scalability::{ConfidenceInterval, ScalabilityFit, ScalePoint};
 pub use crate::step::{Failure, StepName, StepSpec};
 pub use crate::threshold::quantity;
-pub use crate::threshold::{Judgement, Ruling, Source, Threshold};
+pub use crate::threshold::{Judgement, Names, Ruling, Source, Threshold};
 pub use crate::workload::feed::Feed;
 pub use crate::workload::iteration::{Effects, Iteration};
 pub use crate::workload::mix::Mix;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use load_engine::{Judgement, RunRecord, Verification};
+use load_engine::{Judgement, RunRecord, ServiceMemory, Verification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,14 +95,23 @@ impl ScenarioResult {
         if effects.is_empty() {
             let none = "no effect was verified: the file names none".to_owned();
             let invariants = self.invariants.iter().map(InvariantReport::line);
-            return [none].into_iter().chain(invariants).collect();
+            return [none]
+                .into_iter()
+                .chain(invariants)
+                .chain(self.memory_lines())
+                .collect();
         }
         let lines = effects.iter().map(EffectReport::line);
         lines
             .chain(self.invariants.iter().map(InvariantReport::line))
             .chain(self.faults.iter().map(FaultReport::line))
+            .chain(self.memory_lines())
             .chain(effects.iter().filter_map(EffectReport::blind_spots))
             .collect()
+    }
+
+    fn memory_lines(&self) -> impl Iterator<Item = String> {
+        self.run.services.iter().map(ServiceMemory::line)
     }
 
     /// After what the effects were read.

@@ -141,6 +141,7 @@ fn thresholds(
     let reader = ThresholdReader {
         steps: target.steps(),
         parts: target.parts(),
+        services: target.services(),
         phases: &phases,
     };
     let mut thresholds = reader.all(spec, timed)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use load_engine::{Condition, Phase, RunError, StepSpec, Threshold};
+use load_engine::{Condition, Names, Phase, RunError, StepSpec, Threshold};
 
 use super::key_path::{Inside, KeyPath, SpecError};
 use super::phases::TimedPhase;
@@ -13,6 +13,8 @@ pub(super) struct ThresholdReader<'r> {
     pub(super) steps: &'r [StepSpec],
     /// The names of times beside steps.
     pub(super) parts: &'r [String],
+    /// The names of services.
+    pub(super) services: &'r [String],
     pub(super) phases: &'r [Phase],
 }
 
@@ -74,7 +76,12 @@ impl ThresholdReader<'_> {
 
     fn read(&self, text: &str, at: &KeyPath) -> Result<Threshold, SpecError> {
         let threshold = parse(text, at)?;
-        let checked = threshold.check_names(self.steps, self.parts, self.phases);
+        let checked = threshold.check_names(&Names {
+            steps: self.steps,
+            parts: self.parts,
+            services: self.services,
+            phases: self.phases,
+        });
         checked.map_err(|error| mistake(error, at.clone()))?;
         Ok(threshold)
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use drivers::proxy::FaultProxy;
@@ -10,6 +11,7 @@ use load_engine::Failure;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 
+use super::memory::Started;
 use super::process::{self, Running};
 use super::program::Program;
 use super::proxies::Proxies;
@@ -26,6 +28,8 @@ pub(super) struct Hosts {
     runtime: Runtime,
     /// What was started, service by service.
     running: Vec<Option<Running>>,
+    /// The number of each process that runs, for whoever watches it.
+    started: Arc<Started>,
     /// What leads to services whose network has faults.
     proxies: Proxies,
 }
@@ -37,6 +41,7 @@ impl Hosts {
             .build()?;
         Ok(Self {
             running: program.services.iter().map(|_| None).collect(),
+            started: program.services.iter().map(|_| AtomicU32::new(0)).collect(),
             program: Arc::clone(program),
             dir: dir.to_owned(),
             runtime,
@@ -74,8 +79,14 @@ impl Hosts {
         let log = self.dir.join(format!("{}.log", service.name));
         let running = Running::start(start, &self.program.folder, &log)
             .map_err(|failure| of_service(&service.name, &failure))?;
+        self.started[number].store(running.process(), Ordering::Relaxed);
         self.running[number] = Some(running);
         Ok(())
+    }
+
+    /// The processes that were started, also as they change.
+    pub(super) fn started(&self) -> Arc<Started> {
+        Arc::clone(&self.started)
     }
 
     /// Asks a service until it answers. One that nobody starts has to answer at once.

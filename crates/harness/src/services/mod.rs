@@ -8,6 +8,8 @@ mod faults;
 mod hosts;
 mod invariants;
 mod judge;
+mod machine;
+mod memory;
 mod meter;
 mod pool;
 mod prober;
@@ -89,8 +91,15 @@ fn prepare(tables: OptionTables<'_>, load: &LoadFacts) -> Result<Arc<dyn Prepare
         .timed_steps()
         .map(|step| step.spec.clone())
         .collect();
+    let services = program.services.iter();
+    let services = services.map(|service| service.name.to_string()).collect();
     let parts = program.parts;
-    Ok(Arc::new(Prepared { file, steps, parts }))
+    Ok(Arc::new(Prepared {
+        file,
+        steps,
+        parts,
+        services,
+    }))
 }
 
 /// What services hold is with them, and not in a directory.
@@ -112,6 +121,7 @@ struct Prepared {
     steps: Vec<StepSpec>,
     /// The names of the times beside steps.
     parts: Vec<String>,
+    services: Vec<String>,
 }
 
 impl PreparedTarget for Prepared {
@@ -121,6 +131,10 @@ impl PreparedTarget for Prepared {
 
     fn parts(&self) -> &[String] {
         &self.parts
+    }
+
+    fn services(&self) -> &[String] {
+        &self.services
     }
 
     fn disk_use(&self) -> DiskUse {

@@ -58,6 +58,11 @@ impl Running {
         })
     }
 
+    /// The number of the process.
+    pub(super) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it is still there; otherwise how it ended, with its last output.
     pub(super) fn check(&mut self) -> Result<(), Failure> {
         match self.child.try_wait()? {

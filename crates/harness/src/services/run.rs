@@ -15,6 +15,7 @@ use report::{FaultReport, ScenarioResult};
 use super::faults;
 use super::hosts::Hosts;
 use super::invariants::{self, Checks};
+use super::memory;
 use super::pool::Threads;
 use super::prober;
 use super::program::{EffectKind, Program, Step};
@@ -159,13 +160,17 @@ impl<'r> Services<'r> {
         let scenario = self.scenario;
         let hosts = &mut self.hosts;
         let (probes, parts) = (&shared.probes, &shared.parts);
+        let started = hosts.started();
         let load = || {
-            faults::during(hosts, &program.faults, |due| {
-                load_with(scenario, drain, progress, |plan, stop, watch| {
-                    let plan = &on_few_threads(program, plan);
-                    run_async(workload, plan, stop, |state| {
-                        due(state);
-                        watch(state);
+            memory::during(program, &started, |tell| {
+                faults::during(hosts, &program.faults, |due| {
+                    load_with(scenario, drain, progress, |plan, stop, watch| {
+                        let plan = &on_few_threads(program, plan);
+                        run_async(workload, plan, stop, |state| {
+                            tell(state);
+                            due(state);
+                            watch(state);
+                        })
                     })
                 })
             })
@@ -173,7 +178,10 @@ impl<'r> Services<'r> {
         let watched = || invariants::during(program, &run_values, &mut checks, load);
         let loaded = prober::during(program, &run_values, probes, parts, watched);
         let failed = |failure| scenario.failed("watch", failure);
-        let (outcome, faults) = loaded.map_err(failed)?.map_err(failed)?;
+        let ((outcome, faults), memory) = loaded
+            .and_then(|loaded| loaded)
+            .and_then(|loaded| loaded)
+            .map_err(failed)?;
         let mut outcome = outcome?;
         // Users that were cut off leave what they were about to do; their threads end with the runtimes.
         outcome
@@ -185,6 +193,7 @@ impl<'r> Services<'r> {
             })?;
         let mut record = outcome.record;
         record.parts = shared.parts.summaries();
+        record.services = memory;
         Ok(Loaded {
             record,
             ledger: outcome.ledger,

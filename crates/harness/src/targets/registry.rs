@@ -226,6 +226,11 @@ pub(crate) trait PreparedTarget: Debug + Send + Sync {
         &[]
     }
 
+    /// The names of the services that it asks.
+    fn services(&self) -> &[String] {
+        &[]
+    }
+
     fn disk_use(&self) -> DiskUse;
 
     /// What it is, for a file without a title.

@@ -9,6 +9,7 @@ mod effects;
 mod eleven;
 mod files;
 mod incomplete;
+mod memory;
 mod mistakes;
 mod network;
 mod parts;

@@ -336,7 +336,7 @@ impl State {
 
 pub(crate) struct Request {
     pub(crate) method: String,
-    path: String,
+    pub(crate) path: String,
     parameters: BTreeMap<String, String>,
     pub(crate) headers: BTreeMap<String, String>,
     body: Vec<u8>,

@@ -13,7 +13,7 @@ use crate::record::latency::LatencySummary;
 use crate::record::phase::PhaseSummary;
 use crate::record::{FailureCounts, IterationCounts, RunRecord, StepSummary};
 use crate::step::StepSpec;
-use crate::threshold::{Ruling, Threshold};
+use crate::threshold::{Names, Ruling, Threshold};
 
 /// Checks, before a run, that every rule can be judged while it goes on.
 pub(crate) fn check(plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {
@@ -29,7 +29,11 @@ pub(crate) fn check(plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {
 }
 
 fn check_threshold(threshold: &Threshold, plan: &Plan, steps: &[StepSpec]) -> Result<(), RunError> {
-    threshold.check_names(steps, &[], &plan.phases)?;
+    threshold.check_names(&Names {
+        steps,
+        phases: &plan.phases,
+        ..Names::default()
+    })?;
     threshold.check_live()
 }
 

@@ -12,6 +12,7 @@ use crate::numbers::{per_second, share};
 use crate::record::histogram::empty_histogram;
 use crate::record::latency::LatencySummary;
 use crate::record::phase::{PhaseStep, PhaseSummary};
+use crate::record::service_memory::{MemoryDuring, MemorySample};
 use crate::record::{RunRecord, StepSummary};
 use crate::threshold::metric::{Metric, Quantile};
 use crate::threshold::quantity::Dimension;
@@ -185,6 +186,9 @@ pub(crate) fn observe(
     if metric == Metric::UnknownRate {
         return unknown_rate(verification).map(Observation::Certain);
     }
+    if metric.is_of_services() && (step.is_some() || phase.is_some()) {
+        return memory(metric, record, step, phase).map(Observation::Certain);
+    }
     if let Some(value) = of_run(metric, record) {
         return Ok(Observation::Certain(value?));
     }
@@ -323,6 +327,48 @@ fn memory_leak(record: &RunRecord, phase: Option<&str>) -> Result<f64, Missing> 
             observed: None,
         }),
     }
+}
+
+/// The memory of a service, or of the process that makes the load, in a phase or in the whole run.
+fn memory(
+    metric: Metric,
+    record: &RunRecord,
+    service: Option<&str>,
+    phase: Option<&str>,
+) -> Result<f64, Missing> {
+    let during = match phase {
+        None => i64::MIN..i64::MAX,
+        Some(name) => {
+            let phase = phase_of(record, name)?;
+            phase.start_ns as i64..phase.end_ns as i64
+        }
+    };
+    let found = match service {
+        Some(name) => {
+            let service = record.services.iter().find(|service| service.name == name);
+            let service = service.ok_or_else(|| {
+                format!(
+                    "no process of `{name}` was found on this machine, whose memory it would be"
+                )
+            })?;
+            MemoryDuring::of(service.samples.iter().copied(), &during)
+        }
+        None => {
+            let samples = record.monitor.samples.iter();
+            let samples = samples.filter_map(|sample| {
+                Some(MemorySample {
+                    at_ns: sample.at_ns,
+                    resident_bytes: sample.resident_bytes?,
+                })
+            });
+            MemoryDuring::of(samples, &during)
+        }
+    };
+    let found = found.ok_or("there is no sample of the memory in that time")?;
+    Ok(match metric {
+        Metric::MemoryPeak => found.peak as f64,
+        _ => found.after.saturating_sub(found.before) as f64,
+    })
 }
 
 /// The figures that only a verification has.

@@ -13,6 +13,7 @@ pub(crate) mod open_summary;
 pub(crate) mod parts;
 pub(crate) mod phase;
 pub(crate) mod recorder;
+pub(crate) mod service_memory;
 pub(crate) mod summarise;
 pub(crate) mod timeline;
 
@@ -34,6 +35,7 @@ use crate::record::latency::LatencySummary;
 use crate::record::open_summary::OpenSummary;
 use crate::record::parts::PartSummary;
 use crate::record::phase::PhaseSummary;
+use crate::record::service_memory::ServiceMemory;
 
 /// Everything that a run measured. No number in it is ever NaN or infinite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -99,6 +101,9 @@ pub struct RunRecord {
     /// What the watched process used meanwhile, if the plan names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<MonitorRecord>,
+    /// The memory of each service that the load was put on, where its process is on this machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceMemory>,
     /// What the engine itself cost.
     pub generator: GeneratorRecord,
 }

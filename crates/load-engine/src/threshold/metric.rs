@@ -93,6 +93,11 @@ impl Metric {
         matches!(self, Self::Quantile(_) | Self::Min | Self::Mean | Self::Max)
     }
 
+    /// Whether it is asked of services in place of steps.
+    pub(crate) fn is_of_services(self) -> bool {
+        matches!(self, Self::MemoryPeak | Self::MemoryGrowth)
+    }
+
     /// Whether it counts what was timed beside steps.
     pub(crate) fn is_count_of_parts(self) -> bool {
         matches!(
@@ -127,6 +132,8 @@ pub(crate) enum Scope {
     Phase,
     /// Of a run or one of its phases.
     PhaseOnly,
+    /// Of a run, a service, a phase, or a service in a phase.
+    Service,
 }
 
 impl Scope {
@@ -135,7 +142,7 @@ impl Scope {
     }
 
     pub(crate) fn has_phases(self) -> bool {
-        matches!(self, Self::Phase | Self::PhaseOnly)
+        matches!(self, Self::Phase | Self::PhaseOnly | Self::Service)
     }
 }
 
@@ -244,13 +251,13 @@ pub(crate) const METRICS: [(&str, Metric, Dimension, Scope); 36] = [
         "memory_peak",
         Metric::MemoryPeak,
         Dimension::Bytes,
-        Scope::Run,
+        Scope::Service,
     ),
     (
         "memory_growth",
         Metric::MemoryGrowth,
         Dimension::Bytes,
-        Scope::Run,
+        Scope::Service,
     ),
     (
         "memory_leak",

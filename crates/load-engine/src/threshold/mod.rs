@@ -34,7 +34,8 @@ use crate::threshold::quantity::Dimension;
 /// - of the verification, `verified`, `lost`, `altered`, `duplicated`, `unexpected`, `miscounted`, `stale`, `out_of_order`,
 ///   `partial`, `violated` (invariants), `indeterminate`, `unreadable`, and of the record `vacuous` steps;
 /// - of an open model, `dropped` and `late_starts`;
-/// - `memory_peak`, `memory_growth` (from before set-up to after tear-down), `memory_leak` (by how much
+/// - `memory_peak`, `memory_growth` (from before set-up to after tear-down, or in a phase; with the name of a service, of its
+///   process: `memory_growth(api @ steady)`), `memory_leak` (by how much
 ///   the floors of memory rose, if they leak; 0 if not) and `cores`.
 ///
 /// A limit can be a figure of the same dimension, by a factor if need be: `p99(a) <= 2 * p50(a)`,
@@ -119,6 +120,19 @@ impl Comparison {
     }
 }
 
+/// What a threshold may name.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names<'n> {
+    /// The steps of the run.
+    pub steps: &'n [StepSpec],
+    /// The times that the workload measures beside its steps: see [`Parts`](crate::Parts).
+    pub parts: &'n [String],
+    /// The services whose memory may be asked for.
+    pub services: &'n [String],
+    /// The phases of the plan.
+    pub phases: &'n [Phase],
+}
+
 /// What became of a threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -184,23 +198,30 @@ fn yes() -> bool {
 }
 
 impl Threshold {
-    /// Checks, before a run, that the step and the phase exist. `parts` are the names of the times that the
-    /// workload measures beside its steps: see [`Parts`](crate::Parts).
+    /// Checks, before a run, that what it names exists.
     ///
     /// # Errors
     ///
     /// When one does not; the error points at it. Of a part, when it is asked for what is no time.
-    pub fn check_names(
-        &self,
-        steps: &[StepSpec],
-        parts: &[String],
-        phases: &[Phase],
-    ) -> Result<(), RunError> {
+    pub fn check_names(&self, names: &Names<'_>) -> Result<(), RunError> {
+        let Names {
+            steps,
+            parts,
+            services,
+            phases,
+        } = *names;
         let against = self.against.as_ref();
         let figures = [(self.metric, &self.step)].into_iter();
         let figures = figures.chain(against.map(|of| (of.metric, &of.step)));
         for (metric, step) in figures {
             let Some(step) = step else { continue };
+            if metric.is_of_services() {
+                if !services.contains(&step.text) {
+                    let known = services.iter().map(String::as_str);
+                    return Err(self.mistake(step, unknown("service", &step.text, known)));
+                }
+                continue;
+            }
             let is_known = |name: &str| steps.iter().any(|known| *known.name == *name);
             if is_known(&step.text) || is_known(part_of(&step.text).0) {
                 continue;

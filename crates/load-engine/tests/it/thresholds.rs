@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use load_engine::{
-    Clock, Failure, Iteration, Judgement, Model, Plan, Ruling, RunRecord, SimulatedClock, StepSpec,
-    StopHandle, Threshold, Verification, Workload, run_on, verify,
+    Clock, Failure, Iteration, Judgement, MemorySample, Model, Names, PhaseSummary, Plan, Ruling,
+    RunRecord, ServiceMemory, SimulatedClock, StepSpec, StopHandle, Threshold, Verification,
+    Workload, run_on, verify,
 };
 
 use crate::store::{Honesty, Store, load, plan, users};
@@ -171,16 +172,78 @@ fn memory_that_was_watched_for_a_moment_says_nothing_of_a_leak() {
     );
 }
 
+/// A record of a service that grew from 10 MB to 30 MB in the phase from 1 s to 2 s, and had 50 MB in between.
+fn grown() -> RunRecord {
+    let sample = |(at_ms, megabytes): (i64, u64)| MemorySample {
+        at_ns: at_ms * 1_000_000,
+        resident_bytes: megabytes * 1_000_000,
+    };
+    let samples = [(-100, 8), (900, 10), (1_500, 50), (1_900, 30), (2_100, 31)];
+    let mut record = RunRecord::default();
+    record.services = vec![ServiceMemory {
+        name: "api".to_owned(),
+        process: "api (7)".to_owned(),
+        samples: samples.map(sample).to_vec(),
+    }];
+    let mut phase = PhaseSummary::default();
+    phase.name = "steady".to_owned();
+    (phase.start_ns, phase.end_ns) = (1_000_000_000, 2_000_000_000);
+    record.phases = vec![phase];
+    record
+}
+
+#[test]
+fn the_memory_of_a_service_is_asked_of_a_phase_or_of_the_whole_run() {
+    let record = grown();
+    let observed = |text: &str| {
+        let threshold: Threshold = text.parse().unwrap();
+        let judged = threshold.judge(&record, None);
+        judged.observed.ok_or(judged.reason.unwrap_or_default())
+    };
+    assert_eq!(observed("memory_growth(api @ steady) < 1MB"), Ok(20e6));
+    assert_eq!(observed("memory_peak(api @ steady) < 1MB"), Ok(50e6));
+    assert_eq!(observed("memory_growth(api) < 1MB"), Ok(23e6));
+    assert_eq!(
+        observed("memory_growth(api) < 2 * memory_growth(api @ steady)"),
+        Ok(23e6)
+    );
+    let missing = observed("memory_growth(db) < 1MB").unwrap_err();
+    assert!(
+        missing.starts_with("no process of `db` was found"),
+        "{missing}"
+    );
+    let missing = observed("memory_growth(@ steady) < 1MB").unwrap_err();
+    assert!(missing.starts_with("there is no sample"), "{missing}");
+    let services = ["api".to_owned()];
+    let names = Names {
+        services: &services,
+        ..Names::default()
+    };
+    let threshold: Threshold = "memory_growth(ap) < 1MB".parse().unwrap();
+    let told = threshold.check_names(&names).unwrap_err().to_string();
+    assert!(
+        told.ends_with("there is no service `ap`; there is `api`"),
+        "{told}"
+    );
+}
+
+fn of(steps: &[StepSpec]) -> Names<'_> {
+    Names {
+        steps,
+        ..Names::default()
+    }
+}
+
 #[test]
 fn names_can_be_checked_before_the_run() {
     let threshold: Threshold = "p99(fats @ rest) < 1s".parse().unwrap();
-    let error = threshold.check_names(&[FAST, SLOW], &[], &[]).unwrap_err();
+    let error = threshold.check_names(&of(&[FAST, SLOW])).unwrap_err();
     assert_eq!(
         error.to_string(),
         "threshold `p99(fats @ rest) < 1s`, column 5: there is no step `fats`; there is `fast`, `slow step`"
     );
     let threshold: Threshold = "p99(fast @ rest) < 1s".parse().unwrap();
-    let error = threshold.check_names(&[FAST, SLOW], &[], &[]).unwrap_err();
+    let error = threshold.check_names(&of(&[FAST, SLOW])).unwrap_err();
     assert!(
         error
             .to_string()
@@ -249,14 +312,11 @@ fn a_limit_can_be_a_figure_of_the_same_run() {
     assert!(mistake("p99 < 2 * mean(*)").contains("a limit is one figure"));
     let steps = [FAST, SLOW];
     let unknown: Threshold = "p99(fast) < 2 * p99(fats)".parse().unwrap();
-    let error = unknown
-        .check_names(&steps, &[], &[])
-        .unwrap_err()
-        .to_string();
+    let error = unknown.check_names(&of(&steps)).unwrap_err().to_string();
     assert!(
         error.contains("column 21") && error.contains("`fats`"),
         "{error}"
     );
     let part: Threshold = "p99(fast.failed) < 1s".parse().unwrap();
-    part.check_names(&steps, &[], &[]).unwrap();
+    part.check_names(&of(&steps)).unwrap();
 }

@@ -179,9 +179,15 @@ impl<'t> Parser<'t> {
         let step = if each_step || self.rest().trim_start().starts_with(['@', ')']) {
             None
         } else {
-            Some(self.name("step")?)
+            let of = if scope == Scope::Service {
+                "service"
+            } else {
+                "step"
+            };
+            Some(self.name(of)?)
         };
-        if (each_step || step.is_some()) && !scope.has_steps() {
+        let has_names = scope.has_steps() || scope == Scope::Service && !each_step;
+        if (each_step || step.is_some()) && !has_names {
             return Err(mistake(
                 step_at,
                 format!("`{metric}` is no figure of a step"),

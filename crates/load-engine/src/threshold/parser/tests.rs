@@ -87,6 +87,11 @@ fn a_mistake_is_pointed_at_with_what_would_be_right() {
         "    ^",
         "`lost` is a figure of the whole run",
     );
+    assert_mistake(
+        "memory_growth(*) < 1MB",
+        "              ^",
+        "`memory_growth` is no figure of a step",
+    );
     assert_mistake("p99() < 1s", "    ^", "a step's name is missing");
     assert_mistake(
         "p99(create @) < 1s",
