@@ -6,7 +6,7 @@
 //! - `http` is what all routes share: a route with its access and schema, problems, bodies, the accept loop.
 //! - `access` says who calls: [`Tokens`] holds their hashes, a guard in front of each route asks it.
 //! - `gate` holds the approval workflow and wakes those who wait for it.
-//! - `approvals`, `records`, `memories`, `operations`, `simulations`, `hooks`, `mcp`, `inbox`: the routes. Each has a table of routes, from which both the router and the
+//! - `approvals`, `records`, `memories`, `operations`, `simulations`, `hooks`, `mcp`, `events`, `inbox`: the routes. Each has a table of routes, from which both the router and the
 //!   description in OpenAPI are made, so that neither can lack what the other has.
 //!
 //! # A request's way
@@ -27,6 +27,7 @@ mod config;
 mod data;
 mod effective;
 mod error;
+mod events;
 mod gate;
 mod hooks;
 mod http;

@@ -23,6 +23,7 @@ use crate::hooks::call::Calls;
 use crate::http::figures::Figures;
 use crate::http::lane::Lanes;
 use crate::http::route::{Route, router};
+use crate::http::sse::Clients;
 use crate::http::{accept, openapi, reply};
 use crate::inbox::origin::Origins;
 use crate::inbox::session::Sessions;
@@ -31,7 +32,7 @@ use crate::mcp::tools::Tools;
 use crate::records::streams::Streams;
 use crate::simulations::forecast::Forecaster;
 use crate::state::{App, AppState, RequestIds};
-use crate::{approvals, hooks, inbox, mcp, memories, operations, records, simulations};
+use crate::{approvals, events, hooks, inbox, mcp, memories, operations, records, simulations};
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,7 @@ pub(crate) fn open(config: &Config) -> Result<(App, Vec<Route>), Error> {
         memory,
         figures: Figures::default(),
         lanes: Lanes::default(),
+        clients: Clients::default(),
         waits: Semaphore::new(WAITS),
         request_ids: RequestIds::new(),
         store_failed: AtomicBool::new(false),
@@ -177,6 +179,7 @@ fn without_mcp() -> Vec<Route> {
         records::routes(),
         memories::routes(),
         simulations::routes(),
+        events::routes(),
         hooks::routes(),
         inbox::routes(),
     ]

@@ -13,6 +13,7 @@ use crate::hooks::call::Calls;
 use crate::http::figures::Figures;
 use crate::http::lane::Lanes;
 use crate::http::problem::{Code, Problem};
+use crate::http::sse::Clients;
 use crate::inbox::origin::Origins;
 use crate::inbox::session::Sessions;
 use crate::mcp::tools::Tools;
@@ -32,6 +33,8 @@ pub(crate) struct AppState {
     pub(crate) calls: Calls,
     pub(crate) figures: Figures,
     pub(crate) lanes: Lanes,
+    /// Who listens to events.
+    pub(crate) clients: Clients,
     /// Calls that wait for something to change.
     pub(crate) waits: Semaphore,
     pub(crate) request_ids: RequestIds,

@@ -1,6 +1,6 @@
 //! A running server and its clients.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -207,6 +207,21 @@ impl Client {
             headers,
             text,
         })
+    }
+
+    /// The body of an answer that goes on.
+    pub(crate) fn open(&self, path: &str, headers: &[(&str, &str)]) -> impl Read + use<> {
+        let mut request = Request::get(format!("{}{path}", self.url));
+        if !self.token.is_empty() {
+            request = request.header("Authorization", format!("Bearer {}", self.token));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = self.agent.run(request.body(()).unwrap()).unwrap();
+        assert_eq!(answer.status(), 200, "{answer:?}");
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        answer.into_body().into_reader()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

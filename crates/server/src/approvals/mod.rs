@@ -3,7 +3,7 @@
 mod ask;
 pub(crate) mod decide;
 mod emergency;
-mod history;
+pub(crate) mod history;
 mod read;
 mod refusal;
 mod spend;
@@ -285,7 +285,7 @@ pub(crate) async fn seen(
         .ok_or_else(not_found)
 }
 
-fn may_see(who: &Principal, request: &Request) -> bool {
+pub(crate) fn may_see(who: &Principal, request: &Request) -> bool {
     !who.is(Role::Agent) || request.submission.requester == who.person
 }
 

@@ -73,6 +73,7 @@ pub(crate) async fn get(
             return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
         }
         let next_look = until.min(now + LOOK_EVERY);
+        let _pause = app.lanes.pause();
         let _ = tokio::time::timeout_at(next_look, bell).await;
     }
 }

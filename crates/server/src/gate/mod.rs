@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use approval_workflow::{ApprovalWorkflow, Error, RequestId, Seq};
-use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
+use tokio::sync::{Notify, watch};
 
 use crate::clock;
 
@@ -20,6 +20,8 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Gate {
     workflow: Arc<ApprovalWorkflow>,
     bells: Arc<Bells>,
+    /// The number that the next event of the log has.
+    next: watch::Sender<u64>,
     is_over: Arc<AtomicBool>,
     follower: JoinHandle<()>,
 }
@@ -32,17 +34,20 @@ impl Gate {
         let workflow = Arc::new(workflow);
         let bells = Arc::new(Bells::default());
         let is_over = Arc::new(AtomicBool::new(false));
+        let next = watch::Sender::new(next_event(&workflow).0);
         let followed = (
             Arc::clone(&workflow),
             Arc::clone(&bells),
+            next.clone(),
             Arc::clone(&is_over),
         );
         let follower = thread::Builder::new()
             .name("server:follow".to_owned())
-            .spawn(move || follow(&followed.0, &followed.1, &followed.2))?;
+            .spawn(move || follow(&followed.0, &followed.1, &followed.2, &followed.3))?;
         Ok(Self {
             workflow,
             bells,
+            next,
             is_over,
             follower,
         })
@@ -78,8 +83,14 @@ impl Gate {
         Arc::clone(self.bells.of(id)).notified_owned()
     }
 
+    /// The number that the next event has, and whoever waits for it hears of it.
+    pub(crate) fn latest(&self) -> watch::Receiver<u64> {
+        self.next.subscribe()
+    }
+
     /// Wakes everybody, for the last time.
     pub(crate) fn ring_all(&self) {
+        self.next.send_modify(|_| {});
         self.bells.all.iter().for_each(|bell| bell.notify_waiters());
     }
 
@@ -129,13 +140,19 @@ impl Bells {
     }
 }
 
-fn follow(workflow: &ApprovalWorkflow, bells: &Bells, is_over: &AtomicBool) {
+fn follow(
+    workflow: &ApprovalWorkflow,
+    bells: &Bells,
+    next: &watch::Sender<u64>,
+    is_over: &AtomicBool,
+) {
     const LOOK_EVERY: Duration = Duration::from_millis(200);
-    let mut events = workflow.subscribe(next_event(workflow));
+    let mut events = workflow.subscribe(Seq(*next.borrow()));
     let mut swept = Instant::now();
     while !is_over.load(Ordering::Relaxed) {
         match events.next_within(LOOK_EVERY) {
             Ok(Some(entry)) => {
+                next.send_replace(entry.seq.0 + 1);
                 if let Some(id) = entry.event.id() {
                     bells.of(id).notify_waiters();
                 }

@@ -92,6 +92,7 @@ async fn follow(
                 if Instant::now() < until && !app.is_stopping.load(Ordering::SeqCst) =>
             {
                 let next_look = until.min(Instant::now() + LOOK_EVERY);
+                let _pause = app.lanes.pause();
                 let _ = tokio::time::timeout_at(next_look, bell).await;
             }
             Status::Pending => return Ok(Some(Verdict::Deny(waits(id)))),

@@ -12,6 +12,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::http::patience::{Patient, STALL};
+
 /// The largest head of a request, and the piece in which a body is read.
 const BUFFER_BYTES: usize = 16 << 10;
 /// How long a client may take to send a head, and how long an idle connection is kept.
@@ -50,7 +52,7 @@ pub(crate) async fn serve(
         // Without it the system may hold back an answer's end until the client acknowledged its start.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let connection = http.serve_connection(TokioIo::new(Patient::new(stream, STALL)), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             // A client that breaks off is told nothing.

@@ -32,8 +32,23 @@ impl Lanes {
         (before < Self::limit(lane)).then_some(place)
     }
 
+    /// A call that waits for a person is no work in flight: thousands may wait, and none of them loads the server.
+    pub(crate) fn pause(&self) -> Pause<'_> {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+        Pause(&self.0)
+    }
+
     pub(crate) fn in_flight(&self) -> usize {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A request that is under way and waits.
+pub(crate) struct Pause<'a>(&'a AtomicUsize);
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -57,6 +72,10 @@ mod tests {
         assert!(lanes.enter(Lane::New).is_none());
         assert_eq!(lanes.in_flight(), 768, "who is refused takes no place");
         assert!(lanes.enter(Lane::Finish).is_some() && lanes.enter(Lane::Health).is_some());
+        let waiting = lanes.pause();
+        assert!(lanes.enter(Lane::New).is_some(), "who waits takes no place");
+        drop(waiting);
+        assert!(lanes.enter(Lane::New).is_none());
         drop(held);
         assert!(lanes.enter(Lane::New).is_some());
     }

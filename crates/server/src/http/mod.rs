@@ -9,6 +9,8 @@ pub(crate) mod key;
 pub(crate) mod lane;
 pub(crate) mod openapi;
 pub(crate) mod params;
+pub(crate) mod patience;
 pub(crate) mod problem;
 pub(crate) mod reply;
 pub(crate) mod route;
+pub(crate) mod sse;

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::inbox::session::Session;
 
-const CSP: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const CSP: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; form-action 'self'; \
+                   base-uri 'none'; frame-ancestors 'none'";
 
 /// A page of somebody who is signed in, or of nobody.
 pub(crate) fn page(
@@ -25,6 +26,7 @@ pub(crate) fn page(
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " · Proofload" }
                 link rel="stylesheet" href="/inbox.css";
+                @if session.is_some() { script src="/live.js" defer {} }
             }
             body {
                 @if let Some(session) = session { (navigation(session)) }

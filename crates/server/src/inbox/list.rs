@@ -81,7 +81,7 @@ pub(crate) async fn page(
             }
         }
         @if requests.len() == MOST { p { "The first " (MOST) " of them." } }
-        p { a href="" { "Refresh" } }
+        p { a id="live" href="" { "Refresh" } }
     };
     Ok(layout::page(
         StatusCode::OK,

@@ -1,10 +1,10 @@
 //! Pages for reviewers: what waits for them, one request with what has to be read before the form, the audit log.
 //!
-//! Plain pages and forms, without JavaScript. All text of agents is escaped, characters that deceive a reader are
+//! Plain pages and forms, which need no JavaScript: where there is some, open pages show what happens. All text of agents is escaped, characters that deceive a reader are
 //! shown as escapes, and nothing of it becomes a link. A GET changes nothing; a POST has the session's secret.
 
 mod audit;
-mod forms;
+pub(crate) mod forms;
 mod layout;
 mod list;
 pub(crate) mod origin;
@@ -31,8 +31,17 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/sign-in", sign_in::page).does("Sign in", Access::Page),
         Route::post("/sign-in", sign_in::sign_in).does("Sign in", Access::Page),
         Route::post("/sign-out", sign_in::sign_out).does("Sign out", Access::Session),
+        Route::get("/live.js", script).does("How open pages follow what happens", Access::Page),
         Route::get("/inbox.css", style).does("How it looks", Access::Page),
     ]
+}
+
+async fn script() -> Response {
+    let media_type = (
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/javascript; charset=utf-8"),
+    );
+    ([media_type], include_str!("live.js")).into_response()
 }
 
 async fn style() -> Response {

@@ -129,6 +129,7 @@ fn show(
             p.problem role="alert" { (text(problem.detail())) }
         }
         p.state { (state(&seen, request)) }
+        p { a id="live" data-request=(seen.id) href="" { "Refresh" } }
         @if seen.status == Status::Pending { (prediction::section(request)) }
         dl {
             dt { "Action" } dd { code { (text(asked.action.path.as_str())) } }

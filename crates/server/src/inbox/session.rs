@@ -55,6 +55,15 @@ impl Sessions {
 
     /// The session of a browser; it ends with its token, and when it was idle for long.
     pub(crate) fn of(&self, tokens: &Tokens, headers: &HeaderMap) -> Option<Arc<Session>> {
+        let session = self.look(tokens, headers)?;
+        if let Some(mut entry) = self.0.get_mut(cookie(headers)?) {
+            entry.1 = Instant::now();
+        }
+        Some(session)
+    }
+
+    /// As [`of`](Self::of), which is no use of it: an open page does not keep a session alive.
+    pub(crate) fn look(&self, tokens: &Tokens, headers: &HeaderMap) -> Option<Arc<Session>> {
         let id = cookie(headers)?;
         let (session, seen) = self.0.get(id).map(|entry| entry.value().clone())?;
         let is_over = seen.elapsed() > IDLE || session.since.elapsed() > LIFE;
@@ -65,9 +74,6 @@ impl Sessions {
         {
             self.0.remove(id);
             return None;
-        }
-        if let Some(mut entry) = self.0.get_mut(id) {
-            entry.1 = Instant::now();
         }
         Some(session)
     }

@@ -36,6 +36,8 @@ async fn text(app: App) -> String {
     app.figures.write(&mut text);
     head(&mut text, "in_flight", "gauge", "Requests under way.");
     sample(&mut text, "in_flight", "", app.lanes.in_flight());
+    head(&mut text, "sse_clients", "gauge", "Streams of events.");
+    sample(&mut text, "sse_clients", "", app.clients.count());
     let now = clock::now();
     let (statistics, oldest) = app
         .gate
