@@ -53,6 +53,8 @@ pub struct Answer {
     pub sent: Option<Instant>,
     /// When the first byte of the answer came.
     pub first_byte: Option<Instant>,
+    /// Which of the request's [variants](crate::Driver::variants) it was: its version and its tool.
+    pub variants: [Option<usize>; 2],
     /// The times of a stream's events.
     pub events: EventTimes,
 }
@@ -65,6 +67,7 @@ impl Answer {
         self.headers.clear();
         self.sent = None;
         self.first_byte = None;
+        self.variants = [None; 2];
         self.events.clear();
     }
 

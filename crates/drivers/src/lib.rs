@@ -68,7 +68,7 @@ pub use http::{
 pub use json::{JsonPath, canonical, is_valid as is_valid_json};
 pub use lines::{
     CallAction, Exec, ExecAction, ExecConnection, ExecOptions, ExecRequest, Mcp, McpConnection,
-    McpOptions, McpRequest,
+    McpOptions, McpRequest, McpVersion, McpVersions,
 };
 pub use names::{nearest, unknown as unknown_name};
 pub use net::{Address, Detour};

@@ -151,6 +151,28 @@ macro_rules! drivers {
                 }
             }
 
+            /// See [`Driver::variants`].
+            #[must_use]
+            pub fn variants(&self, request: &AnyRequest) -> Vec<String> {
+                match (self, request) {
+                    $((Self::$name(driver), AnyRequest::$name(request)) => {
+                        driver.variants(request)
+                    })*
+                    _ => unreachable!("{MIXED}"),
+                }
+            }
+
+            /// See [`Driver::has_unknown_variants`].
+            #[must_use]
+            pub fn has_unknown_variants(&self, request: &AnyRequest) -> bool {
+                match (self, request) {
+                    $((Self::$name(driver), AnyRequest::$name(request)) => {
+                        driver.has_unknown_variants(request)
+                    })*
+                    _ => unreachable!("{MIXED}"),
+                }
+            }
+
             /// See [`Driver::show`].
             ///
             /// # Errors

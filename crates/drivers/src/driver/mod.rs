@@ -75,6 +75,19 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// What a request depends on, the service's headers included.
     fn traits(&self, request: &Self::Request) -> Traits;
 
+    /// What its exchanges are told apart by in reports, such as versions of the protocol and tools: their names,
+    /// as far as they are known. [`Answer::variants`] has their numbers.
+    fn variants(&self, request: &Self::Request) -> Vec<String> {
+        let _ = request;
+        Vec::new()
+    }
+
+    /// Whether there are variants that only the service can tell.
+    fn has_unknown_variants(&self, request: &Self::Request) -> bool {
+        let _ = request;
+        false
+    }
+
     /// The request as it would be sent, for people to read.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
 //! JSON as bytes: found by paths without being parsed into a tree, and checked where a template writes it.
 
 mod check;
+mod generate;
 mod path;
 mod scan;
 
 pub(crate) use check::check;
+pub(crate) use generate::generate;
 pub use path::JsonPath;
 pub use scan::is_valid;
 pub(crate) use scan::unescape;

@@ -1,33 +1,29 @@
 //! MCP: tools that are called by JSON-RPC, over standard streams or Streamable HTTP, in the sessions of
-//! 2025-11-25.
+//! 2025-11-25 and without sessions, as of 2026-07-28.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::time::timeout;
 
-use super::make_one_line;
+use super::call::{Line, McpRequest};
 use super::mcp_http::{McpHttp, McpSession};
 use super::program::command;
 use super::server::Server;
-use super::tools::ToolList;
+use super::tools::{Asked, Known, ToolList, Tools};
+use super::version::{McpVersion, McpVersions};
 use crate::answer::{Answer, Wanted};
 use crate::driver::{Action, ActionSpec, Driver, Row, ServiceContext, document};
 use crate::error::SpecError;
 use crate::json::JsonPath;
-use crate::names;
 use crate::net::Address;
 use crate::outcome::{Code, Failure, Outcome, Reason};
-use crate::template::Template;
-use crate::values::{Scope, Traits, Values};
-
-/// The version of MCP that is spoken.
-const VERSION: &str = "2025-11-25";
+use crate::values::{Scope, Slot, Traits, Value, Values};
 
 /// JSON-RPC errors that are told before anything is done: no JSON, no request, no such method, wrong
 /// arguments.
@@ -50,18 +46,12 @@ pub struct McpOptions {
     /// A file with the authorities that may have issued its certificate; by default the system's.
     #[serde(default)]
     pub ca: Option<String>,
-    /// Tools that may write. Those whose `readOnlyHint` is true need not be named.
+    /// The version that is spoken (2025-11-25); of a list, users take them in turn.
+    #[serde(default)]
+    pub version: McpVersions,
+    /// Tools that may write, or "*" for all. Those whose `readOnlyHint` is true need not be named.
     #[serde(default)]
     pub allow: Vec<String>,
-}
-
-/// A call of a tool.
-#[derive(Clone, Debug)]
-pub struct CallAction {
-    /// The tool.
-    pub tool: String,
-    /// Its arguments, as JSON.
-    pub args: Option<String>,
 }
 
 /// An MCP server: a program, or a service over HTTP.
@@ -71,9 +61,12 @@ pub struct CallAction {
 pub struct Mcp {
     context: ServiceContext,
     transport: Transport,
+    versions: Box<[McpVersion]>,
     allow: Vec<String>,
     /// The tools that the file calls.
-    called: Mutex<Vec<String>>,
+    asked: Mutex<Asked>,
+    /// The tools that there are, once a server was asked.
+    known: OnceLock<Known>,
     paths: Paths,
 }
 
@@ -91,17 +84,15 @@ struct Paths {
     error_message: JsonPath,
     is_error: JsonPath,
     text: JsonPath,
-}
-
-/// A compiled call.
-pub struct McpRequest {
-    tool: Box<str>,
-    args: Template,
-    timeout: Duration,
+    result_type: JsonPath,
 }
 
 /// A user's share of a program, or its session over HTTP.
-pub struct McpConnection(Link);
+pub struct McpConnection {
+    link: Link,
+    /// Which of the service's versions it speaks.
+    version: usize,
+}
 
 enum Link {
     Program(Arc<Server>),
@@ -144,17 +135,28 @@ impl Driver for Mcp {
                 Transport::Http(Box::new(http))
             }
         };
+        let versions = match options.version.0 {
+            none if none.is_empty() => vec![McpVersion::default()],
+            some => some,
+        };
+        if options.command.is_some() && versions.len() > 1 {
+            let told = "a program speaks one version with its only client: leave the others out";
+            return Err(SpecError::new(0, told).under("version"));
+        }
         Ok(Self {
             transport,
+            versions: versions.into(),
             context: context.clone(),
             allow: options.allow,
-            called: Mutex::default(),
+            asked: Mutex::default(),
+            known: OnceLock::new(),
             paths: Paths {
                 result: JsonPath::parse("$.result")?,
                 error_code: JsonPath::parse("$.error.code")?,
                 error_message: JsonPath::parse("$.error.message")?,
                 is_error: JsonPath::parse("$.isError")?,
                 text: JsonPath::parse("$.content[0].text")?,
+                result_type: JsonPath::parse("$.resultType")?,
             },
         })
     }
@@ -170,20 +172,17 @@ impl Driver for Mcp {
         let Action::Call(call) = &action.action else {
             unreachable!("{}", crate::driver::OTHER_ACTION);
         };
-        if call.tool.is_empty() {
-            return Err(SpecError::new(0, "`call` names a tool").under("call"));
+        let timeout = action.timeout.unwrap_or(self.context.timeout);
+        let request = McpRequest::compile(call, timeout, scope)?;
+        let mut asked = self.asked();
+        match request.named() {
+            Some(name) if !asked.called.iter().any(|known| known == name) => {
+                asked.called.push(name.to_owned());
+            }
+            Some(_) => {}
+            None => asked.calls_each = true,
         }
-        let args = call.args.as_deref().unwrap_or("{}");
-        let args = Template::json(args, "`args`", scope).map_err(|error| error.under("args"))?;
-        let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
-        if !called.contains(&call.tool) {
-            called.push(call.tool.clone());
-        }
-        Ok(McpRequest {
-            tool: call.tool.as_str().into(),
-            args,
-            timeout: action.timeout.unwrap_or(self.context.timeout),
-        })
+        Ok(request)
     }
 
     fn traits(&self, request: &McpRequest) -> Traits {
@@ -191,38 +190,69 @@ impl Driver for Mcp {
             Transport::Program { .. } => Traits::default(),
             Transport::Http(http) => http.traits(),
         };
-        request.args.traits() | of_service
+        request.traits() | of_service
     }
 
     fn show(&self, request: &McpRequest, values: &Values) -> Result<String, Failure> {
-        let line = line(request, 1, values)?;
-        Ok(String::from_utf8_lossy(&line).into_owned())
+        request.show(values)
+    }
+
+    fn variants(&self, request: &McpRequest) -> Vec<String> {
+        let versions = self
+            .versions
+            .iter()
+            .map(|version| version.date().to_owned());
+        let mut variants: Vec<String> = match self.versions.len() {
+            1 => Vec::new(),
+            _ => versions.collect(),
+        };
+        if request.named().is_none() {
+            let known = self.known.get();
+            variants.extend(
+                known
+                    .into_iter()
+                    .flat_map(|known| known.each.iter().cloned()),
+            );
+        }
+        variants
+    }
+
+    fn has_unknown_variants(&self, request: &McpRequest) -> bool {
+        request.named().is_none()
     }
 
     async fn connect(&self, values: &Values) -> Result<McpConnection, Failure> {
+        let number = match values.get(Slot::USER) {
+            Some(Value::Int(user)) => user as usize % self.versions.len(),
+            _ => 0,
+        };
+        let version = self.versions[number];
         let begun = async {
             match &self.transport {
                 Transport::Program { command, server } => {
                     let mut server = server.lock().await;
                     let begun = match &*server {
                         Some(server) if server.is_open() => Arc::clone(server),
-                        _ => Arc::new(self.begin(command).await?),
+                        _ => Arc::new(self.begin(command, version).await?),
                     };
                     *server = Some(Arc::clone(&begun));
                     Ok(Link::Program(begun))
                 }
                 Transport::Http(http) => {
-                    let mut session = http.begin(values, &hello()).await?;
-                    if http.is_unchecked() {
-                        self.check(&http.tools(&mut session, values).await?)?;
-                        http.set_checked();
+                    let mut session = http.begin(values, version).await?;
+                    if http.is_unchecked(version) {
+                        self.check(http.tools(&mut session, values).await?)?;
+                        http.set_checked(version);
                     }
                     Ok(Link::Http(Box::new(session)))
                 }
             }
         };
         match timeout(self.context.timeout, begun).await {
-            Ok(begun) => begun.map(McpConnection),
+            Ok(begun) => begun.map(|link| McpConnection {
+                link,
+                version: number,
+            }),
             Err(_) => {
                 let told = format!(
                     "`{}` did not begin a session in {:?}",
@@ -234,7 +264,7 @@ impl Driver for Mcp {
     }
 
     fn is_open(&self, connection: &mut McpConnection) -> bool {
-        match (&mut connection.0, &self.transport) {
+        match (&mut connection.link, &self.transport) {
             (Link::Program(server), _) => server.is_open(),
             (Link::Http(session), Transport::Http(http)) => http.is_open(session),
             (Link::Http(_), Transport::Program { .. }) => false,
@@ -250,23 +280,37 @@ impl Driver for Mcp {
         answer: &mut Answer,
     ) -> Outcome {
         answer.clear();
-        let number = match &mut connection.0 {
+        let McpConnection { link, version } = connection;
+        let number = match link {
             Link::Program(server) => server.number(),
             Link::Http(session) => session.number(),
         };
-        let line = match line(request, number, values) {
+        let Some(known) = self.known.get() else {
+            return Outcome::Refused(Reason::new("no server has told its tools yet"));
+        };
+        let line = request.line(number, self.versions[*version], known, values);
+        let Line { text, tool, turn } = match line {
             Ok(line) => line,
             Err(failure) => return Outcome::Refused(failure.reason),
         };
+        let of_versions = match self.versions.len() {
+            1 => 0,
+            several => several,
+        };
+        answer.variants = [
+            (of_versions > 0).then_some(*version),
+            turn.map(|turn| of_versions + turn),
+        ];
         answer.sent = Some(Instant::now());
         let asked = async {
-            match (&mut connection.0, &self.transport) {
+            match (&mut *link, &self.transport) {
                 (Link::Program(server), _) => {
-                    let asked = server.ask(number, line).await;
+                    let asked = server.ask(number, text).await;
                     asked.map_err(|failure| (Outcome::Unknown(failure.reason), failure.code))
                 }
                 (Link::Http(session), Transport::Http(http)) => {
-                    http.ask(session, line, values).await
+                    http.ask(session, "tools/call", Some(&tool), text, values)
+                        .await
                 }
                 (Link::Http(_), Transport::Program { .. }) => {
                     unreachable!("a connection of this service")
@@ -283,7 +327,7 @@ impl Driver for Mcp {
                 outcome
             }
             Err(_) => {
-                if let Link::Http(session) = &mut connection.0 {
+                if let Link::Http(session) = link {
                     session.give_up();
                 }
                 let failed = Failure::no_answer(request.timeout);
@@ -318,11 +362,12 @@ impl Driver for Mcp {
             let told = format!("an MCP service has the setting `tools`, and no `{name}`");
             return Err(Failure::new(&told));
         }
-        let tools = match (&mut connection.0, &self.transport) {
+        let version = self.versions[connection.version];
+        let tools = match (&mut connection.link, &self.transport) {
             (Link::Http(session), Transport::Http(http)) => {
                 http.tools(session, &Values::default()).await?
             }
-            (Link::Program(server), _) => self.tools(server).await?,
+            (Link::Program(server), _) => self.tools(server, version).await?,
             (Link::Http(_), Transport::Program { .. }) => {
                 unreachable!("a connection of this service")
             }
@@ -339,38 +384,22 @@ impl Driver for Mcp {
     }
 }
 
-/// What a client says first.
-fn hello() -> Json {
-    json!({
-        "protocolVersion": VERSION,
-        "capabilities": {},
-        "clientInfo": { "name": "proofload", "version": env!("CARGO_PKG_VERSION") },
-    })
-}
-
-/// A call as a line, without its end.
-fn line(request: &McpRequest, number: u64, values: &Values) -> Result<Vec<u8>, Failure> {
-    let mut line = format!(
-        "{{\"jsonrpc\":\"2.0\",\"id\":{number},\"method\":\"tools/call\",\"params\":{{\"name\":{},\"arguments\":",
-        Json::from(&*request.tool)
-    )
-    .into_bytes();
-    request.args.render(values, &mut line)?;
-    line.extend_from_slice(b"}}");
-    make_one_line(&mut line);
-    Ok(line)
-}
-
 impl Mcp {
     /// Starts the server, begins a session, and asks the guard about the tools that the file calls.
-    async fn begin(&self, command: &[String]) -> Result<Server, Failure> {
+    async fn begin(&self, command: &[String], version: McpVersion) -> Result<Server, Failure> {
         let server = Server::start(command, &self.context)?;
-        self.ask(&server, "initialize", &hello()).await?;
-        let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        server.tell(&ready.to_string()).await?;
-        let tools = self.tools(&server).await?;
-        self.check(&tools)?;
+        if version == McpVersion::Sessions {
+            self.ask(&server, "initialize", &version.hello()).await?;
+            let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+            server.tell(&ready.to_string()).await?;
+        }
+        self.check(self.tools(&server, version).await?)?;
         Ok(server)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        // Nothing under the lock panics half-way.
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn ask(&self, server: &Server, method: &str, params: &Json) -> Result<Json, Failure> {
@@ -388,29 +417,21 @@ impl Mcp {
         }
     }
 
-    /// The tools, and whether each says that it only reads.
-    async fn tools(&self, server: &Server) -> Result<BTreeMap<String, bool>, Failure> {
+    async fn tools(&self, server: &Server, version: McpVersion) -> Result<Tools, Failure> {
         let mut list = ToolList::default();
         while let Some(params) = list.next_page()? {
+            let params = version.enveloped(params);
             let page = self.ask(server, "tools/list", &params).await?;
             list.add(&page);
         }
         Ok(list.tools)
     }
 
-    /// The guard: tools that may write have to be allowed by name.
-    fn check(&self, tools: &BTreeMap<String, bool>) -> Result<(), Failure> {
-        let called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
-        for name in called.iter().chain(&self.allow) {
-            let Some(only_reads) = tools.get(name) else {
-                let known = tools.keys().map(String::as_str);
-                return Err(Failure::new(&names::unknown("tool", name, "", known)));
-            };
-            if !only_reads && !self.allow.contains(name) {
-                let told = format!("`{name}` may write: add it to `allow`");
-                return Err(Failure::new(&told));
-            }
-        }
+    /// Asks the guard about the tools of a server, and keeps them.
+    fn check(&self, tools: Tools) -> Result<(), Failure> {
+        let known = self.asked().check(tools, &self.allow)?;
+        // A server that was started again is taken to have the same.
+        self.known.get_or_init(|| known);
         Ok(())
     }
 
@@ -437,6 +458,12 @@ impl Mcp {
             && result.len() <= limit
         {
             answer.body.extend_from_slice(result);
+        }
+        if self.paths.result_type.first(result) == Some(b"\"input_required\"") {
+            answer.code = Code::word("input_required");
+            return Outcome::Unknown(Reason::new(
+                "the tool asks for input, which nobody gives here",
+            ));
         }
         match self.paths.is_error.first(result) {
             Some(b"true") => {

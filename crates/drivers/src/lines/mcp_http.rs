@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value as Json, json};
 
-use super::tools::ToolList;
+use super::tools::{ToolList, Tools};
+use super::version::McpVersion;
 use crate::answer::{Answer, Wanted};
 use crate::driver::{Action, ActionSpec, Driver as _, ServiceContext};
 use crate::error::SpecError;
@@ -25,8 +26,8 @@ pub(super) struct McpHttp {
     http: Http,
     /// A request without its body.
     post: HttpRequest,
-    /// Whether the guard has been asked about the server's tools.
-    is_checked: AtomicBool,
+    /// Whether the guard has been asked about the server's tools, of sessions and without.
+    is_checked: [AtomicBool; 2],
 }
 
 /// A session of one user.
@@ -35,6 +36,7 @@ pub(super) struct McpSession {
     session: HttpSession,
     answer: Answer,
     next: u64,
+    version: McpVersion,
     is_open: bool,
 }
 
@@ -79,7 +81,7 @@ impl McpHttp {
         Ok(Self {
             post: http.compile(&action, scope).map_err(in_url)?,
             http,
-            is_checked: AtomicBool::new(false),
+            is_checked: [AtomicBool::new(false), AtomicBool::new(false)],
         })
     }
 
@@ -87,12 +89,12 @@ impl McpHttp {
         self.http.traits(&self.post)
     }
 
-    pub(super) fn is_unchecked(&self) -> bool {
-        !self.is_checked.load(Ordering::Acquire)
+    pub(super) fn is_unchecked(&self, version: McpVersion) -> bool {
+        !self.is_checked[version as usize].load(Ordering::Acquire)
     }
 
-    pub(super) fn set_checked(&self) {
-        self.is_checked.store(true, Ordering::Release);
+    pub(super) fn set_checked(&self, version: McpVersion) {
+        self.is_checked[version as usize].store(true, Ordering::Release);
     }
 
     /// Where it connects to.
@@ -104,8 +106,12 @@ impl McpHttp {
         session.is_open && self.http.is_open(&mut session.connection)
     }
 
-    /// Opens a connection and begins a session.
-    pub(super) async fn begin(&self, values: &Values, hello: &Json) -> Result<McpSession, Failure> {
+    /// Opens a connection, and begins a session in a version that has them.
+    pub(super) async fn begin(
+        &self,
+        values: &Values,
+        version: McpVersion,
+    ) -> Result<McpSession, Failure> {
         let mut session = McpSession {
             connection: self.http.connect(values).await?,
             session: HttpSession::default(),
@@ -117,9 +123,16 @@ impl McpHttp {
                 ..Answer::default()
             },
             next: 0,
+            version,
             is_open: true,
         };
-        let result = self.call(&mut session, "initialize", hello, values).await?;
+        if version != McpVersion::Sessions {
+            return Ok(session);
+        }
+        let hello = version.hello();
+        let result = self
+            .call(&mut session, "initialize", &hello, values)
+            .await?;
         let version = result["protocolVersion"].as_str().unwrap_or_default();
         let mut headers = format!("mcp-protocol-version: {}\r\n", plain(version));
         if let Some(id) = session.answer.header("mcp-session-id") {
@@ -136,14 +149,15 @@ impl McpHttp {
         Ok(session)
     }
 
-    /// The tools, and whether each says that it only reads.
+    /// The tools of the server.
     pub(super) async fn tools(
         &self,
         session: &mut McpSession,
         values: &Values,
-    ) -> Result<BTreeMap<String, bool>, Failure> {
+    ) -> Result<Tools, Failure> {
         let mut list = ToolList::default();
         while let Some(params) = list.next_page()? {
+            let params = session.version.enveloped(params);
             let page = self.call(session, "tools/list", &params, values).await?;
             list.add(&page);
         }
@@ -160,7 +174,13 @@ impl McpHttp {
         let number = session.number();
         let request = json!({ "jsonrpc": "2.0", "id": number, "method": method, "params": params });
         let line = self
-            .ask(session, request.to_string().into_bytes(), values)
+            .ask(
+                session,
+                method,
+                None,
+                request.to_string().into_bytes(),
+                values,
+            )
             .await;
         let line = line.map_err(|(outcome, code)| {
             Failure::with_code(&format!("`{method}` was answered by {outcome}"), code)
@@ -176,9 +196,14 @@ impl McpHttp {
     pub(super) async fn ask(
         &self,
         session: &mut McpSession,
+        method: &str,
+        tool: Option<&str>,
         line: Vec<u8>,
         values: &Values,
     ) -> Result<Vec<u8>, (Outcome, Code)> {
+        if let Some(headers) = session.version.headers(method, tool) {
+            session.session.carried.headers = headers.into_bytes();
+        }
         self.post(session, line, values).await?;
         let message = message(&session.answer.body);
         match message.is_empty() {
@@ -209,8 +234,22 @@ impl McpHttp {
             .await;
         match outcome {
             Outcome::Acknowledged => Ok(()),
-            outcome => Err((outcome, answer.code)),
+            outcome => Err((told(outcome, &answer.body), answer.code)),
         }
+    }
+}
+
+/// An outcome with the server's own words, where it said some.
+fn told(outcome: Outcome, body: &[u8]) -> Outcome {
+    let body: Json = serde_json::from_slice(body).unwrap_or_default();
+    let Some(message) = body["error"]["message"].as_str() else {
+        return outcome;
+    };
+    let with = |reason: Reason| Reason::new(&format!("{reason}: {message}"));
+    match outcome {
+        Outcome::Acknowledged => outcome,
+        Outcome::Refused(reason) => Outcome::Refused(with(reason)),
+        Outcome::Unknown(reason) => Outcome::Unknown(with(reason)),
     }
 }
 

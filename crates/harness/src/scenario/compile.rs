@@ -141,6 +141,7 @@ fn thresholds(
     let reader = ThresholdReader {
         steps: target.steps(),
         parts: target.parts(),
+        open_parts: target.open_parts(),
         services: target.services(),
         phases: &phases,
     };

@@ -13,6 +13,8 @@ pub(super) struct ThresholdReader<'r> {
     pub(super) steps: &'r [StepSpec],
     /// The names of times beside steps.
     pub(super) parts: &'r [String],
+    /// Steps with times beside them that are named when the run has begun.
+    pub(super) open_parts: &'r [String],
     /// The names of services.
     pub(super) services: &'r [String],
     pub(super) phases: &'r [Phase],
@@ -74,14 +76,19 @@ impl ThresholdReader<'_> {
         Ok(ends)
     }
 
-    fn read(&self, text: &str, at: &KeyPath) -> Result<Threshold, SpecError> {
-        let threshold = parse(text, at)?;
-        let checked = threshold.check_names(&Names {
+    fn names(&self) -> Names<'_> {
+        Names {
             steps: self.steps,
             parts: self.parts,
+            open_parts: self.open_parts,
             services: self.services,
             phases: self.phases,
-        });
+        }
+    }
+
+    fn read(&self, text: &str, at: &KeyPath) -> Result<Threshold, SpecError> {
+        let threshold = parse(text, at)?;
+        let checked = threshold.check_names(&self.names());
         checked.map_err(|error| mistake(error, at.clone()))?;
         Ok(threshold)
     }
@@ -92,7 +99,7 @@ impl ThresholdReader<'_> {
     fn live(&self, threshold: Threshold, at: &KeyPath) -> Result<Threshold, SpecError> {
         let checked = threshold.check_live();
         checked.map_err(|error| mistake(error, at.clone()))?;
-        match threshold.names_part(self.parts) {
+        match threshold.names_part(&self.names()) {
             false => Ok(threshold),
             true => Err(SpecError::new(
                 at.clone(),

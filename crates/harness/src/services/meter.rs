@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use drivers::Answer;
+use drivers::{Answer, Outcome};
 use load_engine::Parts;
 
 use super::program::Step;
@@ -49,6 +49,21 @@ impl Meter {
     pub(super) fn begin(&self, step: &Step) {
         let gap = step.stream_parts.map(|parts| parts.event_gap);
         self.gaps.set(gap.map(|part| (part, self.phase)));
+    }
+
+    /// What became of a request is known; it goes to each of the step's variants that it was.
+    pub(super) fn judged(&self, step: &Step, answer: &Answer, ended: Instant, outcome: Outcome) {
+        let (Some(first), Some(sent)) = (step.variants.get(), answer.sent) else {
+            return;
+        };
+        for variant in answer.variants.into_iter().flatten() {
+            match outcome {
+                Outcome::Acknowledged => {
+                    self.book(first + variant, ended.saturating_duration_since(sent));
+                }
+                _ => self.fail(first + variant),
+            }
+        }
     }
 
     /// Its answer has come.

@@ -93,11 +93,15 @@ fn prepare(tables: OptionTables<'_>, load: &LoadFacts) -> Result<Arc<dyn Prepare
         .collect();
     let services = program.services.iter();
     let services = services.map(|service| service.name.to_string()).collect();
-    let parts = program.parts;
+    let open_parts = program.timed_steps();
+    let open_parts = open_parts.filter(|step| program.has_unknown_variants(step));
+    let open_parts = open_parts.map(|step| step.spec.name.to_string()).collect();
+    let parts = program.all_parts();
     Ok(Arc::new(Prepared {
         file,
         steps,
         parts,
+        open_parts,
         services,
     }))
 }
@@ -121,6 +125,8 @@ struct Prepared {
     steps: Vec<StepSpec>,
     /// The names of the times beside steps.
     parts: Vec<String>,
+    /// Steps with times beside them that are named when the run has begun.
+    open_parts: Vec<String>,
     services: Vec<String>,
 }
 
@@ -131,6 +137,10 @@ impl PreparedTarget for Prepared {
 
     fn parts(&self) -> &[String] {
         &self.parts
+    }
+
+    fn open_parts(&self) -> &[String] {
+        &self.open_parts
     }
 
     fn services(&self) -> &[String] {

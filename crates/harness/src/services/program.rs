@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use drivers::proxy::ActiveFault;
@@ -126,6 +127,8 @@ pub(super) struct Step {
     pub(super) think_time: ThinkTime,
     /// The numbers of the times of a stream.
     pub(super) stream_parts: Option<StreamParts>,
+    /// The number of the time of its first variant, once all variants are known.
+    pub(super) variants: OnceLock<usize>,
 }
 
 /// The numbers of the times of a step whose answer is a stream.
@@ -277,6 +280,26 @@ impl ReadScope {
 }
 
 impl Program {
+    /// The names of all times beside steps, those of variants after the others: as far as variants are known.
+    /// Each step is told where its own begin, when they are all known.
+    pub(super) fn all_parts(&self) -> Vec<String> {
+        let mut names = self.parts.clone();
+        for step in self.timed_steps() {
+            let driver = &self.services[step.request.service].driver;
+            let variants = driver.variants(&step.request.request);
+            step.variants.get_or_init(|| names.len());
+            let of_step = |variant| format!("{}.{variant}", step.spec.name);
+            names.extend(variants.into_iter().map(of_step));
+        }
+        names
+    }
+
+    /// Whether a step has variants that only its service can tell.
+    pub(super) fn has_unknown_variants(&self, step: &Step) -> bool {
+        let driver = &self.services[step.request.service].driver;
+        driver.has_unknown_variants(&step.request.request)
+    }
+
     /// Every step of every flow and set-up for each user, in the file's order.
     pub(super) fn timed_steps(&self) -> impl Iterator<Item = &Step> {
         let flows = self.flows.iter().flat_map(|flow| &flow.steps);

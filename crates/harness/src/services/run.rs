@@ -145,7 +145,8 @@ impl<'r> Services<'r> {
         } = prepared;
         let phases = self.scenario.plan.phases.iter();
         let phases = phases.map(|phase| phase.name.to_string());
-        let parts = Parts::new(program.parts.iter().cloned(), phases);
+        // The services are there, so that their variants are known.
+        let parts = Parts::new(program.all_parts(), phases);
         let shared = Arc::new(Shared::new(program.effects.len(), parts));
         let workload = Arc::new(FlowWorkload {
             program: Arc::clone(program),

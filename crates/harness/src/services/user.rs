@@ -261,10 +261,12 @@ impl User {
             meter.begin(step);
         }
         let by_protocol = self.ask(program, &step.request).await;
+        let ended = Instant::now();
+        let outcome = judge(step, by_protocol, &self.answer, &self.values);
         if let Some(meter) = &self.meter {
             meter.end(step, &self.answer);
+            meter.judged(step, &self.answer, ended, outcome);
         }
-        let outcome = judge(step, by_protocol, &self.answer, &self.values);
         if outcome != Outcome::Acknowledged {
             return outcome;
         }

@@ -226,6 +226,11 @@ pub(crate) trait PreparedTarget: Debug + Send + Sync {
         &[]
     }
 
+    /// Steps beside which it measures times that are named when the run has begun.
+    fn open_parts(&self) -> &[String] {
+        &[]
+    }
+
     /// The names of the services that it asks.
     fn services(&self) -> &[String] {
         &[]

@@ -19,6 +19,7 @@ mod real;
 mod relations;
 mod server;
 mod steps;
+mod tools;
 
 /// The summary of a report as one line: where lines end is the terminal's affair.
 fn page(report: &report::Report) -> String {

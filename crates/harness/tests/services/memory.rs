@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::effects::run;
 use crate::server::read_request;
 
-/// What tells this program to be a service that keeps a megabyte for each request at `/keep`.
+/// What tells this program to be a service that keeps a quarter of a megabyte for each request at `/keep`.
 const ASKED: &str = "PROOFLOAD_TEST_HOARD";
 
 static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
@@ -33,7 +33,7 @@ fn hoard(mut to: UnixStream) {
     let mut from = BufReader::new(to.try_clone().unwrap());
     while let Ok(Some(request)) = read_request(&mut from) {
         if request.path == "/keep" {
-            KEPT.lock().unwrap().push(vec![1; 1 << 20]);
+            KEPT.lock().unwrap().push(vec![1; 1 << 18]);
         }
         if to
             .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
@@ -47,10 +47,10 @@ fn hoard(mut to: UnixStream) {
 const HOARD: &str = r#"
 name = "hoard"
 thresholds = [
-    'memory_growth(hoard @ keeps) > 20MB',
-    'memory_growth(hoard @ quiet) < 15MB',
-    'memory_growth(hoard) > 20MB',
-    'memory_peak(hoard @ keeps) > 20MB',
+    'memory_growth(hoard @ keeps) > 8MB',
+    'memory_growth(hoard @ quiet) < 8MB',
+    'memory_growth(hoard) > 8MB',
+    'memory_peak(hoard @ keeps) > 8MB',
     'memory_growth(near) < 100GB',
     'memory_growth(@ keeps) < 1GB',
 ]
@@ -107,15 +107,17 @@ fn the_memory_of_a_service_is_judged_phase_by_phase() {
     let out = tempfile::tempdir().unwrap();
     let (report, result) = run(&text, out.path());
     let page = crate::page(&report);
-    let rulings = result.judgements.iter();
-    let rulings: Vec<(String, Ruling)> = rulings
-        .filter(|judged| judged.threshold.to_string().starts_with("memory"))
-        .map(|judged| (judged.threshold.to_string(), judged.ruling))
-        .collect();
-    for (threshold, ruling) in &rulings {
-        assert_eq!(*ruling, Ruling::Held, "{threshold}\n{page}");
+    let about_memory = result.judgements.iter();
+    let about_memory =
+        about_memory.filter(|judged| judged.threshold.to_string().contains("memory"));
+    let mut judged = 0;
+    for one in about_memory {
+        // On a busy machine it may not be judged.
+        assert!(one.observed.is_some(), "{}\n{page}", one.threshold);
+        assert_ne!(one.ruling, Ruling::Violated, "{}\n{page}", one.threshold);
+        judged += 1;
     }
-    assert_eq!(rulings.len(), 6, "{page}");
+    assert_eq!(judged, 6, "{page}");
     assert!(page.contains("memory of hoard, services-"), "{page}");
     let near = format!("({}): ", std::process::id());
     assert!(page.contains(&near), "{page}");

@@ -127,6 +127,8 @@ pub struct Names<'n> {
     pub steps: &'n [StepSpec],
     /// The times that the workload measures beside its steps: see [`Parts`](crate::Parts).
     pub parts: &'n [String],
+    /// Steps and services with times beside them whose names are known only when the run has begun: `NAME.…`.
+    pub open_parts: &'n [String],
     /// The services whose memory may be asked for.
     pub services: &'n [String],
     /// The phases of the plan.
@@ -207,6 +209,7 @@ impl Threshold {
         let Names {
             steps,
             parts,
+            open_parts,
             services,
             phases,
         } = *names;
@@ -226,7 +229,7 @@ impl Threshold {
             if is_known(&step.text) || is_known(part_of(&step.text).0) {
                 continue;
             }
-            if !parts.contains(&step.text) {
+            if !parts.contains(&step.text) && !is_open(&step.text, open_parts) {
                 return Err(self.mistake(step, unknown_step(&step.text, steps, parts)));
             }
             if !metric.is_time() && !metric.is_count_of_parts() {
@@ -248,12 +251,18 @@ impl Threshold {
         Ok(())
     }
 
-    /// Whether it asks for a time beside steps, of those with these names.
+    /// Whether it asks for a time beside steps, of those that these names have.
     #[must_use]
-    pub fn names_part(&self, parts: &[String]) -> bool {
+    pub fn names_part(&self, names: &Names<'_>) -> bool {
         let against = self.against.as_ref().and_then(|of| of.step.as_ref());
         let mut named = self.step.iter().chain(against);
-        named.any(|step| parts.contains(&step.text))
+        named.any(|step| {
+            let has_own = names
+                .steps
+                .iter()
+                .any(|known| *known.name == *part_of(&step.text).0);
+            names.parts.contains(&step.text) || !has_own && is_open(&step.text, names.open_parts)
+        })
     }
 
     /// Checks, before a run, that the figure is known while the load goes on: times, `failed`,
@@ -338,6 +347,15 @@ impl JsonSchema for Threshold {
             "description": "A figure, a comparison and a limit, such as `p99(create) < 200ms`.",
         })
     }
+}
+
+/// Whether a name is of a time beside a step that may have others than those that are known.
+fn is_open(name: &str, owners: &[String]) -> bool {
+    let is_of = |owner: &String| {
+        name.strip_prefix(owner.as_str())
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    owners.iter().any(is_of)
 }
 
 /// That there is no step of this name: with the parts of a step or service that its beginning names, if it

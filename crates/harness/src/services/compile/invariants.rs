@@ -1,5 +1,6 @@
 //! Invariants: requests that only read, and what their answers have to be.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use drivers::{Purpose, Scope};
@@ -60,6 +61,7 @@ fn one(
             repeat: 1,
             think_time: ThinkTime::None,
             stream_parts: None,
+            variants: OnceLock::new(),
         },
         has_expect: !spec.expect.is_empty(),
         every,

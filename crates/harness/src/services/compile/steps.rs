@@ -1,5 +1,6 @@
 //! Steps: their request, values, expectations, and what they leave.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use drivers::{Code, Purpose, Reach, Scope, Traits, Var};
@@ -90,6 +91,7 @@ impl Context<'_> {
             repeat,
             think_time: think_time(spec.think_time, at)?,
             stream_parts: None,
+            variants: OnceLock::new(),
         })
     }
 
