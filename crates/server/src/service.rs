@@ -249,6 +249,61 @@ mod tests {
         }
     }
 
+    /// A body that tells whether it was read to its end.
+    struct Watched(Vec<u8>, Arc<AtomicBool>);
+
+    impl axum::body::HttpBody for Watched {
+        type Data = hyper::body::Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+            let bytes = std::mem::take(&mut self.0);
+            self.1.store(bytes.is_empty(), Ordering::Relaxed);
+            let frame = (!bytes.is_empty()).then(|| Ok(hyper::body::Frame::data(bytes.into())));
+            std::task::Poll::Ready(frame)
+        }
+    }
+
+    #[test]
+    fn under_overload_a_hook_is_refused_in_its_own_words_once_its_call_was_read() {
+        use tower::ServiceExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (app, routes) = open(&Config::new(dir.path())).unwrap();
+        let router = layered(routes, &app);
+        let lane = crate::http::lane::Lane::Health;
+        let held: Vec<_> = (0..3000).map(|_| app.lanes.enter(lane).unwrap()).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        for (path, refusal) in [
+            ("/hooks/claude-code", "permissionDecision\":\"deny"),
+            ("/hooks/cursor", "permission\":\"deny"),
+            ("/hooks/gemini", "decision\":\"deny"),
+        ] {
+            let is_read = Arc::new(AtomicBool::new(false));
+            let body = Watched(vec![b'x'; 64 << 10], Arc::clone(&is_read));
+            let request = axum::http::Request::post(path)
+                .body(axum::body::Body::new(body))
+                .unwrap();
+            let answer = runtime.block_on(async {
+                let Ok(answer) = router.clone().oneshot(request).await;
+                assert_eq!(answer.status(), 200);
+                axum::body::to_bytes(answer.into_body(), usize::MAX)
+                    .await
+                    .unwrap()
+            });
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            assert!(
+                answer.contains(refusal) && answer.contains("overloaded"),
+                "{answer}"
+            );
+            assert!(is_read.load(Ordering::Relaxed), "{path}");
+        }
+        drop(held);
+    }
+
     #[test]
     fn every_route_says_what_it_does_and_who_may_call_it() {
         for Route { facts, .. } in routes() {

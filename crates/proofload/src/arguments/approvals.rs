@@ -54,6 +54,30 @@ pub(crate) enum ApprovalsCommand {
     Approve(DecideArguments),
     /// Deny a request
     Deny(DecideArguments),
+    /// Print what happens, as it happens, until it is interrupted
+    Watch {
+        /// A running server; the token is read from PROOFLOAD_TOKEN
+        #[arg(long, value_name = "URL")]
+        server: String,
+        /// Print each event as a line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print one request's history as a bundle that can be verified anywhere, and tell its digest
+    Export {
+        /// The request's id
+        id: String,
+        #[command(flatten)]
+        place: PlaceArguments,
+    },
+    /// Verify a bundle that was exported
+    Verify {
+        /// The bundle
+        file: PathBuf,
+        /// The digest that was noted when it was exported
+        #[arg(long, value_name = "HEX")]
+        noted: Option<String>,
+    },
     /// Print the audit log, newest first, or what happened to one request
     Audit {
         /// The request's id
@@ -84,6 +108,40 @@ pub(crate) struct DecideArguments {
 pub(crate) enum Host {
     /// Claude Code
     ClaudeCode,
+    /// Codex
+    Codex,
+    /// Cursor
+    Cursor,
+    /// Gemini CLI
+    Gemini,
+}
+
+impl Host {
+    /// Its name, here and in the server's paths.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::ClaudeCode => "claude-code",
+            Self::Codex => "codex",
+            Self::Cursor => "cursor",
+            Self::Gemini => "gemini",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// The host
+    #[arg(long, value_enum)]
+    pub(crate) host: Host,
+    /// The server; the token of an agent is read from PROOFLOAD_TOKEN
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8787")]
+    pub(crate) server: String,
+    /// The host's settings, if they are not where it usually has them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+    /// Print what to put into the settings, and check nothing
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 #[derive(Debug, Args)]

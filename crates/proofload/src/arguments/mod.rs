@@ -16,8 +16,8 @@ use clap_complete::Shell;
 use harness::Overrides;
 
 pub(crate) use self::approvals::{
-    ApprovalsArguments, ApprovalsCommand, DecideArguments, HookArguments, Host, McpArguments,
-    PlaceArguments,
+    ApprovalsArguments, ApprovalsCommand, DecideArguments, DoctorArguments, HookArguments, Host,
+    McpArguments, PlaceArguments,
 };
 pub(crate) use self::limits::LimitArguments;
 pub(crate) use self::load::LoadUrlArguments;
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Approvals(ApprovalsArguments),
     /// Ask a server whether a call of an agent's tool may run, as a hook of the agent's host
     Hook(HookArguments),
+    /// Check whether an agent's host asks the gate before each call
+    Doctor(DoctorArguments),
     /// Serve MCP over standard streams: the tools of a server, for an agent's host
     Mcp(McpArguments),
     /// Make, list and revoke the tokens of a server

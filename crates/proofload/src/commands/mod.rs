@@ -6,6 +6,7 @@ mod calibrate;
 mod checkpoint;
 mod compare;
 pub(crate) mod completions;
+mod doctor;
 mod hook;
 mod init;
 mod load;
@@ -43,6 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Serve(serve) => serve::run(&serve),
         Command::Approvals(approvals) => approvals::run(&approvals),
         Command::Hook(hook) => hook::run(&hook),
+        Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Mcp(mcp) => mcp::run(&mcp),
         Command::Token(token) => token::run(&token.command),
         Command::Completions(completions) => completions::print_completions(&completions),

@@ -112,3 +112,108 @@ fn a_reviewer_lists_reads_and_decides_over_a_server_and_over_its_directory() {
     assert!(refused(&approvals(&["list"], &nowhere, "")).contains("/nowhere/at/all"));
     assert!(refused(&approvals(&["list"], &[], "")).contains("--server"));
 }
+
+#[test]
+fn a_history_is_exported_and_verified_without_the_server() {
+    let Team {
+        agent,
+        alice,
+        server,
+        dir,
+        ..
+    } = Team::new();
+    let asked = agent.ask();
+    alice.approve(&asked).ok(201);
+    let id = asked["id"].as_str().unwrap();
+    let url = ["--server", server.url.as_str()];
+    let export = approvals(&["export", id], &url, &alice.token);
+    let bundle = printed(&export);
+    let told = String::from_utf8(export.stderr).unwrap();
+    let digest = told
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .trim_end_matches(':');
+    server.terminate();
+    let place = ["--dir", dir.path().to_str().unwrap(), "--as", "alice"];
+    assert_eq!(
+        printed(&approvals(&["export", id], &place, "")),
+        bundle,
+        "the same from the directory"
+    );
+
+    let file = dir.path().join("bundle.jsonl");
+    let verify = |text: &str, noted: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let mut arguments = vec!["verify", file.to_str().unwrap()];
+        arguments.extend(noted);
+        approvals(&arguments, &[], "").status.code()
+    };
+    assert_eq!(verify(&bundle, &["--noted", digest]), Some(0));
+    assert_eq!(verify(&bundle, &[]), Some(0));
+    assert_eq!(
+        verify(
+            &bundle.replace("order came broken", "order came whole"),
+            &[]
+        ),
+        Some(1)
+    );
+    let short: String = bundle
+        .lines()
+        .take(2)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(verify(&short, &[]), Some(1));
+    let other = "0".repeat(digest.len());
+    assert_eq!(verify(&bundle, &["--noted", &other]), Some(1));
+}
+
+#[test]
+fn whoever_watches_sees_what_happens_and_waits_for_a_server_that_is_away() {
+    use std::io::{BufRead as _, BufReader};
+    let Team {
+        agent,
+        alice,
+        server,
+        dir: _dir,
+        ..
+    } = Team::new();
+    let mut child = Command::new(PROGRAM)
+        .args(["approvals", "watch", "--json", "--server", &server.url])
+        .env("PROOFLOAD_TOKEN", &alice.token)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // It may not listen yet: what happens until it does is asked for again.
+    let (agent_again, stop) = (agent.clone(), std::sync::atomic::AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                agent_again.ask();
+            }
+        });
+        let seen: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(
+            seen["event"]["requested"]["requester"], "build-bot",
+            "{seen}"
+        );
+    });
+    let asked = agent.ask();
+    let found = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .any(|line| line.contains(asked["id"].as_str().unwrap()));
+    assert!(found);
+    let refused = approvals(&["watch"], &["--server", &server.url], "plt_wrong");
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    server.terminate();
+    let ended = child.try_wait().unwrap();
+    assert!(
+        ended.is_none(),
+        "it waits for the server to come back: {ended:?}"
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

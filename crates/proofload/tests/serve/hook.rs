@@ -246,16 +246,12 @@ fn whatever_is_wrong_is_answered_by_200_and_a_refusal() {
 }
 
 fn hook(url: &str, token: &str, wait: &str, body: &str) -> Output {
+    hook_of("claude-code", url, token, wait, body)
+}
+
+fn hook_of(host: &str, url: &str, token: &str, wait: &str, body: &str) -> Output {
     let mut command = Command::new(PROGRAM);
-    command.args([
-        "hook",
-        "--host",
-        "claude-code",
-        "--server",
-        url,
-        "--wait",
-        wait,
-    ]);
+    command.args(["hook", "--host", host, "--server", url, "--wait", wait]);
     command
         .env("PROOFLOAD_TOKEN", token)
         .stdin(Stdio::piped())
@@ -309,11 +305,223 @@ fn the_command_prints_the_answer_or_blocks() {
     assert!(blocked(&hook(&url, &agent.token, "1s", &good)).contains("the call is blocked"));
 }
 
+/// A call, and what the host reads for yes, for no and for no at once.
+type Check = fn(&Value) -> bool;
+
+fn calls_of_hosts() -> [(&'static str, Value, Check, Check); 5] {
+    let cursor = |event: &str, more: Value| {
+        let mut call =
+            json!({ "hook_event_name": event, "conversation_id": "c-1", "generation_id": "g-1" });
+        call.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        call
+    };
+    let codex = json!({ "session_id": "x-1", "turn_id": "t-1", "cwd": "/srv", "hook_event_name": "PreToolUse",
+        "tool_name": "Bash", "tool_input": remove(), "tool_use_id": "call-1" });
+    let gemini = json!({ "session_id": "g-1", "cwd": "/srv", "hook_event_name": "BeforeTool", "timestamp": "2026-11-29T13:00:00Z",
+        "tool_name": "run_shell_command", "tool_input": remove() });
+    let of_cursor: (Check, Check) = (
+        |said| said["permission"] == "allow",
+        |said| said["permission"] == "deny",
+    );
+    [
+        (
+            "codex",
+            codex,
+            |said| *said == json!({}),
+            |said| said["hookSpecificOutput"]["permissionDecision"] == "deny",
+        ),
+        (
+            "gemini",
+            gemini,
+            |said| said["decision"] == "allow",
+            |said| said["decision"] == "deny",
+        ),
+        (
+            "cursor",
+            cursor(
+                "beforeShellExecution",
+                json!({ "command": "rm -r build", "cwd": "/srv" }),
+            ),
+            of_cursor.0,
+            of_cursor.1,
+        ),
+        (
+            "cursor",
+            cursor(
+                "beforeMCPExecution",
+                json!({ "tool_name": "refund", "tool_input": "{\"cents\":1250}", "url": "http://pay/mcp" }),
+            ),
+            of_cursor.0,
+            of_cursor.1,
+        ),
+        (
+            "cursor",
+            cursor(
+                "preToolUse",
+                json!({ "tool_name": "Write", "tool_input": { "path": "a" }, "tool_use_id": "w-1" }),
+            ),
+            of_cursor.0,
+            of_cursor.1,
+        ),
+    ]
+}
+
+#[test]
+fn each_host_is_told_yes_and_no_in_its_own_words_and_blocked_by_silence() {
+    let Team {
+        agent,
+        alice,
+        server,
+        dir: _dir,
+        ..
+    } = Team::new();
+    for (host, call, is_yes, is_no) in calls_of_hosts() {
+        let said = |token: &str| -> Value {
+            let output = hook_of(host, &server.url, token, "1s", &call.to_string());
+            assert!(output.status.success(), "{host}: {output:?}");
+            serde_json::from_slice(&output.stdout).unwrap()
+        };
+        let waits = said(&agent.token);
+        assert!(
+            is_no(&waits) && waits.to_string().contains("repeat this call"),
+            "{host}: {waits}"
+        );
+        assert!(is_no(&said("plt_wrong")), "{host}");
+        let waiting = alice.get("/api/v1/approvals").ok(200);
+        assert_eq!(waiting.as_array().unwrap().len(), 1, "{host}: {waiting}");
+        alice.approve(&waiting[0]).ok(201);
+        let yes = said(&agent.token);
+        assert!(is_yes(&yes), "{host}: {yes}");
+        let mut other = call.clone();
+        other["hook_event_name"] = json!("Stop");
+        assert!(
+            blocked(&hook_of(
+                host,
+                &server.url,
+                &agent.token,
+                "1s",
+                &other.to_string()
+            ))
+            .contains("Stop")
+        );
+    }
+    server.kill();
+    for (host, call, ..) in calls_of_hosts() {
+        blocked(&hook_of(
+            host,
+            &agent.url,
+            &agent.token,
+            "1s",
+            &call.to_string(),
+        ));
+    }
+}
+
+#[test]
+fn a_call_that_ran_while_the_server_was_away_is_reported_after_the_restart() {
+    let Team {
+        agent, server, dir, ..
+    } = Team::new();
+    let read = json!({ "file_path": "/srv/shop/README.md" });
+    let said = ask(&agent, "0s", &call("PreToolUse", "Read", &read, "toolu_1"));
+    assert_eq!(said["permissionDecision"], "allow");
+    server.kill();
+    let server = crate::server::Server::start(dir.path());
+    let agent = server.client(&agent.token);
+    let other = call("PostToolUse", "Read", &read, "toolu_9");
+    agent.post("/hooks/claude-code", &other).ok(200);
+    let count = |status: &str| {
+        let found = agent
+            .get(&format!("/api/v1/approvals?status={status}"))
+            .ok(200);
+        found.as_array().unwrap().len()
+    };
+    assert_eq!(
+        (count("claimed"), count("succeeded")),
+        (1, 0),
+        "another call is not this one"
+    );
+    for _ in 0..2 {
+        agent
+            .post(
+                "/hooks/claude-code",
+                &call("PostToolUse", "Read", &read, "toolu_1"),
+            )
+            .ok(200);
+        assert_eq!((count("claimed"), count("succeeded")), (0, 1));
+    }
+}
+
+fn doctor(host: &str, url: &str, token: &str, settings: &std::path::Path) -> (Option<i32>, String) {
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(["doctor", "--host", host, "--server", url, "--settings"])
+        .arg(settings);
+    // No program of a host is looked for: its version would be this machine's.
+    let output = command
+        .env("PROOFLOAD_TOKEN", token)
+        .env("PATH", "")
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+    )
+}
+
+#[test]
+fn a_doctor_finds_what_would_let_a_call_pass() {
+    let Team {
+        agent,
+        alice,
+        server,
+        dir,
+        ..
+    } = Team::new();
+    let file = dir.path().join("settings.json");
+    for host in ["claude-code", "codex", "cursor", "gemini"] {
+        let mut command = Command::new(PROGRAM);
+        let printed = command
+            .args(["doctor", "--host", host, "--print", "--server", &server.url])
+            .output()
+            .unwrap();
+        std::fs::write(&file, &printed.stdout).unwrap();
+        let (code, text) = doctor(host, &server.url, &agent.token, &file);
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("ok    the hook takes the token"), "{text}");
+    }
+    let fails = |url: &str, token: &str, file: &std::path::Path, what: &str| {
+        let (code, text) = doctor("gemini", url, token, file);
+        assert_eq!(code, Some(1), "{text}");
+        assert!(
+            text.lines()
+                .any(|line| line.starts_with("FAIL") && line.contains(what)),
+            "{what}: {text}"
+        );
+    };
+    fails(&server.url, "plt_wrong", &file, "refuses the token");
+    fails(&server.url, &alice.token, &file, "refuses the token");
+    fails(&server.url, "", &file, "PROOFLOAD_TOKEN");
+    fails(
+        &server.url,
+        &agent.token,
+        &dir.path().join("none.json"),
+        "cannot be read",
+    );
+    std::fs::write(&file, "{").unwrap();
+    fails(&server.url, &agent.token, &file, "no JSON");
+    server.kill();
+    fails(&agent.url, &agent.token, &file, "no answer");
+}
+
 #[test]
 fn the_command_blocks_on_answers_that_are_none() {
     use std::io::Read as _;
     let good = call("PreToolUse", "Bash", &remove(), "toolu_1").to_string();
     let answers = [
+        "HTTP/1.1 200 OK\r\nproofload-decision: allow\r\nContent-Length: 2\r\n\r\n{}",
         "HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}",
         "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
@@ -322,7 +530,13 @@ fn the_command_blocks_on_answers_that_are_none() {
         "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}",
         "",
     ];
-    for answer in answers {
+    let both = answers
+        .iter()
+        .flat_map(|answer| ["claude-code", "codex"].map(|host| (answer, host)));
+    // Codex takes an empty object for consent, so the word of the header has to be there too.
+    for (answer, host) in
+        both.filter(|(answer, host)| *host != "codex" || !answer.contains("allow"))
+    {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         thread::scope(|scope| {
@@ -332,7 +546,7 @@ fn the_command_blocks_on_answers_that_are_none() {
                 let _ = stream.read(&mut head).unwrap();
                 stream.write_all(answer.as_bytes()).unwrap();
             });
-            blocked(&hook(&url, "plt_x", "1s", &good));
+            blocked(&hook_of(host, &url, "plt_x", "1s", &good));
         });
     }
     // A server that takes the call and says nothing.

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use approval_workflow::{
-    DenyReason, Error, IdempotencyKey, NewRequest, Permission, Request, RequestId, Status, Use,
-    Vote,
+    ApprovalWorkflow, DenyReason, Error, FencingToken, IdempotencyKey, NewRequest, Page,
+    Permission, Query, Request, RequestId, Status, Use, Vote,
 };
 use tokio::time::Instant;
 
@@ -74,13 +74,7 @@ async fn follow(
     let claim_key = match call.id.as_str() {
         // Without an id, nothing tells a repeated question from a second call: it is taken for a second call.
         "" => bound(&[&random::<16>()]),
-        call_id => bound(&[
-            who.person.as_str(),
-            "hook-claim",
-            &call.session,
-            call_id,
-            id.as_str(),
-        ]),
+        call_id => claim_key(who, &call.session, call_id, id),
     };
     loop {
         let bell = app.gate.bell(id);
@@ -106,6 +100,46 @@ async fn follow(
             _ => return Ok(None),
         }
     }
+}
+
+fn claim_key(who: &Principal, session: &str, call: &str, id: &RequestId) -> IdempotencyKey {
+    bound(&[
+        who.person.as_str(),
+        "hook-claim",
+        session,
+        call,
+        id.as_str(),
+    ])
+}
+
+/// The claim of a call that was made before this process began, if nobody reported it.
+pub(crate) async fn claimed_before(
+    app: &AppState,
+    who: &Principal,
+    session: &str,
+    call: &str,
+) -> Result<Option<(RequestId, FencingToken)>, Problem> {
+    /// Claims without a report are few; one that is older than so many stays for a person to look at.
+    const MOST: usize = 1000;
+    if call.is_empty() {
+        return Ok(None);
+    }
+    let query = Query::with_status(Status::Claimed).newest_first();
+    let claimed = move |gate: &ApprovalWorkflow| gate.list(&query, Page::first(MOST), clock::now());
+    let listing = app.gate.blocking(claimed).await?;
+    let own = listing
+        .requests
+        .into_iter()
+        .filter(|request| request.submission.requester == who.person);
+    let found = own.filter_map(|request| {
+        let id = &request.submission.id;
+        let key = claim_key(who, session, call, id);
+        let mut uses = request.uses();
+        let (claim, _) =
+            uses.find(|(claim, receipt)| claim.key.as_ref() == Some(&key) && receipt.is_none())?;
+        Some((id.clone(), claim.token))
+    });
+    Ok({ found }.next())
 }
 
 fn is_claimed_under(request: &Request, key: &IdempotencyKey) -> bool {

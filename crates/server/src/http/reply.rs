@@ -22,16 +22,15 @@ const NO_SNIFF: (HeaderName, HeaderValue) = (
 /// Gives a request its id, and every answer what it must have.
 pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = app.request_ids.next();
-    let is_hook = hooks::asked_by_host(request.uri());
+    let host = hooks::asked_by_host(request.uri());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if problem.code == Code::StoreFailed {
             app.store_failed.store(true, Ordering::Relaxed);
         }
-        response = if is_hook {
-            hooks::refusal(&problem)
-        } else {
-            with_body(response, &problem, &id)
+        response = match host {
+            Some(host) => hooks::refusal(host, &problem),
+            None => with_body(response, &problem, &id),
         };
     }
     let headers = response.headers_mut();

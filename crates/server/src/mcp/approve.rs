@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use crate::access::principal::Principal;
-use crate::hooks::claude_code;
+use crate::hooks::ask::USUAL_WAIT;
 use crate::hooks::decide::{Verdict, decide};
+use crate::hooks::host::Host;
 use crate::http::problem::Problem;
 use crate::state::AppState;
 
@@ -43,9 +44,9 @@ async fn decided(
 ) -> Result<Verdict, Problem> {
     // The contract names no session: a call that is repeated by the same agent is the same call.
     let session = "permission-prompt".to_owned();
-    let call = claude_code::call(tool, input, session, id)?;
+    let call = Host::ClaudeCode.call_tool(tool, input, session, id)?;
     let _place = app.wait()?;
-    decide(app, who, &call, claude_code::USUAL_WAIT).await
+    decide(app, who, &call, USUAL_WAIT).await
 }
 
 fn denied(reason: &str) -> Outcome {

@@ -1,7 +1,9 @@
 //! Approvals at the command line: over a running server, or over the directory of one that is not running.
 
+mod bundle;
 pub(crate) mod place;
 mod text;
+mod watch;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
@@ -30,6 +32,9 @@ pub(crate) fn run(arguments: &ApprovalsArguments) -> anyhow::Result<Exit> {
         }
         ApprovalsCommand::Approve(decide) => vote(decide, "approve")?,
         ApprovalsCommand::Deny(decide) => vote(decide, "deny")?,
+        ApprovalsCommand::Watch { server, json } => watch::run(server, *json)?,
+        ApprovalsCommand::Export { id, place } => bundle::export(&Place::of(place)?, id)?,
+        ApprovalsCommand::Verify { file, noted } => return bundle::verify(file, noted.as_deref()),
         ApprovalsCommand::Audit { id, place } => {
             let path = match id {
                 Some(id) => format!("/approvals/{}/audit", segment(id)),

@@ -44,6 +44,17 @@ impl Place {
     }
 
     fn call(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let text = self.text(method, path, body)?;
+        serde_json::from_str(&text).context("the answer is no JSON")
+    }
+
+    /// The answer as it is.
+    pub(super) fn text(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<String> {
         let path = format!("{API}{path}");
         let (status, text) = match self {
             Self::Directory(local) => local.call(method, &path, body),
@@ -53,9 +64,9 @@ impl Place {
                     .with_context(|| format!("no answer from {url}"))?
             }
         };
-        let found: Value = serde_json::from_str(&text)
-            .with_context(|| format!("the answer, of status {status}, is no JSON"))?;
         if !(200..300).contains(&status) {
+            let found: Value = serde_json::from_str(&text)
+                .with_context(|| format!("the answer, of status {status}, is no JSON"))?;
             let (code, detail) = (&found["code"], &found["detail"]);
             bail!(
                 "{}: {}",
@@ -63,7 +74,7 @@ impl Place {
                 detail.as_str().unwrap_or(&text)
             );
         }
-        Ok(found)
+        Ok(text)
     }
 }
 
