@@ -39,8 +39,13 @@ impl ExecutionResult {
     /// that it began as was predicted.
     #[must_use]
     pub fn reconcile(predicted: &SimulationReport, observed: Vec<Change>) -> Self {
-        let predicted = predicted.net_changes();
-        let observed = net(observed);
+        Self::compare(predicted.net_changes(), observed)
+    }
+
+    /// As [`reconcile`](Self::reconcile), with the changes of a report that is kept elsewhere.
+    #[must_use]
+    pub fn compare(predicted: Vec<Change>, observed: Vec<Change>) -> Self {
+        let (predicted, observed) = (net(predicted), net(observed));
         if predicted == observed {
             return Self::AsPredicted { changes: observed };
         }

@@ -32,7 +32,9 @@ use crate::mcp::tools::Tools;
 use crate::records::streams::Streams;
 use crate::simulations::forecast::Forecaster;
 use crate::state::{App, AppState, RequestIds};
-use crate::{approvals, events, hooks, inbox, mcp, memories, operations, records, simulations};
+use crate::{
+    approvals, events, hooks, inbox, mcp, memories, operations, records, simulations, workflows,
+};
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +178,7 @@ fn without_mcp() -> Vec<Route> {
     [
         operations::routes(),
         approvals::routes(),
+        workflows::routes(),
         records::routes(),
         memories::routes(),
         simulations::routes(),

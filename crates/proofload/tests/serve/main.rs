@@ -14,3 +14,4 @@ mod scenario;
 mod server;
 mod simulate;
 mod way;
+mod workflow;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::access::principal::Principal;
-use crate::approvals::{id, own, view};
+use crate::approvals::{id, own, plan, view};
 use crate::clock;
 use crate::http::body::Json;
 use crate::http::key::Key;
@@ -79,12 +79,13 @@ async fn predict(app: &App, wanted: &mut NewApproval) -> Result<(), Problem> {
     let refused = |pointer: &str, detail: &str| {
         Problem::new(Code::InvalidField, detail).with("pointer", pointer)
     };
-    if wanted.context.contains_key(forecast::FIELD) {
-        let pointer = format!("/context/{}", forecast::FIELD);
-        return Err(refused(
-            &pointer,
-            "this field is the server's: send facts, and it simulates",
-        ));
+    for field in [forecast::FIELD, plan::FIELD] {
+        if wanted.context.contains_key(field) {
+            return Err(refused(
+                &format!("/context/{field}"),
+                "this field is the server's: send facts, and it simulates; plans go to /workflows",
+            ));
+        }
     }
     let Some(facts) = wanted.facts.take() else {
         return Ok(());

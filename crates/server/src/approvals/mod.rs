@@ -4,9 +4,10 @@ mod ask;
 pub(crate) mod decide;
 mod emergency;
 pub(crate) mod history;
+pub(crate) mod plan;
 mod read;
 mod refusal;
-mod spend;
+pub(crate) mod spend;
 pub(crate) mod view;
 
 use std::sync::Arc;
@@ -146,6 +147,7 @@ fn asking() -> Vec<Route> {
                 Code::NotClaimed,
                 Code::WrongToken,
                 Code::AlreadyFinished,
+                Code::WorkflowState,
             ]),
     ]
 }
@@ -290,7 +292,11 @@ pub(crate) fn may_see(who: &Principal, request: &Request) -> bool {
 }
 
 /// The request, if the caller asked for it.
-async fn own(app: &AppState, who: &Principal, id: &RequestId) -> Result<Arc<Request>, Problem> {
+pub(crate) async fn own(
+    app: &AppState,
+    who: &Principal,
+    id: &RequestId,
+) -> Result<Arc<Request>, Problem> {
     let request = seen(app, who, id).await?;
     if request.submission.requester == who.person {
         return Ok(request);

@@ -1,7 +1,11 @@
 //! Using an approval: may it run, take it, report.
 
+use std::sync::Arc;
+
 use action::{Action, ActionDigest, StepProof};
-use approval_workflow::{Binding, Error, FencingToken, Permission, Receipt, ReceiptOutcome, Use};
+use approval_workflow::{
+    Binding, Error, FencingToken, Permission, Receipt, ReceiptOutcome, Request, Use,
+};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -11,14 +15,14 @@ use serde_json::{Map, Value};
 
 use crate::access::principal::Principal;
 use crate::approvals::view::{self, ClaimView};
-use crate::approvals::{id, own, seen};
+use crate::approvals::{id, own, plan, seen};
 use crate::clock::{self, Moment};
 use crate::http::body::Json;
 use crate::http::json::json;
 use crate::http::key::Key;
 use crate::http::params::Segment;
 use crate::http::problem::{Code, Problem};
-use crate::state::App;
+use crate::state::{App, AppState};
 
 /// One of the two.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -161,7 +165,13 @@ pub(crate) async fn finish(
     Json(wanted): Json<NewReceipt>,
 ) -> Result<Response, Problem> {
     let id = id(&text)?;
-    own(&app, &who, &id).await?;
+    let asked = own(&app, &who, &id).await?;
+    if plan::is_one(&asked) {
+        let detail = format!(
+            "{id} is a workflow: report what was observed to /api/v1/workflows/{id}/receipt"
+        );
+        return Err(Problem::new(Code::WorkflowState, detail));
+    }
     let receipt = Receipt {
         id: id.clone(),
         at: clock::now(),
@@ -169,19 +179,28 @@ pub(crate) async fn finish(
         outcome: wanted.outcome,
         observed: wanted.observed,
     };
+    let done = report(&app, &who, receipt).await?;
+    Ok(view::answer(&app, &who, &done, StatusCode::OK))
+}
+
+/// Records a receipt. It happens once; said again, it stands.
+pub(crate) async fn report(
+    app: &AppState,
+    who: &Principal,
+    receipt: Receipt,
+) -> Result<Arc<Request>, Problem> {
+    let id = receipt.id.clone();
     let said = (receipt.token, receipt.outcome, receipt.observed.clone());
     let done = app
         .gate
         .command(|gate| async move { gate.finish_async(receipt).await })
         .await;
-    let done = match done {
-        // It happens once; said again, it stands.
+    match done {
         Err(Error::AlreadyFinished { first, .. })
             if (first.token, first.outcome, first.observed.clone()) == said =>
         {
-            seen(&app, &who, &id).await?
+            seen(app, who, &id).await
         }
-        done => done?,
-    };
-    Ok(view::answer(&app, &who, &done, StatusCode::OK))
+        done => Ok(done?),
+    }
 }

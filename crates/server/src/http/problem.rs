@@ -69,6 +69,7 @@ codes! {
     WrongToken "wrong_token" 409 Never;
     NothingToAttest "nothing_to_attest" 409 Never;
     NotExecutable "not_executable" 409 AfterChange;
+    WorkflowState "workflow_state" 409 Never;
     QuotaExceeded "quota_exceeded" 409 AfterChange;
     RequestInFlight "request_in_flight" 409 SameRequest;
     ChangedSinceShown "changed_since_shown" 412 AfterChange;

@@ -99,6 +99,36 @@ const SPECS: &[Spec] = &[
         Some(("post", "/api/v1/simulations")),
     ),
     spec(
+        "create_workflow",
+        "Ask for a plan",
+        "Simulate a plan of several steps and ask people to approve it as a whole, bound to what is predicted.",
+        Effect::Adds,
+        Some(("post", "/api/v1/workflows")),
+    ),
+    spec(
+        "get_workflow",
+        "Look at a plan",
+        "The state of a plan: pending, approved, denied, executing, reconciled, diverged, …",
+        Effect::Reads,
+        Some(("get", "/api/v1/workflows/{id}")),
+    ),
+    spec(
+        "claim_workflow",
+        "Take a plan",
+        "Take an approved plan to execute it, once: it is simulated again with the facts of now, and refused if \
+         anything else is predicted.",
+        Effect::Ends,
+        Some(("post", "/api/v1/workflows/{id}/claim")),
+    ),
+    spec(
+        "report_workflow",
+        "Report a plan",
+        "Report what came of a claimed plan, with the changes that you observed: they are compared with those that \
+         were predicted.",
+        Effect::Adds,
+        Some(("post", "/api/v1/workflows/{id}/receipt")),
+    ),
+    spec(
         "remember",
         "Remember a text",
         "Keep a text in a namespace: your own name, your name:topic, or team:topic, which all agents share.",

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use action::{Action, Timestamp};
+use action::{Action, PlanDigest, Timestamp};
 use approval_workflow::Binding;
 use forensic_simulator::{
     BUILTIN_SCHEMAS, Change, Error as SimulationError, PlanFile, PlanFormat, Reversibility, Schema,
@@ -86,8 +86,31 @@ impl Forecaster {
         self.run(move || this.predict(action, &facts)).await
     }
 
+    /// What a plan would change, step by step.
+    pub(crate) async fn of_plan(
+        self: &Arc<Self>,
+        workflow: Workflow,
+        facts: Map<String, Value>,
+    ) -> Result<Forecast, Problem> {
+        let this = Arc::clone(self);
+        self.run(move || {
+            let (mut forecast, plan) = this.predict_plan(workflow, &facts)?;
+            forecast.binding.plan = Some(plan);
+            Ok(forecast)
+        })
+        .await
+    }
+
     fn predict(&self, action: Action, facts: &Map<String, Value>) -> Result<Forecast, Problem> {
         let workflow = Workflow::new(action.name.clone()).step("action", action);
+        Ok(self.predict_plan(workflow, facts)?.0)
+    }
+
+    fn predict_plan(
+        &self,
+        workflow: Workflow,
+        facts: &Map<String, Value>,
+    ) -> Result<(Forecast, PlanDigest), Problem> {
         let plan = self
             .simulator
             .check(workflow)
@@ -108,10 +131,11 @@ impl Forecaster {
                 .map_or_else(|| ABSENT.to_owned(), |version| version.to_string());
             binding = binding.with_read(read.key.as_str(), version);
         }
-        Ok(Forecast {
+        let forecast = Forecast {
             binding,
             summary: summary(&report),
-        })
+        };
+        Ok((forecast, plan.plan_digest()))
     }
 
     /// Everything that there is to say of a plan, as JSON.
@@ -155,16 +179,41 @@ fn summary(report: &SimulationReport) -> Value {
         left > 0
     };
     let kept: Vec<&Change> = changes.iter().take_while(|change| fits(change)).collect();
-    let step = report.steps.first();
+    let step = report
+        .steps
+        .iter()
+        .min_by_key(|step| finality(&step.reversibility));
+    let external: Vec<_> = report
+        .steps
+        .iter()
+        .flat_map(|step| &step.external)
+        .collect();
+    let for_good = report
+        .steps
+        .iter()
+        .filter(|step| finality(&step.reversibility) < 2);
     json!({
         "outcome": report.outcome,
+        "irreversible": for_good.count(),
+        "not_modelled": report.not_modelled.len(),
+        "safety_issues": report.safety_issues.len(),
         "reason": step.map(|step| step.reason.clone()),
         "reversibility": step.map_or(&Reversibility::Opaque, |step| &step.reversibility),
         "is_modelled": report.not_modelled.is_empty(),
         "changes": kept,
         "change_count": changes.len(),
-        "external": step.map(|step| step.external.clone()),
+        "external": external,
     })
+}
+
+/// A plan is as final as its most final step.
+fn finality(reversibility: &Reversibility) -> u8 {
+    match reversibility {
+        Reversibility::Irreversible => 0,
+        Reversibility::Opaque => 1,
+        Reversibility::CompensatedBy(_) => 2,
+        Reversibility::Reversible => 3,
+    }
 }
 
 fn read_schemas(folder: &Path) -> Result<Vec<Schema>, Error> {
