@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::{fs, thread};
 
 use assert_cmd::Command;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A service that keeps what is posted to it, and lists it when it is asked; gives its address.
@@ -50,6 +50,7 @@ fn serve(stream: &TcpStream, kept: &Mutex<Vec<String>>) {
         let mut body = vec![0; length];
         from.read_exact(&mut body).unwrap();
         let answer = match line.starts_with("POST") {
+            true if line.contains("/mcp") => mcp_answer(&body),
             true => {
                 kept.lock().unwrap().push(String::from_utf8(body).unwrap());
                 "{}".to_owned()
@@ -64,6 +65,25 @@ fn serve(stream: &TcpStream, kept: &Mutex<Vec<String>>) {
             return;
         }
     }
+}
+
+/// The answer of an MCP server with a tool that reads and one that may write.
+fn mcp_answer(body: &[u8]) -> String {
+    let asked: Value = serde_json::from_slice(body).unwrap();
+    let result = match asked["method"].as_str().unwrap() {
+        "initialize" => json!({ "protocolVersion": "2025-11-25", "capabilities": {} }),
+        "tools/list" => json!({ "tools": [
+            { "name": "look", "annotations": { "readOnlyHint": true }, "inputSchema": {
+                "type": "object", "required": ["what"], "properties": { "what": { "type": "string" } } } },
+            { "name": "make", "inputSchema": { "type": "object" } },
+        ] }),
+        "tools/call" if asked["params"]["name"] == "look" => {
+            let is_right = asked["params"]["arguments"]["what"].is_string();
+            json!({ "content": [], "isError": !is_right })
+        }
+        _ => json!({ "content": [] }),
+    };
+    json!({ "jsonrpc": "2.0", "id": asked["id"], "result": result }).to_string()
 }
 
 fn proofload(dir: &Path, arguments: &[&str]) -> Output {
@@ -139,6 +159,116 @@ fn a_url_is_put_under_load_and_the_file_beside_the_report_does_the_same() {
     assert!(shown.contains("POST /items?a=1 HTTP/1.1"), "{shown}");
     assert!(shown.contains("authorization: ***"), "{shown}");
     assert!(shown.contains("content-type: application/json"), "{shown}");
+}
+
+#[test]
+fn the_tools_of_an_mcp_server_are_called_in_turn_and_told_apart() {
+    let dir = TempDir::new().unwrap();
+    let url = format!("{}/mcp", service());
+    let counted = ["-u", "2", "-n", "20"];
+    let run = |more: &[&str]| {
+        let arguments = [&["load", &*url, "--mcp"], &counted[..], more].concat();
+        let output = proofload(dir.path(), &arguments);
+        let summary = told(&output);
+        // On a busy machine the generator may be the limit, which is no failure.
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{summary}");
+        summary
+    };
+    let summary = run(&["-H", "authorization: Bearer hunter2"]);
+    assert!(summary.contains("each tool in turn"), "{summary}");
+    assert!(summary.contains("request.look"), "{summary}");
+    assert!(!summary.contains("request.make"), "{summary}");
+    assert!(!summary.contains("hunter2"), "{summary}");
+    let summary = run(&["--allow", "*"]);
+    assert!(summary.contains("request.make"), "{summary}");
+    run(&["--call", "look", "--args", "{ \"what\": \"${id}\" }"]);
+    let again = proofload(
+        dir.path(),
+        &["run", "proofload-out/latest/load.toml", "--dry-run"],
+    );
+    assert!(
+        told(&again).contains("\"name\":\"look\",\"arguments\":{ \"what\": "),
+        "{}",
+        told(&again)
+    );
+    let refused = proofload(
+        dir.path(),
+        &["load", &url, "--mcp", "--call", "make", "-n", "1"],
+    );
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        told(&refused).contains("`make` may write: add it to `allow`"),
+        "{}",
+        told(&refused)
+    );
+}
+
+#[test]
+fn other_protocols_have_flags_and_their_mistakes_name_them() {
+    let dir = TempDir::new().unwrap();
+    let redis = "redis://127.0.0.1:6379/9";
+    let command = "SET pl:${id} ${pick('a b', 'c')}";
+    let output = proofload(
+        dir.path(),
+        &["load", redis, "--redis", command, "--dry-run"],
+    );
+    let shown = told(&output);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    assert!(shown.contains("SET pl:"), "{shown}");
+    let sql = "select * from note where id = ${user}";
+    let postgres = "postgres://postgres@127.0.0.1/shop_test";
+    let output = proofload(dir.path(), &["load", postgres, "--sql", sql, "--dry-run"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    for (arguments, wanted) in [
+        (
+            vec![redis, "--redis", "FLUSHALL"],
+            "error: --redis: FLUSHALL",
+        ),
+        (
+            vec![redis, "--redis", " "],
+            "error: --redis: a command is missing",
+        ),
+        (
+            vec![redis, "--redis", "GET ${nope}"],
+            "error: --redis: there is no value `nope`",
+        ),
+        (
+            vec!["http://127.0.0.1:1", "--redis", "PING"],
+            "error: http://127.0.0.1:1: `url` of a redis service",
+        ),
+        (
+            vec![postgres, "--sql", "delete from note"],
+            "error: --sql: a DELETE without WHERE",
+        ),
+        (
+            vec!["postgres://postgres@127.0.0.1/shop", "--sql", sql],
+            "is the database `shop`",
+        ),
+        (
+            vec![
+                "http://127.0.0.1:1/mcp",
+                "--mcp",
+                "--call",
+                "x",
+                "--args",
+                "{",
+            ],
+            "error: --args: `args` is not JSON",
+        ),
+        (
+            vec!["http://127.0.0.1:1/mcp", "--mcp", "--json", "{}"],
+            "cannot be used with",
+        ),
+    ] {
+        let arguments = [vec!["load"], arguments, vec!["--dry-run"]].concat();
+        let output = proofload(dir.path(), &arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            told(&output).contains(wanted),
+            "{arguments:?}\n{}",
+            told(&output)
+        );
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::arguments::LimitArguments;
 
 /// Put a load on a URL
 ///
-/// The answers are expected to be 2xx. Beside the report lies the same load as a scenario file, to which
+/// The answers are expected to be 2xx; the URL may also be of an MCP server, Redis or PostgreSQL. Beside the report lies the same load as a scenario file, to which
 /// effects can be added: then what was acknowledged is read back.
 #[derive(Debug, Args)]
 pub(crate) struct LoadUrlArguments {
@@ -45,6 +45,26 @@ pub(crate) struct LoadUrlArguments {
     /// A body of any kind
     #[arg(long, value_name = "TEXT")]
     pub(crate) body: Option<String>,
+    /// Call the tools of the MCP server at the URL: each in turn that says that it only reads, with arguments that its
+    /// schema allows
+    #[arg(long, conflicts_with_all = ["method", "json", "body", "redis", "sql"])]
+    pub(crate) mcp: bool,
+    /// Call this tool alone
+    #[arg(long, value_name = "TOOL", requires = "mcp")]
+    pub(crate) call: Option<String>,
+    /// The arguments of that tool, in place of some that its schema allows
+    #[arg(long, value_name = "JSON", requires = "call")]
+    pub(crate) args: Option<String>,
+    /// Send a command to the Redis at the URL, such as 'SET key:${id} value'
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["method", "headers", "json", "body", "sql"])]
+    pub(crate) redis: Option<String>,
+    /// Have the PostgreSQL at the URL execute a statement
+    #[arg(long, value_name = "STATEMENT", conflicts_with_all = ["method", "headers", "json", "body"])]
+    pub(crate) sql: Option<String>,
+    /// Allow what the guard refuses: a tool that may write (* for all), a command or the number of a database of Redis, or
+    /// a database by its name; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow: Vec<String>,
     /// How long a request may take
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
     pub(crate) timeout: Duration,

@@ -1,11 +1,14 @@
 //! One request at a URL as a scenario, which is run like any other.
 
+mod action;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use harness::{Error, Overrides, ScenarioFile, Suite, Time};
 
+use self::action::{Action, SECRET_HEADERS, quoted};
 use crate::arguments::LoadUrlArguments;
 use crate::commands::suite::conclude;
 use crate::exit::Exit;
@@ -13,18 +16,6 @@ use crate::terminal::{print, shown};
 
 /// The scenario's file, beside the report.
 const FILE: &str = "load.toml";
-
-/// Headers whose values no output shows.
-const SECRET_HEADERS: [&str; 5] = [
-    "authorization",
-    "cookie",
-    "proxy-authorization",
-    "x-api-key",
-    "x-auth-token",
-];
-
-/// Methods whose requests have a body.
-const DEFAULT_METHODS: [&str; 2] = ["GET", "POST"];
 
 pub(crate) fn run(arguments: &LoadUrlArguments) -> anyhow::Result<Exit> {
     let load = Load::of(arguments)?;
@@ -70,13 +61,18 @@ fn in_arguments(arguments: &LoadUrlArguments, text: &str, error: Error) -> anyho
 fn argument_of(arguments: &LoadUrlArguments, text: &str, line: usize) -> Option<String> {
     let lines: Vec<&str> = text.lines().collect();
     let at = line.checked_sub(1)?;
-    let request = lines.iter().position(|line| line.starts_with("http = "))? + 1;
-    let key = lines.get(at)?.split(" = ").next()?;
+    let own = lines.get(at)?.split(" = ").next()?;
+    if let Some(flag) = flag_of(own) {
+        return Some(flag.to_owned());
+    }
+    let request = lines.iter().position(|line| line.starts_with("http = "));
+    let request = request.unwrap_or(lines.len()) + 1;
+    let key = own;
     if at < request {
         return match key {
             "url" | "title" => Some(arguments.url.clone()),
             "timeout" => Some("--timeout".to_owned()),
-            _ => None,
+            key => flag_of_model(key).map(str::to_owned),
         };
     }
     let head = lines[request..]
@@ -98,15 +94,33 @@ fn argument_of(arguments: &LoadUrlArguments, text: &str, line: usize) -> Option<
     match (at < end, &arguments.json) {
         (true, Some(_)) => Some("--json".to_owned()),
         (true, None) => Some("--body".to_owned()),
-        (false, _) => match key {
-            "users" => Some("-u".to_owned()),
-            "rate" => Some("-r".to_owned()),
-            "for" => Some("-d".to_owned()),
-            "total_iterations" => Some("-n".to_owned()),
-            "max_in_flight" => Some("--max-in-flight".to_owned()),
-            _ => None,
-        },
+        (false, _) => flag_of_model(key).map(str::to_owned),
     }
+}
+
+/// The flag of which a line about the amount of load was made.
+fn flag_of_model(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "users" => "-u",
+        "rate" => "-r",
+        "for" => "-d",
+        "total_iterations" => "-n",
+        "max_in_flight" => "--max-in-flight",
+        _ => return None,
+    })
+}
+
+/// The flag of which a line of a protocol beside HTTP was made.
+fn flag_of(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "redis" => "--redis",
+        "sql" => "--sql",
+        "call" => "--call",
+        "args" => "--args",
+        "allow" => "--allow",
+        "headers" => "-H",
+        _ => return None,
+    })
 }
 
 /// A command line as the text of a scenario.
@@ -120,98 +134,31 @@ struct Load {
 
 impl Load {
     fn of(arguments: &LoadUrlArguments) -> anyhow::Result<Self> {
-        let (service, target) = split(&arguments.url)?;
-        let body = arguments.json.as_ref().or(arguments.body.as_ref());
-        let method = match &arguments.method {
-            Some(method) => method.to_ascii_uppercase(),
-            None => DEFAULT_METHODS[usize::from(body.is_some())].to_owned(),
-        };
-        let mut secrets = BTreeMap::new();
-        let mut message = format!("{method} {target}\n");
-        for header in &arguments.headers {
-            let Some((name, value)) = header.split_once(':') else {
-                bail!("--header {header}: expected NAME: VALUE, such as 'accept: text/html'");
-            };
-            let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
-            let is_secret = SECRET_HEADERS.contains(&&*name) && !value.contains("${");
-            let value = match is_secret {
-                true => {
-                    let variable = name.to_ascii_uppercase().replace('-', "_");
-                    secrets.insert(variable.clone(), value.to_owned());
-                    format!("${{secret.{variable}}}")
-                }
-                false => value.to_owned(),
-            };
-            let _ = writeln!(message, "{name}: {value}");
-        }
-        let says_type = message.contains("\ncontent-type:");
-        if arguments.json.is_some() && !says_type {
-            message.push_str("content-type: application/json\n");
-        }
-        if let Some(body) = body {
-            let _ = write!(message, "\n{body}\n");
-        }
-        if message.contains("'''")
-            || message
-                .chars()
-                .any(|c| c.is_control() && !"\n\t".contains(c))
-        {
-            bail!(
-                "three apostrophes in a row and control characters are for a scenario file: see `proofload init`"
-            );
-        }
+        let action = Action::of(arguments)?;
         Ok(Self {
-            text: text(arguments, &service, &method, &target, &message, &secrets),
+            text: text(arguments, &action),
             command: command(arguments),
-            secrets,
+            secrets: action.secrets,
         })
     }
 }
 
-/// The service that a URL names, and what is asked of it.
-fn split(url: &str) -> anyhow::Result<(String, String)> {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        bail!(
-            "{url}: a URL begins with http:// or https://; a scenario file is run by `proofload run`"
-        );
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, target) = rest.split_at(end);
-    let target = target.split('#').next().unwrap_or_default();
-    let target = match target.starts_with('/') {
-        true => target.to_owned(),
-        false => format!("/{target}"),
-    };
-    Ok((format!("{scheme}://{authority}"), target))
-}
-
-fn text(
-    arguments: &LoadUrlArguments,
-    service: &str,
-    method: &str,
-    target: &str,
-    message: &str,
-    secrets: &BTreeMap<String, String>,
-) -> String {
-    // A text of JSON is one of TOML as well.
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let path = target.split('?').next().unwrap_or_default();
+fn text(arguments: &LoadUrlArguments, action: &Action) -> String {
     let mut text = String::from(
         "# Written by `proofload load`. To have it read back what was acknowledged, give the step an\n\
          # `effect`, and [effects.NAME] a `read`: see docs/guide/your-own-service.md.\n",
     );
-    for name in secrets.keys() {
+    for name in action.secrets.keys() {
         let _ = writeln!(text, "# It needs the environment variable {name}.");
     }
     let _ = write!(
         text,
         "name = \"load\"\ntitle = {}\nseed = {}\nthresholds = ['error_rate < 1%']\n\n\
-         [services.target]\nkind = \"http\"\nurl = {}\ntimeout = \"{}\"\n\n\
-         [[flows.request]]\nhttp = '''\n{message}'''\n\n[model]\n",
-        quoted(&format!("{method} {path}")),
+         [services.target]\n{}\n[[flows.request]]\n{}\n[model]\n",
+        quoted(&action.title),
         arguments.seed,
-        quoted(service),
-        Time(arguments.timeout),
+        action.service,
+        action.step,
     );
     let time = Time(arguments.duration);
     let _ = match (arguments.rate, arguments.requests) {
@@ -263,22 +210,23 @@ fn command(arguments: &LoadUrlArguments) -> String {
     if let Some(body) = &arguments.body {
         add("--body", body.clone());
     }
+    for (flag, value) in [
+        ("--redis", &arguments.redis),
+        ("--sql", &arguments.sql),
+        ("--call", &arguments.call),
+        ("--args", &arguments.args),
+    ] {
+        if let Some(value) = value {
+            add(flag, value.clone());
+        }
+    }
+    for name in &arguments.allow {
+        add("--allow", name.clone());
+    }
+    if arguments.mcp {
+        words.push("--mcp".to_owned());
+    }
     let rest = arguments.services.overrides().to_arguments();
     let words: Vec<String> = words.iter().map(|word| harness::quoted(word)).collect();
     words.join(" ") + &rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_is_a_service_and_what_is_asked_of_it() {
-        let split = |url| split(url).unwrap();
-        let parts = |service: &str, target: &str| (service.to_owned(), target.to_owned());
-        assert_eq!(split("http://a:1"), parts("http://a:1", "/"));
-        assert_eq!(split("http://a?b=1#c"), parts("http://a", "/?b=1"));
-        assert_eq!(split("https://u@a/b/c?d"), parts("https://u@a", "/b/c?d"));
-        assert!(super::split("orders.toml").is_err());
-    }
 }
