@@ -12,9 +12,11 @@
 #![allow(clippy::print_stdout, reason = "its table is its result")]
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use memory_store::{
-    HashedNgrams, MemoryId, MemoryStore, Namespace, NewMemory, Query, Signal, Timestamp, Weights,
+    Embedder, HashedNgrams, MemoryId, MemoryStore, Namespace, NewMemory, Query, Signal, Timestamp,
+    Weights,
 };
 
 const SETS: [(&str, &str); 3] = [
@@ -52,7 +54,8 @@ fn namespace() -> Namespace {
 
 fn load((name, text): (&'static str, &'static str)) -> Set {
     let directory = tempfile::tempdir().expect("a directory");
-    let store = MemoryStore::open(directory.path()).expect("a store");
+    let options = MemoryStore::options().embedder(Arc::new(HashedNgrams::default()));
+    let store = options.open(directory.path()).expect("a store");
     let mut answers: HashMap<&str, Vec<MemoryId>> = HashMap::new();
     let mut asked = Vec::new();
     let mut fact = "";
@@ -63,9 +66,6 @@ fn load((name, text): (&'static str, &'static str)) -> Set {
             asked.push((fact, question));
         } else if !line.is_empty() {
             let new = NewMemory::new(namespace(), line, Timestamp::default());
-            let new = new
-                .embedded(&HashedNgrams::default())
-                .expect("an embedding");
             let id = store.remember(new).expect("remembered");
             answers.entry(fact).or_default().push(id);
         }
@@ -107,19 +107,16 @@ impl Set {
 }
 
 fn by_text(words: &str) -> Query {
-    Query::new().text(words)
+    fused(words, Weights::default()).weight(Signal::Similarity, 0.0)
 }
 
 fn by_similarity(words: &str) -> Query {
-    let mut query = fused(words, Weights::default());
-    query.text = None;
-    query
+    let vector = HashedNgrams::default().embed(words);
+    Query::new().vector(vector.expect("an embedding").expect("a vector"))
 }
 
 fn fused(words: &str, weights: Weights) -> Query {
-    let mut query = Query::new()
-        .about(words, &HashedNgrams::default())
-        .expect("an embedding");
+    let mut query = Query::new().text(words);
     query.weights = weights;
     query
 }

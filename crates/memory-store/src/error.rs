@@ -278,6 +278,19 @@ pub enum Error {
         source: crate::model::embed::EmbedError,
     },
 
+    /// The vectors of a namespace are not of the store's embedder, and vectors of two models cannot
+    /// be compared. Open the store with the one that made them, or embed its texts anew
+    /// ([`Options::open_embedding_anew`](crate::Options::open_embedding_anew)).
+    #[error("the vectors of namespace {namespace} are of {stored}, not of {given}")]
+    OtherEmbedder {
+        /// The namespace.
+        namespace: Namespace,
+        /// Who made them.
+        stored: String,
+        /// The store's embedder.
+        given: String,
+    },
+
     /// A namespace holds as much as it may. Forget or sweep something, or raise its quota.
     #[error("namespace {namespace} holds as many {what} as it may: {limit}")]
     QuotaExceeded {
@@ -452,6 +465,7 @@ impl Error {
                 | Self::QuotaExceeded { .. }
                 | Self::AlreadySuperseded { .. }
                 | Self::MemoryVersion { .. }
+                | Self::OtherEmbedder { .. }
         )
     }
 }

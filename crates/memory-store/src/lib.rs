@@ -83,7 +83,7 @@ pub use crate::check::verify::{copy_if_in_use, is_database_file, read_all, verif
 pub use crate::error::{Error, Result};
 pub use crate::model::digest::MemoryDigest;
 pub use crate::model::edge::Edge;
-pub use crate::model::embed::{EmbedError, Embedder, HashedNgrams};
+pub use crate::model::embed::{EmbedError, Embedder, HashedNgrams, VectorSource};
 pub use crate::model::entries::{Entries, Entry};
 pub use crate::model::filter::Filter;
 pub use crate::model::language::Language;

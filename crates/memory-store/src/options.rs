@@ -1,20 +1,40 @@
 //! How a store is opened.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::Result;
+use crate::model::embed::Embedder;
 use crate::similarity::{IndexOptions, Metric};
 use crate::store::MemoryStore;
 
 /// Settings of a store; made by [`MemoryStore::options`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     pub(crate) cache_bytes: u64,
     pub(crate) readers: NonZeroUsize,
     pub(crate) queue_length: NonZeroUsize,
     pub(crate) index: IndexOptions,
     pub(crate) index_threads: NonZeroUsize,
+    pub(crate) embedder: Option<Arc<dyn Embedder>>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("cache_bytes", &self.cache_bytes)
+            .field("readers", &self.readers)
+            .field("queue_length", &self.queue_length)
+            .field("index", &self.index)
+            .field("index_threads", &self.index_threads)
+            .field(
+                "embedder",
+                &self.embedder.as_ref().map(|embedder| embedder.name()),
+            )
+            .finish()
+    }
 }
 
 impl Default for Options {
@@ -28,6 +48,7 @@ impl Default for Options {
             queue_length: non_zero(1_024),
             index: IndexOptions::new(),
             index_threads: non_zero(1),
+            embedder: None,
         }
     }
 }
@@ -72,12 +93,52 @@ impl Options {
         self
     }
 
+    /// Sets what embeds the texts of memories that come without a vector, and those of questions. Its
+    /// name is stored with each namespace that it embeds, and a store whose vectors are of another
+    /// embedder is not opened. A namespace to which callers bring vectors stays theirs. Default:
+    /// nothing is embedded.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use memory_store::{HashedNgrams, MemoryStore, Namespace, NewMemory, Query, Timestamp};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let options = MemoryStore::options().embedder(Arc::new(HashedNgrams::default()));
+    /// let store = options.open(directory.path())?;
+    /// let team = Namespace::new("team-a")?;
+    /// store.remember(NewMemory::new(team.clone(), "the linker failed", Timestamp::default()))?;
+    /// let found = store.recall(&team, &Query::new().text("linkers that fail"))?;
+    /// assert_eq!(found[0].reasons.len(), 2); // by its words, and by its vector
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedder = Some(embedder);
+        self
+    }
+
     /// Opens the store in a directory, which is created if it is missing.
     ///
     /// # Errors
     ///
-    /// See [`MemoryStore::open`].
+    /// See [`MemoryStore::open`], and [`Error::OtherEmbedder`](crate::Error::OtherEmbedder).
     pub fn open(self, directory: impl AsRef<Path>) -> Result<MemoryStore> {
-        MemoryStore::open_with(directory.as_ref(), &self)
+        MemoryStore::open_with(directory.as_ref(), &self, None)
+    }
+
+    /// Opens the store as [`open`](Self::open) does, and first lets the
+    /// [embedder](Self::embedder) embed anew what another one has embedded: all of it, or nothing if
+    /// this fails or the process ends meanwhile. Calls back with how many texts are done, and of how
+    /// many. Digests of memories change with their vectors.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), and [`Error::Embedding`](crate::Error::Embedding).
+    pub fn open_embedding_anew(
+        self,
+        directory: impl AsRef<Path>,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<MemoryStore> {
+        MemoryStore::open_with(directory.as_ref(), &self, Some(&mut progress))
     }
 }

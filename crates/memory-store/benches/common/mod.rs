@@ -79,7 +79,7 @@ pub(crate) fn export(memories: u64, edges: u64, has_vectors: bool) -> String {
             .attribute("agent", agent.as_str());
         let mut vector = "null".to_owned();
         if has_vectors {
-            new = new.embedded(&embedder).unwrap();
+            new = new.vector(embedder.embed(&text).unwrap().unwrap());
             let components = new.vector.iter().flatten().map(ToString::to_string);
             vector = format!("\"{}\"", components.collect::<Vec<_>>().join(" "));
         }

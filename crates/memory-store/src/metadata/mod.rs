@@ -2,6 +2,7 @@
 
 mod directory;
 mod duplicates;
+mod embedding;
 mod export;
 mod history;
 mod migration;
@@ -16,6 +17,7 @@ mod state;
 mod tables;
 
 pub(crate) use duplicates::find_same_content;
+pub(crate) use embedding::{Embedded, embed_anew, embedded, find_vector_source};
 pub(crate) use export::for_each_record;
 pub(crate) use history::{find_edge_versions, find_versions};
 pub(crate) use page_sums::{PageCheck, check as check_page_sums};

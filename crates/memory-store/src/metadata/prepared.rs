@@ -4,6 +4,7 @@ use action::Timestamp;
 
 use crate::error::Result;
 use crate::model::digest::{MemoryDigest, vector_to_bytes};
+use crate::model::embed::Embedder;
 use crate::model::memory::NewMemory;
 
 use crate::similarity::unit_vector;
@@ -16,6 +17,8 @@ pub(crate) struct PreparedMemory {
     pub(super) tags: String,
     pub(super) attributes: String,
     pub(super) vector: Option<Vec<u8>>,
+    /// Who made the vector, if the store's embedder did.
+    pub(super) embedder: Option<String>,
     /// The vector at length one, for the similarity tier.
     pub(crate) unit: Option<Vec<f32>>,
 }
@@ -34,9 +37,23 @@ impl PreparedMemory {
             tags: serde_json::to_string(&memory.tags).expect("texts are valid JSON"),
             attributes: serde_json::to_string(&memory.attributes).expect("scalars are valid JSON"),
             vector: memory.vector.as_deref().map(vector_to_bytes),
+            embedder: None,
             unit,
             memory,
         })
+    }
+
+    /// With the vector that an embedder made of its text, if it has one.
+    pub(crate) fn embedded(
+        mut memory: NewMemory,
+        embedder: &dyn Embedder,
+        vector: Option<Vec<f32>>,
+    ) -> Result<Self> {
+        let is_embedded = vector.is_some();
+        memory.vector = vector;
+        let mut prepared = Self::new(memory)?;
+        prepared.embedder = is_embedded.then(|| embedder.name().to_owned());
+        Ok(prepared)
     }
 
     /// What it counts against its namespace's quota.

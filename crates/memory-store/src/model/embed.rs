@@ -1,15 +1,21 @@
 //! From text to vector.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::model::function_words::is_function_word;
 use crate::model::language::Language;
 use crate::model::letters::fold;
-use crate::model::memory::NewMemory;
 
-/// Makes vectors of texts, always of the same length.
+/// Makes vectors of texts, always of the same length. A store that was opened with one embeds
+/// memories and questions by itself, see [`Options::embedder`](crate::Options::embedder).
 ///
 /// A model behind an interface is one implementation; [`HashedNgrams`] needs none.
 pub trait Embedder: Send + Sync {
+    /// What tells its vectors from those of others: a model and its version, as `minilm-l6-v2`. It
+    /// is stored with each namespace that it embeds.
+    fn name(&self) -> &str;
+
     /// The length of every vector.
     fn dimension(&self) -> usize;
 
@@ -19,6 +25,29 @@ pub trait Embedder: Send + Sync {
     ///
     /// Whatever the model fails with.
     fn embed(&self, text: &str) -> std::result::Result<Option<Vec<f32>>, EmbedError>;
+
+    /// The vectors of several texts, in their order. One by one, unless a model is faster with
+    /// many.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the model fails with; then there are no vectors of the others either.
+    fn embed_all(&self, texts: &[&str]) -> std::result::Result<Vec<Option<Vec<f32>>>, EmbedError> {
+        texts.iter().map(|text| self.embed(text)).collect()
+    }
+}
+
+/// Who made the vectors of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum VectorSource {
+    /// There are none yet: who writes the first decides.
+    Nobody,
+    /// Who remembered the memories. The store embeds nothing there.
+    Callers,
+    /// The embedder of this [name](Embedder::name).
+    Embedder(String),
 }
 
 /// What an embedder failed with.
@@ -60,6 +89,11 @@ impl HashedNgrams {
 }
 
 impl Embedder for HashedNgrams {
+    fn name(&self) -> &str {
+        // The number changes with the vectors.
+        "hashed-ngrams-1"
+    }
+
     fn dimension(&self) -> usize {
         self.dimension
     }
@@ -109,22 +143,34 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     hash ^ (hash >> 33)
 }
 
-impl NewMemory {
-    /// Sets the vector to the embedding of the text; none if there is nothing to embed.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Embedding`] if the embedder fails.
-    pub fn embedded(mut self, embedder: &dyn Embedder) -> Result<Self> {
-        self.vector = embed(embedder, &self.text)?;
-        Ok(self)
+/// The vectors of some texts, each of the length that the embedder promises.
+pub(crate) fn embed_all(embedder: &dyn Embedder, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>> {
+    let vectors = embedder
+        .embed_all(texts)
+        .map_err(|source| Error::Embedding { source })?;
+    let expected = embedder.dimension();
+    let is_odd = |vector: &&Vec<f32>| vector.len() != expected;
+    let broken = if vectors.len() != texts.len() {
+        Some(format!(
+            "{} vectors of {} texts",
+            vectors.len(),
+            texts.len()
+        ))
+    } else {
+        let odd = vectors.iter().flatten().find(is_odd);
+        odd.map(|odd| format!("a vector of {} dimensions, not {expected}", odd.len()))
+    };
+    match broken {
+        None => Ok(vectors),
+        Some(broken) => Err(Error::Embedding {
+            source: format!("{} gave {broken}", embedder.name()).into(),
+        }),
     }
 }
 
+/// The vector of one text.
 pub(crate) fn embed(embedder: &dyn Embedder, text: &str) -> Result<Option<Vec<f32>>> {
-    embedder
-        .embed(text)
-        .map_err(|source| Error::Embedding { source })
+    Ok(embed_all(embedder, &[text])?.swap_remove(0))
 }
 
 #[cfg(test)]

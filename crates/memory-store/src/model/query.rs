@@ -8,8 +8,6 @@ use std::time::Duration;
 use action::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::model::embed::{Embedder, embed};
 use crate::model::filter::Filter;
 use crate::model::memory::Memory;
 use crate::model::names::MemoryId;
@@ -25,10 +23,10 @@ const RANK_CONSTANT: f64 = 60.0;
 /// ranks are fused, so scores of different kinds need not be comparable.
 ///
 /// ```
-/// use memory_store::{Filter, HashedNgrams, MemoryId, Query, Traversal};
+/// use memory_store::{Filter, MemoryId, Query, Traversal};
 ///
 /// let query = Query::new()
-///     .about("why does the linker fail", &HashedNgrams::default())?
+///     .text("why does the linker fail")
 ///     .related(Traversal::new(MemoryId::new(7)?))
 ///     .only(Filter::new().tag("build"))
 ///     .recency()
@@ -39,7 +37,7 @@ const RANK_CONSTANT: f64 = 60.0;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Query {
-    /// Words to find in texts.
+    /// Words to find in texts, and the meaning to be near to where the store embeds texts.
     pub text: Option<String>,
     /// A vector to be near to.
     pub vector: Option<Vec<f32>>,
@@ -93,7 +91,9 @@ impl Query {
         Self::default()
     }
 
-    /// Asks for texts with any of these words, by BM25.
+    /// Asks for texts with any of these words, by BM25. A store that has an
+    /// [embedder](crate::Options::embedder) asks for texts of a near meaning too, unless
+    /// [`Signal::Similarity`] weighs nothing or the query has a vector.
     #[must_use]
     pub fn text(mut self, words: impl Into<String>) -> Self {
         self.text = Some(words.into());
@@ -105,18 +105,6 @@ impl Query {
     pub fn vector(mut self, vector: Vec<f32>) -> Self {
         self.vector = Some(vector);
         self
-    }
-
-    /// Asks for both: texts with any of these words, and vectors near to their embedding.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Embedding`](crate::Error::Embedding) if the embedder fails.
-    pub fn about(mut self, words: impl Into<String>, embedder: &dyn Embedder) -> Result<Self> {
-        let words = words.into();
-        self.vector = embed(embedder, &words)?;
-        self.text = Some(words);
-        Ok(self)
     }
 
     /// Asks for what a walk along edges reaches, the nearest and strongest first.
@@ -276,7 +264,7 @@ impl Weights {
         recency: 1.0,
     };
 
-    fn of(&self, signal: Signal) -> f64 {
+    pub(crate) fn of(&self, signal: Signal) -> f64 {
         let weight = match signal {
             Signal::Similarity => self.similarity,
             Signal::Text => self.text,

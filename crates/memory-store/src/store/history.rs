@@ -5,7 +5,7 @@ use std::sync::Arc;
 use action::Timestamp;
 
 use crate::error::{Result, SqliteContext};
-use crate::metadata::{PreparedMemory, find_versions};
+use crate::metadata::find_versions;
 use crate::model::memory::{Memory, NewMemory};
 use crate::model::millis::floor;
 use crate::model::names::{MemoryId, Namespace};
@@ -44,7 +44,7 @@ impl MemoryStore {
         version: Option<u32>,
         memory: NewMemory,
     ) -> Result<u32> {
-        let prepared = Box::new(PreparedMemory::new(memory)?);
+        let prepared = Box::new(self.prepare(memory)?);
         match self.writer.write(Write::Update(id, version, prepared))? {
             Written::Updated(version, _) => Ok(version),
             other => unreachable!("an update was answered with {other:?}"),
@@ -81,7 +81,7 @@ impl MemoryStore {
         version: Option<u32>,
         memory: NewMemory,
     ) -> Result<MemoryId> {
-        let prepared = Box::new(PreparedMemory::new(memory)?);
+        let prepared = Box::new(self.prepare(memory)?);
         match self
             .writer
             .write(Write::Supersede(old, version, prepared))?

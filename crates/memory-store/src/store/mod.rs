@@ -5,6 +5,7 @@ pub(crate) mod tiers;
 
 mod duplicates;
 mod edges;
+mod embedding;
 mod finding;
 mod history;
 mod namespaces;
@@ -22,9 +23,8 @@ use crate::cache::recent_values::RecentValues;
 use crate::check::repair::rebuild_indexes;
 use crate::check::{check_derived, check_metadata};
 use crate::error::{IoContext, Result};
-use crate::metadata::{
-    DATABASE_FILE, PreparedMemory, ReaderPool, Session, find_memory, open_writer,
-};
+use crate::metadata::{DATABASE_FILE, ReaderPool, Session, find_memory, open_writer};
+use crate::model::embed::Embedder;
 use crate::model::entries::Entries;
 use crate::model::memory::{Memory, NewMemory};
 use crate::model::names::{MemoryId, Namespace};
@@ -47,6 +47,7 @@ pub struct MemoryStore {
     readers: ReaderPool,
     tiers: Arc<Tiers>,
     values: RecentValues,
+    embedder: Option<Arc<dyn Embedder>>,
     database: PathBuf,
     _lock: DirectoryLock,
 }
@@ -70,11 +71,19 @@ impl MemoryStore {
         Options::default()
     }
 
-    pub(crate) fn open_with(directory: &Path, options: &Options) -> Result<Self> {
+    /// Embeds anew what another embedder has embedded, if there is a `progress` to tell of it.
+    pub(crate) fn open_with(
+        directory: &Path,
+        options: &Options,
+        progress: Option<&mut dyn FnMut(u64, u64)>,
+    ) -> Result<Self> {
         std::fs::create_dir_all(directory).io("create", directory)?;
         let lock = DirectoryLock::acquire(directory)?;
         let database = directory.join(DATABASE_FILE);
         let connection = open_writer(&database)?;
+        if let Some(embedder) = &options.embedder {
+            embedding::prepare(&connection, &database, &**embedder, progress)?;
+        }
         let tiers = Arc::new(Tiers::load(
             &connection,
             &database,
@@ -93,6 +102,7 @@ impl MemoryStore {
             readers,
             tiers,
             values: RecentValues::new(),
+            embedder: options.embedder.clone(),
             database,
             _lock: lock,
         })
@@ -107,10 +117,11 @@ impl MemoryStore {
     /// [`Error::Dimension`](crate::Error::Dimension) if the vector cannot be compared,
     /// [`Error::InvalidInterval`](crate::Error::InvalidInterval) if it ended before it began,
     /// [`Error::QuotaExceeded`](crate::Error::QuotaExceeded),
+    /// [`Error::Embedding`](crate::Error::Embedding),
     /// [`Error::DiskFull`](crate::Error::DiskFull), and
     /// [`Error::Poisoned`](crate::Error::Poisoned) if the writer is gone. Nothing is stored then.
     pub fn remember(&self, memory: NewMemory) -> Result<MemoryId> {
-        let prepared = PreparedMemory::new(memory)?;
+        let prepared = self.prepare(memory)?;
         match self.writer.write(Write::Remember(Box::new(prepared)))? {
             Written::Remembered(id) => Ok(id),
             other => unreachable!("remember was answered with {other:?}"),
@@ -126,8 +137,7 @@ impl MemoryStore {
         &self,
         memories: impl IntoIterator<Item = NewMemory>,
     ) -> Result<Vec<MemoryId>> {
-        let prepared = memories.into_iter().map(PreparedMemory::new);
-        let prepared: Vec<_> = prepared.collect::<Result<_>>()?;
+        let prepared = self.prepare_all(memories.into_iter().collect())?;
         match self.writer.write(Write::RememberAll(prepared))? {
             Written::RememberedAll(ids) => Ok(ids),
             other => unreachable!("remember was answered with {other:?}"),

@@ -40,10 +40,15 @@ impl MemoryStore {
     /// # Errors
     ///
     /// [`Error::Import`](crate::Error::Import) and [`Error::ImportState`](crate::Error::ImportState)
-    /// for what is no whole export, [`Error::NamespaceExists`](crate::Error::NamespaceExists), and
-    /// those of [`remember`](Self::remember) that concern the disk.
+    /// for what is no whole export, [`Error::NamespaceExists`](crate::Error::NamespaceExists),
+    /// [`Error::OtherEmbedder`](crate::Error::OtherEmbedder), and those of [`remember`](Self::remember) that concern the disk.
     pub fn import(&self, from: impl BufRead) -> Result<Transferred> {
         let (namespaces, transferred) = read(from)?;
+        let embedders = namespaces.iter().filter_map(|namespace| {
+            let embedder = namespace.embedder.as_deref()?;
+            Some((&namespace.name, embedder))
+        });
+        self.check_embedders(embedders)?;
         let tiers = Arc::clone(&self.tiers);
         self.writer.inspect(move |session| {
             session.import(&namespaces)?;

@@ -1,10 +1,8 @@
 //! Full text, and all signals in one call.
 
-use memory_store::{
-    Embedder, Filter, Found, HashedNgrams, MemoryStore, Namespace, NewMemory, Query, Traversal,
-};
+use memory_store::{Filter, Found, MemoryStore, Namespace, NewMemory, Query, Traversal};
 
-use super::{any_word, at, edge, id, ids, memory, namespace, open_temporary};
+use super::{any_word, at, edge, id, ids, memory, namespace, open_temporary, vector_of};
 
 /// One line a result: its id and its reasons.
 fn render(found: &[Found]) -> Vec<String> {
@@ -17,9 +15,8 @@ fn render(found: &[Found]) -> Vec<String> {
 
 fn store_of(texts: &[&str]) -> (tempfile::TempDir, MemoryStore) {
     let (directory, store) = open_temporary();
-    let embedder = HashedNgrams::default();
     for (number, text) in (1..).zip(texts) {
-        let new = memory(text).id(id(number)).embedded(&embedder).unwrap();
+        let new = memory(text).id(id(number)).vector(vector_of(text));
         store
             .remember(NewMemory {
                 at: at(number as i64),
@@ -107,10 +104,9 @@ fn all_signals_are_fused_and_each_result_is_explained() {
 #[test]
 fn a_question_in_other_words_finds_by_similarity_and_text_together() {
     let (_directory, store) = store_of(&TEXTS);
-    let query = Query::new()
-        .about("linkers and memory", &HashedNgrams::default())
-        .unwrap();
-    let found = store.recall(&namespace(), &query.limit(2)).unwrap();
+    let question = "linkers and memory";
+    let query = any_word(question, 2).vector(vector_of(question));
+    let found = store.recall(&namespace(), &query).unwrap();
     let mut best = ids(found.iter().map(|found| &*found.memory));
     best.sort_unstable();
     assert_eq!(best, [1, 3]);
@@ -125,7 +121,7 @@ fn a_question_in_other_words_finds_by_similarity_and_text_together() {
 fn a_filter_holds_for_every_signal() {
     let (_directory, store) = store_of(&TEXTS);
     store.link(edge(id(4), "after", id(1))).unwrap();
-    let vector = HashedNgrams::default().embed("memory").unwrap().unwrap();
+    let vector = vector_of("memory");
     let only = Filter::new().from(at(3));
     let signals = [
         Query::new().text("memory"),

@@ -3,6 +3,7 @@
 mod bounds;
 mod chunks;
 mod crash;
+mod embedding;
 mod faults;
 mod hybrid;
 mod index;
@@ -22,8 +23,8 @@ mod transfer;
 mod words;
 
 use memory_store::{
-    Edge, Filter, Found, Memory, MemoryId, MemoryStore, Namespace, NewMemory, Query, Relation,
-    Signal, Timestamp, Traversal, When,
+    Edge, Embedder, Filter, Found, HashedNgrams, Memory, MemoryId, MemoryStore, Namespace,
+    NewMemory, Query, Relation, Signal, Timestamp, Traversal, When,
 };
 
 fn namespace() -> Namespace {
@@ -53,6 +54,11 @@ fn edge(source: MemoryId, name: &str, target: MemoryId) -> Edge {
 /// The ids of memories, in their order.
 fn ids<'a>(memories: impl IntoIterator<Item = &'a memory_store::Memory>) -> Vec<u64> {
     memories.into_iter().map(|memory| memory.id.get()).collect()
+}
+
+/// What the embedder without a model makes of a text.
+fn vector_of(text: &str) -> Vec<f32> {
+    HashedNgrams::default().embed(text).unwrap().unwrap()
 }
 
 /// A query for the vectors nearest to one.

@@ -1,8 +1,8 @@
 //! Words of the world: what is written in other scripts, or in other ways, is found.
 
-use memory_store::{Filter, HashedNgrams, Language, MemoryStore, Namespace, NewMemory, Query};
+use memory_store::{Filter, Language, MemoryStore, Namespace, NewMemory};
 
-use super::{any_word, at, listed, memory, namespace, open_temporary};
+use super::{any_word, at, listed, memory, namespace, near_to, open_temporary, vector_of};
 
 fn store_of(texts: &[&str]) -> (tempfile::TempDir, MemoryStore) {
     let (directory, store) = open_temporary();
@@ -78,9 +78,8 @@ fn labels_and_vectors_are_the_same_in_both_ways_of_composing_letters() {
     let composed = memory("Müller sagt hallo")
         .tag("Zürich")
         .attribute("ort", "Köln");
-    store
-        .remember(composed.embedded(&HashedNgrams::default()).unwrap())
-        .unwrap();
+    let composed = composed.vector(vector_of("Müller sagt hallo"));
+    store.remember(composed).unwrap();
     for filter in [
         Filter::new().tag("Zu\u{308}rich"),
         Filter::new().attribute("ort", "Ko\u{308}ln"),
@@ -88,10 +87,7 @@ fn labels_and_vectors_are_the_same_in_both_ways_of_composing_letters() {
         assert_eq!(listed(&store, &namespace(), &filter).len(), 1);
     }
     assert!(listed(&store, &namespace(), &Filter::new().tag("zürich")).is_empty());
-    let mut about = Query::new()
-        .about("Mu\u{308}ller sagt hallo", &HashedNgrams::default())
-        .unwrap();
-    about.text = None;
+    let about = near_to(&vector_of("Mu\u{308}ller sagt hallo"), 1);
     let found = store.recall(&namespace(), &about).unwrap();
     assert!(found[0].reasons[0].score > 0.999);
 }

@@ -100,10 +100,9 @@ fn recall(store: &MemoryStore, memories: u64) -> Result<f64, String> {
     let mut times = Vec::new();
     for turn in 0..RECALLS {
         let number = spread(turn, memories);
-        let query = Query::new()
-            .about(words(number), &embedder)
-            .map_err(text)?
-            .limit(10);
+        let vector = embedder.embed(&words(number)).map_err(text)?;
+        let vector = vector.ok_or("nothing to embed")?;
+        let query = Query::new().text(words(number)).vector(vector).limit(10);
         let (found, time) = timed(|| store.recall(&namespace()?, &query).map_err(text))?;
         if !found.iter().any(|found| found.memory.text == words(number)) {
             return Err(format!(

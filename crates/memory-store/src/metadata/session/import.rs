@@ -41,9 +41,10 @@ impl Session {
         space.dimension = from.dimension;
         self.execute(
             "import",
-            "UPDATE namespaces SET language = ?2, embedder = ?3 WHERE ns = ?1",
-            params![space.ns, from.language.name(), from.embedder],
+            "UPDATE namespaces SET language = ?2 WHERE ns = ?1",
+            params![space.ns, from.language.name()],
         )?;
+        space.embedder.clone_from(&from.embedder);
         for version in &from.memories {
             let prepared = &version.prepared;
             space.check_dimension(&prepared.memory)?;

@@ -27,7 +27,7 @@ impl Session {
     pub(crate) fn remember(&mut self, prepared: &PreparedMemory) -> Result<MemoryId> {
         let memory = &prepared.memory;
         let mut space = self.space_or_create(&memory.namespace)?;
-        space.check_dimension(memory)?;
+        space.check_vector(prepared)?;
         space.check_quota(&memory.namespace, 1, prepared.bytes())?;
         let id = memory.id.unwrap_or(space.next_id);
         if !self.insert_memory(space.ns, id, prepared, 1)? {
@@ -97,7 +97,7 @@ impl Session {
         let memory = &prepared.memory;
         let (mut space, old) = self.known(&memory.namespace, id)?;
         check_version(&old, expected)?;
-        space.check_dimension(memory)?;
+        space.check_vector(prepared)?;
         space.check_quota(&memory.namespace, 0, prepared.bytes())?;
         // Two agents' clocks may differ; the history must not run backwards for it.
         let recorded_at = prepared.recorded_at().max(old.recorded_at);

@@ -32,6 +32,8 @@ struct Space {
     ns: i64,
     next_id: MemoryId,
     dimension: Option<usize>,
+    /// Who made its vectors, if an embedder did.
+    embedder: Option<String>,
     /// Memories, without their versions.
     items: u64,
     /// Of memories and their versions, see [`PreparedMemory::bytes`](super::PreparedMemory).
@@ -84,7 +86,7 @@ impl Session {
             self.connection
                 .prepare_cached(
                     "UPDATE namespaces SET next_id = ?2, dimension = ?3, items = ?4, bytes = ?5,
-                         max_items = ?6, max_bytes = ?7 WHERE ns = ?1",
+                         max_items = ?6, max_bytes = ?7, embedder = ?8 WHERE ns = ?1",
                 )
                 .and_then(|mut update| {
                     update.execute(params![
@@ -95,6 +97,7 @@ impl Session {
                         number(space.bytes),
                         space.quota.items.map(number),
                         space.quota.bytes.map(number),
+                        space.embedder,
                     ])
                 })
                 .sqlite("update a namespace", &self.path)?;
@@ -269,6 +272,7 @@ impl Session {
             ns,
             next_id: MemoryId::MIN,
             dimension: None,
+            embedder: None,
             items: 0,
             bytes: 0,
             state_bytes: 0,
@@ -284,7 +288,8 @@ impl Session {
         let space = self
             .connection
             .prepare_cached(
-                "SELECT ns, next_id, dimension, items, bytes, state_bytes, max_items, max_bytes
+                "SELECT ns, next_id, dimension, items, bytes, state_bytes, max_items, max_bytes,
+                     embedder
                  FROM namespaces WHERE name = ?1",
             )
             .and_then(|mut select| {
@@ -298,6 +303,7 @@ impl Session {
                             bytes: row.get::<_, i64>(4)?.unsigned_abs(),
                             state_bytes: row.get::<_, i64>(5)?.unsigned_abs(),
                             quota: quota_from_row(row, 6)?,
+                            embedder: row.get(8)?,
                             is_changed: false,
                         })
                     })
@@ -345,6 +351,25 @@ impl Space {
         self.dimension = self.dimension.or(dimension);
         self.bytes += prepared.bytes();
         self.is_changed = true;
+    }
+
+    /// Refuses a vector that cannot be compared with the others; the first one decides who makes
+    /// them.
+    fn check_vector(&mut self, prepared: &PreparedMemory) -> Result<()> {
+        self.check_dimension(&prepared.memory)?;
+        match (&self.embedder, &prepared.embedder) {
+            (None, Some(given)) if self.dimension.is_none() => {
+                self.embedder = Some(given.clone());
+                Ok(())
+            }
+            (stored, Some(given)) if stored.as_ref() != Some(given) => Err(Error::OtherEmbedder {
+                namespace: prepared.memory.namespace.clone(),
+                stored: stored.clone().unwrap_or_else(|| "its callers".into()),
+                given: given.clone(),
+            }),
+            // What callers bring is theirs to answer for.
+            _ => Ok(()),
+        }
     }
 
     fn check_dimension(&self, memory: &NewMemory) -> Result<()> {

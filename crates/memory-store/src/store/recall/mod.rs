@@ -28,6 +28,7 @@ impl MemoryStore {
     ///
     /// [`Error::InvalidVector`](crate::Error::InvalidVector) or
     /// [`Error::Dimension`](crate::Error::Dimension) if the query's vector cannot be compared,
+    /// [`Error::Embedding`](crate::Error::Embedding) if the store's embedder fails,
     /// [`Error::QueryTooLarge`](crate::Error::QueryTooLarge) for more than 1,024 distinct words, 1 MiB
     /// of text, or a walk along more than 250,000 edges; and if the database cannot be read.
     pub fn recall(&self, namespace: &Namespace, query: &Query) -> Result<Vec<Found>> {
@@ -41,6 +42,7 @@ impl MemoryStore {
         if query.is_listing() {
             return self.listed(namespace, query);
         }
+        let query = &*self.embedded_query(namespace, query)?;
         let mut lists = self.ranked(namespace, query)?;
         if query.recency {
             lists.push((Signal::Recency, self.youngest(namespace, query, &lists)?));

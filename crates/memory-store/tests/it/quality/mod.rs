@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::Write;
 
-use memory_store::{HashedNgrams, MemoryId, MemoryStore, Query};
+use memory_store::{MemoryId, MemoryStore, Query};
 
-use super::{memory, namespace, open_temporary};
+use super::{memory, namespace, near_to, open_temporary, vector_of};
 
 const LABELLED: &str = include_str!("labelled.txt");
 
@@ -49,7 +49,7 @@ fn remember_all(store: &MemoryStore) -> Vec<Question> {
         } else if let Some(question) = line.strip_prefix("? ") {
             questions.push((fact, question));
         } else if !line.is_empty() {
-            let new = memory(line).embedded(&HashedNgrams::default()).unwrap();
+            let new = memory(line).vector(vector_of(line));
             let id = store.remember(new).unwrap();
             answers.entry(fact).or_default().push(id);
         }
@@ -88,15 +88,10 @@ fn the_fusion_finds_at_least_as_well_as_the_best_signal() {
     let (_directory, store) = open_temporary();
     let questions = remember_all(&store);
     assert!(questions.len() >= 100);
-    let embedder = HashedNgrams::default();
     let text = measure(&store, &questions, |words| Query::new().text(words));
-    let similarity = measure(&store, &questions, |words| {
-        let mut about = Query::new().about(words, &embedder).unwrap();
-        about.text = None;
-        about
-    });
+    let similarity = measure(&store, &questions, |words| near_to(&vector_of(words), 10));
     let fusion = measure(&store, &questions, |words| {
-        Query::new().about(words, &embedder).unwrap()
+        Query::new().text(words).vector(vector_of(words))
     });
     let mut out = std::io::stdout();
     writeln!(
