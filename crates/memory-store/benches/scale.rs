@@ -4,14 +4,17 @@
 //! frequent and rare ones as in natural language (Zipf's law), and vectors of 256 dimensions.
 //!
 //! ```text
-//! cargo bench -p proofload-memory-store --bench scale -- [--items N] [--rounds N]
+//! cargo bench -p proofload-memory-store --bench scale -- [--items N] [--rounds N] [--directory DIR]
 //! ```
 //!
-//! `--items` (default 5,000) says how many; percentiles are of the clock.
+//! `--items` (default 5,000) says how many; percentiles are of the clock. A store is written into a
+//! directory that is missing, and one that is there is asked. The asking is done by a process of its
+//! own, whose memory is what the open store takes.
 #![expect(clippy::print_stdout, reason = "the figures are what this is run for")]
 
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -23,7 +26,7 @@ use memory_store::{
 };
 
 fn main() {
-    let (mut items, mut rounds) = (5_000, 400);
+    let (mut items, mut rounds, mut directory) = (5_000, 400, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         match name.as_str() {
@@ -32,10 +35,18 @@ fn main() {
             "--test" => (items, rounds) = (1_000, 5),
             "--items" => items = number(arguments.next()),
             "--rounds" => rounds = number(arguments.next()) as usize,
+            "--directory" => directory = arguments.next().map(PathBuf::from),
             _ => panic!("unknown argument {name}"),
         }
     }
-    run(items, rounds);
+    match directory {
+        Some(directory) if directory.exists() => ask(&directory, items, rounds),
+        Some(directory) => run(&directory, items, rounds),
+        None => {
+            let temporary = tempfile::tempdir().expect("a temporary directory");
+            run(&temporary.path().join("store"), items, rounds);
+        }
+    }
 }
 
 fn number(argument: Option<String>) -> u64 {
@@ -44,15 +55,28 @@ fn number(argument: Option<String>) -> u64 {
     parsed.unwrap_or_else(|_| panic!("{argument}: no number"))
 }
 
-fn run(items: u64, rounds: usize) {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let before = resident_bytes();
-    let store = open(directory.path());
+fn run(directory: &Path, items: u64, rounds: usize) {
+    let store = open(directory);
     say("write", || fill(&store, items));
     say("index", || store.build_index(|_| {}));
     say("close", || store.close().expect("closed"));
     drop(store);
-    let store = say("open", || open(directory.path()));
+    let asking = Command::new(std::env::current_exe().expect("this program"))
+        .arg("--directory")
+        .arg(directory)
+        .args([
+            "--items",
+            &items.to_string(),
+            "--rounds",
+            &rounds.to_string(),
+        ])
+        .status();
+    assert!(asking.expect("started").success(), "it failed");
+}
+
+fn ask(directory: &Path, items: u64, rounds: usize) {
+    let before = resident_bytes();
+    let store = say("open", || open(directory));
     let resident = resident_bytes().saturating_sub(before) / 1_000_000;
     println!("resident after opening, more than before: {resident} MB");
     for writers in [0, 8] {
@@ -63,14 +87,24 @@ fn run(items: u64, rounds: usize) {
             let write = |writer| scope.spawn(move || write(store, items, writer, stop));
             let writing: Vec<_> = (0..writers).map(write).collect();
             let began = Instant::now();
+            let stopping = Stop(stop);
             recall_in_turns(store, items, rounds, writers);
-            stop.store(true, Ordering::Relaxed);
+            drop(stopping);
             let counts = writing
                 .into_iter()
                 .map(|writer| writer.join().expect("ended"));
             written = (counts.sum::<u64>() as f64 / began.elapsed().as_secs_f64()) as u64;
         });
         println!("{writers} writers wrote {written} memories a second");
+    }
+}
+
+/// Ends the writers, also where a recall fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

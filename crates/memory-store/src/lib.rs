@@ -75,12 +75,17 @@ mod writer;
 mod check;
 mod transfer;
 
+#[cfg(feature = "http-embeddings")]
+mod http_embedder;
+
 mod error;
 
 pub use action::Timestamp;
 
 pub use crate::check::verify::{copy_if_in_use, is_database_file, read_all, verify_store};
 pub use crate::error::{Error, Result};
+#[cfg(feature = "http-embeddings")]
+pub use crate::http_embedder::HttpEmbedder;
 pub use crate::model::digest::MemoryDigest;
 pub use crate::model::edge::Edge;
 pub use crate::model::embed::{EmbedError, Embedder, HashedNgrams, VectorSource};

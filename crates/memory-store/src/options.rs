@@ -126,6 +126,35 @@ impl Options {
         MemoryStore::open_with(directory.as_ref(), &self, None)
     }
 
+    /// Opens the store for reading, as of this moment: what others write later is not seen. No file is
+    /// changed and no lock taken, so a store that another process has open can be read, and one that
+    /// nobody has open, from a file system that cannot be written too where SQLite's log is empty.
+    /// While a process writes to it, its write-ahead log grows until this one is dropped. One thread
+    /// reads at a time; writes, [`check`](MemoryStore::check) and [`repair`](MemoryStore::repair)
+    /// are refused ([`verify_store`](crate::verify_store) checks).
+    ///
+    /// ```
+    /// use memory_store::{MemoryStore, Namespace, NewMemory, Query, Timestamp};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let store = MemoryStore::open(directory.path())?;
+    /// let team = Namespace::new("team-a")?;
+    /// store.remember(NewMemory::new(team.clone(), "the linker failed", Timestamp::default()))?;
+    /// let reading = MemoryStore::open_read_only(directory.path())?;
+    /// assert_eq!(reading.recall(&team, &Query::new().text("linker"))?.len(), 1);
+    /// assert!(reading.remember(NewMemory::new(team, "more", Timestamp::default())).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoStore`](crate::Error::NoStore) if there is none, and those of
+    /// [`open`](Self::open) that concern what is there; one of an earlier version is brought up to
+    /// date by `open` first.
+    pub fn open_read_only(self, directory: impl AsRef<Path>) -> Result<MemoryStore> {
+        MemoryStore::open_read_only_with(directory.as_ref(), &self)
+    }
+
     /// Opens the store as [`open`](Self::open) does, and first lets the
     /// [embedder](Self::embedder) embed anew what another one has embedded: all of it, or nothing if
     /// this fails or the process ends meanwhile. Calls back with how many texts are done, and of how

@@ -80,7 +80,7 @@ pub fn read_all(directory: impl AsRef<Path>) -> Result<Entries> {
     Entries::open(&existing_database(directory.as_ref())?)
 }
 
-fn existing_database(directory: &Path) -> Result<std::path::PathBuf> {
+pub(crate) fn existing_database(directory: &Path) -> Result<std::path::PathBuf> {
     let path = directory.join(DATABASE_FILE);
     if path.is_file() {
         Ok(path)

@@ -34,6 +34,17 @@ impl ReaderPool {
         })
     }
 
+    /// A pool of one connection, which may have a picture open that all that is read is of.
+    pub(crate) fn of(connection: Connection, path: &Path) -> Self {
+        let (returned, idle) = bounded(1);
+        returned.send(connection).expect("the receiver is in scope");
+        Self {
+            path: path.to_owned(),
+            idle,
+            returned,
+        }
+    }
+
     /// Lends a connection and waits for one if all are lent. Callers hold it for single
     /// statements, and never while they wait for the cache or the writer: so it always comes back.
     pub(crate) fn lend(&self) -> Reader<'_> {
@@ -57,9 +68,13 @@ pub(crate) struct Reader<'a> {
 
 impl Reader<'_> {
     /// One picture for several statements, until it is dropped: without it, each statement would
-    /// see the commits that came after the one before.
-    pub(crate) fn snapshot(&self) -> Result<Transaction<'_>> {
+    /// see the commits that came after the one before. None if one is open anyway.
+    pub(crate) fn snapshot(&self) -> Result<Option<Transaction<'_>>> {
+        if !self.is_autocommit() {
+            return Ok(None);
+        }
         self.unchecked_transaction()
+            .map(Some)
             .sqlite("begin reading", self.pool.path())
     }
 }

@@ -21,7 +21,7 @@ const APPLICATION_ID: i32 = 0x504c_4d53;
 
 /// How long a connection waits for another one's lock before it fails. Only recovery after a crash
 /// and the removal of the log at closing take such locks.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Prepared statements kept by a connection: more than the store has.
 const STATEMENTS: usize = 128;

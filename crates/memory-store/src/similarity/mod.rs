@@ -300,6 +300,7 @@ pub(crate) struct TierRestoring {
     options: IndexOptions,
     /// None if the graphs are to be built anew.
     folder: Option<PathBuf>,
+    is_read_only: bool,
     spaces: HashMap<Namespace, Restoring>,
 }
 
@@ -308,8 +309,19 @@ impl TierRestoring {
         Self {
             options,
             folder,
+            is_read_only: false,
             spaces: HashMap::new(),
         }
+    }
+
+    pub(crate) fn options(&self) -> IndexOptions {
+        self.options
+    }
+
+    /// Neither removes nor saves graphs.
+    pub(crate) fn read_only(mut self) -> Self {
+        self.is_read_only = true;
+        self
     }
 
     /// Adds a unit vector. One of another dimension than the namespace's is left out.
@@ -325,7 +337,10 @@ impl TierRestoring {
         }
     }
 
-    pub(crate) fn finish(self) -> SimilarityTier {
+    pub(crate) fn finish(mut self) -> SimilarityTier {
+        if self.is_read_only {
+            self.folder = None;
+        }
         if let Some(folder) = &self.folder {
             let usable = self
                 .spaces

@@ -21,9 +21,13 @@ use std::sync::Arc;
 
 use crate::cache::recent_values::RecentValues;
 use crate::check::repair::rebuild_indexes;
+use crate::check::verify::existing_database;
 use crate::check::{check_derived, check_metadata};
 use crate::error::{IoContext, Result};
-use crate::metadata::{DATABASE_FILE, ReaderPool, Session, find_memory, open_writer};
+use crate::metadata::{
+    DATABASE_FILE, ReaderPool, Session, begin_reading, find_memory, open_for_verification,
+    open_writer,
+};
 use crate::model::embed::Embedder;
 use crate::model::entries::Entries;
 use crate::model::memory::{Memory, NewMemory};
@@ -49,7 +53,8 @@ pub struct MemoryStore {
     values: RecentValues,
     embedder: Option<Arc<dyn Embedder>>,
     database: PathBuf,
-    _lock: DirectoryLock,
+    /// None of one that is only read.
+    _lock: Option<DirectoryLock>,
 }
 
 impl MemoryStore {
@@ -104,7 +109,44 @@ impl MemoryStore {
             values: RecentValues::new(),
             embedder: options.embedder.clone(),
             database,
-            _lock: lock,
+            _lock: Some(lock),
+        })
+    }
+
+    /// Opens the store in a directory for reading, with default settings; see
+    /// [`Options::open_read_only`].
+    ///
+    /// # Errors
+    ///
+    /// See [`Options::open_read_only`].
+    pub fn open_read_only(directory: impl AsRef<Path>) -> Result<Self> {
+        Self::options().open_read_only(directory)
+    }
+
+    pub(crate) fn open_read_only_with(directory: &Path, options: &Options) -> Result<Self> {
+        let database = existing_database(directory)?;
+        let connection = open_for_verification(&database)?;
+        begin_reading(&connection, &database)?;
+        if let Some(embedder) = &options.embedder {
+            embedding::prepare(&connection, &database, &**embedder, None)?;
+        }
+        let tiers = Arc::new(Tiers::load_read_only(
+            &connection,
+            &database,
+            options.index,
+            options.cache_bytes,
+        )?);
+        let indexer = Indexer::start(Arc::clone(&tiers), options.index_threads)
+            .io("start the indexer of", directory)?;
+        Ok(Self {
+            writer: Writer::none("it was opened for reading only"),
+            indexer,
+            readers: ReaderPool::of(connection, &database),
+            tiers,
+            values: RecentValues::new(),
+            embedder: options.embedder.clone(),
+            database,
+            _lock: None,
         })
     }
 

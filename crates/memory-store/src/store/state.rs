@@ -74,8 +74,8 @@ impl MemoryStore {
     /// If the database cannot be read.
     pub fn state(&self, run: &AgentRun, key: &str) -> Result<Option<Versioned>> {
         let reader = self.readers.lend();
-        let snapshot = reader.snapshot()?;
-        StateReader::new(&snapshot, run)
+        let _snapshot = reader.snapshot()?;
+        StateReader::new(&reader, run)
             .and_then(|state| state.get(key))
             .sqlite("read the state", self.readers.path())
     }
@@ -92,8 +92,8 @@ impl MemoryStore {
         key: &str,
     ) -> Result<Option<Versioned>> {
         let reader = self.readers.lend();
-        let snapshot = reader.snapshot()?;
-        StateReader::new(&snapshot, run)
+        let _snapshot = reader.snapshot()?;
+        StateReader::new(&reader, run)
             .and_then(|state| state.get_at(checkpoint, key))
             .sqlite("read a checkpoint", self.readers.path())?
             .ok_or_else(|| Error::UnknownCheckpoint {
@@ -109,8 +109,8 @@ impl MemoryStore {
     /// If the database cannot be read.
     pub fn state_keys(&self, run: &AgentRun) -> Result<Vec<String>> {
         let reader = self.readers.lend();
-        let snapshot = reader.snapshot()?;
-        StateReader::new(&snapshot, run)
+        let _snapshot = reader.snapshot()?;
+        StateReader::new(&reader, run)
             .and_then(|state| state.keys())
             .sqlite("read the state", self.readers.path())
     }
@@ -202,8 +202,8 @@ impl MemoryStore {
     ) -> Result<Vec<Difference>> {
         let reader = self.readers.lend();
         let path = self.readers.path();
-        let snapshot = reader.snapshot()?;
-        let state = StateReader::new(&snapshot, run).sqlite("read the state", path)?;
+        let _snapshot = reader.snapshot()?;
+        let state = StateReader::new(&reader, run).sqlite("read the state", path)?;
         let at = |checkpoint| {
             let keys = state
                 .at_checkpoint(checkpoint)

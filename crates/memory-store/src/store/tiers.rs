@@ -36,6 +36,28 @@ impl Tiers {
     ) -> Result<Self> {
         let folder = path.with_file_name(similarity::FOLDER);
         let vectors = TierRestoring::begin(index, Some(folder));
+        Self::load_with(connection, path, vectors, cache_bytes)
+    }
+
+    /// Builds them and changes no file.
+    pub(crate) fn load_read_only(
+        connection: &Connection,
+        path: &Path,
+        index: IndexOptions,
+        cache_bytes: u64,
+    ) -> Result<Self> {
+        let folder = path.with_file_name(similarity::FOLDER);
+        let vectors = TierRestoring::begin(index, Some(folder)).read_only();
+        Self::load_with(connection, path, vectors, cache_bytes)
+    }
+
+    fn load_with(
+        connection: &Connection,
+        path: &Path,
+        vectors: TierRestoring,
+        cache_bytes: u64,
+    ) -> Result<Self> {
+        let index = vectors.options();
         let (similarity, text) =
             load_memories(connection, vectors).sqlite("load the memories", path)?;
         let tiers = Self {

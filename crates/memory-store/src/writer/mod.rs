@@ -77,6 +77,18 @@ impl Writer {
         })
     }
 
+    /// A writer that takes nothing, for a reason.
+    pub(crate) fn none(reason: &str) -> Self {
+        let (queue, _) = sync_channel(0);
+        let poison = Arc::new(Poison::default());
+        poison.set(reason.to_owned());
+        Self {
+            queue,
+            thread: Mutex::new(None),
+            poison,
+        }
+    }
+
     /// Queues a write and waits until it is durable. A full queue makes the caller wait.
     pub(crate) fn write(&self, write: Write) -> Result<Written> {
         let (reply, acknowledged) = bounded(1);

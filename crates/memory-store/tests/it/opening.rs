@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use memory_store::{Disagreement, Entry, Error, MemoryStore, read_all, verify_store};
+use memory_store::{
+    AgentRun, Disagreement, Entry, Error, Expected, MemoryStore, Query, read_all, verify_store,
+};
 
-use super::{edge, id, memory, namespace, open_temporary};
+use super::{any_word, edge, id, memory, namespace, near_to, open_temporary};
 
 fn database(directory: &Path) -> std::path::PathBuf {
     directory.join("memory.sqlite")
@@ -234,4 +236,94 @@ fn a_closed_store_refuses_writes_and_still_reads() {
         "the store accepts no more writes: it was closed"
     );
     assert_eq!(store.get(&namespace(), kept).unwrap().unwrap().text, "kept");
+}
+
+#[test]
+fn a_store_is_read_as_of_its_opening_while_another_one_writes_to_it() {
+    let (directory, store) = open_temporary();
+    let first = memory("the first word").vector(vec![1.0, 0.0]);
+    let first = store.remember(first).unwrap();
+    let run = AgentRun::new(namespace(), "agent", "run").unwrap();
+    store
+        .put_state(&run, "key", b"1".to_vec(), Expected::Anything)
+        .unwrap();
+
+    let reading = MemoryStore::open_read_only(directory.path()).unwrap();
+    let second = store.remember(memory("the second word")).unwrap();
+    store.update(first, memory("another text")).unwrap();
+    store
+        .put_state(&run, "key", b"2".to_vec(), Expected::Anything)
+        .unwrap();
+    let texts = |store: &MemoryStore, query: &Query| -> Vec<String> {
+        let found = store.recall(&namespace(), query).unwrap();
+        found
+            .iter()
+            .map(|found| found.memory.text.clone())
+            .collect()
+    };
+    for query in [any_word("word", 9), near_to(&[1.0, 0.0], 9), Query::new()] {
+        assert_eq!(texts(&reading, &query), ["the first word"]);
+    }
+    assert!(reading.get(&namespace(), second).unwrap().is_none());
+    assert_eq!(reading.history(&namespace(), first).unwrap().len(), 1);
+    assert_eq!(reading.state(&run, "key").unwrap().unwrap().value, b"1");
+    assert_eq!(store.state(&run, "key").unwrap().unwrap().value, b"2");
+    let refused = reading.remember(memory("no")).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the store accepts no more writes: it was opened for reading only"
+    );
+    assert!(reading.check().is_err() && reading.delete_namespace(&namespace()).is_err());
+    drop(reading);
+    let again = MemoryStore::open_read_only(directory.path()).unwrap();
+    assert_eq!(texts(&again, &any_word("word", 9)), ["the second word"]);
+    assert!(store.check().unwrap().is_clean());
+}
+
+#[test]
+fn reading_changes_no_file_and_makes_no_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = MemoryStore::open_read_only(directory.path()).unwrap_err();
+    assert!(matches!(missing, Error::NoStore { .. }), "{missing}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    let store = MemoryStore::open(directory.path()).unwrap();
+    for number in 0..50_u8 {
+        let vector = vec![f32::from(number), 1.0];
+        store.remember(memory("text").vector(vector)).unwrap();
+    }
+    store.close().unwrap();
+    drop(store);
+    // A graph that belongs to nothing would be removed at an opening for writing.
+    let folder = directory.path().join("similarity");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("left.hnsw"), b"left").unwrap();
+    let files = || {
+        let mut files = Vec::new();
+        for folder in [directory.path(), &folder] {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                // SQLite's index of the log holds no data.
+                if path.is_file()
+                    && !path.to_string_lossy().contains("-wal")
+                    && !path.to_string_lossy().contains("-shm")
+                {
+                    files.push((path.clone(), std::fs::read(path).unwrap()));
+                }
+            }
+        }
+        files.sort();
+        files
+    };
+    let before = files();
+    let reading = MemoryStore::open_read_only(directory.path()).unwrap();
+    assert_eq!(
+        reading
+            .recall(&namespace(), &any_word("text", 99))
+            .unwrap()
+            .len(),
+        50
+    );
+    reading.close().unwrap();
+    drop(reading);
+    assert!(files() == before);
 }
