@@ -14,6 +14,7 @@ mod random;
 mod report;
 mod similarity;
 mod spread;
+mod text;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,6 +64,8 @@ enum Name {
     Engine,
     /// The nearest vectors: memory-store exactly and by its graph, hnsw_rs.
     Similarity,
+    /// The best texts for some words: memory-store, Tantivy.
+    Text,
     /// Durable appends: SQLite, redb, fjall, okaywal, serde_jsonlines.
     Log,
 }
@@ -96,6 +99,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(Name::Similarity) {
         results.write(&similarity::compare(effort)?)?;
+    }
+    if wanted(Name::Text) {
+        results.write(&text::compare(effort)?)?;
     }
     if wanted(Name::Log) {
         results.write_log(&log::compare(&arguments.log, effort, &arguments.memory)?)?;

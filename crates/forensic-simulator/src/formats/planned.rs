@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use action::{Action, ActionPath, PathPattern};
+use foldhash::quality::RandomState;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -222,7 +223,7 @@ impl PlannedChanges {
     /// [`Error::Import`] if two resources have one address.
     pub fn workflow(&self) -> Result<Workflow, Error> {
         let mut workflow = Workflow::new(self.tool);
-        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut places: HashMap<&str, usize, RandomState> = HashMap::default();
         for (place, resource) in self.resources.iter().enumerate() {
             if places.insert(&resource.address, place).is_some() {
                 return Err(Error::Import {
@@ -275,7 +276,7 @@ fn key(resource: &PlannedResource, attribute: &AttributeChange) -> String {
 /// Plays the changes of one plan.
 struct Apply {
     resources: Arc<Vec<PlannedResource>>,
-    places: HashMap<String, usize>,
+    places: HashMap<String, usize, RandomState>,
 }
 
 impl Handler for Apply {
@@ -285,21 +286,21 @@ impl Handler for Apply {
             return Err(Stop::unknown(format!("the plan says nothing of {address}")));
         };
         let resource = &self.resources[place];
-        for attribute in &resource.attributes {
+        let keys = resource.attributes.iter();
+        let keys: Vec<String> = keys.map(|attribute| key(resource, attribute)).collect();
+        for (attribute, key) in resource.attributes.iter().zip(&keys) {
             let Some(planned) = &attribute.before else {
                 continue;
             };
-            let key = key(resource, attribute);
-            if context.look(&key) != Some(planned) {
+            if context.look(key) != Some(planned) {
                 let reason = format!("{key} is no longer what the plan was made for");
                 return Err(Stop::would_fail(reason).with_remedy("make the plan anew"));
             }
         }
-        for attribute in &resource.attributes {
-            let key = key(resource, attribute);
+        for (attribute, key) in resource.attributes.iter().zip(&keys) {
             match &attribute.after {
-                Some(after) => context.write(&key, after.clone()),
-                None => context.delete(&key),
+                Some(after) => context.write(key, after.clone()),
+                None => context.delete(key),
             }
         }
         match resource.kind {

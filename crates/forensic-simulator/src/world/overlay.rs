@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
+
 use crate::world::Held;
 use crate::world::World;
 use crate::world::change::{Change, Read};
@@ -12,7 +14,7 @@ use crate::world::fact::{Fact, Key};
 pub(crate) struct Overlay<'w> {
     world: &'w World,
     /// Empty up to [`FEW`] slots: so many are found faster one by one than by a hash.
-    index: HashMap<Key, usize>,
+    index: HashMap<Key, usize, RandomState>,
     slots: Vec<Slot<'w>>,
     /// Steps are counted from 1, so that 0 is "in no step".
     step: u32,
@@ -61,7 +63,7 @@ impl<'w> Overlay<'w> {
     pub(crate) fn new(world: &'w World, steps: usize) -> Self {
         Self {
             world,
-            index: HashMap::new(),
+            index: HashMap::default(),
             // Most steps touch one key that no other does; large plans that touch more pay for more.
             slots: Vec::with_capacity(steps + 2),
             step: 0,
@@ -163,7 +165,8 @@ impl<'w> Overlay<'w> {
             })
         });
         let mut changes: Vec<_> = written.collect();
-        changes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        // Stable, since plans are in order for the most part, which such a sort makes use of.
+        changes.sort_by(|a, b| a.key.cmp(&b.key));
         changes
     }
 
@@ -197,7 +200,7 @@ impl<'w> Overlay<'w> {
             key: slot.key.clone(),
             version: slot.base.map(|held| held.version),
         }));
-        reads.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        reads.sort_by(|a, b| a.key.cmp(&b.key));
         reads
     }
 
