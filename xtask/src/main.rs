@@ -14,6 +14,7 @@
 
 mod attack;
 mod bench;
+mod build_report;
 mod cargo;
 mod ci;
 mod crash;
@@ -51,6 +52,7 @@ Tasks:
   figures       Write what was measured into the README
   findings      Count how often the findings of a report are wrong
   instructions  Count the instructions of the hot paths and compare them with those of before
+  build-report  Build the binary from nothing, and say how long it takes and how large it is
   picture       Make the README's picture of a report
   attack        Attack the record, the gate and the evidence, and write down what comes of it
   crash         Run the log's crash tests for longer
@@ -86,6 +88,7 @@ enum Task {
     Figures,
     Findings,
     Instructions(instructions::Task),
+    BuildReport,
     Picture(Vec<OsString>),
     Attack(attack::Options),
     Crash(crash::Options),
@@ -132,6 +135,11 @@ impl Task {
             },
             Some("instructions") if asks_help => Task::Help(instructions::HELP),
             Some("instructions") => Task::Instructions(instructions::Task::parse(rest)?),
+            Some("build-report") if asks_help => Task::Help(build_report::HELP),
+            Some("build-report") => match rest.first() {
+                None => Task::BuildReport,
+                Some(extra) => bail!("build-report takes no argument, got {extra:?}"),
+            },
             Some("picture") if asks_help => Task::Help(picture::HELP),
             Some("picture") => Task::Picture(rest),
             Some("attack") if asks_help => Task::Help(attack::HELP),
@@ -167,6 +175,7 @@ impl Task {
             Task::Figures => figures::run(),
             Task::Findings => findings::run(),
             Task::Instructions(task) => instructions::run(task),
+            Task::BuildReport => build_report::run(),
             Task::Picture(args) => picture::run(&args),
             Task::Attack(options) => attack::run(&options),
             Task::Crash(options) => crash::run(&options),
@@ -198,6 +207,7 @@ mod tests {
         let texts: Vec<_> = [
             "",
             "loadtest",
+            "build-report",
             "test",
             "services",
             "bench",
