@@ -2,6 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::embeddings::Embeddings;
 use crate::error::Error;
 
 /// Where a server listens unless it is told otherwise.
@@ -22,6 +23,8 @@ pub struct Config {
     pub connections: usize,
     /// How long requests under way may take to end once the server is told to stop.
     pub shutdown_deadline: Duration,
+    /// What embeds the texts of memories; without it they are found by their words alone.
+    pub embeddings: Option<Embeddings>,
     /// Set once, at the first start after the directory was put back from a copy.
     pub restored: Option<Restored>,
 }
@@ -44,6 +47,7 @@ impl Config {
             public_url: None,
             connections: 4096,
             shutdown_deadline: Duration::from_secs(20),
+            embeddings: None,
             restored: None,
         }
     }

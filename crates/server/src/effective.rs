@@ -13,6 +13,9 @@ pub(crate) struct Effective {
     listen: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     public_url: Option<String>,
+    /// What embeds the texts of memories: a model, and where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embeddings: Option<String>,
     connections: usize,
     shutdown_deadline_s: u64,
     max_body_bytes: usize,
@@ -24,6 +27,10 @@ impl Effective {
             dir: config.dir.display().to_string(),
             listen: config.listen.to_string(),
             public_url: config.public_url.clone(),
+            embeddings: config
+                .embeddings
+                .as_ref()
+                .map(|model| format!("{} at {}", model.model, model.url)),
             connections: config.connections,
             shutdown_deadline_s: config.shutdown_deadline.as_secs(),
             max_body_bytes: body::MAX_BYTES,

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
-use memory_store::MemoryStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -17,6 +16,7 @@ use crate::access::tokens::Tokens;
 use crate::config::Config;
 use crate::data::DataDir;
 use crate::effective::Effective;
+use crate::embeddings;
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::hooks::call::Calls;
@@ -84,7 +84,8 @@ pub(crate) fn open(config: &Config) -> Result<(App, Vec<Route>), Error> {
     let forecaster = Forecaster::open(&data.path().join("schemas"))?;
     let workflow = data.open_approvals(config.restored.as_ref())?;
     let path = data.path().join("memory");
-    let memory = MemoryStore::open(&path).map_err(|source| Error::Memories {
+    let memory = embeddings::open(&path, config.embeddings.as_ref());
+    let memory = memory.map_err(|source| Error::Memories {
         path,
         source: Box::new(source),
     })?;

@@ -9,7 +9,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use memory_store::{Embedder, HashedNgrams, MemoryId, MemoryStore, Namespace, NewMemory, Timestamp};
+use memory_store::{
+    Embedder, HashedNgrams, MemoryId, MemoryStore, Namespace, NewMemory, Timestamp,
+};
 
 /// How many there are: few where nothing is measured, but only whether it runs.
 pub(crate) fn memories() -> u64 {

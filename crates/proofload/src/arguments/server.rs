@@ -1,8 +1,9 @@
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use server::Role;
+use server::{Embeddings, Role};
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
@@ -21,6 +22,33 @@ pub(crate) struct ServeArguments {
     /// The highest fencing token that the systems which are acted on have seen, if it is known
     #[arg(long, value_name = "N", requires = "restored_by")]
     pub(crate) highest_token: Option<u64>,
+    /// A model that embeds the texts of memories, behind OpenAI's interface: the base address, such as
+    /// http://127.0.0.1:11434/v1. PROOFLOAD_EMBEDDINGS_KEY is sent as its key
+    #[arg(long, value_name = "URL", requires = "embeddings_model")]
+    pub(crate) embeddings: Option<String>,
+    /// The model's name there
+    #[arg(long, value_name = "NAME", requires = "embeddings_dimension")]
+    pub(crate) embeddings_model: Option<String>,
+    /// The dimension of its vectors
+    #[arg(long, value_name = "N", requires = "embeddings")]
+    pub(crate) embeddings_dimension: Option<NonZeroUsize>,
+    /// Embed anew, before listening, what another model has embedded
+    #[arg(long, requires = "embeddings")]
+    pub(crate) embed_anew: bool,
+}
+
+impl ServeArguments {
+    /// The model, with its key from the environment.
+    pub(crate) fn model(&self) -> Option<Embeddings> {
+        let key = std::env::var("PROOFLOAD_EMBEDDINGS_KEY").ok();
+        Some(Embeddings {
+            url: self.embeddings.clone()?,
+            model: self.embeddings_model.clone()?,
+            dimension: self.embeddings_dimension?,
+            key: key.filter(|key| !key.is_empty()),
+            anew: self.embed_anew,
+        })
+    }
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<Exit> {
     let mut config = Config::new(&arguments.dir);
     config.listen = arguments.listen;
     config.public_url = arguments.public_url.clone();
+    config.embeddings = arguments.model();
     config.restored = arguments.restored_by.clone().map(|by| Restored {
         by,
         highest_token: arguments.highest_token,

@@ -3,6 +3,7 @@
 mod approvals;
 mod attacks;
 mod bodies;
+mod embeddings;
 mod events;
 mod hook;
 mod inbox;

@@ -90,6 +90,7 @@ codes! {
     SecondFactorLocked "second_factor_locked" 429 SameRequest;
     TooManyWaits "too_many_waits" 429 SameRequest;
     Internal "internal" 500 Never;
+    EmbeddingFailed "embedding_failed" 502 SameRequest;
     Overloaded "overloaded" 503 SameRequest;
     StoreFailed "store_failed" 503 SameRequest;
     StorageFull "storage_full" 507 SameRequest;

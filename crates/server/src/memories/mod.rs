@@ -44,7 +44,12 @@ pub(crate) fn routes() -> Vec<Route> {
             .takes::<NewText>()
             .gives::<MemoryView>(201)
             .keyed()
-            .refuses(&[Code::QuotaExceeded, Code::StoreFailed, Code::StorageFull]),
+            .refuses(&[
+                Code::QuotaExceeded,
+                Code::EmbeddingFailed,
+                Code::StoreFailed,
+                Code::StorageFull,
+            ]),
         Route::get("/api/v1/namespaces/{namespace}/memories/{id}", get)
             .does("One memory", Access::Anyone)
             .gives::<MemoryView>(200)
@@ -55,13 +60,13 @@ pub(crate) fn routes() -> Vec<Route> {
             .refuses(&[Code::StoreFailed, Code::StorageFull]),
         Route::post("/api/v1/namespaces/{namespace}/recall", recall)
             .does(
-                "Memories by words, tags and attributes, the best first",
+                "Memories by words (and by meaning, where a model embeds them), tags and attributes, the best first",
                 Access::Anyone,
             )
             .takes::<Wanted>()
             .gives::<Vec<FoundView>>(200)
             .in_lane(crate::http::lane::Lane::Read)
-            .refuses(&[Code::StoreFailed]),
+            .refuses(&[Code::EmbeddingFailed, Code::StoreFailed]),
     ]
 }
 
@@ -232,6 +237,7 @@ fn failed(error: &Error) -> Problem {
         Error::QuotaExceeded { .. } => Code::QuotaExceeded,
         Error::DiskFull { .. } => Code::StorageFull,
         Error::Poisoned { .. } => Code::StoreFailed,
+        Error::Embedding { .. } => Code::EmbeddingFailed,
         Error::InvalidName { .. } => Code::InvalidField,
         _ => Code::Internal,
     };
