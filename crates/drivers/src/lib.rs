@@ -65,7 +65,7 @@ pub use http::{
     Http, HttpAction, HttpConnection, HttpOptions, HttpRequest, HttpSession, PartSpec, StreamKind,
     Version, Versions,
 };
-pub use json::{JsonPath, canonical, is_valid as is_valid_json};
+pub use json::{JsonPath, canonical, is_valid as is_valid_json, json_by_schema};
 pub use lines::{
     CallAction, Exec, ExecAction, ExecConnection, ExecOptions, ExecRequest, Mcp, McpConnection,
     McpOptions, McpRequest, McpVersion, McpVersions,

@@ -203,6 +203,166 @@ fn the_tools_of_an_mcp_server_are_called_in_turn_and_told_apart() {
     );
 }
 
+/// A document as servers write them, of the service at this address.
+fn openapi(url: &str) -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Orders ${x} & more", "version": "1" },
+        "servers": [{ "url": url }],
+        "paths": {
+            "/orders": {
+                "get": { "operationId": "list_orders", "summary": "List orders", "parameters": [
+                    { "name": "limit", "in": "query", "required": true, "schema": { "type": "integer", "minimum": 1, "maximum": 9 } },
+                    { "name": "after", "in": "query", "schema": { "type": "string" } },
+                    { "$ref": "#/components/parameters/Tenant" },
+                ] },
+                "post": { "operationId": "place", "requestBody": { "content": { "application/json": {
+                    "schema": { "$ref": "#/components/schemas/Order" } } } } },
+            },
+            "/orders/{id}": { "parameters": [{ "name": "id", "in": "path", "schema": { "type": "string", "example": "a/b" } }],
+                "get": {}, "delete": { "operationId": "list_orders" } },
+        },
+        "components": {
+            "parameters": { "Tenant": { "name": "X-Tenant", "in": "header", "required": true, "example": "t1" } },
+            "schemas": { "Order": { "type": "object", "required": ["reference"], "properties": {
+                "reference": { "type": "string" }, "next": { "$ref": "#/components/schemas/Order" } } } },
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+        },
+    })
+}
+
+/// Writes a scenario from a document, and gives its text and what running it told.
+fn made_of(flag: &str, document: &Value) -> (String, String) {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("document.json"), document.to_string()).unwrap();
+    let output = proofload(dir.path(), &["init", flag, "document.json", "made.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let text = fs::read_to_string(dir.path().join("made.toml")).unwrap();
+    let output = proofload(dir.path(), &["run", "made.toml", "--duration", "400ms"]);
+    let summary = told(&output);
+    // On a busy machine the generator may be the limit, which is no failure.
+    assert!(
+        matches!(output.status.code(), Some(0 | 3)),
+        "{text}\n{summary}"
+    );
+    let steps = report(dir.path())["scenarios"][0]["run"]["steps"].clone();
+    for step in steps.as_array().unwrap() {
+        assert!(step["succeeded"].as_u64().unwrap() > 0, "{step}");
+        assert_eq!(step["failed"], 0, "{step}");
+    }
+    (text, summary)
+}
+
+#[test]
+fn a_scenario_is_made_of_an_openapi_document_and_runs() {
+    let (text, summary) = made_of("--from-openapi", &openapi(&service()));
+    for part in [
+        "name = \"Orders-x-more\"",
+        "headers = { authorization = \"Bearer ${secret.API_TOKEN:-none}\" }",
+        "# GET /orders: List orders\n[[flows.list_orders]]\nhttp = '''\nGET /orders?limit=",
+        "x-tenant: t1",
+        "GET /orders/a%2Fb",
+        "expect = { status = [200, 204, 404] }",
+        "# [[flows.place]]\n# http = '''\n# POST /orders\n# content-type: application/json\n#\n# {\n#   \"reference\": \"",
+        "# [[flows.list_orders-2]]",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(summary.contains("list_orders"), "{summary}");
+    // What is a comment is right as well, once it is none.
+    let dir = TempDir::new().unwrap();
+    let writes = text.split("# [[flows.place]]\n").nth(1).unwrap();
+    let writes = writes.lines().map_while(|line| line.strip_prefix('#'));
+    let writes: Vec<&str> = writes
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
+    let writes = format!("[[flows.place]]\n{}\n[model]", writes.join("\n"));
+    let all = text.replace("[model]", &writes);
+    fs::write(dir.path().join("all.toml"), all).unwrap();
+    let output = proofload(dir.path(), &["run", "all.toml", "--dry-run"]);
+    assert!(
+        told(&output).contains("POST /orders HTTP/1.1"),
+        "{}",
+        told(&output)
+    );
+}
+
+#[test]
+fn a_scenario_is_made_of_a_recording_and_runs() {
+    let url = service();
+    let entry = |at: &str, method: &str, url: &str, kind: &str, body: Value| {
+        json!({
+            "startedDateTime": format!("2026-01-01T00:00:0{at}Z"),
+            "request": { "method": method, "url": url, "postData": body, "headers": [
+                { "name": "Accept", "value": "application/json" }, { "name": "Authorization", "value": "Bearer hunter2" },
+                { "name": "Cookie", "value": "a=b" }, { "name": ":path", "value": "/" }, { "name": "sec-ch-ua", "value": "x" },
+            ] },
+            "response": { "status": 200, "content": { "mimeType": kind } },
+        })
+    };
+    let orders = format!("{url}/orders?a=${{b}}");
+    let document = json!({ "log": { "entries": [
+        entry("0.000", "GET", &orders, "application/json", json!(null)),
+        entry("0.100", "GET", &format!("{url}/logo.png"), "image/png", json!(null)),
+        entry("0.150", "GET", "http://elsewhere.example/x", "text/html", json!(null)),
+        entry("0.350", "POST", &format!("{url}/orders"), "application/json", json!({ "text": "{ \"a\": \"it's '''\" }" })),
+        entry("0.400", "GET", &orders, "application/json", json!(null)),
+    ] } });
+    let (text, summary) = made_of("--from-har", &document);
+    for part in [
+        "# Recorded by a browser: 3 requests in their order; 2 to other services",
+        "name = \"GET-orders\"",
+        "name = \"POST-orders\"",
+        "name = \"GET-orders-2\"",
+        "GET /orders?a=$%7Bb%7D\naccept: application/json\nauthorization: ${secret.AUTHORIZATION:-none}",
+        "think_time = \"350ms\"",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    for part in ["hunter2", "cookie", "logo.png", "elsewhere", "sec-ch"] {
+        assert!(!text.contains(part), "{part}\n{text}");
+    }
+    assert!(summary.contains("POST-orders"), "{summary}");
+}
+
+#[test]
+fn what_no_scenario_can_be_made_of_is_told() {
+    let dir = TempDir::new().unwrap();
+    for (flag, document, wanted) in [
+        ("--from-openapi", "openapi: 3.0.0", "document is no JSON: "),
+        (
+            "--from-openapi",
+            "{ \"swagger\": \"2.0\" }",
+            "this is no document of OpenAPI 3: its `openapi` is \"\"",
+        ),
+        (
+            "--from-openapi",
+            "{ \"openapi\": \"3.0.0\" }",
+            "the document has no operation under `paths`",
+        ),
+        (
+            "--from-har",
+            "{}",
+            "this is no HAR: `log.entries` is missing",
+        ),
+        (
+            "--from-har",
+            "{ \"log\": { \"entries\": [] } }",
+            "the recording has no request over HTTP",
+        ),
+    ] {
+        fs::write(dir.path().join("document"), document).unwrap();
+        let output = proofload(dir.path(), &["init", flag, "document", "made.toml"]);
+        assert_eq!(output.status.code(), Some(2), "{document}");
+        assert!(
+            told(&output).contains(wanted),
+            "{document}\n{}",
+            told(&output)
+        );
+        assert!(!dir.path().join("made.toml").exists());
+    }
+}
+
 #[test]
 fn other_protocols_have_flags_and_their_mistakes_name_them() {
     let dir = TempDir::new().unwrap();

@@ -18,6 +18,9 @@ pub struct EffectReport {
     /// How often it was read during the load.
     #[serde(default, skip_serializing_if = "is_none")]
     pub reads: u64,
+    /// How many of these reads are not checked for stale contents, since there were more than are kept.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unchecked_reads: u64,
     /// What was read, one reading after the other; none of an effect that nothing reads.
     pub readings: Vec<EffectReading>,
     /// How it was read: what that cannot show.
@@ -134,6 +137,10 @@ impl EffectReport {
         );
         if self.reads > 0 {
             line.push_str(&format!("; {} reads during the load", self.reads));
+            if self.unchecked_reads > 0 {
+                let unchecked = self.unchecked_reads;
+                line.push_str(&format!(", of which the last {unchecked} are not checked"));
+            }
         }
         for reading in &self.readings {
             line.push_str(&reading.part());

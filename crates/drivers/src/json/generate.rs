@@ -21,6 +21,25 @@ pub(crate) fn generate(schema: &Value, random: &mut Random) -> Value {
     .value(schema, 0)
 }
 
+/// A value that a schema within a document allows; references are to places in the document. The same seed
+/// makes the same value.
+///
+/// ```
+/// use serde_json::json;
+///
+/// let document = json!({ "schemas": { "Count": { "type": "integer", "minimum": 3, "maximum": 3 } } });
+/// let schema = json!({ "$ref": "#/schemas/Count" });
+/// assert_eq!(drivers::json_by_schema(&document, &schema, 1), json!(3));
+/// ```
+#[must_use]
+pub fn json_by_schema(document: &Value, schema: &Value, seed: u64) -> Value {
+    Generator {
+        root: document,
+        random: &mut Random::of(&[seed]),
+    }
+    .value(schema, 0)
+}
+
 struct Generator<'s, 'r> {
     root: &'s Value,
     random: &'r mut Random,

@@ -7,6 +7,7 @@ mod scan;
 
 pub(crate) use check::check;
 pub(crate) use generate::generate;
+pub use generate::json_by_schema;
 pub use path::JsonPath;
 pub use scan::is_valid;
 pub(crate) use scan::unescape;

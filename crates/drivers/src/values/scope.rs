@@ -359,7 +359,10 @@ impl Scope {
         }
         if let Some(variable) = name.strip_prefix("secret.") {
             let value = self.constants.variable(variable, default)?;
-            self.constants.secrets().add(&value);
+            // A default stands in the file: it is no secret, and its word may stand elsewhere.
+            if default != Some(&*value) {
+                self.constants.secrets().add(&value);
+            }
             return Ok(constant(value, Traits::SECRET));
         }
         match (name, self.constants.dir()) {

@@ -102,6 +102,8 @@ impl Proof {
                 acknowledged: Tally::get(&tally.acknowledged),
                 refused: Tally::get(&tally.refused),
                 unknown: Tally::get(&tally.unknown),
+                reads: Tally::get(&tally.reads),
+                unchecked_reads: Tally::get(&tally.unchecked_reads),
                 cannot_see: cannot_see(kind),
                 ..EffectReport::default()
             },

@@ -294,9 +294,6 @@ impl<'r> Services<'r> {
         let mut wrong = Wrong::new(&self.scenario.discrepancies);
         self.wait(checks.ask_all(&program, &reader.run_values, "at the end"));
         let reads = std::mem::take(&mut left.reads);
-        for seen in &reads {
-            proofs[seen.effect].report.reads += 1;
-        }
         let stale = stale::reads(&writes, &reads);
         let stage = Stage {
             name: "end",

@@ -28,7 +28,13 @@ pub(super) struct Tally {
     pub(super) unknown: AtomicU64,
     /// Unknown ones whose key the service would have given.
     pub(super) unnamed: AtomicU64,
+    /// What was read during the load, and how much of that was not kept.
+    pub(super) reads: AtomicU64,
+    pub(super) unchecked_reads: AtomicU64,
 }
+
+/// Reads that are kept, some hundred bytes each: whether one is stale is known when all writes are.
+const MOST_READS: usize = 1_000_000;
 
 /// What is looked at after the load.
 #[derive(Default)]
@@ -37,7 +43,7 @@ pub(super) struct Left {
     pub(super) entries: Ledger,
     /// Writes that were refused: their keys must not be found.
     pub(super) refused: Vec<RefusedWrite>,
-    /// What was read during the load.
+    /// What was read during the load: the first [`MOST_READS`].
     pub(super) reads: Vec<SeenContent>,
     /// What was added, by effect and key.
     pub(super) sums: BTreeMap<(usize, String), Sum>,
@@ -98,8 +104,15 @@ impl Shared {
         });
     }
 
+    /// Keeps what was read, to be compared with the writes after the load; more than are kept is counted.
     pub(super) fn saw(&self, seen: SeenContent) {
-        self.lock().reads.push(seen);
+        let tally = &self.tallies[seen.effect];
+        Tally::add(&tally.reads);
+        let mut left = self.lock();
+        match left.reads.len() < MOST_READS {
+            true => left.reads.push(seen),
+            false => Tally::add(&tally.unchecked_reads),
+        }
     }
 
     pub(super) fn refuse(&self, refused: RefusedWrite) {
@@ -141,5 +154,29 @@ impl Tally {
 
     pub(super) fn get(count: &AtomicU64) -> u64 {
         count.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_beyond_those_that_are_kept_are_counted() {
+        let shared = Shared::new(1, Parts::new([], []));
+        let seen = SeenContent {
+            effect: 0,
+            key: String::new(),
+            content: None,
+            began_ns: 0,
+            user: 0,
+        };
+        for _ in 0..MOST_READS + 3 {
+            shared.saw(seen.clone());
+        }
+        let tally = &shared.tallies[0];
+        assert_eq!(Tally::get(&tally.reads), MOST_READS as u64 + 3);
+        assert_eq!(Tally::get(&tally.unchecked_reads), 3);
+        assert_eq!(shared.take().reads.len(), MOST_READS);
     }
 }

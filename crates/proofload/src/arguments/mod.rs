@@ -169,6 +169,12 @@ pub(crate) struct InitArguments {
     /// storage or memory; or services, for a service of your own
     #[arg(long, value_name = "SCENARIO", value_parser = init_from)]
     pub(crate) from: Option<String>,
+    /// Make it of a document of OpenAPI 3 in JSON: a flow for each operation that only reads, the others as comments
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    pub(crate) from_openapi: Option<PathBuf>,
+    /// Make it of what a browser recorded: the requests in their order
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "from_openapi"])]
+    pub(crate) from_har: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

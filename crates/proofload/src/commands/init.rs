@@ -1,10 +1,13 @@
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use harness::{ScenarioFile, scenario_schema};
 use report::report_schema;
+use serde_json::Value;
 
+use super::import;
 use crate::arguments::{InitArguments, SchemaArguments, SchemaKind};
 use crate::exit::Exit;
 use crate::terminal::{print, shown};
@@ -24,11 +27,7 @@ pub(crate) const SERVICES: &str = "services";
 /// Writes the template or a scenario that comes with the program, but never over a file that exists.
 pub(crate) fn run(arguments: &InitArguments) -> anyhow::Result<Exit> {
     let path = &arguments.file;
-    let text = match &arguments.from {
-        Some(name) if name == SERVICES => SERVICES_TEMPLATE,
-        Some(name) => ScenarioFile::embedded_text(name)?,
-        None => TEMPLATE,
-    };
+    let text = text(arguments)?;
     let mut file = match File::create_new(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -43,6 +42,22 @@ pub(crate) fn run(arguments: &InitArguments) -> anyhow::Result<Exit> {
         "{path} is written; a first look: proofload run {path} --quick\n"
     ))?;
     Ok(Exit::Held)
+}
+
+fn text(arguments: &InitArguments) -> anyhow::Result<String> {
+    let made_of = |path: &Path, make: fn(&Value) -> anyhow::Result<String>| {
+        make(&import::read(path)?).with_context(|| shown(path))
+    };
+    match (&arguments.from_openapi, &arguments.from_har) {
+        (Some(path), _) => return made_of(path, import::from_openapi),
+        (_, Some(path)) => return made_of(path, import::from_har),
+        (None, None) => {}
+    }
+    Ok(match &arguments.from {
+        Some(name) if name == SERVICES => SERVICES_TEMPLATE.to_owned(),
+        Some(name) => ScenarioFile::embedded_text(name)?.to_owned(),
+        None => TEMPLATE.to_owned(),
+    })
 }
 
 pub(crate) fn print_schema(arguments: &SchemaArguments) -> anyhow::Result<Exit> {

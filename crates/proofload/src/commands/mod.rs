@@ -8,6 +8,7 @@ mod compare;
 pub(crate) mod completions;
 mod doctor;
 mod hook;
+mod import;
 mod init;
 mod load;
 mod mcp;

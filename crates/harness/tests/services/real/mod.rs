@@ -1,9 +1,11 @@
 //! Servers of others, as they are: what `cargo xtask services` has installed.
 
+mod nginx;
 mod postgres;
 mod postgres_server;
 mod redis;
 mod redis_server;
+mod shipped;
 
 use std::env;
 use std::path::{Path, PathBuf};
