@@ -5,6 +5,7 @@
     reason = "the threads of a server end with the test's process"
 )]
 
+mod agents;
 mod effects;
 mod eleven;
 mod files;
