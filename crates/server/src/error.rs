@@ -6,15 +6,34 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The address can be reached from other machines, and the server speaks plain HTTP. Listen on
-    /// 127.0.0.1, and let a proxy on this machine speak TLS.
+    /// The address can be reached from other machines, and the server speaks plain HTTP. Give it a certificate, or
+    /// listen on 127.0.0.1, and let a proxy on this machine speak TLS.
     #[error(
-        "{address} is not an address of this machine alone, and tokens would cross the network readable: listen on \
-         127.0.0.1 and put a proxy that speaks TLS before it"
+        "{address} is not an address of this machine alone, and tokens would cross the network readable: give it a \
+         certificate (tls.cert and tls.key), or listen on 127.0.0.1 and put a proxy that speaks TLS before it"
     )]
     NotLoopback {
         /// Where it was to listen.
         address: SocketAddr,
+    },
+    /// Other machines can reach the address, and nobody has a token. Make one first.
+    #[error(
+        "{address} can be reached from other machines, and nobody has a token yet: make one by `proofload token create`"
+    )]
+    NoTokens {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("the certificate cannot be used")]
+    Certificate(#[source] io::Error),
+    /// The configuration has a mistake; the cause names the line.
+    #[error("{}", path.display())]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
     },
     /// The public address is not one of HTTP without a path. Give a scheme and a host.
     #[error("{url:?} is not a public address such as https://gate.example.com")]

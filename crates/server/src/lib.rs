@@ -6,7 +6,7 @@
 //! - `http` is what all routes share: a route with its access and schema, problems, bodies, the accept loop.
 //! - `access` says who calls: [`Tokens`] holds their hashes, a guard in front of each route asks it.
 //! - `gate` holds the approval workflow and wakes those who wait for it.
-//! - `approvals`, `workflows`, `records`, `memories`, `operations`, `simulations`, `hooks`, `mcp`, `events`, `inbox`: the routes. Each has a table of routes, from which both the router and the
+//! - `approvals`, `workflows`, `records`, `chat`, `memories`, `operations`, `simulations`, `hooks`, `mcp`, `events`, `inbox`: the routes. Each has a table of routes, from which both the router and the
 //!   description in OpenAPI are made, so that neither can lack what the other has.
 //!
 //! # A request's way
@@ -22,6 +22,7 @@
 
 mod access;
 mod approvals;
+mod chat;
 mod clock;
 mod config;
 mod data;
@@ -44,7 +45,7 @@ mod state;
 mod workflows;
 
 pub use crate::access::tokens::{NewToken, Role, TokenInfo, Tokens};
-pub use crate::config::{Config, DEFAULT_ADDRESS, Restored};
+pub use crate::config::{Config, DEFAULT_ADDRESS, Rates, Restored, Tls};
 pub use crate::data::DataDir;
 pub use crate::embeddings::Embeddings;
 pub use crate::error::Error;

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::access::rates::Limiter;
 use crate::access::tokens::Tokens;
 use crate::config::Config;
 use crate::data::DataDir;
@@ -24,6 +25,7 @@ use crate::http::figures::Figures;
 use crate::http::lane::Lanes;
 use crate::http::route::{Route, router};
 use crate::http::sse::Clients;
+use crate::http::tls::Certificate;
 use crate::http::{accept, openapi, reply};
 use crate::inbox::origin::Origins;
 use crate::inbox::session::Sessions;
@@ -33,7 +35,8 @@ use crate::records::streams::Streams;
 use crate::simulations::forecast::Forecaster;
 use crate::state::{App, AppState, RequestIds};
 use crate::{
-    approvals, events, hooks, inbox, mcp, memories, operations, records, simulations, workflows,
+    approvals, chat, events, hooks, inbox, mcp, memories, operations, records, simulations,
+    workflows,
 };
 
 /// How a server ended.
@@ -57,6 +60,11 @@ const BLOCKING_THREADS: usize = 128;
 ///
 /// As [`DataDir`] and [`Tokens::open`]; [`Error::NotLoopback`], [`Error::Listen`], [`Error::Runtime`].
 pub fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<Ending, Error> {
+    let certificate = config
+        .tls
+        .as_ref()
+        .map(|tls| Certificate::open(&tls.certificate, &tls.key));
+    let certificate = certificate.transpose().map_err(Error::Certificate)?;
     let (app, routes) = open(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("server:worker")
@@ -64,7 +72,7 @@ pub fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<Ending, Er
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
-    let in_time = runtime.block_on(serve(config, routes, &app, ready))?;
+    let in_time = runtime.block_on(serve(config, certificate, routes, &app, ready))?;
     runtime.shutdown_timeout(config.shutdown_deadline);
     if let Some(app) = Arc::into_inner(app) {
         close(app, &config.dir)?;
@@ -81,6 +89,10 @@ pub(crate) fn open(config: &Config) -> Result<(App, Vec<Route>), Error> {
     config.check()?;
     let data = DataDir::create(&config.dir)?;
     let tokens = Tokens::open(data.path())?;
+    if !config.listen.ip().is_loopback() && tokens.list()?.is_empty() {
+        let address = config.listen;
+        return Err(Error::NoTokens { address });
+    }
     let forecaster = Forecaster::open(&data.path().join("schemas"))?;
     let workflow = data.open_approvals(config.restored.as_ref())?;
     let path = data.path().join("memory");
@@ -94,11 +106,13 @@ pub(crate) fn open(config: &Config) -> Result<(App, Vec<Route>), Error> {
     let app = Arc::new(AppState {
         forecaster: Arc::new(forecaster),
         sessions: Sessions::default(),
-        origins: Origins::new(config.public_url.as_deref()),
+        origins: Origins::new(config.public_url.as_deref(), config.tls.is_some()),
         calls: Calls::default(),
         gate,
         tokens,
+        limiter: Limiter::new(config.rates),
         streams: Streams::new(data.path().join("streams")),
+        chat: Streams::new(data.path().join("chat")),
         memory,
         figures: Figures::default(),
         lanes: Lanes::default(),
@@ -120,6 +134,10 @@ pub(crate) fn close(app: AppState, dir: &Path) -> Result<(), Error> {
         path: dir.join("streams"),
         source: Box::new(source),
     });
+    let chat = app.chat.close().map_err(|source| Error::Streams {
+        path: dir.join("chat"),
+        source: Box::new(source),
+    });
     let memory = app.memory.close().map_err(|source| Error::Memories {
         path: dir.join("memory"),
         source: Box::new(source),
@@ -128,11 +146,12 @@ pub(crate) fn close(app: AppState, dir: &Path) -> Result<(), Error> {
         path: dir.join("approvals"),
         source: Box::new(source),
     });
-    approvals.and(memory).and(streams)
+    approvals.and(memory).and(streams).and(chat)
 }
 
 async fn serve(
     config: &Config,
+    certificate: Option<Arc<Certificate>>,
     routes: Vec<Route>,
     app: &App,
     ready: impl FnOnce(SocketAddr),
@@ -144,14 +163,31 @@ async fn serve(
     let stop = stop(Arc::clone(app))?;
     ready(address);
     let router = layered(routes, app);
+    let tls = certificate.as_ref().map(Certificate::acceptor);
+    if let Some(certificate) = certificate {
+        reload(certificate)?;
+    }
     Ok(accept::serve(
         listener,
+        tls,
         router,
         config.connections,
         config.shutdown_deadline,
         stop,
     )
     .await)
+}
+
+/// Reads the certificate anew at each SIGHUP, so that one that ends can be replaced without a restart.
+fn reload(certificate: Arc<Certificate>) -> Result<(), Error> {
+    let mut hangup = signal(SignalKind::hangup()).map_err(Error::Runtime)?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // What was read before goes on to be used; `proofload doctor` and clients see which one that is.
+            let _ = certificate.reload();
+        }
+    });
+    Ok(())
 }
 
 /// Ends when the process is told to end; those who wait are sent away then.
@@ -182,6 +218,7 @@ fn without_mcp() -> Vec<Route> {
         workflows::routes(),
         records::routes(),
         memories::routes(),
+        chat::routes(),
         simulations::routes(),
         events::routes(),
         hooks::routes(),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use memory_store::MemoryStore;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::access::rates::Limiter;
 use crate::access::tokens::{Tokens, random};
 use crate::effective::Effective;
 use crate::gate::Gate;
@@ -25,7 +26,10 @@ pub(crate) type App = Arc<AppState>;
 pub(crate) struct AppState {
     pub(crate) gate: Gate,
     pub(crate) tokens: Tokens,
+    pub(crate) limiter: Limiter,
     pub(crate) streams: Streams,
+    /// The transcripts of conversations, one log for each agent.
+    pub(crate) chat: Streams,
     pub(crate) memory: MemoryStore,
     pub(crate) forecaster: Arc<Forecaster>,
     pub(crate) sessions: Sessions,

@@ -10,9 +10,18 @@ pub(crate) struct ServeArguments {
     /// Where everything is kept; made if it is missing
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: PathBuf,
-    /// Where to listen: an address of this machine alone; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value_t = server::DEFAULT_ADDRESS)]
-    pub(crate) listen: SocketAddr,
+    /// A file of TOML with the configuration; what the command line says counts more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen (default: 127.0.0.1:8787); beyond this machine only with TLS and a token; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The server's certificate in PEM, followed by those that it rests on; read anew on SIGHUP
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of the certificate in PEM, which nobody but its owner may read
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Where people find the inbox, if a proxy on this machine gives it another name
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,

@@ -1,4 +1,4 @@
-use server::{Config, Ending, Restored, Tokens};
+use server::{Config, Ending, Restored, Tls, Tokens};
 
 use crate::arguments::ServeArguments;
 use crate::exit::Exit;
@@ -7,16 +7,30 @@ use crate::terminal::{print, shown, tell};
 /// Serves until it is told to end. The address goes to stdout, for whoever started it with port 0.
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<Exit> {
     let mut config = Config::new(&arguments.dir);
-    config.listen = arguments.listen;
-    config.public_url = arguments.public_url.clone();
     config.embeddings = arguments.model();
+    if let Some(file) = &arguments.config {
+        config.lay_over(file)?;
+    }
+    config.listen = arguments.listen.unwrap_or(config.listen);
+    if arguments.public_url.is_some() {
+        config.public_url.clone_from(&arguments.public_url);
+    }
+    if let (Some(certificate), Some(key)) = (arguments.tls_cert.clone(), arguments.tls_key.clone())
+    {
+        config.tls = Some(Tls { certificate, key });
+    }
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     config.restored = arguments.restored_by.clone().map(|by| Restored {
         by,
         highest_token: arguments.highest_token,
     });
     let ending = server::run(&config, |address| {
         // A closed stdout is no reason to end.
-        let _ = print(&format!("listening on http://{address}\n"));
+        let _ = print(&format!("listening on {scheme}://{address}\n"));
         hint(arguments);
     })?;
     Ok(match ending {

@@ -60,6 +60,7 @@ fn enter<'a>(
             if facts.access == Access::Session {
                 let session = app.sessions.of(&app.tokens, request.headers());
                 let session = session.ok_or_else(unauthenticated)?;
+                app.limiter.take(&session.principal)?;
                 request.extensions_mut().insert(session);
             }
             return Ok(place);
@@ -70,7 +71,11 @@ fn enter<'a>(
     // Only code of this process can have put one there: see `Local`.
     let principal = match request.extensions().get::<Principal>() {
         Some(principal) => principal.clone(),
-        None => authenticate(app, request.headers())?,
+        None => {
+            let principal = authenticate(app, request.headers())?;
+            app.limiter.take(&principal)?;
+            principal
+        }
     };
     if allowed.is_some_and(|roles| !roles.contains(&principal.role)) {
         let detail = format!("a token of the role {} may not do this", principal.role);

@@ -86,6 +86,16 @@ struct Kept {
 #[serde(deny_unknown_fields)]
 struct Kit {
     tokens: Vec<Kept>,
+    /// Of the tokens, so that a flipped bit makes no other token good and none wrong; older files have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<String>,
+}
+
+impl Kit {
+    fn sum(&self) -> String {
+        let text = serde_json::to_vec(&self.tokens).expect("tokens have a JSON form");
+        blake3::hash(&text).to_hex().to_string()
+    }
 }
 
 /// What is known of a token; never the token itself.
@@ -270,6 +280,7 @@ impl Tokens {
         flock(&lock, FlockOperation::LockExclusive).map_err(|errno| fails(errno.into()))?;
         let (_, mut kit) = load(&self.file)?;
         change(&mut kit)?;
+        kit.checksum = Some(kit.sum());
         let text = serde_json::to_vec_pretty(&kit).expect("tokens have a JSON form");
         replace(&self.file, &text).map_err(fails)
     }
@@ -335,7 +346,18 @@ fn load(file: &Path) -> Result<(Version, Kit), Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((None, Kit::default())),
         read => read.map_err(|source| failed(file, source))?,
     };
-    let kit = serde_json::from_slice(&text).map_err(|error| failed(file, error.into()))?;
+    let kit: Kit = serde_json::from_slice(&text).map_err(|error| failed(file, error.into()))?;
+    if kit
+        .checksum
+        .as_ref()
+        .is_some_and(|checksum| *checksum != kit.sum())
+    {
+        let told = "the tokens are not those that were written: their checksum is another one; put the file back from a copy";
+        return Err(failed(
+            file,
+            io::Error::new(io::ErrorKind::InvalidData, told),
+        ));
+    }
     Ok((version, kit))
 }
 
@@ -401,6 +423,30 @@ mod tests {
         assert!(!tokens.revoke("nobody").unwrap());
         let kept = fs::read_to_string(dir.path().join("access/tokens.json")).unwrap();
         assert!(!kept.contains(&new.token[17..]), "only its hash is kept");
+    }
+
+    #[test]
+    fn a_file_that_was_changed_by_anything_else_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let tokens = Tokens::open(dir.path()).unwrap();
+        tokens.create("build-bot", Role::Agent, DAY).unwrap();
+        let file = dir.path().join("access/tokens.json");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace("\"agent\"", "\"operator\"")).unwrap();
+        let told = |result: Result<Vec<TokenInfo>, Error>| {
+            let error = result.unwrap_err();
+            std::error::Error::source(&error).unwrap().to_string()
+        };
+        assert!(told(tokens.list()).contains("checksum"));
+        assert!(tokens.create("other", Role::Agent, DAY).is_err());
+        let mut old: serde_json::Value = serde_json::from_str(&text).unwrap();
+        old.as_object_mut().unwrap().remove("checksum");
+        fs::write(&file, old.to_string()).unwrap();
+        assert_eq!(
+            tokens.list().unwrap().len(),
+            1,
+            "a file of an older version"
+        );
     }
 
     #[test]

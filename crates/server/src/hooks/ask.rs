@@ -57,6 +57,7 @@ pub(super) async fn answer(
     let bytes = body::read(request.into_body()).await?;
     let Params(Wait { wait }) = wait?;
     let who = authenticate(&app, &headers)?;
+    app.limiter.take(&who)?;
     if !who.is(Role::Agent) {
         let detail = format!(
             "a hook asks with an agent's token, not one of the role {}",

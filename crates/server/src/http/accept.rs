@@ -11,6 +11,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 use crate::http::patience::{Patient, STALL};
 
@@ -24,6 +25,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Serves until `stop`; returns whether all that was under way ended within the deadline after it.
 pub(crate) async fn serve(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     router: Router,
     connections: usize,
     deadline: Duration,
@@ -52,11 +54,23 @@ pub(crate) async fn serve(
         // Without it the system may hold back an answer's end until the client acknowledged its start.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = http.serve_connection(TokioIo::new(Patient::new(stream, STALL)), service);
-        let connection = graceful.watch(connection);
+        let (http, watcher, tls) = (http.clone(), graceful.watcher(), tls.clone());
+        let stream = Patient::new(stream, STALL);
         tokio::spawn(async move {
-            // A client that breaks off is told nothing.
-            let _ = connection.await;
+            // A client that breaks off, or begins no TLS in time, is told nothing.
+            match tls {
+                None => {
+                    let connection = http.serve_connection(TokioIo::new(stream), service);
+                    let _ = watcher.watch(connection).await;
+                }
+                Some(tls) => {
+                    let begun = tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await;
+                    if let Ok(Ok(stream)) = begun {
+                        let connection = http.serve_connection(TokioIo::new(stream), service);
+                        let _ = watcher.watch(connection).await;
+                    }
+                }
+            }
             drop(place);
         });
     }

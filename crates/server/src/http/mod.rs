@@ -14,3 +14,4 @@ pub(crate) mod problem;
 pub(crate) mod reply;
 pub(crate) mod route;
 pub(crate) mod sse;
+pub(crate) mod tls;

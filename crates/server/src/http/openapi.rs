@@ -10,7 +10,11 @@ use crate::http::route::Route;
 
 /// What any route may answer.
 const EVERYWHERE: [Code; 2] = [Code::Overloaded, Code::Internal];
-const WITH_TOKEN: [Code; 2] = [Code::Unauthenticated, Code::InsufficientScope];
+const WITH_TOKEN: [Code; 3] = [
+    Code::Unauthenticated,
+    Code::InsufficientScope,
+    Code::RateLimited,
+];
 const WITH_BODY: [Code; 6] = [
     Code::InvalidJson,
     Code::UnknownField,

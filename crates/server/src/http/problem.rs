@@ -88,6 +88,7 @@ codes! {
     WorldInvalid "world_invalid" 422 AfterChange;
     IdempotencyKeyReused "idempotency_key_reused" 422 AfterChange;
     SecondFactorLocked "second_factor_locked" 429 SameRequest;
+    RateLimited "rate_limited" 429 SameRequest;
     TooManyWaits "too_many_waits" 429 SameRequest;
     Internal "internal" 500 Never;
     EmbeddingFailed "embedding_failed" 502 SameRequest;

@@ -13,19 +13,21 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(crate) struct Origins {
     /// Without a slash at its end.
     public: Option<String>,
+    /// What is spoken here, before any proxy.
+    scheme: &'static str,
 }
 
 impl Origins {
-    pub(crate) fn new(public_url: Option<&str>) -> Self {
+    pub(crate) fn new(public_url: Option<&str>, speaks_tls: bool) -> Self {
         let public = public_url.map(|url| url.trim_end_matches('/').to_owned());
-        Self { public }
+        let scheme = if speaks_tls { "https" } else { "http" };
+        Self { public, scheme }
     }
 
     /// Whether browsers reach the pages by TLS, so that a cookie need not cross the network readable.
     pub(crate) fn is_secure(&self) -> bool {
-        self.public
-            .as_ref()
-            .is_some_and(|url| url.starts_with("https://"))
+        let public = self.public.as_deref();
+        self.scheme == "https" || public.is_some_and(|url| url.starts_with("https://"))
     }
 
     /// Where the pages are, for whoever called under a name that was checked.
@@ -33,7 +35,7 @@ impl Origins {
         let host = headers
             .get(header::HOST)
             .and_then(|value| value.to_str().ok());
-        let local = || format!("http://{}", host.unwrap_or("localhost"));
+        let local = || format!("{}://{}", self.scheme, host.unwrap_or("localhost"));
         self.public.clone().unwrap_or_else(local)
     }
 
@@ -56,7 +58,7 @@ impl Origins {
         if *method == Method::GET {
             return Ok(());
         }
-        let local = format!("http://{host}");
+        let local = format!("{}://{host}", self.scheme);
         let is_own =
             |origin: &str| origin == local && !is_public || self.public.as_deref() == Some(origin);
         let from_here = text(&header::ORIGIN).is_none_or(is_own);
@@ -95,7 +97,7 @@ mod tests {
         let fields = fields
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
-        Origins::new(public)
+        Origins::new(public, false)
             .check(&method, &fields.collect())
             .is_ok()
     }

@@ -176,7 +176,7 @@ async fn remember(
 }
 
 /// 53 bits of a key, so that every reader of JSON reads the number as it is.
-fn id_of(key: &str) -> MemoryId {
+pub(crate) fn id_of(key: &str) -> MemoryId {
     let hash = blake3::hash(key.as_bytes());
     let bytes = hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
     let number = u64::from_le_bytes(*bytes) >> 11;
@@ -231,7 +231,7 @@ async fn recall(
     Ok(json(StatusCode::OK, &found))
 }
 
-fn failed(error: &Error) -> Problem {
+pub(crate) fn failed(error: &Error) -> Problem {
     let code = match error {
         Error::TooLarge { .. } | Error::QueryTooLarge { .. } => Code::TooLarge,
         Error::QuotaExceeded { .. } => Code::QuotaExceeded,

@@ -78,6 +78,15 @@ impl Streams {
         Ok(log.append(record).map_err(failed)?.0)
     }
 
+    /// The record of a key; none also where there is no such stream.
+    pub(crate) fn find(&self, stream: &str, once: &str) -> Result<Option<Record<Kept>>, Problem> {
+        match self.opened(stream, false) {
+            Ok(log) => log.find(once).map_err(failed),
+            Err(problem) if problem.code == Code::NotFound => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+
     pub(crate) fn from(
         &self,
         stream: &str,

@@ -1,5 +1,8 @@
+mod file;
+
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::embeddings::Embeddings;
@@ -14,11 +17,15 @@ pub const DEFAULT_ADDRESS: SocketAddr =
 pub struct Config {
     /// The directory that holds everything; it is made if it is missing.
     pub dir: PathBuf,
-    /// Where to listen: an address of this machine alone. Port 0 takes a free one.
+    /// Where to listen: without TLS and a token, an address of this machine alone. Port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where people find the pages, if a proxy on this machine gives them another name than the address, such as
     /// `https://gate.example.com`.
     pub public_url: Option<String>,
+    /// The server's certificate. Without it, it speaks plain HTTP.
+    pub tls: Option<Tls>,
+    /// How many requests each caller may make.
+    pub rates: Rates,
     /// How many connections at a time; those above are closed at once.
     pub connections: usize,
     /// How long requests under way may take to end once the server is told to stop.
@@ -27,6 +34,24 @@ pub struct Config {
     pub embeddings: Option<Embeddings>,
     /// Set once, at the first start after the directory was put back from a copy.
     pub restored: Option<Restored>,
+}
+
+/// Files of PEM, which are read anew on SIGHUP.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The certificate, followed by those of the authorities that it rests on.
+    pub certificate: PathBuf,
+    /// Its key, which nobody but its owner may read.
+    pub key: PathBuf,
+}
+
+/// Requests a second of one caller; none is no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rates {
+    /// Of an agent.
+    pub agent: Option<NonZeroU32>,
+    /// Of a reviewer or an operator.
+    pub person: Option<NonZeroU32>,
 }
 
 /// Who put the directory back from a copy.
@@ -45,6 +70,8 @@ impl Config {
             dir: dir.into(),
             listen: DEFAULT_ADDRESS,
             public_url: None,
+            tls: None,
+            rates: Rates::default(),
             connections: 4096,
             shutdown_deadline: Duration::from_secs(20),
             embeddings: None,
@@ -52,12 +79,22 @@ impl Config {
         }
     }
 
+    /// Lays a file of TOML over it: `listen`, `public_url`, `tls.cert`, `tls.key`, `limits.connections`,
+    /// `limits.rate.agent`, `limits.rate.person`, `shutdown.deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`]; [`Error::ConfigFile`] with the line.
+    pub fn lay_over(&mut self, file: &Path) -> Result<(), Error> {
+        file::lay_over(self, file)
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         if let Some(url) = self.public_url.as_ref().filter(|url| !is_origin(url)) {
             return Err(Error::PublicUrl { url: url.clone() });
         }
         let address = self.listen;
-        if address.ip().is_loopback() {
+        if address.ip().is_loopback() || self.tls.is_some() {
             Ok(())
         } else {
             Err(Error::NotLoopback { address })
