@@ -146,7 +146,7 @@ fn slow_clients_do_not_hold_up_others() {
         alice.approve(&asked).ok(201);
     }
     assert!(
-        started.elapsed() < Duration::from_secs(30),
+        started.elapsed() < Duration::from_secs(60),
         "{:?}",
         started.elapsed()
     );

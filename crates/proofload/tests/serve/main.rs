@@ -5,6 +5,7 @@ mod attacks;
 mod bodies;
 mod embeddings;
 mod chat;
+mod chromium;
 mod events;
 mod hook;
 mod inbox;

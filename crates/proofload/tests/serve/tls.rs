@@ -162,7 +162,7 @@ fn other_machines_need_tls_and_a_token_and_a_key_is_nobodys_business() {
 fn one_caller_who_asks_too_often_is_told_when_to_come_again_and_others_are_served() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("config.toml");
-    fs::write(&config, "[limits.rate]\nagent = 3\n").unwrap();
+    fs::write(&config, "[limits.rate]\nagent = 1\n").unwrap();
     let data = dir.path().join("gate");
     let server = Server::start_with(&data, &["--config", config.to_str().unwrap()]);
     let client = |name, role| server.client(&token(&data, name, role));
@@ -174,7 +174,7 @@ fn one_caller_who_asks_too_often_is_told_when_to_come_again_and_others_are_serve
     let refused = (0..100)
         .map(|_| agent.get("/api/v1/approvals"))
         .find(|answer| answer.status != 200);
-    let refused = refused.expect("a hundred are more than three a second");
+    let refused = refused.expect("a hundred are more than one a second");
     assert_eq!(refused.problem(429), "rate_limited");
     assert_eq!(refused.header("retry-after"), "1");
     let body = json!({ "session_id": "s", "hook_event_name": "PreToolUse", "tool_name": "Read", "tool_input": {} });
@@ -192,6 +192,6 @@ fn one_caller_who_asks_too_often_is_told_when_to_come_again_and_others_are_serve
         .post("/api/v1/approvals", &json!({ "action": refund() }))
         .ok(201);
     for _ in 0..20 {
-        assert_eq!(operator.get("/api/v1/config").ok(200)["rate_agent"], 3);
+        assert_eq!(operator.get("/api/v1/config").ok(200)["rate_agent"], 1);
     }
 }
