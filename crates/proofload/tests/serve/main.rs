@@ -3,9 +3,9 @@
 mod approvals;
 mod attacks;
 mod bodies;
-mod embeddings;
 mod chat;
 mod chromium;
+mod embeddings;
 mod events;
 mod hook;
 mod inbox;
