@@ -325,6 +325,77 @@ fn a_scenario_is_made_of_a_recording_and_runs() {
     assert!(summary.contains("POST-orders"), "{summary}");
 }
 
+/// The entries of a Hurl file for the service at `{{host}}`.
+const HURL: &str = r#"
+# Places an order and looks at it.
+POST {{host}}/orders
+Content-Type: application/json
+{
+  "reference": "{{reference}}",
+  "price": "${5}"
+}
+HTTP 200
+[Captures]
+body: jsonpath "$"
+length: header "content-length"
+size: body
+
+GET {{host}}/orders
+Accept: application/json
+X-Length: {{length}}
+[QueryStringParams]
+after: a b
+HTTP/1.1 200
+[Asserts]
+jsonpath "$[0].reference" == "r-1"
+jsonpath "$" exists
+jsonpath "$" count > 3
+"#;
+
+#[test]
+fn a_scenario_is_made_of_a_hurl_file_and_runs() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("orders.hurl"), HURL).unwrap();
+    let output = proofload(
+        dir.path(),
+        &["init", "--from-hurl", "orders.hurl", "made.toml"],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let text = fs::read_to_string(dir.path().join("made.toml")).unwrap();
+    for part in [
+        "url = \"${env.HOST:-http://127.0.0.1:8000}\"",
+        "\"reference\": \"${env.REFERENCE}\",\n  \"price\": \"$${5}\"",
+        "capture = { body = \"$\", length = { header = \"content-length\" } }",
+        "# Not taken over: size: body",
+        "GET /orders?after=a%20b\nAccept: application/json\nX-Length: ${length}",
+        "expect = { status = 200, \"$[0].reference\" = \"r-1\", exists = [\"$\"] }",
+        "# Not taken over: jsonpath \"$\" count > 3",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let output = Command::cargo_bin("proofload")
+        .unwrap()
+        .current_dir(dir.path())
+        .env("HOST", service())
+        .env("REFERENCE", "r-1")
+        .args(["run", "made.toml", "--set", "model.for=300ms"])
+        .output()
+        .unwrap();
+    let summary = told(&output);
+    // On a busy machine the generator may be the limit, which is no failure.
+    assert!(
+        matches!(output.status.code(), Some(0 | 3)),
+        "{text}\n{summary}"
+    );
+    for step in report(dir.path())["scenarios"][0]["run"]["steps"]
+        .as_array()
+        .unwrap()
+    {
+        assert!(step["succeeded"].as_u64().unwrap() > 0, "{step}\n{summary}");
+        assert_eq!(step["failed"], 0, "{step}\n{summary}");
+    }
+}
+
 #[test]
 fn what_no_scenario_can_be_made_of_is_told() {
     let dir = TempDir::new().unwrap();

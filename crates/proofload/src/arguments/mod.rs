@@ -175,6 +175,9 @@ pub(crate) struct InitArguments {
     /// Make it of what a browser recorded: the requests in their order
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "from_openapi"])]
     pub(crate) from_har: Option<PathBuf>,
+    /// Make it of a Hurl file: its entries in their order, with captures and the assertions that there are here
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "from_openapi", "from_har"])]
+    pub(crate) from_hurl: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

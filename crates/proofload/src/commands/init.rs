@@ -1,4 +1,4 @@
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
@@ -48,6 +48,11 @@ fn text(arguments: &InitArguments) -> anyhow::Result<String> {
     let made_of = |path: &Path, make: fn(&Value) -> anyhow::Result<String>| {
         make(&import::read(path)?).with_context(|| shown(path))
     };
+    if let Some(path) = &arguments.from_hurl {
+        let text = fs::read_to_string(path);
+        let text = text.with_context(|| format!("cannot read {}", shown(path)))?;
+        return import::from_hurl(&text).with_context(|| shown(path));
+    }
     match (&arguments.from_openapi, &arguments.from_har) {
         (Some(path), _) => return made_of(path, import::from_openapi),
         (_, Some(path)) => return made_of(path, import::from_har),

@@ -1,6 +1,7 @@
-//! Scenarios made of what describes a service already: an OpenAPI document, or a recording of a browser.
+//! Scenarios made of what describes a service already: an OpenAPI document, a recording of a browser, or a file of Hurl.
 
 mod har;
+mod hurl;
 mod openapi;
 mod text;
 
@@ -11,6 +12,7 @@ use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 pub(super) use self::har::scenario as from_har;
+pub(super) use self::hurl::scenario as from_hurl;
 pub(super) use self::openapi::scenario as from_openapi;
 
 /// Reads a document of JSON.
