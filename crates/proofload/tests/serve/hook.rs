@@ -33,6 +33,7 @@ fn a_call_that_the_policy_lets_pass_is_claimed_and_reported() {
     let Team {
         agent,
         alice,
+        operator,
         server: _server,
         dir: _dir,
         ..
@@ -68,6 +69,13 @@ fn a_call_that_the_policy_lets_pass_is_claimed_and_reported() {
             .len()
     };
     assert_eq!((count("succeeded"), count("indeterminate")), (1, 1));
+    let found = operator.get("/api/v1/analysis").ok(200);
+    assert_eq!(found[0]["id"], "indeterminate_outcome", "{found}");
+    assert_eq!(found[0]["evidence"]["indeterminate"], 1);
+    assert_eq!(
+        agent.get("/api/v1/analysis").problem(403),
+        "insufficient_scope"
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod chat;
 mod chromium;
 mod embeddings;
 mod events;
+mod guide;
 mod hook;
 mod inbox;
 mod kill;

@@ -1,5 +1,6 @@
 //! Routes for those who run the server: health, configuration, figures, tokens.
 
+mod analysis;
 mod health;
 mod metrics;
 mod tokens;
@@ -58,6 +59,13 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/api/v1/metrics", metrics::samples)
             .does("Figures as JSON", OPERATORS)
             .gives::<Vec<metrics::Sample>>(200),
+        Route::get("/api/v1/analysis", analysis::analysis)
+            .does(
+                "What to look at, worst first, with the figures that it rests on",
+                OPERATORS,
+            )
+            .gives::<Vec<analysis::Finding>>(200)
+            .refuses(&[Code::StoreFailed]),
         Route::get("/api/v1/tokens", tokens::list)
             .does("All tokens, without what they say", OPERATORS)
             .gives::<Vec<TokenInfo>>(200),
