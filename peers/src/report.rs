@@ -19,7 +19,7 @@ struct Part {
 }
 
 /// The order in which `RESULTS.md` shows what there is.
-const ORDER: [&str; 5] = ["policy", "cache", "engine", "similarity", "log"];
+const ORDER: [&str; 6] = ["policy", "cache", "engine", "similarity", "text", "log"];
 
 const HEAD: &str = "\
 # Figures

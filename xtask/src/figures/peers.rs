@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{list, number, short, text};
 
 /// In the order of the table; the log has a form of its own.
-const COMPARISONS: [&str; 4] = ["policy", "cache", "engine", "similarity"];
+const COMPARISONS: [&str; 5] = ["policy", "cache", "engine", "similarity", "text"];
 
 /// The setting of the log that is shown: the most threads, and the longest sync.
 const THREADS: u64 = 100;
