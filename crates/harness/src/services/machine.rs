@@ -161,9 +161,10 @@ fn number(status: &str, name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
     use std::os::unix::net::UnixListener;
-    use std::process::{Command, id};
+    use std::process::{Command, Stdio, id};
 
     use super::*;
 
@@ -209,13 +210,23 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_of_a_process_ends_with_it() {
+    fn the_memory_of_a_process_is_counted_with_its_children_and_ends_with_it() {
         assert!(memory_of(id()).unwrap() > 1 << 20);
-        let mut shell = Command::new("sleep").arg("60").spawn().unwrap();
+        // A shell that waits for a child, which is there once it has given back what it was given.
+        let mut shell = Command::new("sh")
+            .args(["-c", "cat; exit"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut to = shell.stdin.take().unwrap();
+        to.write_all(b"x").unwrap();
+        shell.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        let children = children_of(shell.id());
+        assert_eq!(children.len(), 1, "{children:?}");
+        assert_eq!(name_of(children[0]), "cat");
         assert!(memory_of(shell.id()).unwrap() > 0);
-        assert!(children_of(id()).contains(&shell.id()));
-        assert_eq!(name_of(shell.id()), "sleep");
-        shell.kill().unwrap();
+        drop(to);
         shell.wait().unwrap();
         assert_eq!(memory_of(shell.id()), None);
     }

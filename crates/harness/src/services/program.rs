@@ -249,6 +249,8 @@ pub(super) struct ReadPlan {
     pub(super) request: Request,
     pub(super) scope: ReadScope,
     pub(super) rows: JsonPath,
+    /// The list that a listing's rows are in, which its answers have.
+    pub(super) list: Option<JsonPath>,
     /// None where the key that is asked for is the row's.
     pub(super) key: Option<JsonPath>,
     pub(super) content: JsonPath,

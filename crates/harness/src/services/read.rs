@@ -35,6 +35,8 @@ pub(super) struct Reading {
     pub(super) texts: BTreeMap<String, String>,
     /// Rows that are not of this run.
     pub(super) foreign: u64,
+    /// The place of a list that an answer did not have.
+    missing: Option<String>,
     /// What could not be read: a key, or everything.
     pub(super) unreadable: Vec<(Option<String>, String)>,
 }
@@ -67,6 +69,16 @@ impl Reader {
             reading.found.extend(part.found);
             reading.texts.extend(part.texts);
             reading.unreadable.extend(part.unreadable);
+            reading.missing = reading.missing.or(part.missing);
+        }
+        // No list may be an empty one. Where something has to be in it, the file may as well look in the wrong place,
+        // and nothing is lost then.
+        if let Some(missing) = reading.missing.take()
+            && reading.found.is_empty()
+            && !keys.is_empty()
+        {
+            let told = format!("the answer has no `{missing}`, which `read.rows` names");
+            reading.unreadable.push((None, told));
         }
         if plan.scope != ReadScope::PerKey {
             self.leave_foreign(effect, keys, &mut reading);
@@ -320,6 +332,10 @@ impl Rows<'_> {
             .filter(|next| !next.is_empty())
             .map(|next| next.to_vec());
         let plan = self.plan;
+        let missing = plan.list.as_ref().filter(|list| list.first(json).is_none());
+        if let Some(missing) = missing {
+            self.reading.missing = Some(missing.as_str().to_owned());
+        }
         plan.rows.each(json, &mut |row| self.row(row))
     }
 

@@ -98,6 +98,20 @@ fn a_shop_that_tells_the_truth_passes() {
 }
 
 #[test]
+fn rows_that_are_looked_for_in_the_wrong_place_are_unreadable_and_not_lost() {
+    for place in ["$.itmes[*]", "$.items.all[*]"] {
+        let text = LISTED.replace("$.items[*]", place);
+        let (result, _, page) = told(Lie::None, &text);
+        assert_eq!(result.conclusion, Conclusion::Fail, "{page}");
+        let found = &result.verification;
+        assert_eq!((found.lost, found.unreadable), (0, 1), "{page}");
+        let missing = place.trim_end_matches("[*]");
+        let wanted = format!("the answer has no `{missing}`, which `read.rows` names");
+        assert!(page.contains(&wanted), "{page}");
+    }
+}
+
+#[test]
 fn each_lie_is_named() {
     let cases = [
         (Lie::Drops, [10, 0, 0, 0]),

@@ -307,7 +307,11 @@ impl<'f> Effects<'f> {
             (key, _) => Some(path("key", key.as_ref(), "$.key")?),
         };
         let next = spec.next.as_ref();
+        let list = spec.rows.as_deref().filter(|_| !by_key);
+        let list = list.and_then(|rows| rows.strip_suffix("[*]"));
+        let list = list.map(|list| expect::path(list, &at.then("rows")));
         Ok(ReadPlan {
+            list: list.transpose()?,
             rows: path(
                 "rows",
                 spec.rows.as_ref(),
