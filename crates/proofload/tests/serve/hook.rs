@@ -72,6 +72,9 @@ fn a_call_that_the_policy_lets_pass_is_claimed_and_reported() {
     let found = operator.get("/api/v1/analysis").ok(200);
     assert_eq!(found[0]["id"], "indeterminate_outcome", "{found}");
     assert_eq!(found[0]["evidence"]["indeterminate"], 1);
+    let owed = alice.get("/api/v1/follow-ups").ok(200);
+    assert_eq!(owed.as_array().unwrap().len(), 1, "{owed}");
+    assert_eq!(owed[0]["status"], "indeterminate");
     assert_eq!(
         agent.get("/api/v1/analysis").problem(403),
         "insufficient_scope"

@@ -251,7 +251,11 @@ fn reading() -> Vec<Route> {
             .does("One request's history, to be verified anywhere", OVERSEERS)
             .media("application/jsonl"),
         Route::get("/api/v1/follow-ups", read::follow_ups)
-            .does("Emergency approvals that owe a review", OVERSEERS)
+            .does(
+                "What people have to look at: emergencies without a review, claims without a report for an hour, \
+                 outcomes that nobody knows",
+                OVERSEERS,
+            )
             .gives::<Vec<Approval>>(200),
         Route::get("/api/v1/audit", history::log)
             .does("The audit log, newest first", OVERSEERS)

@@ -1,5 +1,6 @@
 //! Reading approvals: one, waiting for its change, and many.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -273,10 +274,37 @@ pub(crate) async fn statistics(State(app): State<App>) -> Response {
     answer(StatusCode::OK, &StatisticsBody(counts))
 }
 
-pub(crate) async fn follow_ups(State(app): State<App>, who: Principal) -> Response {
-    let owed = app
-        .gate
-        .blocking(|gate| gate.open_reviews(Page::first(MOST)))
-        .await;
-    answer(StatusCode::OK, &views(&app, &who, &owed.requests))
+/// How long a claim may be without a report before somebody looks at it.
+const UNREPORTED: Duration = Duration::from_secs(3600);
+
+/// What people have to look at: emergencies without a review, claims that nobody reported, and outcomes that nobody
+/// knows, each up to a bound.
+pub(crate) async fn follow_ups(
+    State(app): State<App>,
+    who: Principal,
+) -> Result<Response, Problem> {
+    let find = |gate: &ApprovalWorkflow| {
+        let now = clock::now();
+        let mut owed = gate.open_reviews(Page::first(MOST)).requests;
+        let claimed = gate.list(&Query::with_status(Status::Claimed), Page::first(MOST), now)?;
+        owed.extend(
+            claimed
+                .requests
+                .into_iter()
+                .filter(|request| is_unreported(request, now)),
+        );
+        let unknown = Query::with_status(Status::Indeterminate);
+        owed.extend(gate.list(&unknown, Page::first(MOST), now)?.requests);
+        // One may be owed twice: an emergency whose outcome nobody knows.
+        let mut told = BTreeSet::new();
+        owed.retain(|request| told.insert(request.submission.id.to_string()));
+        Ok::<_, Error>(owed)
+    };
+    let owed = app.gate.blocking(find).await?;
+    Ok(answer(StatusCode::OK, &views(&app, &who, &owed)))
+}
+
+fn is_unreported(request: &Request, now: Timestamp) -> bool {
+    let mut open = request.uses().filter(|(_, receipt)| receipt.is_none());
+    open.any(|(claim, _)| now.since(claim.at) >= UNREPORTED)
 }
