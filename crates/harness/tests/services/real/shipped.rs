@@ -28,17 +28,20 @@ fn the_official_mcp_memory_server_loses_writes_that_overlap_and_none_that_do_not
     for (users, loses) in [(8, true), (1, false)] {
         let (result, page) = run("mcp-memory-server", &[format!("model.users={users}")]);
         let effect = &result.effects.as_ref().unwrap()[0];
-        // A call that reads the file while another one writes it may fail.
-        let all = effect.acknowledged + effect.unknown;
-        assert_eq!(all, 200, "{users}\n{page}");
+        // A call that reads the file while another one writes it may fail, and two that write it at once may leave
+        // what nobody can read: then the reading says so.
+        assert_eq!(effect.acknowledged + effect.unknown, 200, "{users}\n{page}");
+        assert_eq!(result.effects_hold(), !loses, "{users}\n{page}");
         let found = &result.verification;
+        if loses && found.unreadable > 0 {
+            continue;
+        }
         assert_eq!(
             found.verified + found.lost,
             effect.acknowledged,
             "{users}\n{page}"
         );
         assert_eq!(found.lost > 0, loses, "{users}\n{page}");
-        assert_eq!(result.effects_hold(), !loses, "{users}\n{page}");
         let told = format!("{} lost", found.lost);
         assert!(!loses || page.contains(&told), "{users}\n{page}");
     }
