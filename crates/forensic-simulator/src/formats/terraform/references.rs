@@ -18,8 +18,12 @@ struct Module<'v> {
     call: &'v Value,
 }
 
-/// Of a resource with more instances, others wait for the first ones.
-const MAX_INSTANCES: usize = 16;
+/// Every instance of many may refer to every one of many, and their number must not grow with the
+/// square: of more pairs than these, each waits for the first instances only.
+const MAX_PAIRS: usize = 4_096;
+
+/// So many it waits for in any case.
+const LEAST_INSTANCES: usize = 16;
 
 /// Adds to each resource the addresses of those that it refers to. A resource that would be destroyed
 /// is destroyed before what it refers to, so there the order is the other way round.
@@ -57,14 +61,9 @@ pub(super) fn add(configuration: &Value, resources: &mut [PlannedResource]) {
             for text in references(declared) {
                 found.follow(&module.path, text);
             }
+            let most = (MAX_PAIRS / own.len()).max(LEAST_INSTANCES);
             for place in &found.places {
-                // Every instance of many may refer to every one of many: their number must not grow
-                // with the square.
-                let targets = instances
-                    .get(place)
-                    .into_iter()
-                    .flatten()
-                    .take(MAX_INSTANCES);
+                let targets = instances.get(place).into_iter().flatten().take(most);
                 for &to in targets {
                     let own = own.iter().filter(|&&from| from != to);
                     edges.extend(own.map(|&from| (from, to)));
@@ -190,5 +189,49 @@ impl Finder<'_, '_> {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::import::read;
+
+    /// For each instance of a rule how many instances of a server it waits for.
+    fn waits(rules: usize, servers: usize) -> Vec<usize> {
+        let change = |kind: &str, index: usize| {
+            json!({
+                "address": format!("{kind}[{index}]"), "mode": "managed",
+                "type": kind.split('.').next(), "name": "all", "index": index,
+                "change": {"actions": ["create"], "before": null, "after": {"n": index}},
+            })
+        };
+        let mut changes: Vec<_> = (0..rules).map(|n| change("rule.all", n)).collect();
+        changes.extend((0..servers).map(|n| change("server.all", n)));
+        let declared = json!({
+            "address": "rule.all", "mode": "managed", "type": "rule", "name": "all",
+            "expressions": {"targets": {"references": ["server.all"]}},
+        });
+        let plan = json!({
+            "format_version": "1.2", "applyable": true, "complete": true,
+            "resource_changes": changes,
+            "configuration": {"root_module": {"resources": [
+                declared, {"address": "server.all", "type": "server", "name": "all"},
+            ]}},
+        });
+        let plan = read(&plan.to_string()).unwrap();
+        let rules = plan
+            .resources
+            .iter()
+            .filter(|resource| resource.type_name == "rule");
+        rules.map(|resource| resource.depends_on.len()).collect()
+    }
+
+    #[test]
+    fn every_instance_is_waited_for_until_their_pairs_would_be_too_many() {
+        assert_eq!(waits(1, 100), [100]);
+        assert_eq!(waits(40, 100), [100; 40]);
+        assert_eq!(waits(1_000, 1_000), [16; 1_000]);
     }
 }
