@@ -97,11 +97,12 @@ const MORE: [&str; 2] = [
 ];
 
 /// Files for services of others, which a test of this crate does not start. Each is read and shown.
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
     "services/api-mix.toml",
     "services/chat.toml",
     "services/gate.toml",
     "services/health-checks.toml",
+    "services/json-server.toml",
     "services/mcp-memory-server.toml",
     "services/mcp-tools.toml",
     "services/mixed-files-redis.toml",

@@ -92,7 +92,7 @@ fn a_process_without_descriptors_is_told_so_and_leaves_the_store_whole() {
     store.remember(memory("before").vector(vec![1.0])).unwrap();
     drop(store);
     let (mut remembered, mut refused) = (0, 0);
-    for descriptors in 4..=24 {
+    for descriptors in 4..=40 {
         let limits = format!("ulimit -n {descriptors}");
         let test = "faults::child_that_has_few_descriptors";
         for line in said_under(&limits, test, directory.path()) {
