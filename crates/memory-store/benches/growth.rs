@@ -12,6 +12,9 @@
 //! `--vectors` reads f32 in little endian instead of generating: `--items` vectors, then queries.
 #![expect(clippy::print_stdout, reason = "the figures are what this is run for")]
 
+#[path = "common/resident.rs"]
+mod resident;
+
 use std::collections::HashSet;
 use std::fs;
 use std::num::NonZeroUsize;
@@ -19,6 +22,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use memory_store::{IndexOptions, MemoryId, VectorIndex};
+
+use resident::resident_bytes;
 
 const QUERIES: usize = 1_000;
 const K: usize = 10;
@@ -308,11 +313,4 @@ fn thread_time() -> Option<Duration> {
     let line = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let nanos = line.split(' ').next()?.parse().ok()?;
     Some(Duration::from_nanos(nanos))
-}
-
-fn resident_bytes() -> usize {
-    const PAGE: usize = 4_096;
-    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
-    pages.unwrap_or(0) * PAGE
 }

@@ -12,6 +12,11 @@
 //! own, whose memory is what the open store takes.
 #![expect(clippy::print_stdout, reason = "the figures are what this is run for")]
 
+#[path = "common/numbers.rs"]
+mod numbers;
+#[path = "common/resident.rs"]
+mod resident;
+
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,6 +29,9 @@ use memory_store::{
     Edge, Filter, HashedNgrams, MemoryId, MemoryStore, Namespace, NewMemory, Query, Relation,
     Signal, Timestamp, Traversal,
 };
+
+use numbers::Numbers;
+use resident::resident_bytes;
 
 fn main() {
     let (mut items, mut rounds, mut directory) = (5_000, 400, None);
@@ -147,7 +155,7 @@ fn fill(store: &MemoryStore, items: u64) {
 
 fn memory(number: u64, numbers: &mut Numbers) -> NewMemory {
     let length = 10 + numbers.below(30);
-    let words: Vec<String> = (0..length).map(|_| numbers.word()).collect();
+    let words: Vec<String> = (0..length).map(|_| word(numbers)).collect();
     let mut new = NewMemory::new(namespace(), words.join(" "), at(number))
         .attribute("half", i64::from(number.is_multiple_of(2)))
         .attribute("agent", format!("agent-{}", number % 100));
@@ -226,31 +234,8 @@ fn queries(items: u64, numbers: &mut Numbers) -> Vec<(&'static str, Query)> {
     ]
 }
 
-/// Numbers without structure, the same at each run (SplitMix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    /// A word of fifty thousand, each as often as its rank says: the logarithm of a rank is drawn.
-    fn word(&mut self) -> String {
-        let part = self.below(1 << 30) as f64 / f64::from(1 << 30);
-        format!("word{}", 50_000_f64.powf(part) as u64 - 1)
-    }
-}
-
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
-    kilobytes.unwrap_or(0_u64) * 1_024
+/// A word of fifty thousand, each as often as its rank says: the logarithm of a rank is drawn.
+fn word(numbers: &mut Numbers) -> String {
+    let part = numbers.below(1 << 30) as f64 / f64::from(1 << 30);
+    format!("word{}", 50_000_f64.powf(part) as u64 - 1)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use crate::error::{Result, SqliteContext};
 use crate::model::embed::{Embedder, VectorSource, embed_all};
@@ -71,20 +71,16 @@ pub(crate) fn embed_anew(
     embedder: &dyn Embedder,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<()> {
-    let execute = |sql| connection.execute_batch(sql).sqlite("embed anew", path);
-    execute("BEGIN IMMEDIATE")?;
+    // Rolled back where it is dropped before it was committed.
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+        .sqlite("embed anew", path)?;
     let work = Work {
         connection,
         path,
         embedder,
     };
-    let worked = work.all(namespaces, progress);
-    let ended = worked.and_then(|()| execute("COMMIT"));
-    if ended.is_err() && !connection.is_autocommit() {
-        // What went wrong first is what is told.
-        let _ = execute("ROLLBACK");
-    }
-    ended
+    work.all(namespaces, progress)?;
+    transaction.commit().sqlite("embed anew", path)
 }
 
 struct Work<'a> {
